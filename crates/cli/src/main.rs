@@ -1,0 +1,93 @@
+//! `dsnap`: runs a command while a DirectoryStorage is a guaranteed fresh snapshot.
+//!
+//! What was typed is [`args`], what it means is [`resolve`]; the run itself is `dsnap-core`'s.
+//! Printing ([`output`], [`report`]), the environment ([`environment`]), signals ([`signals`])
+//! and COMMAND ([`spawn`]) have a file each.
+#![forbid(unsafe_code)]
+
+mod args;
+mod environment;
+mod output;
+mod report;
+mod resolve;
+mod signals;
+mod spawn;
+
+use std::panic::{self, AssertUnwindSafe};
+use std::process::ExitCode;
+
+use dsnap_core::job::{NotRun, Outcome};
+use dsnap_core::rights::Rights;
+use dsnap_core::{Refusal, Storage, exit, nested, run, text};
+use dsnap_direct::Direct;
+use dsnap_host::Registry;
+
+use crate::args::{Asked, Misuse};
+use crate::report::Reporter;
+use crate::resolve::Task;
+use crate::signals::Signals;
+use crate::spawn::Spawn;
+
+fn main() -> ExitCode {
+    // Whatever was entered is left while the panic unwinds; COMMAND may have run by then.
+    let status = panic::catch_unwind(AssertUnwindSafe(program)).unwrap_or(exit::BROKEN);
+    ExitCode::from(status)
+}
+
+fn program() -> u8 {
+    let task = match args::parse(environment::words()) {
+        Ok(Asked::Print(text)) => {
+            output::answer(&text);
+            return 0;
+        }
+        Ok(Asked::Run(args)) => resolve::resolve(args, environment::outer_run()),
+        Err(misuse) => Err(misuse),
+    };
+    match task {
+        Ok(task) => carry_out(&task),
+        Err(Misuse { what, hint }) => {
+            output::say(&format!("usage: {what}\nhint: {hint}"));
+            exit::FAILED
+        }
+    }
+}
+
+fn carry_out(task: &Task) -> u8 {
+    let outcome = prepared(task).unwrap_or_else(|refusal| Outcome {
+        command: Err(NotRun::from(refusal)),
+        broken: None,
+        not_left: None,
+    });
+    let command = task.command.first().map(text::harmless);
+    report::tell(&outcome, command.as_deref());
+    outcome.status()
+}
+
+/// Hears signals, steps back from root's rights where they are not needed, and runs.
+fn prepared(task: &Task) -> Result<Outcome, Refusal> {
+    let signals = Signals::hear()
+        .map_err(|error| Refusal::new(format!("signals cannot be heard: {error}")))?;
+    let dir = match &task.outer {
+        Some(outer) => outer.directory(task.dir.as_deref())?,
+        None => task.dir.clone().unwrap_or_default(),
+    };
+    let storage = Storage::open(&dir)?;
+    let rights = Rights::for_storage(&storage)?;
+    rights.take_effect()?;
+    let spawn = Spawn {
+        command: &task.command,
+        kill_after: task.kill_after,
+        rights: &rights,
+        signals: &signals,
+    };
+    let reporter = Reporter::new(task.verbosity, &signals, spawn);
+    Ok(match &task.outer {
+        Some(outer) => nested::run(&task.job, &storage, outer, &reporter),
+        None => run::run(&task.job, &storage, &rights, &methods(), &reporter),
+    })
+}
+
+/// The methods that are linked in.
+fn methods() -> Registry {
+    Registry::new().with(Direct)
+}

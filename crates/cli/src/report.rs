@@ -1,0 +1,152 @@
+//! What people see: which events are shown, and how a run's end is told.
+
+use std::cell::RefCell;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use dsnap_core::event::{Event, Level};
+use dsnap_core::guard::Environment;
+use dsnap_core::identity::ProcessId;
+use dsnap_core::job::{CommandEnd, NotRun, Outcome, Program};
+use dsnap_core::{Refusal, duration, text};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use nix::sys::signal::Signal;
+
+use crate::output::say;
+use crate::signals::Signals;
+use crate::spawn::Spawn;
+
+/// How often the live line changes.
+const TICK: Duration = Duration::from_secs(1);
+
+/// The program around a run: prints, hears, starts.
+#[derive(Debug)]
+pub(crate) struct Reporter<'a> {
+    pub(crate) verbosity: i16,
+    pub(crate) signals: &'a Signals,
+    pub(crate) spawn: Spawn<'a>,
+    live: RefCell<Option<ProgressBar>>,
+}
+
+impl<'a> Reporter<'a> {
+    pub(crate) fn new(verbosity: i16, signals: &'a Signals, spawn: Spawn<'a>) -> Self {
+        Self { verbosity, signals, spawn, live: RefCell::new(None) }
+    }
+
+    fn shows(&self, level: Level) -> bool {
+        match level {
+            Level::Always => true,
+            Level::Normal => self.verbosity >= 0,
+            Level::Verbose => self.verbosity > 0,
+        }
+    }
+
+    /// Shows words on the one live line of a terminal; false where there is no terminal.
+    fn show_live(&self, words: String) -> bool {
+        if !self.shows(Level::Normal) || !std::io::stderr().is_terminal() {
+            return false;
+        }
+        let mut live = self.live.borrow_mut();
+        live.get_or_insert_with(live_line).set_message(words);
+        true
+    }
+
+    fn end_live(&self) {
+        if let Some(line) = self.live.borrow_mut().take() {
+            line.finish_and_clear();
+        }
+    }
+}
+
+fn live_line() -> ProgressBar {
+    let line = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    line.set_style(
+        ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    line
+}
+
+impl Program for Reporter<'_> {
+    fn report(&self, event: Event) {
+        if matches!(event, Event::Progress(..)) && self.show_live(event.to_string()) {
+            return;
+        }
+        self.end_live();
+        if self.shows(event.level()) {
+            say(&event.to_string());
+        }
+    }
+
+    fn stopped(&self) -> Option<i32> {
+        self.signals.first()
+    }
+
+    fn pause(&self, pause: Duration, left: Duration, reason: &Refusal) {
+        let began = Instant::now();
+        let words =
+            |left| format!("waiting (for {} more): {}", duration::in_words(left), reason.text());
+        if !self.show_live(words(left)) && self.shows(Level::Normal) {
+            say(&format!("Retrying snapshot.... ({})", reason.text()));
+        }
+        while began.elapsed() < pause && self.stopped().is_none() {
+            self.signals.sleep(TICK.min(pause.saturating_sub(began.elapsed())));
+            self.show_live(words(left.saturating_sub(began.elapsed())));
+        }
+        self.end_live();
+    }
+
+    fn run_command(
+        &self,
+        environment: Option<&Environment<'_>>,
+        began: &mut dyn FnMut(ProcessId),
+    ) -> CommandEnd {
+        self.end_live();
+        self.spawn.run(environment, began)
+    }
+}
+
+/// Tells the end of a run, as far as it needs words: the last line says why COMMAND was not run.
+pub(crate) fn tell(outcome: &Outcome, command: Option<&str>) {
+    outcome.broken.iter().for_each(|broken| say(&broken.to_string()));
+    outcome.not_left.iter().for_each(|not_left| say(&not_left.to_string()));
+    let reason = match &outcome.command {
+        Err(NotRun::Stopped(signal)) => {
+            Refusal::new(format!("stopped by signal {}", signal_name(*signal)))
+        }
+        Err(NotRun::Refused { tried, reason, .. }) => {
+            list(tried);
+            reason.clone()
+        }
+        Ok(Some(CommandEnd::NotFound(_))) => {
+            Refusal::new(format!("`{}` is not found", command.unwrap_or_default()))
+        }
+        Ok(Some(CommandEnd::CannotExecute(error))) => {
+            Refusal::new(format!("`{}` cannot be executed: {error}", command.unwrap_or_default()))
+        }
+        Ok(_) => return,
+    };
+    not_run(&reason, command.is_some());
+}
+
+/// The last word on a COMMAND that was not run; without one, on the test of the storage.
+pub(crate) fn not_run(reason: &Refusal, has_command: bool) {
+    let what = if has_command { "COMMAND was not run" } else { "no snapshot" };
+    say(&format!("{what}: {reason}"));
+}
+
+fn list(tried: &[(String, Refusal)]) {
+    if tried.is_empty() {
+        return;
+    }
+    say("could not lock storage directory; tried:");
+    for (label, reason) in tried {
+        say(&format!("  {}: {}", text::harmless(label), reason.text()));
+    }
+}
+
+fn signal_name(signal: i32) -> String {
+    Signal::try_from(signal).map_or_else(
+        |_| signal.to_string(),
+        |known| known.as_str().trim_start_matches("SIG").to_owned(),
+    )
+}

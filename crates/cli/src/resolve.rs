@@ -1,0 +1,197 @@
+//! What the command line means, together with the environment.
+//!
+//! Here the old form, the new form and a run inside a run become one thing to do.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use dsnap_core::job::Job;
+use dsnap_core::nested::Inherited;
+use dsnap_core::plan::Source;
+use dsnap_core::{duration, limits, text};
+
+use crate::args::{self, Args, Misuse};
+
+/// What is to be done.
+#[derive(Debug)]
+pub(crate) struct Task {
+    /// The storage directory; inside another run it may be that run's.
+    pub(crate) dir: Option<PathBuf>,
+    pub(crate) job: Job,
+    /// COMMAND and its arguments.
+    pub(crate) command: Vec<OsString>,
+    /// More than 0 with `-v`, less with `-q`.
+    pub(crate) verbosity: i16,
+    pub(crate) kill_after: Option<Duration>,
+    pub(crate) outer: Option<Inherited>,
+}
+
+/// Makes the task out of the arguments.
+pub(crate) fn resolve(args: Args, outer: Option<Inherited>) -> Result<Task, Misuse> {
+    let form = form(args.storage, args.operands, args.snapshot_conf, outer.is_some())?;
+    let source = match form.conf {
+        _ if !args.methods.is_empty() => Source::Lines(args.methods),
+        Some(conf) if conf == "-" => Source::Default,
+        Some(conf) => Source::File(conf.into()),
+        None => Source::Default,
+    };
+    let job = Job {
+        source,
+        wait: given("-t", args.wait.as_deref())?.unwrap_or(Duration::ZERO),
+        pause: given("-s", args.pause.as_deref())?
+            .unwrap_or(limits::PAUSE)
+            .max(limits::SHORTEST_PAUSE),
+        accept_existing: given("--accept-existing", args.accept_existing.as_deref())?,
+        has_command: !form.command.is_empty(),
+        ..Job::default()
+    };
+    Ok(Task {
+        dir: form.dir,
+        job,
+        command: form.command,
+        verbosity: i16::from(args.verbose) - i16::from(args.quiet),
+        kill_after: given("-k", args.kill_after.as_deref())?,
+        outer,
+    })
+}
+
+/// The two forms of the command line, made one.
+struct Form {
+    dir: Option<PathBuf>,
+    conf: Option<OsString>,
+    command: Vec<OsString>,
+}
+
+fn form(
+    storage: Option<PathBuf>,
+    operands: Vec<OsString>,
+    conf: Option<OsString>,
+    inside: bool,
+) -> Result<Form, Misuse> {
+    match storage {
+        Some(dir) if dir.as_os_str().is_empty() => Err(Misuse::new("--storage is empty")),
+        Some(dir) => Ok(Form { dir: Some(dir), conf, command: operands }),
+        None if inside && !operands.first().is_some_and(|first| Path::new(first).is_dir()) => {
+            Ok(Form { dir: None, conf, command: operands })
+        }
+        None => old_form(operands),
+    }
+}
+
+fn old_form(operands: Vec<OsString>) -> Result<Form, Misuse> {
+    let count = operands.len();
+    let mut operands = operands.into_iter();
+    match (operands.next(), operands.next()) {
+        (Some(dir), Some(conf)) if count > 2 => {
+            Ok(Form { dir: Some(dir.into()), conf: Some(conf), command: operands.collect() })
+        }
+        (first, _) => Err(without_storage(first.as_deref(), count)),
+    }
+}
+
+/// `--storage` is missing, and this is no old form either.
+fn without_storage(first: Option<&OsStr>, count: usize) -> Misuse {
+    let misuse = Misuse::new(match count {
+        0 => "--storage DIR is missing",
+        _ => {
+            "--storage DIR is missing, and for the old form DIR CONF COMMAND there are too few words"
+        }
+    });
+    match first {
+        Some(word)
+            if count == 1 && args::long_options().iter().any(|name| word == name.as_str()) =>
+        {
+            misuse.hint(format!("did you mean: dsnap --{}", text::harmless(word)))
+        }
+        Some(dir) if Path::new(dir).is_dir() => {
+            misuse.hint(format!("did you mean: dsnap --storage {}", text::quoted(dir)))
+        }
+        _ => misuse,
+    }
+}
+
+fn given(option: &str, value: Option<&OsStr>) -> Result<Option<Duration>, Misuse> {
+    let Some(value) = value else { return Ok(None) };
+    let parsed = duration::parse(&value.to_string_lossy());
+    parsed
+        .map(Some)
+        .map_err(|error| Misuse::new(format!("{option}: `{}` {error}", text::harmless(value))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(storage: Option<&str>, operands: &[&str]) -> Args {
+        Args {
+            storage: storage.map(PathBuf::from),
+            operands: operands.iter().map(OsString::from).collect(),
+            ..Args::default()
+        }
+    }
+
+    fn outer() -> Option<Inherited> {
+        Some(Inherited { version: "2".into(), directory: Some("/srv/ds".into()), code: None })
+    }
+
+    #[test]
+    fn the_old_form_is_directory_conf_and_command() {
+        let task = resolve(args(None, &["/srv/ds", "my.conf", "cp", "-a"]), None).unwrap();
+        assert_eq!(task.dir, Some("/srv/ds".into()));
+        assert_eq!(task.job.source, Source::File("my.conf".into()));
+        assert_eq!(task.command, ["cp", "-a"]);
+        let task = resolve(args(None, &["/srv/ds", "-", "true"]), None).unwrap();
+        assert_eq!(task.job.source, Source::Default);
+    }
+
+    #[test]
+    fn the_old_form_needs_a_command() {
+        assert!(
+            resolve(args(None, &["/srv/ds", "-"]), None)
+                .unwrap_err()
+                .what
+                .contains("too few words")
+        );
+        assert_eq!(resolve(args(None, &[]), None).unwrap_err().what, "--storage DIR is missing");
+    }
+
+    #[test]
+    fn a_lone_operand_gets_a_hint_which_option_was_meant() {
+        let hint = |word: &str| resolve(args(None, &[word]), None).unwrap_err().hint;
+        assert_eq!(hint("version"), "did you mean: dsnap --version");
+        assert_eq!(hint("/"), "did you mean: dsnap --storage /");
+        assert_eq!(hint("frobnicate"), "`dsnap --help` shows all options");
+    }
+
+    #[test]
+    fn inside_a_run_the_first_operand_is_command_unless_it_is_a_folder() {
+        let task = resolve(args(None, &["cp", "-a"]), outer()).unwrap();
+        assert_eq!((task.dir, task.command), (None, vec!["cp".into(), "-a".into()]));
+        let task = resolve(args(None, &["/", "-", "cp"]), outer()).unwrap();
+        assert_eq!((task.dir, task.command), (Some("/".into()), vec!["cp".into()]));
+    }
+
+    #[test]
+    fn methods_replace_any_conf() {
+        let args = Args { methods: vec!["direct".into()], ..args(None, &["ds", "conf", "cp"]) };
+        assert_eq!(resolve(args, None).unwrap().job.source, Source::Lines(vec!["direct".into()]));
+    }
+
+    #[test]
+    fn a_bad_duration_names_its_option() {
+        let args = Args { wait: Some("-1".into()), ..args(Some("ds"), &[]) };
+        assert_eq!(resolve(args, None).unwrap_err().what, "-t: `-1` is negative");
+    }
+
+    #[test]
+    fn a_pause_of_less_than_a_tenth_counts_as_a_tenth() {
+        let args = Args { pause: Some("0".into()), ..args(Some("ds"), &[]) };
+        assert_eq!(resolve(args, None).unwrap().job.pause, Duration::from_millis(100));
+    }
+
+    #[test]
+    fn without_command_the_storage_is_tested() {
+        assert!(!resolve(args(Some("ds"), &[]), None).unwrap().job.has_command);
+    }
+}

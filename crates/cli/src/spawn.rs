@@ -1,0 +1,146 @@
+//! COMMAND: started here, waited for here. Nothing else in this program starts a process.
+//!
+//! COMMAND is a direct child and inherits everything (group, session, limits, umask,
+//! descriptors) and the locked `misc/sublock`, so that its snapshot stays guaranteed even if
+//! this program is killed.
+#![allow(clippy::disallowed_methods, reason = "this is the place")]
+
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+use std::process::{self, Child, Command};
+use std::time::{Duration, Instant};
+
+use dsnap_core::guard::Environment;
+use dsnap_core::identity::ProcessId;
+use dsnap_core::job::CommandEnd;
+use dsnap_core::rights::Rights;
+use nix::errno::Errno;
+use nix::sys::signal::{self, Signal};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, getpid, getsid};
+use rustix::io::FdFlags;
+
+use crate::signals::{Heard, Signals};
+
+/// What there is to start, and how it may be ended.
+#[derive(Debug)]
+pub(crate) struct Spawn<'a> {
+    /// COMMAND and its arguments; not empty.
+    pub(crate) command: &'a [OsString],
+    /// After a signal, COMMAND is killed when so much time has gone by.
+    pub(crate) kill_after: Option<Duration>,
+    pub(crate) rights: &'a Rights,
+    pub(crate) signals: &'a Signals,
+}
+
+impl Spawn<'_> {
+    /// Runs COMMAND to its end.
+    pub(crate) fn run(
+        &self,
+        environment: Option<&Environment<'_>>,
+        began: &mut dyn FnMut(ProcessId),
+    ) -> CommandEnd {
+        let child = match self.start(environment) {
+            Ok(child) => child,
+            Err(error) => return self.not_started(error),
+        };
+        let pid = Pid::from_raw(child.id().cast_signed());
+        if let Some(process) = ProcessId::of(pid.as_raw()) {
+            began(process);
+        }
+        self.wait(pid)
+    }
+
+    fn start(&self, environment: Option<&Environment<'_>>) -> io::Result<Child> {
+        let (program, arguments) = self.command.split_first().ok_or(io::ErrorKind::NotFound)?;
+        let mut command = Command::new(program);
+        command.args(arguments);
+        let Some(environment) = environment else {
+            return self.rights.as_started(|| command.spawn());
+        };
+        describe(&mut command, environment);
+        rustix::io::fcntl_setfd(environment.sublock, FdFlags::empty())?;
+        let child = self.rights.as_started(|| command.spawn());
+        rustix::io::fcntl_setfd(environment.sublock, FdFlags::CLOEXEC)?;
+        child
+    }
+
+    fn not_started(&self, error: io::Error) -> CommandEnd {
+        let program = self.command.first().map(Path::new);
+        // The system says "not found" of a script, too, whose interpreter is.
+        let exists = program.is_some_and(|path| path.components().count() > 1 && path.exists());
+        match error.kind() {
+            io::ErrorKind::NotFound if exists => CommandEnd::CannotExecute(io::Error::other(
+                "its interpreter (the first line) is not found",
+            )),
+            io::ErrorKind::NotFound => CommandEnd::NotFound(error),
+            _ => CommandEnd::CannotExecute(error),
+        }
+    }
+
+    fn wait(&self, command: Pid) -> CommandEnd {
+        let mut kill_at: Option<Instant> = None;
+        loop {
+            if let Some(end) = reap(command) {
+                return end;
+            }
+            match self.signals.next(kill_at) {
+                Some(Heard::Child) => {}
+                Some(Heard::End { sender: Some(sender), .. }) if sender == command.as_raw() => {}
+                Some(Heard::End { signal, sender }) => {
+                    kill_at = kill_at.or(self.kill_after.map(|after| Instant::now() + after));
+                    if sender.is_some() || only_we_heard(signal) {
+                        self.send(command, Signal::try_from(signal).ok());
+                    }
+                }
+                None => {
+                    self.send(command, Some(Signal::SIGKILL));
+                    kill_at = None;
+                }
+            }
+        }
+    }
+
+    /// Sends with the rights that COMMAND has. It has not been waited for, so the pid is its own.
+    fn send(&self, command: Pid, signal: Option<Signal>) {
+        let _ = self.rights.as_started(|| signal::kill(command, signal));
+    }
+}
+
+/// A hangup from the kernel goes to the leader of the session only; what a terminal's keys send
+/// goes to COMMAND, too.
+fn only_we_heard(signal: i32) -> bool {
+    signal == Signal::SIGHUP as i32 && getsid(None) == Ok(getpid())
+}
+
+/// The end of COMMAND, if it came. As pid 1 this program is everybody's parent in the end.
+fn reap(command: Pid) -> Option<CommandEnd> {
+    let whom = if process::id() == 1 { None } else { Some(command) };
+    loop {
+        match waitpid(whom, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(pid, status)) if pid == command => {
+                return Some(CommandEnd::Exited(u8::try_from(status & 0xff).unwrap_or(u8::MAX)));
+            }
+            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == command => {
+                return Some(CommandEnd::Killed(signal as i32));
+            }
+            Ok(WaitStatus::StillAlive) => return None,
+            Ok(_) | Err(Errno::EINTR) => {}
+            // Nobody else waits for it; if the system lost it, its status is not known.
+            Err(error) => return Some(CommandEnd::CannotExecute(error.into())),
+        }
+    }
+}
+
+fn describe(command: &mut Command, environment: &Environment<'_>) {
+    command
+        .env("SNAPSHOT_VERSION", dsnap_core::nested::VERSION)
+        .env("SNAPSHOT_DIRECTORY", &environment.directory)
+        .env("SNAPSHOT_TIMESTAMP", environment.timestamp.to_string())
+        .env("SNAPSHOT_CODE", environment.code.as_str());
+    match environment.tid {
+        Some(tid) => command.env("SNAPSHOT_TID", format!("{:016X}", u64::from_be_bytes(tid))),
+        None => command.env_remove("SNAPSHOT_TID"),
+    };
+}

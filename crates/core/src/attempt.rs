@@ -1,0 +1,385 @@
+//! One try: forcing the storage into snapshot mode by whatever method works, and judging what
+//! came of it.
+
+use std::cell::Cell;
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use crate::code::Code;
+use crate::event::Event;
+use crate::freshness::{self, Came, Verdict};
+use crate::guard::{self, Environment, Guard};
+use crate::holders;
+use crate::job::{Job, NotRun, Program};
+use crate::leave::Held;
+use crate::limits;
+use crate::lock;
+use crate::mark::{Content, Mark};
+use crate::method::{Caller, Entered, Request, Said, WorksWith};
+use crate::plan::{Plan, Step};
+use crate::refusal::{Refusal, Waiting};
+use crate::storage::Storage;
+use crate::text;
+
+/// What every part of a try works with.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// What the run is to do.
+    pub job: &'a Job,
+    /// The storage.
+    pub storage: &'a Storage,
+    /// The methods to try.
+    pub plan: &'a Plan<'a>,
+    /// The program around the run.
+    pub program: &'a dyn Program,
+    /// Whether a lock that is free here is free on every machine.
+    pub locks_reach: bool,
+}
+
+impl fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("storage", &self.storage).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Context<'a> {
+    /// Whether nobody has the storage open; `None` where that cannot be known.
+    pub fn lock_is_free(&self) -> Option<bool> {
+        let path = self.storage.lock();
+        if holders::is_held(&path) {
+            return Some(false);
+        }
+        self.locks_reach.then(|| lock::is_free(&path)).flatten()
+    }
+
+    /// A caller that never asks a method to stop: for leaving.
+    pub(crate) fn deaf(&self) -> Listener<'a> {
+        Listener { program: self.program, heeds: false }
+    }
+}
+
+/// Passes on what a method says, and asks it to stop when the program is asked to.
+pub(crate) struct Listener<'a> {
+    program: &'a dyn Program,
+    heeds: bool,
+}
+
+impl Caller for Listener<'_> {
+    fn say(&self, said: Said<'_>) {
+        self.program.report(match said {
+            Said::Words(words) => Event::MethodSaid(words.to_owned()),
+            Said::Progress { done, of, unit } => Event::Progress(done, of, unit.to_owned()),
+        });
+    }
+
+    fn shall_stop(&self) -> bool {
+        self.heeds && self.program.stopped().is_some()
+    }
+}
+
+/// A fresh snapshot, guaranteed, and who must leave it.
+#[derive(Debug)]
+pub struct Snapshot<'a> {
+    // Dropped in this order: nobody may take the snapshot away before the lock is gone, and a
+    // server cannot take it back while the lock is held.
+    pub(crate) guard: Guard<'a>,
+    pub(crate) held: Option<Held<'a>>,
+    timestamp: SystemTime,
+}
+
+impl Snapshot<'_> {
+    /// What COMMAND is told.
+    pub(crate) fn environment(&self, storage: &Storage, code: &Code) -> Environment<'_> {
+        Environment {
+            directory: storage.given().to_owned(),
+            timestamp: guard::seconds(self.timestamp),
+            code: code.clone(),
+            tid: storage.last_transaction(),
+            sublock: self.guard.file(),
+        }
+    }
+}
+
+/// A try under one code.
+#[derive(Debug)]
+pub struct Attempt<'a> {
+    context: Context<'a>,
+    code: Code,
+    began: SystemTime,
+    tried: Vec<(&'a Step<'a>, Refusal)>,
+    owner_asked: bool,
+    passed_over: bool,
+    files_refused: bool,
+    second_round: bool,
+    lock_free: Cell<Option<Option<bool>>>,
+}
+
+/// What the round through all lines came to, if no snapshot.
+enum Round {
+    /// Somebody opened the storage meanwhile: all lines deserve another chance.
+    Changed,
+    /// Nothing more to try.
+    Over,
+}
+
+impl<'a> Attempt<'a> {
+    /// A try that begins now.
+    pub fn new(context: Context<'a>, code: Code) -> Self {
+        Self {
+            context,
+            code,
+            began: SystemTime::now(),
+            tried: Vec::new(),
+            owner_asked: false,
+            passed_over: false,
+            files_refused: false,
+            second_round: false,
+            lock_free: Cell::new(None),
+        }
+    }
+
+    /// Tries the methods in order until one brings a fresh snapshot; if none does, a clean stop
+    /// or what the user accepts is as good.
+    ///
+    /// # Errors
+    ///
+    /// Nothing did, or the program was asked to end. Whatever was entered is left.
+    pub fn snapshot(mut self) -> Result<Snapshot<'a>, NotRun> {
+        let found = match self.round() {
+            Err(Round::Changed) => {
+                self.second_round = true;
+                self.tried.clear();
+                self.lock_free.set(None);
+                self.round()
+            }
+            first => first,
+        };
+        if let Some(signal) = self.context.program.stopped() {
+            return Err(NotRun::Stopped(signal));
+        }
+        match found {
+            Ok(snapshot) => Ok(snapshot),
+            Err(_) => self.without_method().map_err(|reason| self.not_run(reason)),
+        }
+    }
+
+    fn round(&mut self) -> Result<Snapshot<'a>, Round> {
+        for step in &self.context.plan.steps {
+            if self.context.program.stopped().is_some() {
+                return Err(Round::Over);
+            }
+            if let Some(snapshot) = self.try_step(step)? {
+                return Ok(snapshot);
+            }
+        }
+        let came_up = || holders::is_held(&self.context.storage.lock());
+        let changed = self.passed_over && !self.second_round && came_up();
+        Err(if changed { Round::Changed } else { Round::Over })
+    }
+
+    fn try_step(&mut self, step: &'a Step<'a>) -> Result<Option<Snapshot<'a>>, Round> {
+        if step.method.works_with() == WorksWith::Owner {
+            if self.lock_free() == Some(true) {
+                self.passed_over = true;
+                self.failed(
+                    step,
+                    Refusal::not_to_be_had("no process has this storage open"),
+                    false,
+                );
+                return Ok(None);
+            }
+            self.owner_asked = true;
+        }
+        let held = match self.enter(step) {
+            Entered::Held => Some(Held::new(self.context, step, self.code.clone())),
+            Entered::Done => None,
+            other => {
+                self.did_not_enter(step, other);
+                return Ok(None);
+            }
+        };
+        self.context.program.report(Event::Entered(step.label.clone()));
+        self.judge(step, held)
+    }
+
+    fn enter(&self, step: &Step<'_>) -> Entered {
+        let nobody = step.method.works_with() == WorksWith::Nobody;
+        step.method.enter(&Request {
+            storage: self.context.storage.root(),
+            conf_folder: &self.context.plan.conf_folder,
+            words: &step.words,
+            code: &self.code,
+            time_left: (!nobody).then_some(step.timeout.unwrap_or(limits::ENTER)),
+            caller: &Listener { program: self.context.program, heeds: true },
+        })
+    }
+
+    fn did_not_enter(&mut self, step: &'a Step<'a>, entered: Entered) {
+        let nobody = step.method.works_with() == WorksWith::Nobody;
+        match entered {
+            Entered::Busy(reason) => self.failed(step, reason.waiting(Waiting::InUse), false),
+            Entered::Unavailable(reason) => {
+                self.failed(step, reason.waiting(Waiting::Helps), false)
+            }
+            Entered::Refused(reason) => {
+                self.files_refused |= nobody;
+                self.failed(step, reason.waiting(Waiting::Useless), true);
+            }
+            Entered::Failed(reason) | Entered::Unknown(reason) => {
+                self.files_refused |= nobody;
+                self.failed(step, reason.waiting(Waiting::Useless), true);
+            }
+            Entered::Held | Entered::Done => {}
+        }
+    }
+
+    /// Judges what a method brought about, with `misc/sublock` locked; leaves what is not good.
+    fn judge(
+        &mut self,
+        step: &'a Step<'a>,
+        mut held: Option<Held<'a>>,
+    ) -> Result<Option<Snapshot<'a>>, Round> {
+        let reason = match self.lock_fresh(held.as_mut()) {
+            Ok(guard) => {
+                return Ok(Some(Snapshot { guard, held, timestamp: self.began }));
+            }
+            Err(reason) => reason,
+        };
+        match held {
+            Some(held) => {
+                let reason = match held.leave() {
+                    Ok(()) => reason,
+                    Err(not_left) => {
+                        Refusal::new(format!("{}; and {}", reason.text(), not_left.text()))
+                    }
+                };
+                self.failed(step, reason, true);
+            }
+            None if !self.second_round && reason.helped_by() != Waiting::InUse => {
+                return Err(Round::Changed);
+            }
+            None => self.failed(step, reason, true),
+        }
+        Ok(None)
+    }
+
+    /// Locks `misc/sublock` and looks whether the snapshot is fresh after *held* or *done*.
+    fn lock_fresh(&self, held: Option<&mut Held<'a>>) -> Result<Guard<'a>, Refusal> {
+        let storage = self.context.storage;
+        let came = if held.is_some() { Came::Held(&self.code) } else { Came::Done };
+        let patience = if held.is_some() { limits::SUBLOCK } else { Duration::ZERO };
+        // Our own server may hold the lock, and then locking would only fail.
+        self.look_first(came, &guard::look_at_mark(storage)?)?;
+        let guard = Guard::lock(storage, patience, limits::LOOK)?;
+        let mark = guard.mark();
+        if let Some(held) = held {
+            held.judged(mark.is_held_by(&self.code), mark.content == Content::Shutdown);
+        }
+        match self.verdict(came, mark)? {
+            Verdict::Fresh => Ok(guard),
+            _ => Err(disagreement(came, &mark.content)),
+        }
+    }
+
+    /// Before the lock: content that no lock could make right.
+    fn look_first(&self, came: Came<'_>, mark: &Mark) -> Result<(), Refusal> {
+        match (came, &mark.content) {
+            (Came::Held(_), content)
+                if *content != Content::Shutdown && !mark.is_held_by(&self.code) =>
+            {
+                Err(disagreement(came, content))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn verdict(&self, came: Came<'_>, mark: &Mark) -> Result<Verdict, Refusal> {
+        let left = self.context.storage.leftovers().map_err(|error| {
+            let root = text::path(self.context.storage.root());
+            Refusal::new(format!("journal/ or B/ in {root} cannot be listed: {error}"))
+        })?;
+        Ok(freshness::verdict(came, &mark.content, left))
+    }
+
+    /// Where no method worked: a clean stop is as good, and so is what the user accepts.
+    fn without_method(&self) -> Result<Snapshot<'a>, Refusal> {
+        let storage = self.context.storage;
+        let mark = guard::look_at_mark(storage)?;
+        let came = Came::Nothing {
+            files_refused: self.files_refused,
+            lock_free: self.lock_free() == Some(true),
+        };
+        let promising = self.verdict(came, &mark)? == Verdict::Fresh || self.accepts(&mark);
+        if !promising {
+            return Err(self.unusable(&mark));
+        }
+        let guard = Guard::lock(storage, Duration::ZERO, limits::LOOK)?;
+        let mark = guard.mark();
+        match self.verdict(came, mark)? {
+            Verdict::Fresh => Ok(Snapshot { timestamp: self.began, held: None, guard }),
+            Verdict::NotFresh if self.accepts(mark) => {
+                let modified = mark.modified().unwrap_or(self.began);
+                let age = mark.age().unwrap_or_default();
+                self.context.program.report(Event::Accepted(mark.content.to_string(), age));
+                Ok(Snapshot { timestamp: modified.min(self.began), held: None, guard })
+            }
+            _ => Err(self.unusable(mark)),
+        }
+    }
+
+    fn accepts(&self, mark: &Mark) -> bool {
+        let acceptable = matches!(mark.content, Content::User(_) | Content::Shutdown);
+        let young = |oldest| mark.age().is_some_and(|age| age <= oldest);
+        acceptable && self.context.job.accept_existing.is_some_and(young)
+    }
+
+    /// Why the snapshot that is there, if any, cannot be used.
+    fn unusable(&self, mark: &Mark) -> Refusal {
+        let (open, closed) = (self.lock_free() == Some(false), self.lock_free() == Some(true));
+        crate::unusable::explain(self.context.storage, mark, open, closed)
+    }
+
+    /// Whether nobody has the storage open; the lock itself is tried at most once a try.
+    fn lock_free(&self) -> Option<bool> {
+        let known = self.lock_free.get().unwrap_or_else(|| self.context.lock_is_free());
+        self.lock_free.set(Some(known));
+        known
+    }
+
+    fn failed(&mut self, step: &'a Step<'a>, reason: Refusal, important: bool) {
+        let label = step.label.clone();
+        self.context.program.report(Event::LineFailed { label, reason: reason.clone(), important });
+        self.tried.push((step, reason));
+    }
+
+    /// All the reasons in one answer.
+    fn not_run(&self, last: Refusal) -> NotRun {
+        let counts = |step: &Step<'_>, reason: &Refusal| {
+            // That the files are in use says nothing new where their user was asked.
+            !(step.method.works_with() == WorksWith::Nobody
+                && reason.helped_by() == Waiting::Helps
+                && self.owner_asked)
+        };
+        let counted = self.tried.iter().filter(|(step, reason)| counts(step, reason));
+        // Files that were refused will not become a snapshot by themselves.
+        let hopeless = self.files_refused && last.helped_by() == Waiting::Helps;
+        let counted = counted.map(|(_, reason)| reason).chain((!hopeless).then_some(&last));
+        let waiting = counted.map(Refusal::helped_by).max().unwrap_or(Waiting::Useless);
+        let decisive = |reason: &&Refusal| reason.helped_by() == waiting;
+        let reasons = || self.tried.iter().map(|(_, reason)| reason);
+        let reason = reasons().find(decisive).unwrap_or(&last).clone();
+        let tried = self.tried.iter().map(|(step, reason)| (step.label.clone(), reason.clone()));
+        let tried = tried.chain([("misc/snapshot".to_owned(), last)]).collect();
+        NotRun::Refused { tried, reason, waiting }
+    }
+}
+
+fn disagreement(came: Came<'_>, content: &Content) -> Refusal {
+    match came {
+        Came::Held(_) => Refusal::new(format!(
+            "it entered a snapshot, but misc/snapshot of this storage is {content}: it is the server of another storage"
+        ))
+        .hint("correct the line in snapshot.conf, it must lead to the server that has this storage open"),
+        _ => Refusal::not_to_be_had(format!("the storage was closed, but then misc/snapshot was {content}: somebody opened it meanwhile")),
+    }
+}

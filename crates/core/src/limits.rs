@@ -1,0 +1,22 @@
+//! How long things may take. All of these numbers stand here.
+
+use std::time::Duration;
+
+/// The answer to an `enter`.
+pub const ENTER: Duration = Duration::from_secs(300);
+/// The answer to a `leave` or `status`.
+pub const LEAVE: Duration = Duration::from_secs(15);
+/// Leaving altogether: it is tried for at least so long...
+pub const LEAVING: Duration = Duration::from_secs(60);
+/// ...and at least so often.
+pub const LEAVE_TRIES: u32 = 3;
+/// Between two tries to leave.
+pub const LEAVE_PAUSE: Duration = Duration::from_secs(2);
+/// For how long `misc/sublock` is tried after a server let go of it: somebody may be looking.
+pub const SUBLOCK: Duration = Duration::from_secs(1);
+/// Between two looks at something that is about to change.
+pub const LOOK: Duration = Duration::from_millis(20);
+/// `-s`: the pause between two tries, unless the user says another.
+pub const PAUSE: Duration = Duration::from_secs(10);
+/// `-s`: a shorter pause counts as this one.
+pub const SHORTEST_PAUSE: Duration = Duration::from_millis(100);

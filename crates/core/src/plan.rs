@@ -1,0 +1,199 @@
+//! The plan of a run: which methods are tried, in which order.
+//!
+//! Made once a run from `snapshot.conf` or from the `--method` lines. Lines that mean nothing
+//! are named and passed over, as the original has done since 1.1.12.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::conf::{self, Line};
+use crate::duration;
+use crate::method::{Methods, SnapshotMethod, WorksWith};
+use crate::rights::{self, Rights};
+use crate::storage::Storage;
+use crate::text::{self, Harmless};
+
+/// The method that is tried last unless a line says otherwise.
+const LAST_RESORT: &str = "direct";
+/// The line that forbids that.
+const NO_LAST_RESORT: &str = "nodirect";
+/// A conf file larger than this is none.
+const LARGEST: u64 = 1 << 20;
+
+/// Where the lines come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// `DIR/config/snapshot.conf`.
+    Default,
+    /// The file of `--snapshot-conf`.
+    File(PathBuf),
+    /// The lines of `--method`.
+    Lines(Vec<OsString>),
+}
+
+/// One method to try.
+#[derive(Debug)]
+pub struct Step<'m> {
+    /// The method.
+    pub method: &'m dyn SnapshotMethod,
+    /// The words after its name.
+    pub words: Vec<OsString>,
+    /// How long an answer is waited for, if the line says so.
+    pub timeout: Option<Duration>,
+    /// How messages call it.
+    pub label: String,
+    /// Where it stands, for messages: `line 3 of FILE`.
+    pub place: String,
+}
+
+/// What is tried, in order.
+#[derive(Debug)]
+pub struct Plan<'m> {
+    /// The methods.
+    pub steps: Vec<Step<'m>>,
+    /// The folder that relative names on lines are relative to.
+    pub conf_folder: PathBuf,
+    /// What is to be said about lines and files that could not be used, in order.
+    pub complaints: Vec<String>,
+}
+
+impl<'m> Plan<'m> {
+    /// Makes the plan. `locks_reach` is what [`mounts`](crate::mounts) says of the storage.
+    pub fn make(
+        source: &Source,
+        storage: &Storage,
+        methods: &'m dyn Methods,
+        rights: &Rights,
+        locks_reach: bool,
+    ) -> Self {
+        match source {
+            Source::Lines(lines) => Self::of_options(lines, storage, methods),
+            Source::File(path) => Self::of_file(path, methods, rights, locks_reach),
+            Source::Default => {
+                let path = storage.given().join("config/snapshot.conf");
+                Self::of_file(&path, methods, rights, locks_reach)
+            }
+        }
+    }
+
+    fn of_options(lines: &[OsString], storage: &Storage, methods: &'m dyn Methods) -> Self {
+        let mut plan = Self::empty(storage.config());
+        for (line, number) in lines.iter().zip(1..) {
+            let place = format!("line {number} in --method");
+            match conf::line(line.as_bytes(), number) {
+                Some(line) => {
+                    plan.add(&line, &place, methods);
+                }
+                None => plan.complaints.push(format!("malformed {place} (it is empty)")),
+            }
+        }
+        plan
+    }
+
+    fn of_file(path: &Path, methods: &'m dyn Methods, rights: &Rights, locks_reach: bool) -> Self {
+        let mut plan = Self::empty(path.parent().unwrap_or(Path::new("")).to_owned());
+        let mut last_resort = true;
+        match read(path, rights) {
+            Ok(text) => {
+                for line in conf::lines(&text) {
+                    let place = format!("line {} in {}", line.number, text::path(path));
+                    last_resort &= !plan.add(&line, &place, methods);
+                }
+            }
+            Err(error) => {
+                plan.complaints.push(format!("failed to open {} ({error})", text::path(path)))
+            }
+        }
+        if last_resort && locks_reach {
+            plan.add_last_resort(methods);
+        }
+        plan
+    }
+
+    fn empty(conf_folder: PathBuf) -> Self {
+        let conf_folder = std::path::absolute(&conf_folder).unwrap_or(conf_folder);
+        Self { steps: Vec::new(), conf_folder, complaints: Vec::new() }
+    }
+
+    /// Adds what a line says; true if it decides about the last resort.
+    fn add(&mut self, line: &Line, place: &str, methods: &'m dyn Methods) -> bool {
+        match self.step(line, place, methods) {
+            Ok(Some(step)) => {
+                let decides = step.method.name() == LAST_RESORT;
+                self.steps.push(step);
+                decides
+            }
+            Ok(None) => true,
+            Err(reason) => {
+                self.complaints.push(format!("malformed {place} ({reason})"));
+                false
+            }
+        }
+    }
+
+    /// The step that a line describes; none for `nodirect`.
+    fn step(
+        &self,
+        line: &Line,
+        place: &str,
+        methods: &'m dyn Methods,
+    ) -> Result<Option<Step<'m>>, String> {
+        let mut words = line.words.clone().map_err(str::to_owned)?;
+        let name = words.remove(0);
+        if (name == LAST_RESORT || name == NO_LAST_RESORT) && !words.is_empty() {
+            return Err(format!("`{}` stands alone", text::harmless(&name)));
+        }
+        if name == NO_LAST_RESORT {
+            return Ok(None);
+        }
+        let method = methods.find(name.as_bytes()).map_err(|refusal| refusal.text().to_owned())?;
+        let timeout = match method.works_with() {
+            WorksWith::Owner => take_timeout(&mut words)?,
+            WorksWith::Nobody => None,
+        };
+        let label = method.label(&Harmless(&line.text).to_string());
+        Ok(Some(Step { method, words, timeout, label, place: place.to_owned() }))
+    }
+
+    fn add_last_resort(&mut self, methods: &'m dyn Methods) {
+        if let Ok(method) = methods.find(LAST_RESORT.as_bytes()) {
+            let label = method.label(LAST_RESORT);
+            let place = "the last resort".to_owned();
+            self.steps.push(Step { method, words: Vec::new(), timeout: None, label, place });
+        }
+    }
+}
+
+/// Takes a last word `timeout=DURATION` off a line.
+fn take_timeout(words: &mut Vec<OsString>) -> Result<Option<Duration>, String> {
+    let Some(value) = words.last().and_then(|word| word.as_bytes().strip_prefix(b"timeout="))
+    else {
+        return Ok(None);
+    };
+    let value = Harmless(value).to_string();
+    let timeout = duration::parse(&value).map_err(|error| format!("timeout `{value}` {error}"))?;
+    words.pop();
+    Ok(Some(timeout))
+}
+
+/// Reads a conf file; as root only if nobody but root can change it.
+fn read(path: &Path, rights: &Rights) -> io::Result<Vec<u8>> {
+    let open = || File::open(path);
+    let trusted = rights.are_lowered() && rights.as_started(|| rights::only_root_can_change(path));
+    let file = if trusted { rights.as_started(open) } else { open() }?;
+    let mut text = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > LARGEST {
+        return Err(io::Error::other(format!("larger than {LARGEST} bytes")));
+    }
+    Ok(text)
+}
+
+/// Whether a `--snapshot-conf` argument means the default path.
+pub fn is_default(argument: &OsStr) -> bool {
+    argument == "-"
+}

@@ -1,0 +1,225 @@
+//! With whose rights things are done.
+//!
+//! Run by root on a storage that belongs to somebody else, everything but COMMAND is done with
+//! the rights of the owner of `A/`: what is created belongs to the owner, and a symbolic link
+//! leads nowhere that the owner could not go. Only the effective ids change, in all threads of
+//! the process; the real ones stay root's, so that COMMAND can have them back.
+
+use std::ffi::CString;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use nix::unistd::{self, Gid, Uid, User};
+use rustix::fs::{Access, AtFlags, CWD};
+
+use crate::holders;
+use crate::refusal::Refusal;
+use crate::storage::Storage;
+use crate::text;
+
+/// The rights that a run has.
+#[derive(Debug)]
+pub struct Rights {
+    /// Root's own groups and the owner, if root steps back.
+    lowered: Option<(Ids, Ids)>,
+}
+
+/// Effective ids.
+#[derive(Debug, Clone)]
+struct Ids {
+    user: Uid,
+    group: Gid,
+    groups: Vec<Gid>,
+}
+
+impl Rights {
+    /// The rights for a storage: the caller's own, or the owner's if the caller is root and the
+    /// owner is not. Nothing changes yet.
+    ///
+    /// # Errors
+    ///
+    /// `A` is a link and its target belongs to somebody else, or the owner cannot be found out.
+    pub fn for_storage(storage: &Storage) -> Result<Self, Refusal> {
+        let a = storage.a();
+        let unreadable = |error: io::Error| Refusal::new(format!("{}: {error}", text::path(&a)));
+        let (entry, target) =
+            (fs::symlink_metadata(&a).map_err(unreadable)?, fs::metadata(&a).map_err(unreadable)?);
+        if !unistd::geteuid().is_root() || (entry.uid() == 0 && target.uid() == 0) {
+            return Ok(Self { lowered: None });
+        }
+        if entry.uid() != target.uid() {
+            let (link, at) = (holders::user_name(entry.uid()), holders::user_name(target.uid()));
+            let what = format!("{} is a link of {link} to a folder of {at}", text::path(&a));
+            return Err(Refusal::new(what).hint("give link and folder the same owner (chown -h)"));
+        }
+        let failed =
+            |error| Refusal::new(format!("the groups of the owner cannot be found out: {error}"));
+        let root = Ids::own().map_err(failed)?;
+        let owner = Ids::of_owner(Uid::from_raw(target.uid()), Gid::from_raw(target.gid()))
+            .map_err(failed)?;
+        Ok(Self { lowered: Some((root, owner)) })
+    }
+
+    /// From now on everything is done with these rights.
+    ///
+    /// # Errors
+    ///
+    /// The system does not let this process change its ids.
+    pub fn take_effect(&self) -> Result<(), Refusal> {
+        let Some((_, owner)) = &self.lowered else { return Ok(()) };
+        owner.assume().map_err(|error| {
+            let owner = holders::user_name(owner.user.as_raw());
+            Refusal::new(format!(
+                "the rights of {owner}, who owns the storage, cannot be taken: {error}"
+            ))
+        })
+    }
+
+    /// Does something with the rights that the program was started with.
+    pub fn as_started<T>(&self, work: impl FnOnce() -> T) -> T {
+        let Some((root, owner)) = &self.lowered else { return work() };
+        let raised = root.assume();
+        let result = work();
+        if raised.is_ok() {
+            // Stepping back to rights that this process had a moment ago does not fail.
+            let _ = owner.assume();
+        }
+        result
+    }
+
+    /// Whether root has stepped back.
+    pub fn are_lowered(&self) -> bool {
+        self.lowered.is_some()
+    }
+}
+
+impl Ids {
+    fn own() -> nix::Result<Self> {
+        Ok(Self { user: unistd::geteuid(), group: unistd::getegid(), groups: unistd::getgroups()? })
+    }
+
+    /// The owner of `A/`, with the group of `A/` and those that the system gives the user.
+    fn of_owner(user: Uid, group: Gid) -> nix::Result<Self> {
+        let groups = match User::from_uid(user)? {
+            Some(known) => {
+                unistd::getgrouplist(&CString::new(known.name).unwrap_or_default(), known.gid)?
+            }
+            None => vec![group],
+        };
+        Ok(Self { user, group, groups })
+    }
+
+    /// Makes these the effective ids of every thread. Root's user id comes first or last,
+    /// because only root may change the others.
+    fn assume(&self) -> nix::Result<()> {
+        unistd::seteuid(Uid::from_raw(0))?;
+        unistd::setgroups(&self.groups)?;
+        unistd::setegid(self.group)?;
+        unistd::seteuid(self.user)
+    }
+}
+
+/// Whether only root can change the file at `path`, or what the path leads to: root owns the file
+/// and every folder above it, of the path as given and as resolved, and nobody else may write
+/// there. A sticky folder counts as such.
+pub fn only_root_can_change(path: &Path) -> bool {
+    let Ok(given) = std::path::absolute(path) else { return false };
+    let Ok(resolved) = fs::canonicalize(path) else { return false };
+    given.ancestors().chain(resolved.ancestors()).all(|part| {
+        fs::symlink_metadata(part).is_ok_and(|found| {
+            let sticky = found.is_dir() && found.mode() & 0o1000 != 0;
+            found.uid() == 0 && (found.is_symlink() || sticky || found.mode() & 0o022 == 0)
+        })
+    })
+}
+
+/// Whether the effective user may make, rename and remove entries of the folder at `path`.
+///
+/// # Errors
+///
+/// It may not; the hint is the command that cures it.
+pub fn may_change_entries(path: &Path) -> Result<(), Refusal> {
+    let access = Access::WRITE_OK | Access::EXEC_OK;
+    rustix::fs::accessat(CWD, path, access, AtFlags::EACCESS)
+        .map_err(|error| no_access(path, "cannot be changed", &error.into()))
+}
+
+/// A refusal because of an error on a path; if rights are missing, the hint is the `chown` line.
+pub fn no_access(path: &Path, what: &str, error: &io::Error) -> Refusal {
+    let user = unistd::geteuid();
+    let name = holders::user_name(user.as_raw());
+    if error.kind() != io::ErrorKind::PermissionDenied {
+        return Refusal::new(format!("{} {what}: {error}", text::path(path)));
+    }
+    let refusal = Refusal::new(format!("{} {what} by user {name}: {error}", text::path(path)));
+    // The entry itself, or the folder it cannot be made in.
+    let culprit = if path.exists() { Some(path) } else { path.parent() };
+    let Some(culprit) = culprit.and_then(|path| std::path::absolute(path).ok()) else {
+        return refusal;
+    };
+    let owner = fs::symlink_metadata(&culprit).map_or(user.as_raw(), |found| found.uid());
+    let cure =
+        if owner == user.as_raw() { "chmod u+rwx".to_owned() } else { format!("chown {name}") };
+    let cure = format!("{cure} {}", text::quoted(culprit));
+    // Somebody who only came along should not take the storage over.
+    let alternative = format!("run dsnap as root or as {}, or: ", holders::user_name(owner));
+    let stranger = owner != user.as_raw() && !unistd::getuid().is_root();
+    refusal.hint(if stranger { alternative + &cure } else { cure })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn the_root_folder_is_roots_and_a_file_in_a_folder_of_everybody_is_not() {
+        assert!(only_root_can_change(Path::new("/")));
+        let folder = tempfile::tempdir().unwrap();
+        let open = folder.path().join("open");
+        fs::create_dir(&open).unwrap();
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+        fs::write(open.join("conf"), "").unwrap();
+        assert!(!only_root_can_change(&open.join("conf")));
+        assert!(!only_root_can_change(&open.join("absent")));
+    }
+
+    #[test]
+    fn a_sticky_folder_counts_as_roots_own() {
+        if !unistd::geteuid().is_root() {
+            eprintln!("passed over: only root can make files that are root's");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let conf = folder.path().join("conf");
+        fs::write(&conf, "").unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+        assert!(only_root_can_change(&conf));
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o775)).unwrap();
+        assert!(!only_root_can_change(&conf));
+    }
+
+    #[test]
+    fn a_link_counts_where_it_stands_and_where_it_leads() {
+        let folder = tempfile::tempdir().unwrap();
+        let (conf, link) = (folder.path().join("conf"), folder.path().join("link"));
+        fs::write(&conf, "").unwrap();
+        fs::set_permissions(&conf, fs::Permissions::from_mode(0o666)).unwrap();
+        std::os::unix::fs::symlink(&conf, &link).unwrap();
+        assert!(!only_root_can_change(&link));
+    }
+
+    #[test]
+    fn a_missing_right_names_the_user_and_the_cure() {
+        let error = io::Error::from(io::ErrorKind::PermissionDenied);
+        let folder = tempfile::tempdir().unwrap();
+        let refusal = no_access(&folder.path().join("lock"), "cannot be locked", &error);
+        let cure = format!("chmod u+rwx {}", folder.path().display());
+        assert_eq!(refusal.advice(), Some(cure.as_str()));
+        let refusal = no_access(Path::new("/proc/1/mem"), "cannot be read", &error);
+        let user = holders::user_name(unistd::geteuid().as_raw());
+        assert!(refusal.text().contains(&format!("by user {user}: ")), "{refusal}");
+    }
+}

@@ -1,0 +1,105 @@
+//! A run, from the first lock to the last: the order of everything stands here.
+//!
+//! own lock → enter → sublock → fresh? → COMMAND → fresh still? → unlock → leave → confirmed
+//!
+//! Whatever happens after `enter`, the snapshot is left. Between two tries nothing is held.
+
+use std::time::{Duration, Instant};
+
+use crate::attempt::{Attempt, Context, Snapshot};
+use crate::code::Code;
+use crate::event::Event;
+use crate::identity::Place;
+use crate::job::{Job, NotRun, Outcome, Program};
+use crate::method::Methods;
+use crate::mounts;
+use crate::own_lock::{OwnLock, RunRecord};
+use crate::plan::Plan;
+use crate::refusal::Waiting;
+use crate::rights::Rights;
+use crate::storage::Storage;
+
+/// Runs COMMAND in a fresh snapshot of the storage, or says why not.
+///
+/// The rights are in effect already.
+pub fn run(
+    job: &Job,
+    storage: &Storage,
+    rights: &Rights,
+    methods: &dyn Methods,
+    program: &dyn Program,
+) -> Outcome {
+    if let Err(refusal) = storage.check_folders() {
+        return Outcome::not_run(refusal.into());
+    }
+    let locks_reach = mounts::locks_reach(&storage.misc());
+    let plan = Plan::make(&job.source, storage, methods, rights, locks_reach);
+    plan.complaints.iter().for_each(|words| program.report(Event::Complaint(words.clone())));
+    retry(&Context { job, storage, plan: &plan, program, locks_reach })
+}
+
+/// Tries until COMMAND ran, waiting is useless, or time is up: `-t` limits when a try begins.
+fn retry(context: &Context<'_>) -> Outcome {
+    let began = Instant::now();
+    loop {
+        let outcome = once(context);
+        let Err(NotRun::Refused { reason, waiting, .. }) = &outcome.command else { return outcome };
+        let left = context.job.wait.saturating_sub(began.elapsed());
+        if *waiting == Waiting::Useless || left == Duration::ZERO {
+            return outcome;
+        }
+        context.program.pause(context.job.pause.min(left), left, reason);
+        if let Some(signal) = context.program.stopped() {
+            return Outcome::not_run(NotRun::Stopped(signal));
+        }
+    }
+}
+
+/// One try.
+fn once(context: &Context<'_>) -> Outcome {
+    let own = match OwnLock::take(context.storage) {
+        Ok(own) => own,
+        Err(refusal) => return Outcome::not_run(refusal.into()),
+    };
+    let code = Code::unique(&Place::here().host, std::process::id());
+    let mut record = RunRecord::new(code.clone());
+    own.describe(&record);
+    let outcome = match Attempt::new(*context, code).snapshot() {
+        Ok(snapshot) => in_snapshot(context, snapshot, &own, &mut record),
+        Err(why) => Outcome::not_run(why),
+    };
+    own.release();
+    outcome
+}
+
+/// From the guaranteed snapshot to the confirmation that it was left.
+fn in_snapshot(
+    context: &Context<'_>,
+    snapshot: Snapshot<'_>,
+    own: &OwnLock,
+    record: &mut RunRecord,
+) -> Outcome {
+    let program = context.program;
+    program.report(Event::Locked);
+    let command = match program.stopped() {
+        Some(signal) => Err(NotRun::Stopped(signal)),
+        None if !context.job.has_command => Ok(None),
+        None => {
+            let environment = snapshot.environment(context.storage, &record.code.clone());
+            Ok(Some(program.run_command(Some(&environment), &mut |process| {
+                record.command = Some(process);
+                own.describe(record);
+            })))
+        }
+    };
+    let Snapshot { guard, held, .. } = snapshot;
+    let broken = guard.check().err();
+    let server_came_up = held.is_none() && guard.server_came_up();
+    guard.unlock();
+    program.report(Event::Unlocked);
+    let not_left = held.and_then(|held| held.leave().err());
+    if server_came_up {
+        program.report(Event::ServerStuck);
+    }
+    Outcome { command, broken, not_left }
+}

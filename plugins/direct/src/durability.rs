@@ -1,0 +1,64 @@
+//! What has to be on stable storage before the next step, and how it gets there.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use dsnap_core::Refusal;
+use dsnap_core::settings::Settings;
+
+use crate::{on, stuck};
+
+/// What the settings want synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// `sync: 0`: nothing, ever.
+    None,
+    /// `dirsync: 0`: whole file systems, but no folder by itself (NFS refuses that).
+    FileSystems,
+    /// Everything.
+    Full,
+}
+
+impl Durability {
+    pub(crate) fn wanted_by(settings: Settings) -> Self {
+        match (settings.sync, settings.dirsync) {
+            (false, _) => Self::None,
+            (true, false) => Self::FileSystems,
+            (true, true) => Self::Full,
+        }
+    }
+
+    /// All that was done so far on the file system of `folder` is on disk afterwards.
+    pub(crate) fn file_system(self, folder: &Path) -> Result<(), Refusal> {
+        match self {
+            Self::None => Ok(()),
+            _ => sync_with(folder, |file| rustix::fs::syncfs(file).map_err(io::Error::from)),
+        }
+    }
+
+    /// The entries of `folder` are on disk afterwards.
+    pub(crate) fn folder(self, folder: &Path) -> Result<(), Refusal> {
+        match self {
+            Self::Full => sync_with(folder, File::sync_all),
+            _ => self.file_system(folder),
+        }
+    }
+
+    /// The content of `file` is on disk afterwards.
+    pub(crate) fn file(self, file: &File) -> io::Result<()> {
+        if self == Self::None { Ok(()) } else { file.sync_all() }
+    }
+}
+
+fn sync_with(folder: &Path, sync: impl FnOnce(&File) -> io::Result<()>) -> Result<(), Refusal> {
+    let synced = File::open(folder).and_then(|file| sync(&file));
+    synced.map_err(|error| {
+        let refusal = stuck(format!("syncing {}", on(folder, &error)));
+        match error.kind() {
+            io::ErrorKind::InvalidInput => refusal
+                .hint("this file system cannot sync folders: write `dirsync: 0` under [posix] in config/settings"),
+            _ => refusal,
+        }
+    })
+}

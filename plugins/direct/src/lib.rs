@@ -1,0 +1,118 @@
+//! The method `direct`: it does to a storage that nobody has open what the original does when
+//! it opens and closes it: roll everything forward into `A/`, and mark it as a snapshot.
+//!
+//! [`survey`] looks before anything is touched, [`recovery`] holds the order in which things
+//! are done, [`moving`] moves files, [`replica`] knows the replication tool's archive, and
+//! [`durability`] what reaches the disk. At every moment in between the storage is one from
+//! which the original's recovery reaches the same end.
+//!
+//! Deliberately elsewhere: whether COMMAND may run afterwards (`dsnap-core`'s freshness).
+#![forbid(unsafe_code)]
+
+mod durability;
+mod moving;
+mod recovery;
+mod replica;
+mod survey;
+
+use dsnap_core::holders;
+use dsnap_core::lock::{FileLock, LockError};
+use dsnap_core::method::{Entered, Left, Request, SnapshotMethod, Status, WorksWith};
+use dsnap_core::{Refusal, Storage, rights, text};
+
+use crate::survey::Survey;
+
+/// Direct access to the files of a storage that nobody has open.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Direct;
+
+impl SnapshotMethod for Direct {
+    fn name(&self) -> &str {
+        "direct"
+    }
+
+    fn works_with(&self) -> WorksWith {
+        WorksWith::Nobody
+    }
+
+    fn label(&self, _line: &str) -> String {
+        "direct access".to_owned()
+    }
+
+    fn enter(&self, request: &Request<'_>) -> Entered {
+        let storage = match Storage::open(request.storage) {
+            Ok(storage) => storage,
+            Err(refusal) => return Entered::Refused(refusal),
+        };
+        // Whoever opens a storage takes the main lock first: so do we.
+        let (lock, sublock) = match take_locks(&storage) {
+            Ok(locks) => locks,
+            Err(entered) => return entered,
+        };
+        let survey = match Survey::take(&storage) {
+            Ok(survey) => survey,
+            Err(refusal) => return Entered::Refused(refusal),
+        };
+        let recovered =
+            if survey.is_clean() { Ok(()) } else { recovery::recover(&survey, request.caller) };
+        drop(sublock);
+        drop(lock);
+        recovered.map_or_else(Entered::Failed, |()| Entered::Done)
+    }
+
+    /// There is never anything to leave: the storage is closed.
+    fn leave(&self, _request: &Request<'_>) -> Left {
+        Left::Left
+    }
+
+    fn status(&self, request: &Request<'_>) -> Status {
+        match Storage::open(request.storage) {
+            Ok(storage) if holders::is_held(&storage.lock()) => {
+                Status::Unavailable(is_open(&storage))
+            }
+            Ok(storage) => match Survey::take(&storage) {
+                Ok(_) => Status::CouldEnter,
+                Err(refusal) => Status::Refused(refusal),
+            },
+            Err(refusal) => Status::Refused(refusal),
+        }
+    }
+}
+
+fn take_locks(storage: &Storage) -> Result<(FileLock, FileLock), Entered> {
+    let lock = FileLock::take(&storage.lock()).map_err(|error| match error {
+        LockError::Held => Entered::Unavailable(is_open(storage)),
+        LockError::Io(error) => cannot_lock(&storage.lock(), &error),
+    })?;
+    let sublock = FileLock::take(&storage.sublock()).map_err(|error| match error {
+        LockError::Held => {
+            let by = holders::holder(&storage.sublock());
+            Entered::Busy(Refusal::in_use(format!("a snapshot of the storage is in use by {by}")))
+        }
+        LockError::Io(error) => cannot_lock(&storage.sublock(), &error),
+    })?;
+    Ok((lock, sublock))
+}
+
+fn is_open(storage: &Storage) -> Refusal {
+    let by = holders::holder(&storage.lock());
+    Refusal::not_to_be_had(format!("the storage is open in {by}"))
+        .hint("direct access works only while no process has the storage open; snapshot.conf needs a line that asks that one")
+}
+
+fn cannot_lock(path: &std::path::Path, error: &std::io::Error) -> Entered {
+    Entered::Refused(rights::no_access(path, "cannot be locked", error))
+}
+
+/// A failure in the middle of a recovery: what happened, and what that means.
+pub(crate) fn stuck(what: impl std::fmt::Display) -> Refusal {
+    Refusal::new(format!(
+        "{what}; nothing is lost, but the storage is no snapshot until it is rolled forward"
+    ))
+    .hint("remove the cause and run dsnap again: it goes on where it stopped")
+}
+
+/// `PATH: ERROR`.
+pub(crate) fn on(path: &std::path::Path, error: impl std::fmt::Display) -> String {
+    format!("{}: {}", text::path(path), text::harmless(error.to_string()))
+}

@@ -1,0 +1,149 @@
+//! Moving files into `A/`: from `B/`, then from the journal.
+//!
+//! Everything in `B/` is older than everything in the journal, and older files of one name in
+//! the journal are older than newer ones. A newer file may reach `A/` only when every older one
+//! is gone, on disk: else a crash leaves a storage whose next recovery replaces new by old.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use dsnap_core::method::{Caller, Said};
+use dsnap_core::{Refusal, storage};
+
+use crate::survey::{Transaction, list};
+use crate::{on, stuck};
+
+/// How often progress is reported.
+const REPORT: Duration = Duration::from_secs(1);
+
+/// Counts what is done, reports it, and asks between two files whether to go on.
+pub(crate) struct Progress<'a> {
+    caller: &'a dyn Caller,
+    done: u64,
+    of: Option<u64>,
+    reported: Instant,
+}
+
+impl<'a> Progress<'a> {
+    pub(crate) fn new(caller: &'a dyn Caller) -> Self {
+        Self { caller, done: 0, of: None, reported: Instant::now() }
+    }
+
+    /// From here on it is known how many files there are.
+    pub(crate) fn expect(&mut self, more: usize) {
+        self.of = Some(self.done + more as u64);
+    }
+
+    /// Before each file.
+    ///
+    /// # Errors
+    ///
+    /// The program was asked to end.
+    pub(crate) fn next(&mut self) -> Result<(), Refusal> {
+        if self.caller.shall_stop() {
+            return Err(stuck("asked to stop while the storage was being rolled forward"));
+        }
+        self.done += 1;
+        if self.reported.elapsed() >= REPORT {
+            self.reported = Instant::now();
+            self.caller.say(Said::Progress { done: self.done, of: self.of, unit: "files" });
+        }
+        Ok(())
+    }
+}
+
+/// Moves every file below `b` to the same place below `a`; the folders stay, empty.
+/// True if a file was moved.
+pub(crate) fn empty_into(b: &Path, a: &Path, progress: &mut Progress<'_>) -> Result<bool, Refusal> {
+    let mut moved = false;
+    for entry in list(b)? {
+        let (from, to) = (entry.path(), a.join(entry.file_name()));
+        if entry.file_type().map_err(|error| stuck(on(&from, error)))?.is_dir() {
+            make_folders(&to)?;
+            moved |= empty_into(&from, &to, progress)?;
+        } else {
+            progress.next()?;
+            rename(&from, &to)?;
+            moved = true;
+        }
+    }
+    Ok(moved)
+}
+
+/// Removes the folders below `b`, which are empty.
+pub(crate) fn remove_folders_below(b: &Path) -> Result<(), Refusal> {
+    for entry in list(b)? {
+        remove_folders_below(&entry.path())?;
+        remove_emptied(&entry.path())?;
+    }
+    Ok(())
+}
+
+/// Removes a folder that holds nothing but the marks of a packing server. Anything else in it
+/// came after the survey, and stops the recovery instead of being lost.
+pub(crate) fn remove_emptied(folder: &Path) -> Result<(), Refusal> {
+    let remove = || {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if storage::is_mark(&entry.file_name()) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        fs::remove_dir(folder)
+    };
+    remove().map_err(|error: io::Error| stuck(on(folder, error)))
+}
+
+/// Removes the files that a later transaction replaces; the others are returned with their
+/// places. The transactions come oldest first.
+pub(crate) fn drop_superseded(
+    transactions: &[Transaction],
+    progress: &mut Progress<'_>,
+) -> Result<Vec<(PathBuf, PathBuf)>, Refusal> {
+    let mut newest: HashMap<&Path, PathBuf> = HashMap::new();
+    for transaction in transactions {
+        for (name, place) in &transaction.files {
+            let file = transaction.folder.join(name);
+            if let Some(older) = newest.insert(place, file) {
+                progress.next()?;
+                fs::remove_file(&older).map_err(|error| stuck(on(&older, error)))?;
+            }
+        }
+    }
+    Ok(newest.into_iter().map(|(place, file)| (file, place.to_owned())).collect())
+}
+
+/// Moves files from the journal to their places below `a`.
+pub(crate) fn roll_forward(
+    files: &[(PathBuf, PathBuf)],
+    a: &Path,
+    progress: &mut Progress<'_>,
+) -> Result<(), Refusal> {
+    for (from, place) in files {
+        progress.next()?;
+        rename(from, &a.join(place))?;
+    }
+    Ok(())
+}
+
+/// Moves a file over whatever is there; folders above it are made when they are missing.
+fn rename(from: &Path, to: &Path) -> Result<(), Refusal> {
+    let moved = match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            to.parent().map_or(Ok(()), make_folders)?;
+            fs::rename(from, to)
+        }
+        moved => moved,
+    };
+    moved.map_err(|error| {
+        stuck(format!("moving {} to {}", dsnap_core::text::path(from), on(to, error)))
+    })
+}
+
+/// Makes a folder and those above it, with the mode that the original gives them.
+pub(crate) fn make_folders(folder: &Path) -> Result<(), Refusal> {
+    fs::create_dir_all(folder).map_err(|error| stuck(format!("making {}", on(folder, error))))
+}

@@ -1,0 +1,104 @@
+//! The order in which a storage is rolled forward and closed.
+//!
+//! Never reordered without thought: each step may be the last one before a power cut, and then
+//! the original's recovery, or ours, must reach the same end. `misc/snapshot` is away from the
+//! first change on, and back only when all of it is on disk.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+use dsnap_core::method::Caller;
+use dsnap_core::{Refusal, Storage};
+
+use crate::durability::Durability;
+use crate::moving::{self, Progress};
+use crate::survey::{self, Survey};
+use crate::{on, stuck};
+
+/// The name under which `misc/snapshot` is written before it appears.
+const UNFINISHED: &str = "snapshot.dsnap";
+/// Files that DirectoryStorage makes have this mode, less the umask.
+const MODE: u32 = 0o640;
+
+/// Rolls the storage forward and marks it as closed.
+///
+/// # Errors
+///
+/// Something failed, or `caller` wants to stop: then `misc/snapshot` is absent, nothing is lost,
+/// and the next recovery goes on from there.
+pub(crate) fn recover(survey: &Survey<'_>, caller: &dyn Caller) -> Result<(), Refusal> {
+    let storage = survey.storage;
+    let durability = Durability::wanted_by(survey.settings);
+    let progress = &mut Progress::new(caller);
+    remove_mark(storage, durability)?;
+    if let Some(replica) = &survey.replica {
+        replica.unpack(storage, durability, progress)?;
+    }
+    let files = settle_older_files(survey, durability, progress)?;
+    progress.expect(files.len());
+    moving::roll_forward(&files, &storage.a(), progress)?;
+    durability.file_system(&storage.a())?;
+    remove_transactions(survey, durability)?;
+    write_mark(storage, durability)
+}
+
+/// Empties `B/` and removes what later transactions replace; one sync serves both. Returns the
+/// files of the journal that are left, with their places.
+fn settle_older_files(
+    survey: &Survey<'_>,
+    durability: Durability,
+    progress: &mut Progress<'_>,
+) -> Result<Vec<(PathBuf, PathBuf)>, Refusal> {
+    let (a, b) = (survey.storage.a(), survey.storage.b());
+    let moved = moving::empty_into(&b, &a, progress)?;
+    let all: usize = survey.done.iter().map(|transaction| transaction.files.len()).sum();
+    let files = moving::drop_superseded(&survey.done, progress)?;
+    if moved || files.len() < all {
+        durability.file_system(&b)?;
+    }
+    moving::remove_folders_below(&b)?;
+    Ok(files)
+}
+
+fn remove_mark(storage: &Storage, durability: Durability) -> Result<(), Refusal> {
+    if !survey::mark_exists(storage) {
+        return Ok(());
+    }
+    let path = storage.snapshot();
+    fs::remove_file(&path)
+        .map_err(|error| Refusal::new(format!("removing {}", on(&path, error))))?;
+    durability.folder(&storage.misc())
+}
+
+/// The folders of the journal go when every file in them has arrived, on disk.
+fn remove_transactions(survey: &Survey<'_>, durability: Durability) -> Result<(), Refusal> {
+    for transaction in &survey.done {
+        moving::remove_emptied(&transaction.folder)?;
+    }
+    for folder in &survey.temp {
+        fs::remove_dir_all(folder).map_err(|error| stuck(on(folder, error)))?;
+    }
+    durability.folder(&survey.storage.b())?;
+    durability.folder(&survey.storage.journal())
+}
+
+/// Writes `misc/snapshot`, whole or not at all: with the original an empty one passes for a
+/// snapshot.
+fn write_mark(storage: &Storage, durability: Durability) -> Result<(), Refusal> {
+    let unfinished = storage.misc().join(UNFINISHED);
+    let written = (|| {
+        match fs::remove_file(&unfinished) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(MODE).open(&unfinished)?;
+        file.write_all(b"shutdown")?;
+        durability.file(&file)?;
+        fs::rename(&unfinished, storage.snapshot())
+    })();
+    written.map_err(|error| stuck(format!("writing {}", on(&storage.snapshot(), error))))?;
+    durability.folder(&storage.misc())
+}

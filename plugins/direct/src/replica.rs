@@ -1,0 +1,173 @@
+//! `journal/replica.tar`: what the replication tool fetched and did not unpack any more.
+//!
+//! The whole archive is read before anything of it is used: only regular files and folders
+//! below the storage directory, and a proper end. Then it is unpacked over the storage and kept
+//! as `misc/replica.previous`, as the original does.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Read, Seek};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Component, Path, PathBuf};
+
+use dsnap_core::{Refusal, Storage, text};
+use filetime::FileTime;
+use nix::unistd::{self, Group, User};
+use tar::{Archive, Entry, EntryType, Header};
+
+use crate::durability::Durability;
+use crate::moving::{self, Progress};
+use crate::{on, stuck};
+
+/// An archive ends with two blocks of zeros; a block has 512 bytes.
+const END: usize = 1024;
+const BLOCK: u64 = 512;
+/// No replica holds anything there, and locks must not be replaced.
+const NOT_OURS: [&str; 2] = ["journal", "misc"];
+
+/// An archive that was read to its end and found good.
+#[derive(Debug)]
+pub(crate) struct Replica {
+    path: PathBuf,
+    entries: usize,
+}
+
+impl Replica {
+    /// Reads the whole archive.
+    ///
+    /// # Errors
+    ///
+    /// It is damaged, or holds something else than files and folders below the storage.
+    pub(crate) fn look(path: PathBuf) -> Result<Self, Refusal> {
+        let damaged = |what: &dyn std::fmt::Display| {
+            Refusal::new(on(&path, what)).hint(
+                "it is left from replication; move it out of journal/ and replicate again, nothing else is lost",
+            )
+        };
+        let mut file = File::open(&path).map_err(|error| damaged(&error))?;
+        let mut archive = Archive::new(&mut file);
+        let mut end = 0;
+        let mut entries = 0;
+        for entry in archive.entries().map_err(|error| damaged(&error))? {
+            let mut entry = entry.map_err(|error| damaged(&error))?;
+            check(&entry).map_err(|what| damaged(&what))?;
+            let size = io::copy(&mut entry, &mut io::sink()).map_err(|error| damaged(&error))?;
+            if size != entry.size() {
+                return Err(damaged(&"the archive breaks off in the middle of a file"));
+            }
+            end = entry.raw_file_position() + size.next_multiple_of(BLOCK);
+            entries += 1;
+        }
+        if !ends_properly(&mut file, end) {
+            return Err(damaged(&"the archive has no proper end"));
+        }
+        Ok(Self { path, entries })
+    }
+
+    /// Unpacks the archive over the storage, and moves it away.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be written, or the program was asked to end: the archive stays where it
+    /// is, and the next recovery unpacks it again.
+    pub(crate) fn unpack(
+        &self,
+        storage: &Storage,
+        durability: Durability,
+        progress: &mut Progress<'_>,
+    ) -> Result<(), Refusal> {
+        progress.expect(self.entries);
+        let broken = |error: io::Error| stuck(on(&self.path, error));
+        let mut archive = Archive::new(File::open(&self.path).map_err(broken)?);
+        for entry in archive.entries().map_err(broken)? {
+            progress.next()?;
+            let mut entry = entry.map_err(broken)?;
+            let place = storage.root().join(entry.path().map_err(broken)?);
+            unpack_entry(&mut entry, &place)?;
+        }
+        durability.file_system(&storage.a())?;
+        let kept = storage.misc().join("replica.previous");
+        fs::rename(&self.path, &kept).map_err(|error| {
+            stuck(format!("moving {} to {}", text::path(&self.path), on(&kept, error)))
+        })?;
+        durability.folder(&storage.misc())?;
+        durability.folder(&storage.journal())
+    }
+}
+
+/// Whether an entry is something that a replica holds.
+fn check(entry: &Entry<'_, impl Read>) -> Result<(), String> {
+    let name = text::harmless(String::from_utf8_lossy(&entry.path_bytes()).as_ref());
+    let refused = |what: &str| Err(format!("`{name}` in it {what}"));
+    match entry.header().entry_type() {
+        EntryType::Regular | EntryType::Continuous | EntryType::Directory => {}
+        EntryType::XGlobalHeader => return Ok(()),
+        _ => return refused("is neither a file nor a folder"),
+    }
+    let Ok(path) = entry.path() else { return refused("has no usable name") };
+    let mut parts = path.components().filter(|part| *part != Component::CurDir).peekable();
+    let first = parts.peek().copied();
+    if parts.any(|part| !matches!(part, Component::Normal(_))) {
+        return refused("leads out of the storage");
+    }
+    match first {
+        Some(Component::Normal(first)) if NOT_OURS.iter().any(|folder| first == *folder) => {
+            refused("belongs to no replica")
+        }
+        None if !entry.header().entry_type().is_dir() => refused("has no name"),
+        _ => Ok(()),
+    }
+}
+
+fn ends_properly(file: &mut File, end: u64) -> bool {
+    let mut tail = [1; END];
+    let read = file.seek(io::SeekFrom::Start(end)).and_then(|_| file.read_exact(&mut tail));
+    read.is_ok() && tail == [0; END]
+}
+
+fn unpack_entry(entry: &mut Entry<'_, impl Read>, place: &Path) -> Result<(), Refusal> {
+    let broken = |error: io::Error| stuck(format!("unpacking {}", on(place, error)));
+    match entry.header().entry_type() {
+        EntryType::XGlobalHeader => return Ok(()),
+        EntryType::Directory => moving::make_folders(place)?,
+        _ => {
+            place.parent().map_or(Ok(()), moving::make_folders)?;
+            unpack_file(entry, place).map_err(broken)?;
+        }
+    }
+    set_attributes(entry.header(), place).map_err(broken)
+}
+
+/// Replaces a file as tar does: by a new one, never by writing into the old one.
+fn unpack_file(entry: &mut Entry<'_, impl Read>, place: &Path) -> io::Result<()> {
+    match fs::remove_file(place) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mode = entry.header().mode()? & 0o777;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(place)?;
+    let written = io::copy(entry, &mut file)?;
+    if written == entry.size() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+/// Time for everybody; owner and exact mode only for root, as tar does it.
+fn set_attributes(header: &Header, place: &Path) -> io::Result<()> {
+    if unistd::geteuid().is_root() {
+        let by_name = |name: Option<&[u8]>| {
+            String::from_utf8(name?.to_vec()).ok().filter(|name| !name.is_empty())
+        };
+        let user =
+            by_name(header.username_bytes()).and_then(|name| User::from_name(&name).ok().flatten());
+        let group = by_name(header.groupname_bytes())
+            .and_then(|name| Group::from_name(&name).ok().flatten());
+        let uid = user.map_or_else(|| number(header.uid()), |user| Ok(user.uid.as_raw()))?;
+        let gid = group.map_or_else(|| number(header.gid()), |group| Ok(group.gid.as_raw()))?;
+        std::os::unix::fs::chown(place, Some(uid), Some(gid))?;
+        fs::set_permissions(place, Permissions::from_mode(header.mode()? & 0o7777))?;
+    }
+    let modified = i64::try_from(header.mtime()?).map_err(io::Error::other)?;
+    filetime::set_file_mtime(place, FileTime::from_unix_time(modified, 0))
+}
+
+fn number(id: io::Result<u64>) -> io::Result<u32> {
+    u32::try_from(id?).map_err(io::Error::other)
+}
