@@ -37,7 +37,7 @@ fn main() -> ExitCode {
 fn program() -> u8 {
     let task = match args::parse(environment::words()) {
         Ok(Asked::Print(text)) => {
-            output::answer(&text);
+            output::answer(text.trim_end());
             return 0;
         }
         Ok(Asked::Run(args)) => resolve::resolve(args, environment::outer_run()),

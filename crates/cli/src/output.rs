@@ -8,8 +8,8 @@ pub(crate) fn say(lines: &str) {
     let _ = io::stderr().lock().write_all(format!("{lines}\n").as_bytes());
 }
 
-/// Writes a text to stdout.
+/// Writes a text to stdout, and ends its last line.
 pub(crate) fn answer(text: &str) {
     let mut stdout = io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
 }

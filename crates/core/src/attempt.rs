@@ -154,12 +154,11 @@ impl<'a> Attempt<'a> {
             }
             first => first,
         };
-        if let Some(signal) = self.context.program.stopped() {
-            return Err(NotRun::Stopped(signal));
-        }
-        match found {
-            Ok(snapshot) => Ok(snapshot),
-            Err(_) => self.without_method().map_err(|reason| self.not_run(reason)),
+        match (found, self.context.program.stopped()) {
+            // Where the program is to end, the run leaves it before COMMAND.
+            (Ok(snapshot), _) => Ok(snapshot),
+            (Err(_), Some(signal)) => Err(NotRun::Stopped(signal)),
+            (Err(_), None) => self.without_method().map_err(|reason| self.not_run(reason)),
         }
     }
 
@@ -247,12 +246,9 @@ impl<'a> Attempt<'a> {
         };
         match held {
             Some(held) => {
-                let reason = match held.leave() {
-                    Ok(()) => reason,
-                    Err(not_left) => {
-                        Refusal::new(format!("{}; and {}", reason.text(), not_left.text()))
-                    }
-                };
+                if let Err(not_left) = held.leave() {
+                    self.context.program.report(Event::NotLeft(not_left));
+                }
                 self.failed(step, reason, true);
             }
             None if !self.second_round && reason.helped_by() != Waiting::InUse => {

@@ -49,6 +49,8 @@ pub enum Event {
         /// 1 if it worked at once.
         tries: u32,
     },
+    /// A snapshot that is of no use could not be left either.
+    NotLeft(Refusal),
     /// The server ended while the snapshot was held; nothing is frozen.
     ServerEnded,
     /// A server came up while a closed storage's snapshot was in use.
@@ -63,7 +65,7 @@ impl Event {
     /// How important the event is.
     pub fn level(&self) -> Level {
         match self {
-            Self::Accepted(..) => Level::Always,
+            Self::Accepted(..) | Self::NotLeft(_) => Level::Always,
             Self::Left { tries } if *tries > 1 => Level::Always,
             Self::LineFailed { important: false, .. }
             | Self::MethodSaid(_)
@@ -87,6 +89,7 @@ impl fmt::Display for Event {
             Self::Unlocked => f.write_str("Unlocked snapshot mode"),
             Self::Left { tries: 1 } => f.write_str("Left snapshot mode"),
             Self::Left { tries } => write!(f, "Left snapshot mode (at try {tries})"),
+            Self::NotLeft(reason) => write!(f, "{reason}"),
             Self::ServerEnded => f.write_str("the server ended while the snapshot was in use; nothing is left frozen"),
             Self::ServerStuck => f.write_str(
                 "a server was started while the snapshot was in use; it cannot write to A/ until it is restarted\n\
