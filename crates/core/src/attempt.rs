@@ -2,80 +2,23 @@
 //! came of it.
 
 use std::cell::Cell;
-use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use crate::code::Code;
+use crate::context::Context;
 use crate::event::Event;
 use crate::freshness::{self, Came, Verdict};
 use crate::guard::{self, Environment, Guard};
 use crate::holders;
-use crate::job::{Job, NotRun, Program};
+use crate::job::NotRun;
 use crate::leave::Held;
 use crate::limits;
-use crate::lock;
 use crate::mark::{Content, Mark};
-use crate::method::{Caller, Entered, Request, Said, WorksWith};
-use crate::plan::{Plan, Step};
+use crate::method::{Entered, Request, WorksWith};
+use crate::plan::Step;
 use crate::refusal::{Refusal, Waiting};
 use crate::storage::Storage;
 use crate::text;
-
-/// What every part of a try works with.
-#[derive(Clone, Copy)]
-pub struct Context<'a> {
-    /// What the run is to do.
-    pub job: &'a Job,
-    /// The storage.
-    pub storage: &'a Storage,
-    /// The methods to try.
-    pub plan: &'a Plan<'a>,
-    /// The program around the run.
-    pub program: &'a dyn Program,
-    /// Whether a lock that is free here is free on every machine.
-    pub locks_reach: bool,
-}
-
-impl fmt::Debug for Context<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("storage", &self.storage).finish_non_exhaustive()
-    }
-}
-
-impl<'a> Context<'a> {
-    /// Whether nobody has the storage open; `None` where that cannot be known.
-    pub fn lock_is_free(&self) -> Option<bool> {
-        let path = self.storage.lock();
-        if holders::is_held(&path) {
-            return Some(false);
-        }
-        self.locks_reach.then(|| lock::is_free(&path)).flatten()
-    }
-
-    /// A caller that never asks a method to stop: for leaving.
-    pub(crate) fn deaf(&self) -> Listener<'a> {
-        Listener { program: self.program, heeds: false }
-    }
-}
-
-/// Passes on what a method says, and asks it to stop when the program is asked to.
-pub(crate) struct Listener<'a> {
-    program: &'a dyn Program,
-    heeds: bool,
-}
-
-impl Caller for Listener<'_> {
-    fn say(&self, said: Said<'_>) {
-        self.program.report(match said {
-            Said::Words(words) => Event::MethodSaid(words.to_owned()),
-            Said::Progress { done, of, unit } => Event::Progress(done, of, unit.to_owned()),
-        });
-    }
-
-    fn shall_stop(&self) -> bool {
-        self.heeds && self.program.stopped().is_some()
-    }
-}
 
 /// A fresh snapshot, guaranteed, and who must leave it.
 #[derive(Debug)]
@@ -209,7 +152,7 @@ impl<'a> Attempt<'a> {
             words: &step.words,
             code: &self.code,
             time_left: (!nobody).then_some(step.timeout.unwrap_or(limits::ENTER)),
-            caller: &Listener { program: self.context.program, heeds: true },
+            caller: &self.context.listener(),
         })
     }
 

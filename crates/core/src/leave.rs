@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use crate::attempt::Context;
 use crate::code::Code;
+use crate::context::Context;
 use crate::event::Event;
 use crate::guard;
 use crate::limits;

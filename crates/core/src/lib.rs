@@ -14,6 +14,7 @@
 pub mod attempt;
 pub mod code;
 pub mod conf;
+pub mod context;
 pub mod duration;
 pub mod event;
 pub mod exit;

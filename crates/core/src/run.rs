@@ -6,8 +6,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::attempt::{Attempt, Context, Snapshot};
+use crate::attempt::{Attempt, Snapshot};
 use crate::code::Code;
+use crate::context::Context;
 use crate::event::Event;
 use crate::identity::Place;
 use crate::job::{Job, NotRun, Outcome, Program};

@@ -2,7 +2,7 @@
 //! it opens and closes it: roll everything forward into `A/`, and mark it as a snapshot.
 //!
 //! [`survey`] looks before anything is touched, [`recovery`] holds the order in which things
-//! are done, [`moving`] moves files, [`replica`] knows the replication tool's archive, and
+//! are done, [`journal`] knows what belongs into a journal, [`moving`] moves files, [`replica`] knows the replication tool's archive, and
 //! [`durability`] what reaches the disk. At every moment in between the storage is one from
 //! which the original's recovery reaches the same end.
 //!
@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod durability;
+mod journal;
 mod moving;
 mod recovery;
 mod replica;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use dsnap_core::method::{Caller, Said};
 use dsnap_core::{Refusal, storage};
 
-use crate::survey::{Transaction, list};
+use crate::journal::{Transaction, list};
 use crate::{on, stuck};
 
 /// How often progress is reported.

@@ -4,9 +4,7 @@
 //! and so a stray file costs a clean storage its snapshot.
 
 use std::collections::HashSet;
-use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirEntry};
-use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +13,7 @@ use dsnap_core::settings::Settings;
 use dsnap_core::storage::{self, JournalEntry};
 use dsnap_core::{Refusal, Storage, rights, text};
 
-use crate::on;
+use crate::journal::{Transaction, list, strange, unreadable};
 use crate::replica::Replica;
 
 /// A storage as it was found.
@@ -30,14 +28,6 @@ pub(crate) struct Survey<'a> {
     pub(crate) replica: Option<Replica>,
     mark: Content,
     b_is_empty: bool,
-}
-
-/// A committed transaction in the journal.
-#[derive(Debug)]
-pub(crate) struct Transaction {
-    pub(crate) folder: PathBuf,
-    /// Flat names, and their places below `A/`.
-    pub(crate) files: Vec<(OsString, PathBuf)>,
 }
 
 impl<'a> Survey<'a> {
@@ -131,30 +121,6 @@ impl<'a> Survey<'a> {
     }
 }
 
-impl Transaction {
-    fn look(folder: PathBuf, settings: Settings) -> Result<Self, Refusal> {
-        let mut files = Vec::new();
-        for entry in list(&folder)? {
-            let (name, path) = (entry.file_name(), entry.path());
-            let is_folder = entry.file_type().map_err(|error| unreadable(&path, &error))?.is_dir();
-            match settings.format.place(&name) {
-                Some(place) if !is_folder => files.push((name, place)),
-                _ => return Err(strange(&path)),
-            }
-        }
-        Ok(Self { folder, files })
-    }
-}
-
-/// The entries of a folder, without a packing server's marks.
-pub(crate) fn list(folder: &Path) -> Result<Vec<DirEntry>, Refusal> {
-    let is_real = |entry: &io::Result<DirEntry>| {
-        entry.as_ref().map_or(true, |entry| !storage::is_mark(&entry.file_name()))
-    };
-    let entries = fs::read_dir(folder).and_then(|entries| entries.filter(is_real).collect());
-    entries.map_err(|error| unreadable(folder, &error))
-}
-
 /// Every folder below `b` can be emptied, and what is of its name below `a` can take the files.
 fn check_folders_below(b: &Path, a: &Path) -> Result<(), Refusal> {
     for entry in list(b)? {
@@ -191,19 +157,6 @@ fn on_one_file_system(one: &Path, other: &Path) -> Result<(), Refusal> {
         format!("{} and {} are on different file systems", text::path(one), text::path(other));
     Err(Refusal::new(what)
         .hint("DirectoryStorage moves files between A, B and journal: put them on one file system"))
-}
-
-fn strange(path: &Path) -> Refusal {
-    let mv = ["mv".as_ref(), path.as_os_str(), OsStr::new("/some/other/place")];
-    Refusal::new(format!("{} does not belong into a journal", text::path(path)))
-        .hint(format!("find out what it is, and move it away: {}", text::command_line(mv)))
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> Refusal {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => rights::no_access(path, "cannot be read", error),
-        _ => Refusal::new(on(path, error)),
-    }
 }
 
 /// The mark, for recovery to see whether there is one to remove.

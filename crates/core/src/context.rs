@@ -1,0 +1,72 @@
+//! What every part of a try works with, and who listens to a method.
+
+use std::fmt;
+
+use crate::event::Event;
+use crate::holders;
+use crate::job::{Job, Program};
+use crate::lock;
+use crate::method::{Caller, Said};
+use crate::plan::Plan;
+use crate::storage::Storage;
+
+/// What every part of a try works with.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// What the run is to do.
+    pub job: &'a Job,
+    /// The storage.
+    pub storage: &'a Storage,
+    /// The methods to try.
+    pub plan: &'a Plan<'a>,
+    /// The program around the run.
+    pub program: &'a dyn Program,
+    /// Whether a lock that is free here is free on every machine.
+    pub locks_reach: bool,
+}
+
+impl fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("storage", &self.storage).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Context<'a> {
+    /// Whether nobody has the storage open; `None` where that cannot be known.
+    pub fn lock_is_free(&self) -> Option<bool> {
+        let path = self.storage.lock();
+        if holders::is_held(&path) {
+            return Some(false);
+        }
+        self.locks_reach.then(|| lock::is_free(&path)).flatten()
+    }
+
+    /// A caller that asks a method to stop when the program is to end: for entering.
+    pub(crate) fn listener(&self) -> Listener<'a> {
+        Listener { program: self.program, heeds: true }
+    }
+
+    /// A caller that never asks a method to stop: for leaving.
+    pub(crate) fn deaf(&self) -> Listener<'a> {
+        Listener { program: self.program, heeds: false }
+    }
+}
+
+/// Passes on what a method says, and asks it to stop when the program is asked to.
+pub(crate) struct Listener<'a> {
+    program: &'a dyn Program,
+    heeds: bool,
+}
+
+impl Caller for Listener<'_> {
+    fn say(&self, said: Said<'_>) {
+        self.program.report(match said {
+            Said::Words(words) => Event::MethodSaid(words.to_owned()),
+            Said::Progress { done, of, unit } => Event::Progress(done, of, unit.to_owned()),
+        });
+    }
+
+    fn shall_stop(&self) -> bool {
+        self.heeds && self.program.stopped().is_some()
+    }
+}

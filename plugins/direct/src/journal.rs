@@ -1,0 +1,63 @@
+//! Folders of the journal: what is listed, what belongs there, where it goes.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, DirEntry};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use dsnap_core::settings::Settings;
+use dsnap_core::{Refusal, rights, storage, text};
+
+use crate::on;
+
+/// A committed transaction in the journal.
+#[derive(Debug)]
+pub(crate) struct Transaction {
+    pub(crate) folder: PathBuf,
+    /// Flat names, and their places below `A/`.
+    pub(crate) files: Vec<(OsString, PathBuf)>,
+}
+
+impl Transaction {
+    /// Looks at the folder of a committed transaction.
+    ///
+    /// # Errors
+    ///
+    /// It holds something that no server writes.
+    pub(crate) fn look(folder: PathBuf, settings: Settings) -> Result<Self, Refusal> {
+        let mut files = Vec::new();
+        for entry in list(&folder)? {
+            let (name, path) = (entry.file_name(), entry.path());
+            let is_folder = entry.file_type().map_err(|error| unreadable(&path, &error))?.is_dir();
+            match settings.format.place(&name) {
+                Some(place) if !is_folder => files.push((name, place)),
+                _ => return Err(strange(&path)),
+            }
+        }
+        Ok(Self { folder, files })
+    }
+}
+
+/// The entries of a folder, without a packing server's marks.
+pub(crate) fn list(folder: &Path) -> Result<Vec<DirEntry>, Refusal> {
+    let is_real = |entry: &io::Result<DirEntry>| {
+        entry.as_ref().map_or(true, |entry| !storage::is_mark(&entry.file_name()))
+    };
+    let entries = fs::read_dir(folder).and_then(|entries| entries.filter(is_real).collect());
+    entries.map_err(|error| unreadable(folder, &error))
+}
+
+/// Something that no server puts there.
+pub(crate) fn strange(path: &Path) -> Refusal {
+    let mv = ["mv".as_ref(), path.as_os_str(), OsStr::new("/some/other/place")];
+    Refusal::new(format!("{} does not belong into a journal", text::path(path)))
+        .hint(format!("find out what it is, and move it away: {}", text::command_line(mv)))
+}
+
+/// Something that cannot be looked at.
+pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Refusal {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => rights::no_access(path, "cannot be read", error),
+        _ => Refusal::new(on(path, error)),
+    }
+}
