@@ -1,0 +1,199 @@
+//! Transactions as DirectoryStorage's two classes write them, file by file.
+//!
+//! The bytes are those that DirectoryStorage 1.1.21 would write for the same objects, so that
+//! its own checker is content with a storage made of them.
+
+use md5::{Digest, Md5};
+
+/// The first bytes of an object's file.
+const OBJECT_MAGIC: [u8; 4] = *b"\xbd\xb8*q";
+/// The first bytes of a transaction's file.
+const TRANSACTION_MAGIC: [u8; 4] = *b"G@\x07v";
+
+/// `[storage] classname`: which files a transaction writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Keeps all revisions, and a file for each transaction.
+    Full,
+    /// Keeps the newest revision only.
+    Minimal,
+}
+
+impl Class {
+    /// The name as the settings spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Full => "Full",
+            Self::Minimal => "Minimal",
+        }
+    }
+}
+
+/// One committed transaction.
+#[derive(Debug, Clone)]
+pub struct Transaction {
+    /// Its identifier, a time stamp.
+    pub tid: [u8; 8],
+    /// The objects that it wrote: oid, and when each was written before (or zeros).
+    pub objects: Vec<(u64, [u8; 8])>,
+    previous: [u8; 8],
+    largest_oid: u64,
+    number: u64,
+}
+
+/// A made-up history: `count` transactions that write some objects again and again.
+pub(crate) fn history(count: usize) -> Vec<Transaction> {
+    let mut written = std::collections::HashMap::new();
+    let mut previous = [0; 8];
+    let mut largest_oid = 0;
+    let mut transactions = Vec::with_capacity(count);
+    for number in 0..count as u64 {
+        let tid = time_stamp(number);
+        let mut oids = vec![0, 1 + number % 5, 6 + number];
+        if number == 0 {
+            oids.extend(2..6);
+        }
+        largest_oid = largest_oid.max(6 + number);
+        let objects =
+            oids.into_iter().map(|oid| (oid, written.insert(oid, tid).unwrap_or([0; 8]))).collect();
+        transactions.push(Transaction { tid, objects, previous, largest_oid, number });
+        previous = tid;
+    }
+    transactions
+}
+
+/// ZODB's time stamp: minutes, as if all months had 31 days, and a fraction of a minute.
+/// One transaction every ten seconds, from the first of January 2026 on.
+fn time_stamp(number: u64) -> [u8; 8] {
+    let minutes = (2026 - 1900) * 12 * 31 * 24 * 60 + number / 6;
+    let fraction = (number % 6) * ((1 << 32) / 6) + number % 997;
+    ((minutes << 32) | fraction).to_be_bytes()
+}
+
+impl Transaction {
+    /// Its identifier as names spell it.
+    pub fn tid_hex(&self) -> String {
+        hex(self.tid)
+    }
+
+    /// The flat names and contents of the files that it writes, in order.
+    pub(crate) fn files(&self, class: Class) -> Vec<(String, Vec<u8>)> {
+        let mut files = Vec::new();
+        for (oid, before) in &self.objects {
+            let (name, body) = (format!("o{oid:016X}"), self.object(*oid, *before));
+            match class {
+                Class::Full => {
+                    files.push((format!("{name}.{}", self.tid_hex()), body));
+                    files.push((format!("{name}.c"), self.tid.to_vec()));
+                }
+                Class::Minimal => files.push((name, body)),
+            }
+        }
+        if class == Class::Full {
+            let tid = self.tid_hex();
+            files.push((format!("t{}.{}", &tid[..6], &tid[6..]), self.description()));
+        }
+        files.push(("x.oid".to_owned(), self.largest_oid.to_be_bytes().to_vec()));
+        files.push(("x.serial".to_owned(), self.tid.to_vec()));
+        files
+    }
+
+    /// Header, checksum, the serials before and now, and the pickle.
+    fn object(&self, oid: u64, before: [u8; 8]) -> Vec<u8> {
+        let content = [&before[..], &self.tid, &self.pickle(oid)].concat();
+        let length = u32::try_from(content.len() + 56).unwrap_or(u32::MAX);
+        [
+            &OBJECT_MAGIC[..],
+            &length.to_be_bytes(),
+            &oid.to_be_bytes(),
+            &[0; 24],
+            &Md5::digest(&content),
+            &content,
+        ]
+        .concat()
+    }
+
+    /// Header, checksum, and user, description and oids with their lengths.
+    fn description(&self) -> Vec<u8> {
+        let (user, words) = (b"admin".as_slice(), format!("/page/{}", self.number).into_bytes());
+        let oids: Vec<u8> = self.objects.iter().flat_map(|(oid, _)| oid.to_be_bytes()).collect();
+        let short = |length: usize| u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
+        let long = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+        let lengths =
+            [&short(user.len())[..], &short(words.len()), &short(0), &long(oids.len()), &short(0)];
+        let content = [&lengths.concat()[..], user, &words, &oids].concat();
+        let header =
+            [&TRANSACTION_MAGIC[..], &long(content.len() + 48), &self.tid, &[0; 8], &self.previous];
+        [&header.concat()[..], &Md5::digest(&content), &content].concat()
+    }
+
+    /// A mapping. The root, object 0, refers to all others; the others hold a number.
+    fn pickle(&self, oid: u64) -> Vec<u8> {
+        let class = b"((U\x12persistent.mappingU\x11PersistentMappingtNt.";
+        let mut state = b"}U\x04data}(".to_vec();
+        if oid == 0 {
+            for other in 1..=self.largest_oid {
+                let key = format!("{other}");
+                state.extend([b'U', u8::try_from(key.len()).unwrap_or(0)]);
+                state.extend(key.as_bytes());
+                state.extend(b"(U\x08");
+                state.extend(other.to_be_bytes());
+                state.extend(b"NtQ");
+            }
+        } else {
+            state.extend(b"U\x06numberJ");
+            state.extend(u32::try_from(self.number).unwrap_or(0).to_le_bytes());
+        }
+        state.extend(b"us.");
+        [&class[..], &state].concat()
+    }
+}
+
+/// Upper-case hexadecimal digits.
+pub(crate) fn hex(tid: [u8; 8]) -> String {
+    format!("{:016X}", u64::from_be_bytes(tid))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_ascend_and_point_to_the_ones_before() {
+        let history = history(50);
+        assert!(
+            history
+                .windows(2)
+                .all(|pair| pair[0].tid < pair[1].tid && pair[1].previous == pair[0].tid)
+        );
+    }
+
+    #[test]
+    fn objects_are_written_again_and_know_when_before() {
+        let history = history(12);
+        assert_eq!(history[11].objects[1], (2, history[6].tid));
+    }
+
+    #[test]
+    fn an_object_has_its_length_and_checksum() {
+        let transaction = &history(3)[2];
+        let body = transaction.object(1, [0; 8]);
+        assert_eq!(body[4..8], u32::try_from(body.len()).unwrap().to_be_bytes());
+        assert_eq!(body[40..56], Md5::digest(&body[56..])[..]);
+        assert_eq!(body[64..72], transaction.tid);
+    }
+
+    #[test]
+    fn the_classes_write_different_files() {
+        let names = |class| -> Vec<String> {
+            history(2)[1].files(class).into_iter().map(|(name, _)| name).collect()
+        };
+        let tid = history(2)[1].tid_hex();
+        assert_eq!(
+            names(Class::Minimal),
+            ["o0000000000000000", "o0000000000000002", "o0000000000000007", "x.oid", "x.serial"]
+        );
+        assert!(names(Class::Full).contains(&format!("o0000000000000002.{tid}")));
+        assert!(names(Class::Full).contains(&format!("t{}.{}", &tid[..6], &tid[6..])));
+    }
+}

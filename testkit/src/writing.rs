@@ -1,0 +1,49 @@
+//! Writing files as a server does: its modes, and times that tell them apart.
+
+use std::ffi::OsStr;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use dsnap_core::Format;
+use filetime::FileTime;
+
+/// The first file's time: in the past, so that everything new is newer.
+const FIRST: i64 = 1_767_225_600;
+
+/// Writes files, each one a second and a bit later than the one before.
+#[derive(Debug, Default)]
+pub(crate) struct Writer {
+    files: u32,
+}
+
+impl Writer {
+    /// Writes a file below a folder that may not exist yet; an older one is replaced.
+    pub(crate) fn write(&mut self, path: &Path, content: &[u8]) -> io::Result<()> {
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        let _ = fs::remove_file(path);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o640).open(path)?;
+        file.write_all(content)?;
+        self.files += 1;
+        let time = FileTime::from_unix_time(
+            FIRST + i64::from(self.files),
+            self.files * 1009 % 1_000_000_000,
+        );
+        filetime::set_file_mtime(path, time)
+    }
+
+    /// Writes the file of a flat name at its place below `folder`.
+    pub(crate) fn place(
+        &mut self,
+        folder: &Path,
+        format: Format,
+        name: &str,
+        content: &[u8],
+    ) -> io::Result<()> {
+        let place = format.place(OsStr::new(name)).ok_or(io::ErrorKind::InvalidInput)?;
+        self.write(&folder.join(place), content)
+    }
+}
