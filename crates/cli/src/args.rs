@@ -95,11 +95,7 @@ fn command() -> Command {
         .args_override_self(true)
         .infer_long_args(true)
         .max_term_width(100)
-        .arg(
-            value("storage", "DIR", "The storage directory")
-                .value_parser(value_parser!(PathBuf))
-                .alias("st"),
-        )
+        .arg(value("storage", "DIR", "The storage directory").alias("st"))
         .arg(
             value("wait", "DURATION", "While it is busy, keep trying for so long [default: 0]")
                 .short('t')
@@ -123,15 +119,18 @@ fn command() -> Command {
         .arg(value("accept-existing", "AGE", "Run also in another's snapshot, if it is no older"))
         .arg(count("verbose", 'v', "More words; repeatable"))
         .arg(count("quiet", 'q', "Fewer words; repeatable"))
-        .arg(
-            Arg::new("operands")
-                .value_name("COMMAND")
-                .help("The command and its arguments; without one the storage is only tested")
-                .value_parser(value_parser!(OsString))
-                .num_args(0..)
-                .trailing_var_arg(true)
-                .hide(true),
-        )
+        .arg(operands())
+}
+
+/// COMMAND and its words: everything from the first word that is no option.
+fn operands() -> Arg {
+    Arg::new("operands")
+        .value_name("COMMAND")
+        .help("The command and its arguments; without one the storage is only tested")
+        .value_parser(value_parser!(OsString))
+        .num_args(0..)
+        .trailing_var_arg(true)
+        .hide(true)
 }
 
 /// An option with a value, which may look like an option, as with getopt.
@@ -157,7 +156,7 @@ impl From<ArgMatches> for Args {
             kill_after: word("kill"),
             accept_existing: word("accept-existing"),
             snapshot_conf: word("snapshot-conf"),
-            storage: matches.remove_one("storage"),
+            storage: word("storage").map(PathBuf::from),
             verbose: matches.get_count("verbose"),
             quiet: matches.get_count("quiet"),
             methods: matches.remove_many("method").into_iter().flatten().collect(),

@@ -62,11 +62,7 @@ fn split(line: &[u8]) -> (Result<Vec<Vec<u8>>, &'static str>, usize) {
                 None | Some((_, b'\r')) => return (Err("a backslash at its end"), line.len()),
                 Some((_, 0)) => return (Err("a NUL byte"), line.len()),
                 Some((_, escaped)) => {
-                    // Within double quotes a backslash stays unless it protects something.
-                    if state == State::Double && !matches!(escaped, b'"' | b'\\' | b'$' | b'`') {
-                        word.push(b'\\');
-                    }
-                    word.push(escaped);
+                    word.extend(unescaped(escaped, state));
                     state = if state == State::Double { State::Double } else { State::Word };
                 }
             },
@@ -82,6 +78,12 @@ fn split(line: &[u8]) -> (Result<Vec<Vec<u8>>, &'static str>, usize) {
         State::Between => {}
     }
     (Ok(words), line.len())
+}
+
+/// What a backslash and a byte mean: within double quotes it stays unless it protects something.
+fn unescaped(byte: u8, state: State) -> impl Iterator<Item = u8> {
+    let stays = state == State::Double && !matches!(byte, b'"' | b'\\' | b'$' | b'`');
+    stays.then_some(b'\\').into_iter().chain([byte])
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! The method `direct`: it does to a storage that nobody has open what the original does when
 //! it opens and closes it: roll everything forward into `A/`, and mark it as a snapshot.
 //!
-//! [`survey`] looks before anything is touched, [`recovery`] holds the order in which things
-//! are done, [`journal`] knows what belongs into a journal, [`moving`] moves files, [`replica`] knows the replication tool's archive, and
-//! [`durability`] what reaches the disk. At every moment in between the storage is one from
-//! which the original's recovery reaches the same end.
+//! `survey` looks before anything is touched, `recovery` holds the order in which things are
+//! done, `journal` knows what belongs into a journal, `moving` moves files, `replica` knows the
+//! replication tool's archive, and `durability` what reaches the disk. At every moment in
+//! between the storage is one from which the original's recovery reaches the same end.
 //!
 //! Deliberately elsewhere: whether COMMAND may run afterwards (`dsnap-core`'s freshness).
 #![forbid(unsafe_code)]

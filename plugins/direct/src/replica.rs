@@ -50,6 +50,7 @@ impl Replica {
         for entry in archive.entries().map_err(|error| damaged(&error))? {
             let mut entry = entry.map_err(|error| damaged(&error))?;
             check(&entry).map_err(|what| damaged(&what))?;
+            Attributes::of(entry.header()).map_err(|error| damaged(&error))?;
             let size = io::copy(&mut entry, &mut io::sink()).map_err(|error| damaged(&error))?;
             if size != entry.size() {
                 return Err(damaged(&"the archive breaks off in the middle of a file"));
@@ -126,48 +127,63 @@ fn ends_properly(file: &mut File, end: u64) -> bool {
 
 fn unpack_entry(entry: &mut Entry<'_, impl Read>, place: &Path) -> Result<(), Refusal> {
     let broken = |error: io::Error| stuck(format!("unpacking {}", on(place, error)));
+    let attributes = Attributes::of(entry.header()).map_err(broken)?;
     match entry.header().entry_type() {
         EntryType::XGlobalHeader => return Ok(()),
         EntryType::Directory => moving::make_folders(place)?,
         _ => {
             place.parent().map_or(Ok(()), moving::make_folders)?;
-            unpack_file(entry, place).map_err(broken)?;
+            unpack_file(entry, place, attributes.mode).map_err(broken)?;
         }
     }
-    set_attributes(entry.header(), place).map_err(broken)
+    attributes.give(place).map_err(broken)
 }
 
 /// Replaces a file as tar does: by a new one, never by writing into the old one.
-fn unpack_file(entry: &mut Entry<'_, impl Read>, place: &Path) -> io::Result<()> {
+fn unpack_file(entry: &mut Entry<'_, impl Read>, place: &Path, mode: u32) -> io::Result<()> {
     match fs::remove_file(place) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mode = entry.header().mode()? & 0o777;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(place)?;
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(mode & 0o777).open(place)?;
     let written = io::copy(entry, &mut file)?;
     if written == entry.size() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
-/// Time for everybody; owner and exact mode only for root, as tar does it.
-fn set_attributes(header: &Header, place: &Path) -> io::Result<()> {
-    if unistd::geteuid().is_root() {
-        let by_name = |name: Option<&[u8]>| {
-            String::from_utf8(name?.to_vec()).ok().filter(|name| !name.is_empty())
-        };
-        let user =
-            by_name(header.username_bytes()).and_then(|name| User::from_name(&name).ok().flatten());
-        let group = by_name(header.groupname_bytes())
-            .and_then(|name| Group::from_name(&name).ok().flatten());
-        let uid = user.map_or_else(|| number(header.uid()), |user| Ok(user.uid.as_raw()))?;
-        let gid = group.map_or_else(|| number(header.gid()), |group| Ok(group.gid.as_raw()))?;
-        std::os::unix::fs::chown(place, Some(uid), Some(gid))?;
-        fs::set_permissions(place, Permissions::from_mode(header.mode()? & 0o7777))?;
-    }
-    let modified = i64::try_from(header.mtime()?).map_err(io::Error::other)?;
-    filetime::set_file_mtime(place, FileTime::from_unix_time(modified, 0))
+/// What an entry says of its file, besides the content.
+#[derive(Debug)]
+struct Attributes {
+    mode: u32,
+    modified: FileTime,
+    uid: u32,
+    gid: u32,
 }
 
-fn number(id: io::Result<u64>) -> io::Result<u32> {
-    u32::try_from(id?).map_err(io::Error::other)
+impl Attributes {
+    /// Names of owners win over their numbers where this machine knows them, as in tar.
+    fn of(header: &Header) -> io::Result<Self> {
+        let name = |bytes: Option<&[u8]>| {
+            String::from_utf8(bytes?.to_vec()).ok().filter(|name| !name.is_empty())
+        };
+        let number = |id: u64| u32::try_from(id).map_err(io::Error::other);
+        let user = name(header.username_bytes()).and_then(|name| User::from_name(&name).ok()?);
+        let group = name(header.groupname_bytes()).and_then(|name| Group::from_name(&name).ok()?);
+        let modified = i64::try_from(header.mtime()?).map_err(io::Error::other)?;
+        Ok(Self {
+            mode: header.mode()?,
+            modified: FileTime::from_unix_time(modified, 0),
+            uid: user.map_or_else(|| number(header.uid()?), |user| Ok(user.uid.as_raw()))?,
+            gid: group.map_or_else(|| number(header.gid()?), |group| Ok(group.gid.as_raw()))?,
+        })
+    }
+
+    /// Time for everybody; owner and exact mode only for root, as tar does it.
+    fn give(&self, place: &Path) -> io::Result<()> {
+        if unistd::geteuid().is_root() {
+            std::os::unix::fs::chown(place, Some(self.uid), Some(self.gid))?;
+            fs::set_permissions(place, Permissions::from_mode(self.mode & 0o7777))?;
+        }
+        filetime::set_file_mtime(place, self.modified)
+    }
 }
