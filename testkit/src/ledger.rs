@@ -120,19 +120,19 @@ impl Verdict {
     }
 }
 
-/// One sentence for people.
+/// One sentence for people, in two lines.
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { transactions, objects, last, difference } = self;
         match difference {
             None => write!(
                 f,
-                "the copy holds exactly the {transactions} committed transactions, with {objects} objects; the last one is {}",
+                "the copy holds exactly the {transactions} committed transactions\n({objects} objects; the last transaction is {})",
                 hex(*last)
             ),
             Some(difference) => write!(
                 f,
-                "the copy does not hold exactly the {transactions} committed transactions: {difference}"
+                "the copy does not hold exactly the {transactions} committed transactions:\n{difference}"
             ),
         }
     }

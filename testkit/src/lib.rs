@@ -9,6 +9,7 @@
 mod fixture;
 mod ledger;
 pub mod locks;
+mod making;
 mod transactions;
 pub mod tree;
 mod writing;

@@ -20,6 +20,9 @@ pub enum Class {
 }
 
 impl Class {
+    /// Both.
+    pub const ALL: [Class; 2] = [Self::Full, Self::Minimal];
+
     /// The name as the settings spell it.
     pub fn name(self) -> &'static str {
         match self {
