@@ -1,0 +1,245 @@
+//! Bad input: one clear line and a hint, 125, and the directory unchanged byte for byte but for
+//! the lock files.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use dsnap_testkit::{Fixture, State, tree::Tree};
+
+use crate::stage::{Dsnap, Ran, storage};
+
+const LOCKS: [&str; 3] = ["misc/lock", "misc/sublock", "misc/dsnap.lock"];
+
+/// Runs on the storage and proves that nothing but the lock files changed.
+#[track_caller]
+fn refused(fixture: &Fixture, last: &str) -> Ran {
+    let dsnap = Dsnap::on(fixture).args(["touch"]).arg(fixture.path().join("ran"));
+    let before = Tree::of(fixture.path()).unwrap().without(&LOCKS);
+    let ran = dsnap.run().ends(125, &format!("COMMAND was not run: {last}"));
+    let after = Tree::of(fixture.path()).unwrap().without(&LOCKS);
+    assert_eq!(before.difference(&after), None, "{ran}");
+    ran
+}
+
+fn write(fixture: &Fixture, name: &str, content: impl AsRef<[u8]>) {
+    fs::write(fixture.path().join(name), content).unwrap();
+}
+
+#[test]
+fn what_is_not_a_storage() {
+    let empty = tempfile::tempdir().unwrap();
+    for dir in [empty.path(), &empty.path().join("absent"), Path::new("/etc/passwd")] {
+        Dsnap::new().knows(dir).arg("--storage").arg(dir).arg("true").run().says(
+            125,
+            "\
+COMMAND was not run: DIR is not a DirectoryStorage directory
+hint: --storage takes the folder that contains A, B, config, journal and misc
+",
+        );
+    }
+    assert_eq!(fs::read_dir(empty.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_file_called_a() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("A"), "").unwrap();
+    Dsnap::new()
+        .knows(folder.path())
+        .arg("--storage")
+        .arg(folder.path())
+        .arg("true")
+        .run()
+        .ends(125, "COMMAND was not run: DIR is not a DirectoryStorage directory");
+}
+
+#[test]
+fn missing_folders_are_named_with_the_command_that_makes_them() {
+    let fixture = storage(State::Clean);
+    fs::remove_dir(fixture.storage().b()).unwrap();
+    refused(&fixture, "DIR/B is missing or is no folder")
+        .hint("a storage restored from A and config needs: mkdir DIR/B");
+    fs::remove_dir(fixture.storage().journal()).unwrap();
+    refused(&fixture, "DIR/B is missing or is no folder")
+        .hint("a storage restored from A and config needs: mkdir DIR/B DIR/journal");
+    fs::remove_dir_all(fixture.storage().misc()).unwrap();
+    refused(&fixture, "DIR/B is missing or is no folder")
+        .hint("a storage restored from A and config needs: mkdir DIR/B DIR/journal DIR/misc");
+}
+
+#[test]
+fn unknown_settings() {
+    for (from, to, what) in [
+        (
+            "format: bushy",
+            "format: hilly",
+            "[structure] format is \"hilly\"; it can only be bushy, chunky, lawn or flat",
+        ),
+        ("version: 0.11", "version: 0.12", "[structure] version is \"0.12\"; it can only be 0.11"),
+        ("version: 0.11", "", "there is no `version` in section [structure]"),
+        ("sync: 1", "sync: perhaps", "[filesystem] sync is \"perhaps\"; it can only be 0 or 1"),
+        ("[structure]", "nonsense", "line 1 is neither a section nor a setting"),
+    ] {
+        let fixture = storage(State::Crashed);
+        let settings = fixture.path().join("config/settings");
+        let text = fs::read_to_string(&settings).unwrap();
+        let text = &text[text.find("[structure]").unwrap()..];
+        assert!(text.contains(from), "{text}");
+        fs::write(&settings, text.replacen(from, to, 1)).unwrap();
+        refused(&fixture, &format!("DIR/config/settings: {what}"));
+    }
+    let fixture = storage(State::Crashed);
+    fs::remove_file(fixture.path().join("config/settings")).unwrap();
+    refused(&fixture, "DIR/config/settings: No such file or directory (os error 2)");
+}
+
+#[test]
+fn a_strange_entry_in_the_journal_costs_nothing_but_the_run() {
+    for state in [State::Clean, State::Crashed, State::InSnapshot] {
+        let fixture = storage(state);
+        write(&fixture, "journal/lost+found", "x");
+        let ran = refused(&fixture, "DIR/journal/lost+found does not belong into a journal");
+        ran.hint(
+            "find out what it is, and move it away: mv DIR/journal/lost+found /some/other/place",
+        );
+    }
+}
+
+#[test]
+fn strange_things_in_transactions() {
+    let fixture = storage(State::Crashed);
+    write(&fixture, "journal/working_0000000000000001_done", "a file");
+    refused(&fixture, "DIR/journal/working_0000000000000001_done does not belong into a journal");
+    let fixture = storage(State::Crashed);
+    fs::create_dir_all(fixture.path().join("journal/working_0000000000000001_done/folder"))
+        .unwrap();
+    refused(
+        &fixture,
+        "DIR/journal/working_0000000000000001_done/folder does not belong into a journal",
+    );
+    let fixture = Fixture::builder()
+        .format(dsnap_testkit::Format::Lawn)
+        .state(State::Crashed)
+        .build()
+        .unwrap();
+    fs::create_dir(fixture.path().join("journal/working_0000000000000001_done")).unwrap();
+    write(&fixture, "journal/working_0000000000000001_done/.escape", "");
+    refused(
+        &fixture,
+        "DIR/journal/working_0000000000000001_done/.escape does not belong into a journal",
+    );
+}
+
+#[test]
+fn a_replica_beside_other_things() {
+    let fixture = storage(State::Replica);
+    fs::create_dir(fixture.path().join("journal/working_0000000000000001_temp")).unwrap();
+    refused(&fixture, "DIR/journal/replica.tar lies there, and journal/ beside it is not empty");
+    let fixture = storage(State::Replica);
+    write(&fixture, "B/x", "");
+    refused(&fixture, "DIR/journal/replica.tar lies there, and B/ is not empty");
+}
+
+#[test]
+fn a_damaged_replica() {
+    let fixture = storage(State::Replica);
+    let path = fixture.storage().journal().join("replica.tar");
+    let whole = fs::read(&path).unwrap();
+    let mut flipped = whole.clone();
+    flipped[0] ^= 0x20;
+    for (bytes, what) in [
+        (&whole[..whole.len() / 2 + 100], None),
+        (&whole[..whole.len() / 2 / 512 * 512], None),
+        (&whole[..0], Some("the archive has no proper end")),
+        (&flipped[..], Some("archive header checksum mismatch")),
+    ] {
+        fs::write(&path, bytes).unwrap();
+        let before = Tree::of(fixture.path())
+            .unwrap()
+            .without(&LOCKS)
+            .without(&["config/snapshot.conf", "config"]);
+        let ran = Dsnap::on(&fixture).arg("true").run();
+        let after = Tree::of(fixture.path())
+            .unwrap()
+            .without(&LOCKS)
+            .without(&["config/snapshot.conf", "config"]);
+        assert_eq!(ran.status.code(), Some(125), "{ran}");
+        assert_eq!(before.difference(&after), None);
+        let ran = ran.mentions("COMMAND was not run: DIR/journal/replica.tar: ");
+        if let Some(what) = what {
+            ran.mentions(what);
+        }
+    }
+    // Cut exactly behind the last file: every file is whole, but nobody knows whether it was the last.
+    let content = whole.len() - whole.iter().rev().take_while(|byte| **byte == 0).count();
+    fs::write(&path, &whole[..content.next_multiple_of(512)]).unwrap();
+    refused(&fixture, "DIR/journal/replica.tar: the archive has no proper end");
+}
+
+#[test]
+fn a_replica_that_points_outside() {
+    let evil = |fill: &dyn Fn(&mut tar::Header)| {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(0);
+        header.set_mode(0o644);
+        header.set_entry_type(tar::EntryType::Regular);
+        fill(&mut header);
+        header.set_cksum();
+        let mut archive = header.as_bytes().to_vec();
+        archive.extend([0; 1024]);
+        archive
+    };
+    let named = |name: &'static str| {
+        evil(&move |header: &mut tar::Header| {
+            header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes())
+        })
+    };
+    let typed = |kind: tar::EntryType| {
+        evil(&move |header: &mut tar::Header| {
+            header.set_path("A/x").unwrap();
+            header.set_entry_type(kind);
+            if kind.is_symlink() || kind.is_hard_link() {
+                header.set_link_name("/etc/passwd").unwrap();
+            }
+        })
+    };
+    for (archive, what) in [
+        (named("/etc/dsnap-escaped"), "`/etc/dsnap-escaped` in it leads out of the storage"),
+        (named("../escaped"), "`../escaped` in it leads out of the storage"),
+        (named("A/../../escaped"), "`A/../../escaped` in it leads out of the storage"),
+        (named("misc/sublock"), "`misc/sublock` in it belongs to no replica"),
+        (named("./journal/x"), "`./journal/x` in it belongs to no replica"),
+        (typed(tar::EntryType::Symlink), "`A/x` in it is neither a file nor a folder"),
+        (typed(tar::EntryType::Link), "`A/x` in it is neither a file nor a folder"),
+        (typed(tar::EntryType::Char), "`A/x` in it is neither a file nor a folder"),
+        (typed(tar::EntryType::Fifo), "`A/x` in it is neither a file nor a folder"),
+    ] {
+        let fixture = storage(State::Replica);
+        write(&fixture, "journal/replica.tar", archive);
+        refused(&fixture, &format!("DIR/journal/replica.tar: {what}"))
+            .hint("it is left from replication; move it out of journal/ and replicate again, nothing else is lost");
+    }
+}
+
+#[test]
+fn b_that_is_a_dangling_link() {
+    let fixture = storage(State::Clean);
+    fs::remove_dir(fixture.storage().b()).unwrap();
+    symlink("/no/such/folder", fixture.storage().b()).unwrap();
+    refused(&fixture, "DIR/B is missing or is no folder");
+}
+
+#[test]
+fn folders_that_cannot_be_changed_are_found_before_anything_changes() {
+    if nix::unistd::geteuid().is_root() {
+        // Root may change everything; tests/dsnap/rights.rs has the same as another user.
+        return;
+    }
+    use std::os::unix::fs::PermissionsExt;
+    let fixture = storage(State::Crashed);
+    fs::set_permissions(fixture.storage().a(), fs::Permissions::from_mode(0o555)).unwrap();
+    let ran = Dsnap::on(&fixture).arg("true").run();
+    fs::set_permissions(fixture.storage().a(), fs::Permissions::from_mode(0o755)).unwrap();
+    ran.mentions("DIR/A cannot be changed by user ").hint("chmod u+rwx DIR/A");
+}

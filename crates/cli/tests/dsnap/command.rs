@@ -1,0 +1,166 @@
+//! COMMAND: how it is run, what it finds, and how its end becomes the status.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use dsnap_core::holders::is_held;
+use dsnap_testkit::{Fixture, Format, State};
+
+use crate::stage::{DIRECT, Dsnap, storage, wait_until};
+
+#[test]
+fn the_status_is_commands() {
+    let fixture = storage(State::Clean);
+    for status in [0, 1, 75, 122, 125, 255] {
+        Dsnap::on(&fixture).sh(&format!("exit {status}")).run().says(status, DIRECT);
+    }
+}
+
+#[test]
+fn a_command_killed_by_a_signal_is_128_and_its_number() {
+    let fixture = storage(State::Clean);
+    Dsnap::on(&fixture).sh("kill -KILL $$").run().says(128 + 9, DIRECT);
+    Dsnap::on(&fixture).sh("kill -SEGV $$").run().says(128 + 11, DIRECT);
+}
+
+#[test]
+fn a_command_that_is_not_found_is_127_and_one_that_cannot_be_executed_126() {
+    let fixture = storage(State::Clean);
+    Dsnap::on(&fixture)
+        .arg("no-such-command")
+        .run()
+        .says(127, &format!("{DIRECT}COMMAND was not run: `no-such-command` is not found\n"));
+    Dsnap::on(&fixture).arg("").run().ends(127, "COMMAND was not run: `` is not found");
+    Dsnap::on(&fixture).arg("/etc/passwd").run().ends(
+        126,
+        "COMMAND was not run: `/etc/passwd` cannot be executed: Permission denied (os error 13)",
+    );
+    let script = fixture.path().join("script");
+    fs::write(&script, "#!/no/such/interpreter\n").unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    Dsnap::on(&fixture).arg(&script).run().ends(
+        126,
+        "COMMAND was not run: `DIR/script` cannot be executed: its interpreter (the first line) is not found",
+    );
+}
+
+#[test]
+fn the_environment_tells_version_directory_time_code_and_transaction() {
+    for format in Format::ALL {
+        let fixture = Fixture::builder().format(format).state(State::Crashed).build().unwrap();
+        let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let ran = Dsnap::on(&fixture)
+            .sh("env | grep ^SNAPSHOT_ | sort; cat misc/dsnap.lock")
+            .change(|command| {
+                command.current_dir(fixture.path());
+            })
+            .run()
+            .says(0, DIRECT);
+        let after = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let value = |name: &str| {
+            let prefix = format!("SNAPSHOT_{name}=");
+            ran.stdout.lines().find_map(|line| line.strip_prefix(&prefix)).unwrap().to_owned()
+        };
+        assert_eq!(value("VERSION"), "2");
+        assert_eq!(value("DIRECTORY"), "DIR");
+        assert!((before..=after).contains(&value("TIMESTAMP").parse().unwrap()));
+        assert_eq!(value("TID"), fixture.ledger().last_tid_hex());
+        assert!(ran.stdout.contains(&format!("run code={} pid=", value("CODE"))), "{ran}");
+    }
+}
+
+#[test]
+fn the_directory_is_told_exactly_as_it_was_given() {
+    let fixture = storage(State::Clean);
+    fs::write(fixture.path().join("config/snapshot.conf"), "").unwrap();
+    let relative = |dir: &str| {
+        Dsnap::new()
+            .args(["--storage", dir])
+            .sh("printf %s \"$SNAPSHOT_DIRECTORY\"")
+            .change(|command| {
+                command.current_dir(fixture.path());
+            })
+            .run()
+    };
+    relative(".").says(0, DIRECT).prints(".");
+    relative("./A/../").says(0, DIRECT).prints("./A/../");
+}
+
+#[test]
+fn nothing_else_of_the_surroundings_is_changed() {
+    let fixture = storage(State::Clean);
+    let script = "umask; ulimit -n; echo \"$OTHER\"; pwd; readlink /proc/self/fd/0; ls /proc/self/fd | wc -l; \
+                  ps -o pgid= -p $$ | tr -d ' '; grep -E '^Sig(Blk|Ign)' /proc/self/status";
+    let through = |starter: &str| {
+        let ran = Dsnap::through(&["sh", "-c", starter, "sh"])
+            .arg("--storage")
+            .arg(fixture.path())
+            .sh(script)
+            .env("OTHER", "kept")
+            .change(|command| {
+                command.current_dir("/");
+            })
+            .run();
+        ran.stdout
+    };
+    fs::write(fixture.path().join("config/snapshot.conf"), "").unwrap();
+    let inside = through("umask 027; ulimit -n 77; exec \"$@\"");
+    let outside = through("umask 027; ulimit -n 77; shift 3; exec \"$@\"");
+    let (inside, outside): (Vec<_>, Vec<_>) = (inside.lines().collect(), outside.lines().collect());
+    assert_eq!(inside[..5], outside[..5]);
+    let open = |lines: &[&str]| lines[5].trim().parse::<i32>().unwrap();
+    assert_eq!(open(&inside), open(&outside) + 1, "misc/sublock and nothing else is inherited");
+    assert_eq!(inside[7..], outside[7..]);
+}
+
+#[test]
+fn command_holds_the_sublock_even_when_the_tool_is_killed() {
+    let fixture = storage(State::Clean);
+    let fifo = fixture.path().join("go");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let running = Dsnap::on(&fixture)
+        .sh(&format!("echo begun $$ $PPID; read go <{}", fifo.display()))
+        .start();
+    let words: Vec<_> = running.line().split(' ').map(str::to_owned).collect();
+    let sublock = fixture.storage().sublock();
+    assert_eq!(words[2], running.pid().to_string(), "COMMAND is a direct child");
+    assert_eq!(fs::read_to_string(&sublock).unwrap(), format!(" {}\n", running.pid()));
+    running.signal(nix::sys::signal::Signal::SIGKILL);
+    assert!(is_held(&sublock), "COMMAND lost the lock");
+    Dsnap::on(&fixture).arg("true").run().ends(
+        75,
+        &format!(
+            "COMMAND was not run: a snapshot of the storage is in use by sh (pid {}, user {})",
+            words[1],
+            user()
+        ),
+    );
+    fs::write(&fifo, "go\n").unwrap();
+    running.end();
+    wait_until("unlocking", || !is_held(&sublock));
+}
+
+#[test]
+fn what_command_leaves_in_the_background_has_no_snapshot_any_more() {
+    let fixture = storage(State::Clean);
+    let fifo = fixture.path().join("go");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    Dsnap::on(&fixture)
+        .sh(&format!("(read go <{}) >/dev/null 2>&1 & exit 4", fifo.display()))
+        .run()
+        .says(4, DIRECT);
+    assert!(!is_held(&fixture.storage().sublock()));
+    fs::write(&fifo, "go\n").unwrap();
+}
+
+#[test]
+fn command_does_not_inherit_the_own_lock() {
+    let fixture = storage(State::Clean);
+    let ran = Dsnap::on(&fixture).sh("ls -l /proc/self/fd").run().says(0, DIRECT);
+    assert!(ran.stdout.contains("misc/sublock") && !ran.stdout.contains("dsnap.lock"), "{ran}");
+}
+
+fn user() -> String {
+    dsnap_core::holders::user_name(nix::unistd::geteuid().as_raw())
+}

@@ -1,0 +1,161 @@
+//! Both forms of the command line, help, and misuse.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStringExt;
+
+use dsnap_core::exit;
+use dsnap_testkit::{Fixture, State};
+
+use crate::stage::{DIRECT, Dsnap, storage};
+
+fn dsnap(args: &[&str]) -> crate::stage::Ran {
+    Dsnap::new().args(args).run()
+}
+
+#[test]
+fn help_fits_on_a_screen_and_a_half_with_statuses_and_an_example() {
+    let help = dsnap(&["--help"]).says(0, "").stdout;
+    assert!(help.lines().count() <= 36, "{help}");
+    assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+    let numbers = [exit::IN_USE, exit::BROKEN, exit::FAILED, exit::CANNOT_EXECUTE, exit::NOT_FOUND];
+    for status in numbers {
+        assert!(help.contains(&format!("  {status}  ")), "{status} is missing in {help}");
+    }
+    assert!(help.contains("Example"));
+    assert_eq!(dsnap(&["-h"]).says(0, "").stdout, help);
+}
+
+#[test]
+fn the_readme_has_the_same_statuses() {
+    let readme = include_str!("../../../../README.md");
+    for status in [exit::IN_USE, exit::BROKEN, exit::FAILED] {
+        assert!(readme.contains(&format!("| {status} |")), "{status}");
+    }
+}
+
+#[test]
+fn the_version_goes_to_stdout() {
+    let version = format!("dsnap {}\n", env!("CARGO_PKG_VERSION"));
+    dsnap(&["--version"]).says(0, "").prints(&version);
+    dsnap(&["-V"]).says(0, "").prints(&version);
+}
+
+#[test]
+fn misuse_is_one_line_and_a_hint_and_125() {
+    let general = "`dsnap --help` shows all options";
+    for (args, what, hint) in [
+        (&[][..], "--storage DIR is missing", general),
+        (&["--nope"], "unexpected argument '--nope' found", general),
+        (
+            &["--storage"],
+            "a value is required for '--storage <DIR>' but none was supplied",
+            general,
+        ),
+        (&["--storage", ""], "--storage is empty", general),
+        (&["--storage", "/", "-t", "-1", "true"], "-t: `-1` is negative", general),
+        (
+            &["--storage", "/", "-t", "soon"],
+            "-t: `soon` is not a number of seconds, nor one like 1.5, 90s, 10m, 2h or 1d",
+            general,
+        ),
+        (&["--storage", "/", "-s", ""], "-s: `` is empty", general),
+        (&["--storage", "/", "-k", "40000d"], "-k: `40000d` is more than a hundred years", general),
+        (
+            &["--storage", "/", "--accept-existing", "x"],
+            "--accept-existing: `x` is not a number of seconds, nor one like 1.5, 90s, 10m, 2h or 1d",
+            general,
+        ),
+        (
+            &["version"],
+            "--storage DIR is missing, and for the old form DIR CONF COMMAND there are too few words",
+            "did you mean: dsnap --version",
+        ),
+        (
+            &["/"],
+            "--storage DIR is missing, and for the old form DIR CONF COMMAND there are too few words",
+            "did you mean: dsnap --storage /",
+        ),
+        (
+            &["/", "-"],
+            "--storage DIR is missing, and for the old form DIR CONF COMMAND there are too few words",
+            "did you mean: dsnap --storage /",
+        ),
+    ] {
+        dsnap(args).says(125, &format!("usage: {what}\nhint: {hint}\n")).prints("");
+    }
+}
+
+#[test]
+fn an_unknown_option_is_never_run_as_command() {
+    let fixture = storage(State::Clean);
+    Dsnap::on(&fixture)
+        .args(["-x", "true"])
+        .run()
+        .ends(125, "usage: unexpected argument '-x' found");
+}
+
+#[test]
+fn without_command_the_storage_is_tested() {
+    Dsnap::on(&storage(State::Crashed)).run().says(0, DIRECT);
+    let empty = tempfile::tempdir().unwrap();
+    Dsnap::new()
+        .knows(empty.path())
+        .arg("--storage")
+        .arg(empty.path())
+        .run()
+        .ends(125, "no snapshot: DIR is not a DirectoryStorage directory");
+}
+
+#[test]
+fn the_old_form_takes_directory_conf_and_command() {
+    let fixture = storage(State::Crashed);
+    let conf = fixture.path().join("my.conf");
+    fs::write(&conf, "direct\n").unwrap();
+    let old = |conf: &str| {
+        Dsnap::new()
+            .knows(fixture.path())
+            .arg(fixture.path())
+            .args([conf, "sh", "-c", "exit 7"])
+            .run()
+    };
+    old(conf.to_str().unwrap()).says(7, DIRECT);
+    old("-").says(7, &format!("failed to open DIR/config/snapshot.conf (No such file or directory (os error 2))\n{DIRECT}"));
+}
+
+#[test]
+fn what_follows_command_belongs_to_command() {
+    let fixture = storage(State::Clean);
+    Dsnap::on(&fixture)
+        .args(["--", "echo", "-v", "--storage", "--", "--help"])
+        .run()
+        .says(0, DIRECT)
+        .prints("-v --storage -- --help\n");
+    Dsnap::on(&fixture)
+        .args(["echo", "--version", "--", "x"])
+        .run()
+        .says(0, DIRECT)
+        .prints("--version -- x\n");
+}
+
+#[test]
+fn names_and_arguments_are_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join(OsString::from_vec(b"st\xffr age".to_vec()));
+    let _fixture = Fixture::builder().state(State::Crashed).build_in(&dir).unwrap();
+    let ran = Dsnap::new()
+        .arg("--storage")
+        .arg(&dir)
+        .arg("printf")
+        .arg("%s")
+        .arg(OsString::from_vec(b"\xfe".to_vec()))
+        .run();
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    assert_eq!(ran.stdout, "\u{fffd}");
+    let ran = Dsnap::new()
+        .arg("--storage")
+        .arg(&dir)
+        .args(["sh", "-c", "cat \"$SNAPSHOT_DIRECTORY/misc/snapshot\""])
+        .run();
+    assert_eq!(ran.stdout, "shutdown", "{ran}");
+}

@@ -1,0 +1,139 @@
+//! A storage in use: who holds it, what is waited for, and the statuses 75 and 125.
+
+use std::time::{Duration, Instant};
+
+use dsnap_testkit::{Fixture, State, locks};
+
+use crate::stage::{DIRECT, Dsnap, storage};
+
+fn holder(holder: &locks::Holder) -> String {
+    let user = dsnap_core::holders::user_name(nix::unistd::geteuid().as_raw());
+    format!("{} (pid {}, user {user})", holder.program(), holder.pid())
+}
+
+#[test]
+fn a_storage_that_a_process_has_open_is_not_to_be_had_directly() {
+    let fixture = storage(State::Crashed);
+    let server = locks::Holder::hold(&fixture.storage().lock()).unwrap();
+    let by = holder(&server);
+    Dsnap::on(&fixture).arg("true").run().says(125, &format!("\
+could not lock storage directory; tried:
+  direct access: the storage is open in {by}
+  misc/snapshot: DIR is open in {by} and not in a snapshot
+COMMAND was not run: the storage is open in {by}
+hint: direct access works only while no process has the storage open; snapshot.conf needs a line that asks that one
+"));
+}
+
+#[test]
+fn a_snapshot_that_a_tool_uses_is_in_use_75() {
+    let fixture = storage(State::Clean);
+    let tool = locks::Holder::hold(&fixture.storage().sublock()).unwrap();
+    Dsnap::on(&fixture).arg("true").run().ends(
+        75,
+        &format!("COMMAND was not run: a snapshot of the storage is in use by {}", holder(&tool)),
+    );
+}
+
+#[test]
+fn another_run_of_the_tool_is_in_use_75() {
+    let fixture = storage(State::Clean);
+    let tool = locks::Holder::hold(&fixture.storage().own_lock()).unwrap();
+    Dsnap::on(&fixture).arg("true").run().says(
+        75,
+        &format!(
+            "COMMAND was not run: another run of dsnap uses this storage: {}\n",
+            holder(&tool)
+        ),
+    );
+}
+
+#[test]
+fn another_snapshot_of_a_running_server_is_in_use_75() {
+    let fixture = storage(State::InSnapshot);
+    let _server = locks::Holder::hold(&fixture.storage().lock()).unwrap();
+    let ran = Dsnap::on(&fixture).arg("true").run()
+        .mentions(&format!("DIR is in the snapshot `user/{}`", fixture.code()))
+        .hint("wait for it with -t, or run in it with --accept-existing AGE (its data is as old as it is)");
+    assert_eq!(ran.status.code(), Some(75), "{ran}");
+}
+
+#[test]
+fn with_minus_v_each_method_tells_its_failure_as_it_happens() {
+    let fixture = storage(State::Crashed);
+    let server = locks::Holder::hold(&fixture.storage().lock()).unwrap();
+    let ran = Dsnap::on(&fixture).args(["-v", "true"]).run();
+    let first = format!("direct access: the storage is open in {}", holder(&server));
+    assert_eq!(ran.stderr.lines().next(), Some(first.as_str()), "{ran}");
+}
+
+#[test]
+fn waiting_ends_when_the_storage_is_free() {
+    let fixture = storage(State::Crashed);
+    let server = locks::Holder::hold(&fixture.storage().lock()).unwrap();
+    let by = holder(&server);
+    let mut waiting = Dsnap::on(&fixture).args(["-t", "10m", "-s", "0.1", "echo", "ran"]).spawn();
+    waiting.wait_for("Retrying snapshot.... (");
+    waiting.wait_for("Retrying snapshot.... (");
+    drop(server);
+    let ran = waiting.end().prints("ran\n");
+    assert!(
+        ran.stderr.starts_with(&format!("Retrying snapshot.... (the storage is open in {by})\n")),
+        "{ran}"
+    );
+    assert!(ran.stderr.ends_with(DIRECT), "{ran}");
+}
+
+#[test]
+fn when_waiting_did_not_help_the_status_is_75_or_125() {
+    let fixture = storage(State::Clean);
+    let _tool = locks::Holder::hold(&fixture.storage().sublock()).unwrap();
+    let began = Instant::now();
+    let ran = Dsnap::on(&fixture)
+        .args(["-t", "0.3", "-s", "0.1", "true"])
+        .run()
+        .mentions("Retrying snapshot.... (");
+    assert_eq!(ran.status.code(), Some(75), "{ran}");
+    assert!(began.elapsed() >= Duration::from_millis(300));
+    let fixture = storage(State::Clean);
+    let _server = locks::Holder::hold(&fixture.storage().lock()).unwrap();
+    let ran = Dsnap::on(&fixture)
+        .args(["-t", "0.1", "-s", "0.1", "true"])
+        .run()
+        .mentions("Retrying snapshot.... (");
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+}
+
+#[test]
+fn what_cannot_change_is_not_waited_for() {
+    let fixture = storage(State::Crashed);
+    std::fs::write(fixture.storage().journal().join("lost+found"), "").unwrap();
+    let ran = Dsnap::on(&fixture).args(["-t", "1h", "true"]).run();
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    let empty = tempfile::tempdir().unwrap();
+    Dsnap::new()
+        .knows(empty.path())
+        .args(["-t", "1h", "--storage"])
+        .arg(empty.path())
+        .arg("true")
+        .run()
+        .ends(125, "COMMAND was not run: DIR is not a DirectoryStorage directory");
+}
+
+#[test]
+fn two_runs_at_once_take_turns() {
+    let fixture: Fixture = storage(State::Crashed);
+    let run = || {
+        Dsnap::on(&fixture)
+            .args(["-t", "10m", "-s", "0.1"])
+            .sh("mkdir \"$SNAPSHOT_DIRECTORY/turn\" && rmdir \"$SNAPSHOT_DIRECTORY/turn\"")
+            .run()
+    };
+    std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..4).map(|_| scope.spawn(run)).collect();
+        for run in runs {
+            let ran = run.join().unwrap();
+            assert_eq!(ran.status.code(), Some(0), "{ran}");
+        }
+    });
+}

@@ -1,0 +1,73 @@
+//! What is printed when, and that output that cannot be written changes nothing.
+
+use std::fs::File;
+use std::process::Stdio;
+
+use dsnap_testkit::{State, locks};
+
+use crate::stage::{DIRECT, Dsnap, storage};
+
+#[test]
+fn stdout_is_commands() {
+    Dsnap::on(&storage(State::Crashed)).args(["-vv", "echo", "mine"]).run().prints("mine\n");
+}
+
+#[test]
+fn an_ordinary_run_prints_nothing_with_minus_q() {
+    Dsnap::on(&storage(State::Crashed)).args(["-q", "true"]).run().says(0, "");
+    Dsnap::on(&storage(State::Crashed)).args(["-qvq", "true"]).run().says(0, "");
+    Dsnap::on(&storage(State::Crashed)).args(["-qv", "true"]).run().says(0, DIRECT);
+}
+
+#[test]
+fn failures_of_lines_disappear_with_minus_q_and_the_reason_of_the_run_does_not() {
+    let fixture = storage(State::Clean);
+    std::fs::write(fixture.path().join("config/snapshot.conf"), "nonsense\nnodirect\n").unwrap();
+    let _tool = locks::Holder::hold(&fixture.storage().own_lock()).unwrap();
+    let ran = Dsnap::on(&fixture).args(["-qq", "true"]).run();
+    assert_eq!(ran.stderr.lines().count(), 1, "{ran}");
+    assert!(ran.stderr.starts_with("COMMAND was not run: another run of dsnap"), "{ran}");
+}
+
+#[test]
+fn full_and_closed_streams_change_no_status() {
+    for (stdout, stderr) in [("/dev/full", "/dev/full"), ("/dev/null", "/dev/full")] {
+        let fixture = storage(State::Crashed);
+        let ran = Dsnap::on(&fixture).args(["-v", "sh", "-c", "exit 6"]).change(|command| {
+            command.stdout(File::options().write(true).open(stdout).unwrap());
+            command.stderr(File::options().write(true).open(stderr).unwrap());
+        });
+        assert_eq!(ran.run().status.code(), Some(6));
+    }
+    let help = Dsnap::new().arg("--help").change(|command| {
+        command.stdout(File::options().write(true).open("/dev/full").unwrap());
+    });
+    help.run().says(0, "");
+}
+
+#[test]
+fn closed_descriptors_are_opened_on_the_null_device_first() {
+    let fixture = storage(State::Crashed);
+    let script = "exec \"$@\" <&- >&- 2>&-";
+    let ran = Dsnap::through(&["sh", "-c", script, "sh"]).arg("--storage").arg(fixture.path())
+        .sh("for fd in 0 1 2; do readlink /proc/self/fd/$fd; done >\"$SNAPSHOT_DIRECTORY/seen\"; exit 8").run();
+    assert_eq!(ran.status.code(), Some(8), "{ran}");
+    let seen = std::fs::read_to_string(fixture.path().join("seen")).unwrap();
+    assert_eq!(seen.lines().next(), Some("/dev/null"), "{seen}");
+    assert_eq!(seen.lines().last(), Some("/dev/null"), "{seen}");
+    assert!(fixture.ledger().verify(&fixture.storage().a()).holds());
+}
+
+#[test]
+fn a_broken_pipe_changes_no_status() {
+    let fixture = storage(State::Crashed);
+    let ran = Dsnap::through(&["bash", "-c", "\"$@\" 2>&1 | true; exit ${PIPESTATUS[0]}", "bash"])
+        .arg("--storage")
+        .arg(fixture.path())
+        .sh("exit 11")
+        .change(|command| {
+            command.stdin(Stdio::null());
+        })
+        .run();
+    assert_eq!(ran.status.code(), Some(11), "{ran}");
+}

@@ -1,0 +1,203 @@
+//! What `direct` makes of each wreck, and that it may be stopped between any two files.
+
+use std::cell::Cell;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use dsnap_core::Code;
+use dsnap_core::method::{Caller, Entered, Request, Said, SnapshotMethod};
+use dsnap_direct::Direct;
+use dsnap_testkit::{Class, Fixture, Format, State, tree::Tree};
+
+use crate::stage::{DIRECT, Dsnap, storage};
+
+#[test]
+fn every_wreck_in_every_format_holds_exactly_what_was_committed_afterwards() {
+    for format in Format::ALL {
+        for class in Class::ALL {
+            for state in State::ALL {
+                let fixture =
+                    Fixture::builder().format(format).class(class).state(state).build().unwrap();
+                let copy = fixture.path().join("copy");
+                Dsnap::on(&fixture)
+                    .args(["cp", "-a"])
+                    .arg(fixture.storage().a())
+                    .arg(&copy)
+                    .run()
+                    .says(0, DIRECT);
+                fixture.ledger().verify(&copy).assert_holds();
+                assert_closed(&fixture);
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn assert_closed(fixture: &Fixture) {
+    let storage = fixture.storage();
+    assert_eq!(fs::read_to_string(storage.snapshot()).unwrap(), "shutdown");
+    for folder in [storage.b(), storage.journal()] {
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "{} is not empty", folder.display());
+    }
+}
+
+#[test]
+fn on_a_clean_storage_nothing_is_written() {
+    let fixture = storage(State::Clean);
+    Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
+    let before = Tree::of(fixture.path()).unwrap().without(&[
+        "misc/lock",
+        "misc/sublock",
+        "misc/dsnap.lock",
+    ]);
+    Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
+    let after = Tree::of(fixture.path()).unwrap().without(&[
+        "misc/lock",
+        "misc/sublock",
+        "misc/dsnap.lock",
+    ]);
+    assert_eq!(before.difference(&after), None);
+}
+
+#[test]
+fn a_packing_servers_marks_are_passed_over_and_vanish_with_their_folders() {
+    let fixture = storage(State::Crashed);
+    let journal = fixture.storage().journal();
+    let done = fs::read_dir(&journal)
+        .unwrap()
+        .flatten()
+        .find(|entry| entry.file_name().to_string_lossy().ends_with("_done"));
+    fs::write(done.unwrap().path().join("x.oid.mark"), "").unwrap();
+    Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
+    fixture.ledger().verify(&fixture.storage().a()).assert_holds();
+    assert_closed(&fixture);
+}
+
+#[test]
+fn the_replica_is_kept_beside_the_locks() {
+    let fixture = storage(State::Replica);
+    let archive = fs::read(fixture.storage().journal().join("replica.tar")).unwrap();
+    Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
+    assert_eq!(fs::read(fixture.storage().misc().join("replica.previous")).unwrap(), archive);
+}
+
+#[test]
+fn times_and_modes_of_moved_files_are_kept() {
+    let fixture = storage(State::InSnapshot);
+    let picture = |folder: &std::path::Path| {
+        let mut files = Vec::new();
+        collect(folder, &mut files);
+        files
+    };
+    let (in_b, in_journal) =
+        (picture(&fixture.storage().b()), picture(&fixture.storage().journal()));
+    assert!(!in_b.is_empty() && !in_journal.is_empty());
+    Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
+    let in_a = picture(&fixture.storage().a());
+    let arrived = in_b.iter().filter(|file| in_a.contains(file)).count();
+    assert!(arrived > 0, "what nothing newer replaced keeps inode, time and mode");
+    assert!(in_journal.iter().any(|file| in_a.contains(file)));
+}
+
+fn collect(folder: &std::path::Path, files: &mut Vec<(u64, i64, i64, u32)>) {
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let found = entry.metadata().unwrap();
+        if found.is_dir() {
+            collect(&entry.path(), files);
+        } else {
+            files.push((found.ino(), found.mtime(), found.mtime_nsec(), found.mode()));
+        }
+    }
+}
+
+/// Wants to stop after so many questions.
+struct Impatient(Cell<u32>);
+
+impl Caller for Impatient {
+    fn say(&self, _said: Said<'_>) {}
+
+    fn shall_stop(&self) -> bool {
+        let left = self.0.get();
+        self.0.set(left.saturating_sub(1));
+        left == 0
+    }
+}
+
+fn enter(fixture: &Fixture, patience: u32) -> Entered {
+    Direct.enter(&Request {
+        storage: fixture.path(),
+        conf_folder: &fixture.storage().config(),
+        words: &[],
+        code: &Code::unique("test", 1),
+        time_left: None,
+        caller: &Impatient(Cell::new(patience)),
+    })
+}
+
+#[test]
+fn stopped_before_any_file_the_next_recovery_reaches_the_same_end() {
+    for state in [State::Crashed, State::InSnapshot, State::Recombining, State::Replica] {
+        for patience in 0.. {
+            let fixture = Fixture::builder().state(state).transactions(12).build().unwrap();
+            let first = enter(&fixture, patience);
+            if first == Entered::Done {
+                assert!(patience > 10, "there was nothing to stop");
+                break;
+            }
+            assert!(matches!(first, Entered::Failed(_)), "{first:?}");
+            assert!(
+                !fixture.storage().snapshot().exists(),
+                "half a recovery passes for a snapshot"
+            );
+            assert_eq!(enter(&fixture, u32::MAX), Entered::Done);
+            fixture.ledger().verify(&fixture.storage().a()).assert_holds();
+            assert_closed(&fixture);
+        }
+    }
+}
+
+#[test]
+fn stopped_again_and_again_it_comes_to_the_end() {
+    let fixture = Fixture::builder().state(State::InSnapshot).transactions(12).build().unwrap();
+    while enter(&fixture, 3) != Entered::Done {}
+    fixture.ledger().verify(&fixture.storage().a()).assert_holds();
+}
+
+#[test]
+fn a_failing_step_stops_and_reports_and_leaves_no_snapshot() {
+    let fixture = storage(State::InSnapshot);
+    // A folder where a file has to go: only moving it there finds out.
+    let place = a_file_below(&fixture.storage().b());
+    let target = fixture.storage().a().join(place.strip_prefix(fixture.storage().b()).unwrap());
+    let _ = fs::remove_file(&target);
+    fs::create_dir_all(target.join("in the way")).unwrap();
+    let ran = Dsnap::on(&fixture)
+        .arg("true")
+        .run()
+        .mentions("nothing is lost, but the storage is no snapshot until it is rolled forward")
+        .hint("remove the cause and run dsnap again: it goes on where it stopped");
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    assert!(!fixture.storage().snapshot().exists());
+    fs::remove_dir_all(&target).unwrap();
+    Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
+    fixture.ledger().verify(&fixture.storage().a()).assert_holds();
+}
+
+#[test]
+fn storages_that_ask_for_no_sync_are_rolled_forward_too() {
+    for (sync, dirsync) in [(false, true), (true, false)] {
+        let fixture = Fixture::builder()
+            .state(State::InSnapshot)
+            .sync(sync)
+            .dirsync(dirsync)
+            .build()
+            .unwrap();
+        Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
+        fixture.ledger().verify(&fixture.storage().a()).assert_holds();
+    }
+}
+
+fn a_file_below(folder: &std::path::Path) -> std::path::PathBuf {
+    let entry = fs::read_dir(folder).unwrap().flatten().next().unwrap();
+    if entry.path().is_dir() { a_file_below(&entry.path()) } else { entry.path() }
+}

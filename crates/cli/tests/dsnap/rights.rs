@@ -1,0 +1,189 @@
+//! As root on a storage of another user: everything but COMMAND is done with the owner's rights.
+//!
+//! These scenarios need root; without it each says that it was passed over.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::path::Path;
+
+use dsnap_testkit::{Fixture, State};
+
+use crate::stage::{DIRECT, Dsnap, as_root};
+
+/// A user that owns nothing else on the machine and may not even have a name.
+const OWNER: u32 = 54_321;
+const GROUP: u32 = 54_322;
+
+/// A storage of another user, in a folder that everybody may pass through; none without root.
+fn foreign(state: State) -> Option<(tempfile::TempDir, Fixture)> {
+    if !as_root("act for another user") {
+        return None;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let fixture = Fixture::builder().state(state).build_in(&folder.path().join("ds")).unwrap();
+    fs::write(fixture.path().join("config/snapshot.conf"), "").unwrap();
+    give(fixture.path(), OWNER, GROUP);
+    Some((folder, fixture))
+}
+
+fn give(path: &Path, uid: u32, gid: u32) {
+    std::os::unix::fs::lchown(path, Some(uid), Some(gid)).unwrap();
+    if fs::symlink_metadata(path).unwrap().is_dir() {
+        fs::read_dir(path).unwrap().flatten().for_each(|entry| give(&entry.path(), uid, gid));
+    }
+}
+
+fn owners(path: &Path, seen: &mut Vec<(String, u32)>) {
+    let found = fs::symlink_metadata(path).unwrap();
+    seen.push((path.display().to_string(), found.uid()));
+    if found.is_dir() {
+        fs::read_dir(path).unwrap().flatten().for_each(|entry| owners(&entry.path(), seen));
+    }
+}
+
+#[test]
+fn no_new_file_below_the_storage_belongs_to_root() {
+    for state in [State::Crashed, State::InSnapshot, State::Replica] {
+        let Some((_folder, fixture)) = foreign(state) else { return };
+        Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
+        let mut seen = Vec::new();
+        owners(fixture.path(), &mut seen);
+        let roots: Vec<_> = seen.into_iter().filter(|(_, uid)| *uid != OWNER).collect();
+        assert_eq!(roots, []);
+        assert_eq!(fs::metadata(fixture.storage().snapshot()).unwrap().gid(), GROUP);
+        fixture.ledger().verify(&fixture.storage().a()).assert_holds();
+    }
+}
+
+#[test]
+fn command_is_root_with_all_ids() {
+    let Some((_folder, fixture)) = foreign(State::Crashed) else { return };
+    let ran = Dsnap::on(&fixture)
+        .args(["grep", "-E", "^(Uid|Gid|Groups)", "/proc/self/status"])
+        .run()
+        .says(0, DIRECT);
+    let outside = std::process::Command::new("grep")
+        .args(["-E", "^(Uid|Gid|Groups)", "/proc/self/status"])
+        .output()
+        .unwrap();
+    assert_eq!(ran.stdout, String::from_utf8(outside.stdout).unwrap());
+}
+
+#[test]
+fn signals_are_sent_with_commands_rights() {
+    let Some((_folder, fixture)) = foreign(State::Clean) else { return };
+    let running = Dsnap::on(&fixture)
+        .sh("trap 'exit 40' TERM; echo begun; while :; do sleep 0.01; done")
+        .start();
+    running.signal(nix::sys::signal::Signal::SIGTERM);
+    running.end().says(40, DIRECT);
+}
+
+#[test]
+fn a_b_that_leads_where_the_owner_may_not_write_gains_nothing() {
+    let Some((folder, fixture)) = foreign(State::InSnapshot) else { return };
+    let elsewhere = folder.path().join("roots");
+    fs::rename(fixture.storage().b(), &elsewhere).unwrap();
+    give(&elsewhere, 0, 0);
+    symlink(&elsewhere, fixture.storage().b()).unwrap();
+    let before = dsnap_testkit::tree::Tree::of(&elsewhere).unwrap();
+    let ran = Dsnap::on(&fixture).arg("true").run();
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    ran.mentions(&format!("DIR/B cannot be changed by user {OWNER}: "))
+        .hint(&format!("chown {OWNER} DIR/B"));
+    assert_eq!(before.difference(&dsnap_testkit::tree::Tree::of(&elsewhere).unwrap()), None);
+}
+
+#[test]
+fn a_folder_that_the_owner_may_not_change_is_found_before_anything_changes() {
+    for folder in ["A", "B", "journal", "misc"] {
+        let Some((_folder, fixture)) = foreign(State::InSnapshot) else { return };
+        let path = fixture.path().join(folder);
+        if folder == "A" {
+            // The owner of `A` itself is whose rights are taken.
+            let below = fs::read_dir(&path)
+                .unwrap()
+                .flatten()
+                .find(|entry| entry.path().is_dir())
+                .unwrap()
+                .path();
+            give(&below, 0, 0);
+        } else {
+            chown(&path, Some(0), Some(0)).unwrap();
+        }
+        let left_out = ["misc/lock", "misc/sublock", "misc/dsnap.lock"];
+        let before = dsnap_testkit::tree::Tree::of(fixture.path()).unwrap().without(&left_out);
+        let ran = Dsnap::on(&fixture).arg("true").run();
+        assert_eq!(ran.status.code(), Some(125), "{ran}");
+        let after = dsnap_testkit::tree::Tree::of(fixture.path()).unwrap().without(&left_out);
+        assert_eq!(before.difference(&after), None, "{ran}");
+        assert!(
+            ran.stderr
+                .lines()
+                .last()
+                .unwrap()
+                .starts_with(&format!("hint: chown {OWNER} DIR/{folder}")),
+            "{ran}"
+        );
+    }
+}
+
+#[test]
+fn a_link_and_its_target_must_have_one_owner() {
+    let Some((folder, fixture)) = foreign(State::Clean) else { return };
+    let elsewhere = folder.path().join("A");
+    fs::rename(fixture.storage().a(), &elsewhere).unwrap();
+    symlink(&elsewhere, fixture.storage().a()).unwrap();
+    Dsnap::on(&fixture)
+        .arg("true")
+        .run()
+        .ends(125, &format!("COMMAND was not run: DIR/A is a link of root to a folder of {OWNER}"))
+        .hint("give link and folder the same owner (chown -h)");
+    give(&fixture.storage().a(), OWNER, GROUP);
+    Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
+}
+
+#[test]
+fn a_conf_that_only_root_can_read_and_others_can_change_is_not_opened_as_root() {
+    let Some((folder, fixture)) = foreign(State::Crashed) else { return };
+    let open = folder.path().join("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
+    let conf = open.join("my.conf");
+    fs::write(&conf, "nonsense\n").unwrap();
+    fs::set_permissions(&conf, Permissions::from_mode(0o600)).unwrap();
+    Dsnap::on(&fixture).knows(&open).arg("--snapshot-conf").arg(&conf).arg("true").run().says(
+        0,
+        &format!("failed to open DIR/my.conf (Permission denied (os error 13))\n{DIRECT}"),
+    );
+}
+
+#[test]
+fn a_conf_that_root_alone_can_change_is_opened_as_root() {
+    let Some((_folder, fixture)) = foreign(State::Crashed) else { return };
+    // Every folder above the tests' own is sticky or root's.
+    let own = tempfile::tempdir().unwrap();
+    let conf = own.path().join("my.conf");
+    fs::write(&conf, "nonsense\n").unwrap();
+    fs::set_permissions(&conf, Permissions::from_mode(0o600)).unwrap();
+    Dsnap::on(&fixture)
+        .knows(own.path())
+        .arg("--snapshot-conf")
+        .arg(&conf)
+        .arg("true")
+        .run()
+        .mentions("malformed line 1 in DIR/my.conf (there is no method `nonsense`");
+}
+
+#[test]
+fn the_own_lock_has_its_mode_whatever_the_umask() {
+    let Some((_folder, fixture)) = foreign(State::Crashed) else { return };
+    let ran = Dsnap::through(&["sh", "-c", "umask 077; exec \"$@\"", "sh"])
+        .arg("--storage")
+        .arg(fixture.path())
+        .arg("true")
+        .run();
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    assert_eq!(fs::metadata(fixture.storage().own_lock()).unwrap().mode() & 0o7777, 0o660);
+}

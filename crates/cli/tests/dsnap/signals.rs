@@ -1,0 +1,156 @@
+//! Signals end a run in order, in every phase.
+
+use std::fs;
+
+use dsnap_testkit::{Fixture, State, locks};
+use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+
+use dsnap_core::holders::is_held;
+
+use crate::stage::{DIRECT, Dsnap, as_root, storage, wait_until};
+
+/// COMMAND that ends with 40 when `signal` comes.
+fn trapping(signal: &str) -> String {
+    format!("trap 'echo got {signal}; exit 40' {signal}; echo begun; while :; do sleep 0.01; done")
+}
+
+#[test]
+fn a_signal_is_passed_on_and_command_is_waited_for() {
+    for (signal, name) in [(SIGTERM, "TERM"), (SIGINT, "INT"), (SIGHUP, "HUP"), (SIGQUIT, "QUIT")] {
+        let fixture = storage(State::Clean);
+        let running = Dsnap::on(&fixture).sh(&trapping(name)).start();
+        running.signal(signal);
+        running.end().says(40, DIRECT).prints(&format!("begun\ngot {name}\n"));
+    }
+}
+
+#[test]
+fn a_command_that_does_not_catch_it_is_128_and_its_number() {
+    let fixture = storage(State::Clean);
+    let running = Dsnap::on(&fixture).args(["sh", "-c", "echo begun; exec sleep 600"]).start();
+    running.signal(SIGTERM);
+    running.end().says(128 + 15, DIRECT);
+}
+
+#[test]
+fn a_second_signal_never_skips_the_end() {
+    let fixture = storage(State::Clean);
+    let script = "trap 'echo once' TERM; echo begun; n=0; while [ $n -lt 2 ]; do n=$((n+1)); read line; done; exit 3";
+    let mut running = Dsnap::on(&fixture)
+        .args(["bash", "-c", script])
+        .change(|command| {
+            command.stdin(std::process::Stdio::piped());
+        })
+        .start();
+    running.signal(SIGTERM);
+    assert_eq!(running.next_line(), "once");
+    running.signal(SIGTERM);
+    running.end().says(3, DIRECT);
+    assert!(!is_held(&fixture.storage().sublock()));
+}
+
+#[test]
+fn minus_k_kills_a_command_that_does_not_end() {
+    let fixture = storage(State::Clean);
+    let script = "trap '' TERM; echo begun; while :; do sleep 0.01; done";
+    let running = Dsnap::on(&fixture).args(["-k", "0.1"]).sh(script).start();
+    running.signal(SIGTERM);
+    running.end().says(128 + 9, DIRECT);
+}
+
+#[test]
+fn a_signal_that_command_itself_sends_is_not_passed_back_and_starts_no_clock() {
+    let fixture = storage(State::Clean);
+    let script = "trap 'echo got it back' TERM; kill -TERM $PPID; for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.03; done; exit 12";
+    Dsnap::on(&fixture).args(["-k", "0"]).sh(script).run().says(12, DIRECT).prints("");
+}
+
+#[test]
+fn a_signal_while_waiting_is_the_status_and_nothing_is_held() {
+    let fixture = storage(State::Clean);
+    let _tool = locks::Holder::hold(&fixture.storage().sublock()).unwrap();
+    let mut waiting = Dsnap::on(&fixture).args(["-t", "10m", "-s", "10m", "true"]).spawn();
+    waiting.wait_for("Retrying snapshot.... (");
+    assert!(!is_held(&fixture.storage().own_lock()));
+    waiting.signal(SIGTERM);
+    waiting.end().ends(128 + 15, "COMMAND was not run: stopped by signal TERM");
+}
+
+#[test]
+fn a_signal_that_is_ignored_at_the_start_stays_ignored_for_command_too() {
+    let fixture = storage(State::Clean);
+    let running = Dsnap::through(&["sh", "-c", "trap '' HUP INT; exec \"$@\"", "sh"])
+        .arg("--storage")
+        .arg(fixture.path())
+        .sh("grep ^SigIgn /proc/self/status; read go <\"$SNAPSHOT_DIRECTORY/go\"; exit 13");
+    let fifo = fixture.path().join("go");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    fs::write(fixture.path().join("config/snapshot.conf"), "").unwrap();
+    let running = running.start();
+    assert_eq!(named_signals(running.line()), HUP_AND_INT);
+    running.signal(SIGHUP);
+    running.signal(SIGINT);
+    fs::write(&fifo, "go\n").unwrap();
+    running.end().says(13, DIRECT);
+}
+
+#[test]
+fn command_starts_with_an_empty_mask_and_default_dispositions() {
+    let fixture = storage(State::Clean);
+    fs::write(fixture.path().join("config/snapshot.conf"), "").unwrap();
+    let script = "import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGCHLD])
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])";
+    let ran = Dsnap::through(&["python3", "-c", script])
+        .arg("--storage")
+        .arg(fixture.path())
+        .args(["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"])
+        .run();
+    let masks: Vec<_> = ran.stdout.lines().map(named_signals).collect();
+    assert_eq!(masks, [0; 2], "{ran}");
+}
+
+const HUP_AND_INT: u64 = 0b11;
+
+/// The bits of a mask in `/proc/PID/status` for signals up to 17 (CHLD), which a run is about:
+/// whoever runs the tests may ignore some of the others.
+fn named_signals(line: &str) -> u64 {
+    let mask = line.split_whitespace().last().unwrap();
+    u64::from_str_radix(mask, 16).unwrap() & ((1 << 17) - 1)
+}
+
+#[test]
+fn a_stop_while_direct_recovers_takes_effect_between_two_files_and_the_next_run_goes_on() {
+    let fixture = Fixture::builder().state(State::Crashed).transactions(3000).build().unwrap();
+    let recovering = Dsnap::on(&fixture).arg("true").spawn();
+    wait_until("taking the lock", || is_held(&fixture.storage().lock()));
+    recovering.signal(SIGTERM);
+    let ran = recovering.end();
+    // The machine may have been quicker than the signal; then there is nothing to see here.
+    if ran.status.code() != Some(0) {
+        let ran = ran.ends(128 + 15, "COMMAND was not run: stopped by signal TERM");
+        assert!(!fixture.storage().snapshot().exists(), "{ran}");
+    }
+    Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
+    fixture.ledger().verify(&fixture.storage().a()).assert_holds();
+}
+
+#[test]
+fn as_pid_1_it_does_the_same_and_reaps() {
+    if !as_root("make a pid namespace") {
+        return;
+    }
+    let fixture = storage(State::Clean);
+    fs::write(fixture.path().join("config/snapshot.conf"), "").unwrap();
+    let script = "(sleep 0.05 & exit 0); sleep 0.2; \
+                  for p in /proc/[0-9]*; do grep -q '^State:.Z' $p/status && echo zombie $p; done; echo $$ $PPID; exit 14";
+    let ran = Dsnap::through(&["unshare", "--pid", "--fork", "--mount-proc"])
+        .arg("--storage")
+        .arg(fixture.path())
+        .sh(script)
+        .run();
+    let ran = ran.says(14, DIRECT);
+    assert!(ran.stdout.ends_with(" 1\n") && !ran.stdout.contains("zombie"), "{ran}");
+}
