@@ -1,0 +1,72 @@
+//! `cargo xtask ci`: all that has to hold before a change goes in, in the order of what is quick.
+//!
+//! Stops at the first failure. What a machine must have is installed by `.ci/run`, not here.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::workspace::cargo;
+use crate::{demo, interop, say, test, tidy};
+
+type Step = (&'static str, fn() -> Result<()>);
+
+const STEPS: &[Step] = &[
+    ("fmt", fmt),
+    ("tidy", tidy::run),
+    ("clippy", clippy),
+    ("doc", doc),
+    ("deny", deny),
+    ("test", || test::run(&[])),
+    ("demo", demo),
+    ("interop", || interop::run(&[])),
+];
+
+/// Runs every step.
+pub(crate) fn run() -> Result<()> {
+    let start = Instant::now();
+    for (name, step) in STEPS {
+        say::line(format_args!("\n== {name}"));
+        let start = Instant::now();
+        step().with_context(|| format!("ci: {name} failed"))?;
+        say::line(format_args!("== {name}: passed in {}", seconds(start.elapsed())));
+    }
+    say::line(format_args!(
+        "\nci: all {} steps passed in {}",
+        STEPS.len(),
+        seconds(start.elapsed())
+    ));
+    Ok(())
+}
+
+fn fmt() -> Result<()> {
+    cargo().args(["fmt", "--all", "--check"]).run()
+}
+
+fn clippy() -> Result<()> {
+    let lint = cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--"]);
+    lint.args(["-D", "warnings"]).run()
+}
+
+fn doc() -> Result<()> {
+    let doc = cargo().args(["doc", "--workspace", "--no-deps", "--document-private-items"]);
+    doc.arg("--locked").env("RUSTDOCFLAGS", "-D warnings").run()
+}
+
+fn deny() -> Result<()> {
+    if !cargo().args(["deny", "--version"]).output()?.success() {
+        say::line("skipped: cargo-deny is not installed (cargo install --locked cargo-deny)");
+        return Ok(());
+    }
+    cargo().args(["deny", "--offline", "check", "bans", "licenses", "sources"]).run()
+}
+
+fn demo() -> Result<()> {
+    ensure!(demo::run()? == ExitCode::SUCCESS, "the demonstration proves nothing");
+    Ok(())
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}

@@ -1,0 +1,141 @@
+//! Starting other programs, and reading the environment: the one file in which xtask does it.
+//!
+//! A task says what to run; here every failure becomes an error that shows the command as one
+//! could type it. What hangs is ended by coreutils' `timeout`, which takes a whole process
+//! group with it. What to do about a failure is each task's own business.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the one place in xtask that starts programs and reads the environment"
+)]
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+
+/// `timeout`'s status when it had to end the program, by TERM or at last by KILL.
+const TIMED_OUT: [i32; 2] = [124, 137];
+
+/// A program about to be started, and its command line for messages.
+pub(crate) struct Program {
+    command: Command,
+    line: String,
+    limit: Option<Duration>,
+}
+
+/// How a captured program ended.
+pub(crate) struct Finished {
+    line: String,
+    status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Program {
+    /// A program that may take as long as it needs.
+    pub(crate) fn new(program: impl AsRef<OsStr>) -> Self {
+        let line = program.as_ref().to_string_lossy().into_owned();
+        Self { command: Command::new(program), line, limit: None }
+    }
+
+    /// The cargo that runs this task.
+    pub(crate) fn cargo() -> Self {
+        let mut cargo = Self::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.line = "cargo".into();
+        cargo
+    }
+
+    /// A program that is ended, with all that it started, when `limit` is over.
+    pub(crate) fn within(limit: Duration, program: impl AsRef<OsStr>) -> Self {
+        let line = program.as_ref().to_string_lossy().into_owned();
+        let mut command = Command::new("timeout");
+        command.arg("--kill-after=10").arg(limit.as_secs().to_string()).arg(program);
+        command.stdin(Stdio::null());
+        Self { command, line, limit: Some(limit) }
+    }
+
+    pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.line.push(' ');
+        self.line.push_str(&arg.as_ref().to_string_lossy());
+        self.command.arg(arg);
+        self
+    }
+
+    pub(crate) fn args(self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        args.into_iter().fold(self, Self::arg)
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub(crate) fn dir(mut self, dir: &Path) -> Self {
+        self.command.current_dir(dir);
+        self
+    }
+
+    /// Programs in `dir` before all others of their name, for this program and what it starts.
+    pub(crate) fn path_first(self, dir: &Path) -> Result<Self> {
+        let rest = environment("PATH").unwrap_or_default();
+        let path = env::join_paths([dir.to_owned()].into_iter().chain(env::split_paths(&rest)))?;
+        Ok(self.env("PATH", path))
+    }
+
+    /// Runs it with our own streams; how it ended.
+    pub(crate) fn status(mut self) -> Result<ExitStatus> {
+        self.command.status().with_context(|| format!("cannot start {}", self.line))
+    }
+
+    /// Runs it with our own streams; an error unless it ended with 0.
+    pub(crate) fn run(self) -> Result<()> {
+        let line = self.line.clone();
+        match self.status()? {
+            status if status.success() => Ok(()),
+            status => bail!("{line}: {status}"),
+        }
+    }
+
+    /// Runs it and keeps what it says.
+    pub(crate) fn output(mut self) -> Result<Finished> {
+        let output =
+            self.command.output().with_context(|| format!("cannot start {}", self.line))?;
+        if let (Some(limit), Some(code)) = (self.limit, output.status.code())
+            && TIMED_OUT.contains(&code)
+        {
+            bail!("{}: not done after {} seconds, ended", self.line, limit.as_secs());
+        }
+        Ok(Finished {
+            line: self.line,
+            status: output.status,
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
+    /// Runs it and keeps what it says; an error, with all of that, unless it ended with 0.
+    pub(crate) fn quiet(self) -> Result<Finished> {
+        let finished = self.output()?;
+        if finished.success() { Ok(finished) } else { Err(finished.failure()) }
+    }
+}
+
+impl Finished {
+    pub(crate) fn success(&self) -> bool {
+        self.status.success()
+    }
+
+    /// What it did, as an error: status, then both streams.
+    pub(crate) fn failure(&self) -> anyhow::Error {
+        anyhow!("{}: {}\n{}{}", self.line, self.status, self.stdout, self.stderr)
+    }
+}
+
+/// A variable of the environment.
+pub(crate) fn environment(name: &str) -> Option<OsString> {
+    env::var_os(name)
+}

@@ -1,0 +1,130 @@
+//! `cargo xtask tidy`: the rules of the house that neither compiler nor clippy checks.
+//!
+//! Each rule is a pure function from text to findings, in a file by its subject; here they are
+//! applied to all files that git knows or would add, and all findings are shown, not only the
+//! first. Formatting is rustfmt's, printing and unwrapping clippy's business.
+
+mod documents;
+mod floors;
+mod manifests;
+mod sources;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::process::Program;
+use crate::{say, workspace};
+
+/// One thing that is wrong: where, and what cures it.
+#[derive(Debug, PartialEq, Eq)]
+struct Finding {
+    path: String,
+    /// From 1; 0 is the whole file.
+    line: usize,
+    cure: String,
+}
+
+impl Finding {
+    fn new(path: &str, line: usize, cure: impl Into<String>) -> Self {
+        Self { path: path.to_owned(), line, cure: cure.into() }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => write!(f, "{}: {}", self.path, self.cure),
+            line => write!(f, "{}:{line}: {}", self.path, self.cure),
+        }
+    }
+}
+
+/// A text file, by its path from the root.
+struct File {
+    path: String,
+    text: String,
+}
+
+/// The checkout as the rules see it.
+struct Checkout {
+    files: Vec<File>,
+    /// Paths of the workspace's members.
+    members: Vec<String>,
+}
+
+impl Checkout {
+    fn new(files: Vec<File>) -> Self {
+        let root = files.iter().find(|file| file.path == "Cargo.toml");
+        let members = root.map_or_else(Vec::new, |root| manifests::members(&root.text));
+        Self { files, members }
+    }
+
+    fn read() -> Result<Self> {
+        let list = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+        let listed = Program::new("git").args(list).dir(&workspace::root()).quiet()?;
+        let names = listed.stdout.split_terminator('\0');
+        Ok(Self::new(names.filter_map(|name| read(name).transpose()).collect::<Result<_>>()?))
+    }
+
+    fn text(&self, path: &str) -> Option<&str> {
+        self.files.iter().find(|file| file.path == path).map(|file| file.text.as_str())
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for file in &self.files {
+            findings.extend(documents::every_file(file));
+            if file.path.ends_with(".rs") {
+                findings.extend(sources::source(file));
+            }
+            if file.path.ends_with("Cargo.toml") {
+                findings.extend(manifests::manifest(file));
+            }
+        }
+        for member in &self.members {
+            findings.extend(self.member(member));
+        }
+        findings.extend(documents::architecture(self));
+        findings.extend(documents::changelog(self));
+        findings
+    }
+
+    fn member(&self, member: &str) -> Vec<Finding> {
+        let path = format!("{member}/Cargo.toml");
+        let Some(text) = self.text(&path) else {
+            return vec![Finding::new("Cargo.toml", 0, format!("member {member} has no manifest"))];
+        };
+        let mut findings = floors::edges(member, &path, text);
+        findings.extend(manifests::inherits_lints(&path, text));
+        findings.extend(sources::forbids_unsafe(self, member));
+        findings
+    }
+}
+
+/// A file's text; none if it is gone, no file, or no text.
+fn read(name: &str) -> Result<Option<File>> {
+    let path = workspace::root().join(name);
+    if !fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
+        return Ok(None);
+    }
+    let bytes = fs::read(&path).with_context(|| name.to_owned())?;
+    let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
+    Ok(text.map(|text| File { path: name.to_owned(), text }))
+}
+
+/// Applies every rule; an error if there is anything to cure.
+pub(crate) fn run() -> Result<()> {
+    let checkout = Checkout::read()?;
+    let findings = checkout.findings();
+    for finding in &findings {
+        say::line(finding);
+    }
+    ensure!(findings.is_empty(), "tidy: {} findings", findings.len());
+    say::line(format_args!("tidy: {} files, nothing to cure", checkout.files.len()));
+    Ok(())
+}
