@@ -146,14 +146,15 @@ impl<'a> Attempt<'a> {
 
     fn enter(&self, step: &Step<'_>) -> Entered {
         let nobody = step.method.works_with() == WorksWith::Nobody;
-        step.method.enter(&Request {
+        let request = Request {
             storage: self.context.storage.root(),
             conf_folder: &self.context.plan.conf_folder,
             words: &step.words,
             code: &self.code,
             time_left: (!nobody).then_some(step.timeout.unwrap_or(limits::ENTER)),
             caller: &self.context.listener(),
-        })
+        };
+        step.call(self.context.rights, |method| method.enter(&request))
     }
 
     fn did_not_enter(&mut self, step: &'a Step<'a>, entered: Entered) {

@@ -8,6 +8,7 @@ use crate::job::{Job, Program};
 use crate::lock;
 use crate::method::{Caller, Said};
 use crate::plan::Plan;
+use crate::rights::Rights;
 use crate::storage::Storage;
 
 /// What every part of a try works with.
@@ -19,6 +20,8 @@ pub struct Context<'a> {
     pub storage: &'a Storage,
     /// The methods to try.
     pub plan: &'a Plan<'a>,
+    /// With whose rights things are done.
+    pub rights: &'a Rights,
     /// The program around the run.
     pub program: &'a dyn Program,
     /// Whether a lock that is free here is free on every machine.

@@ -97,7 +97,7 @@ impl<'a> Held<'a> {
             time_left: Some(step.timeout.unwrap_or(limits::LEAVE)),
             caller: &self.context.deaf(),
         };
-        let said = match step.method.leave(&request) {
+        let said = match step.call(self.context.rights, |method| method.leave(&request)) {
             Left::Left => Ok(()),
             Left::Busy(reason)
             | Left::Unavailable(reason)

@@ -2,10 +2,18 @@
 
 use std::time::Duration;
 
+/// Connecting to a server.
+pub const CONNECT: Duration = Duration::from_secs(10);
 /// The answer to an `enter`.
 pub const ENTER: Duration = Duration::from_secs(300);
 /// The answer to a `leave` or `status`.
 pub const LEAVE: Duration = Duration::from_secs(15);
+/// The answer to something that was sent before the program was asked to end.
+pub const LAST_ANSWER: Duration = Duration::from_secs(20);
+/// How often a method that waits asks whether it shall stop, at least.
+pub const ASK: Duration = Duration::from_millis(200);
+/// How large an answer may be, in bytes.
+pub const ANSWER: usize = 1 << 20;
 /// Leaving altogether: it is tried for at least so long...
 pub const LEAVING: Duration = Duration::from_secs(60);
 /// ...and at least so often.

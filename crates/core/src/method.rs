@@ -86,6 +86,21 @@ pub trait SnapshotMethod: Debug + Send + Sync {
         line.to_owned()
     }
 
+    /// Whether these words can follow the method's name at all; asked before anything is tried.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with them: the line is reported as malformed and passed over.
+    fn check_words(&self, _words: &[OsString]) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Whether one of the words names a file relative to [`Request::conf_folder`]. Then even a
+    /// line that root typed has the rights of the storage's owner, who may change that folder.
+    fn names_relative_files(&self, words: &[OsString]) -> bool {
+        words.iter().any(|word| !Path::new(word).is_absolute())
+    }
+
     /// Puts the storage into snapshot mode under the request's code.
     fn enter(&self, request: &Request<'_>) -> Entered;
 

@@ -48,6 +48,30 @@ pub struct Step<'m> {
     pub label: String,
     /// Where it stands, for messages: `line 3 of FILE`.
     pub place: String,
+    /// Whether it is called with the rights that the program was started with.
+    pub as_started: bool,
+}
+
+impl Step<'_> {
+    /// Calls the method, with the rights that its line has.
+    pub(crate) fn call<T>(
+        &self,
+        rights: &Rights,
+        call: impl FnOnce(&dyn SnapshotMethod) -> T,
+    ) -> T {
+        if self.as_started { rights.as_started(|| call(self.method)) } else { call(self.method) }
+    }
+}
+
+/// Who can have written a line: it gets nothing that its author could not have had.
+#[derive(Debug, Clone, Copy)]
+enum Author {
+    /// Nobody but root.
+    Root,
+    /// Whoever started the program.
+    CommandLine,
+    /// Perhaps somebody else.
+    Anybody,
 }
 
 /// What is tried, in order.
@@ -86,7 +110,7 @@ impl<'m> Plan<'m> {
             let place = format!("line {number} in --method");
             match conf::line(line.as_bytes(), number) {
                 Some(line) => {
-                    plan.add(&line, &place, methods);
+                    plan.add(&line, &place, methods, Author::CommandLine);
                 }
                 None => plan.complaints.push(format!("malformed {place} (it is empty)")),
             }
@@ -98,10 +122,10 @@ impl<'m> Plan<'m> {
         let mut plan = Self::empty(path.parent().unwrap_or(Path::new("")).to_owned());
         let mut last_resort = true;
         match read(path, rights) {
-            Ok(text) => {
+            Ok((text, author)) => {
                 for line in conf::lines(&text) {
                     let place = format!("line {} in {}", line.number, text::path(path));
-                    last_resort &= !plan.add(&line, &place, methods);
+                    last_resort &= !plan.add(&line, &place, methods, author);
                 }
             }
             Err(error) => {
@@ -120,8 +144,8 @@ impl<'m> Plan<'m> {
     }
 
     /// Adds what a line says; true if it decides about the last resort.
-    fn add(&mut self, line: &Line, place: &str, methods: &'m dyn Methods) -> bool {
-        match self.step(line, place, methods) {
+    fn add(&mut self, line: &Line, place: &str, methods: &'m dyn Methods, author: Author) -> bool {
+        match self.step(line, place, methods, author) {
             Ok(Some(step)) => {
                 let decides = step.method.name() == LAST_RESORT;
                 self.steps.push(step);
@@ -141,6 +165,7 @@ impl<'m> Plan<'m> {
         line: &Line,
         place: &str,
         methods: &'m dyn Methods,
+        author: Author,
     ) -> Result<Option<Step<'m>>, String> {
         let mut words = line.words.clone().map_err(str::to_owned)?;
         let name = words.remove(0);
@@ -155,15 +180,30 @@ impl<'m> Plan<'m> {
             WorksWith::Owner => take_timeout(&mut words)?,
             WorksWith::Nobody => None,
         };
+        method.check_words(&words)?;
         let label = method.label(&Harmless(&line.text).to_string());
-        Ok(Some(Step { method, words, timeout, label, place: place.to_owned() }))
+        // Files of the storage are the owner's, whoever says that they are to be worked on.
+        let as_started = method.works_with() == WorksWith::Owner
+            && match author {
+                Author::Root => true,
+                Author::CommandLine => !method.names_relative_files(&words),
+                Author::Anybody => false,
+            };
+        Ok(Some(Step { method, words, timeout, label, place: place.to_owned(), as_started }))
     }
 
     fn add_last_resort(&mut self, methods: &'m dyn Methods) {
         if let Ok(method) = methods.find(LAST_RESORT.as_bytes()) {
             let label = method.label(LAST_RESORT);
             let place = "the last resort".to_owned();
-            self.steps.push(Step { method, words: Vec::new(), timeout: None, label, place });
+            self.steps.push(Step {
+                method,
+                words: Vec::new(),
+                timeout: None,
+                label,
+                place,
+                as_started: false,
+            });
         }
     }
 }
@@ -181,7 +221,7 @@ fn take_timeout(words: &mut Vec<OsString>) -> Result<Option<Duration>, String> {
 }
 
 /// Reads a conf file; as root only if nobody but root can change it.
-fn read(path: &Path, rights: &Rights) -> io::Result<Vec<u8>> {
+fn read(path: &Path, rights: &Rights) -> io::Result<(Vec<u8>, Author)> {
     let open = || File::open(path);
     let trusted = rights.are_lowered() && rights.as_started(|| rights::only_root_can_change(path));
     let file = if trusted { rights.as_started(open) } else { open() }?;
@@ -190,7 +230,7 @@ fn read(path: &Path, rights: &Rights) -> io::Result<Vec<u8>> {
     if text.len() as u64 > LARGEST {
         return Err(io::Error::other(format!("larger than {LARGEST} bytes")));
     }
-    Ok(text)
+    Ok((text, if trusted { Author::Root } else { Author::Anybody }))
 }
 
 /// Whether a `--snapshot-conf` argument means the default path.

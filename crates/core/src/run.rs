@@ -36,7 +36,7 @@ pub fn run(
     let locks_reach = mounts::locks_reach(&storage.misc());
     let plan = Plan::make(&job.source, storage, methods, rights, locks_reach);
     plan.complaints.iter().for_each(|words| program.report(Event::Complaint(words.clone())));
-    retry(&Context { job, storage, plan: &plan, program, locks_reach })
+    retry(&Context { job, storage, plan: &plan, rights, program, locks_reach })
 }
 
 /// Tries until COMMAND ran, waiting is useless, or time is up: `-t` limits when a try begins.
