@@ -35,6 +35,8 @@ pub(crate) struct Args {
     pub(crate) pause: Option<OsString>,
     pub(crate) kill_after: Option<OsString>,
     pub(crate) accept_existing: Option<OsString>,
+    pub(crate) recover: bool,
+    pub(crate) code: Option<OsString>,
     pub(crate) snapshot_conf: Option<OsString>,
     pub(crate) methods: Vec<OsString>,
     pub(crate) operands: Vec<OsString>,
@@ -117,9 +119,21 @@ fn command() -> Command {
                 .long(None),
         )
         .arg(value("accept-existing", "AGE", "Run also in another's snapshot, if it is no older"))
+        .args(recover())
         .arg(count("verbose", 'v', "More words; repeatable"))
         .arg(count("quiet", 'q', "Fewer words; repeatable"))
         .arg(operands())
+}
+
+/// To repair instead of running COMMAND.
+fn recover() -> [Arg; 2] {
+    [
+        Arg::new("recover")
+            .long("recover")
+            .help("Only leave what earlier runs left behind")
+            .action(ArgAction::SetTrue),
+        value("code", "CODE", "With --recover: leave the snapshot CODE, too"),
+    ]
 }
 
 /// COMMAND and its words: everything from the first word that is no option.
@@ -155,8 +169,10 @@ impl From<ArgMatches> for Args {
             pause: word("pause"),
             kill_after: word("kill"),
             accept_existing: word("accept-existing"),
+            code: word("code"),
             snapshot_conf: word("snapshot-conf"),
             storage: word("storage").map(PathBuf::from),
+            recover: matches.get_flag("recover"),
             verbose: matches.get_count("verbose"),
             quiet: matches.get_count("quiet"),
             methods: matches.remove_many("method").into_iter().flatten().collect(),

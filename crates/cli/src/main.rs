@@ -16,7 +16,8 @@ mod spawn;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
-use dsnap_core::job::{NotRun, Outcome};
+use dsnap_core::job::Outcome;
+use dsnap_core::recover::{self, NotRecovered};
 use dsnap_core::rights::Rights;
 use dsnap_core::{Refusal, Storage, exit, nested, run, text};
 use dsnap_direct::Direct;
@@ -24,7 +25,7 @@ use dsnap_host::Registry;
 
 use crate::args::{Asked, Misuse};
 use crate::report::Reporter;
-use crate::resolve::Task;
+use crate::resolve::{Action, Task};
 use crate::signals::Signals;
 use crate::spawn::Spawn;
 
@@ -53,18 +54,31 @@ fn program() -> u8 {
 }
 
 fn carry_out(task: &Task) -> u8 {
-    let outcome = prepared(task).unwrap_or_else(|refusal| Outcome {
-        command: Err(NotRun::from(refusal)),
-        broken: None,
-        not_left: None,
-    });
-    let command = task.command.first().map(text::harmless);
-    report::tell(&outcome, command.as_deref());
-    outcome.status()
+    match &task.action {
+        Action::Run => {
+            let outcome = with_storage(task, |storage, rights, reporter| match &task.outer {
+                Some(outer) => nested::run(&task.job, storage, outer, reporter),
+                None => run::run(&task.job, storage, rights, &methods(), reporter),
+            });
+            let outcome = outcome.unwrap_or_else(|refusal| Outcome::not_run(refusal.into()));
+            let command = task.command.first().map(text::harmless);
+            report::tell(&outcome, command.as_deref());
+            outcome.status()
+        }
+        Action::Recover(code) => {
+            let recovered = with_storage(task, |storage, rights, reporter| {
+                recover::recover(&task.job, code.as_ref(), storage, rights, &methods(), reporter)
+            });
+            report::tell_recovered(recovered.unwrap_or_else(|e| Err(NotRecovered::misused(e))))
+        }
+    }
 }
 
-/// Hears signals, steps back from root's rights where they are not needed, and runs.
-fn prepared(task: &Task) -> Result<Outcome, Refusal> {
+/// Hears signals, steps back from root's rights where they are not needed, and works.
+fn with_storage<T>(
+    task: &Task,
+    work: impl FnOnce(&Storage, &Rights, &Reporter<'_>) -> T,
+) -> Result<T, Refusal> {
     let signals = Signals::hear()
         .map_err(|error| Refusal::new(format!("signals cannot be heard: {error}")))?;
     let dir = match &task.outer {
@@ -81,10 +95,7 @@ fn prepared(task: &Task) -> Result<Outcome, Refusal> {
         signals: &signals,
     };
     let reporter = Reporter::new(task.verbosity, &signals, spawn);
-    Ok(match &task.outer {
-        Some(outer) => nested::run(&task.job, &storage, outer, &reporter),
-        None => run::run(&task.job, &storage, &rights, &methods(), &reporter),
-    })
+    Ok(work(&storage, &rights, &reporter))
 }
 
 /// The methods that are linked in.

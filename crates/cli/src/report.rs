@@ -8,11 +8,12 @@ use dsnap_core::event::{Event, Level};
 use dsnap_core::guard::Environment;
 use dsnap_core::identity::ProcessId;
 use dsnap_core::job::{CommandEnd, NotRun, Outcome, Program};
+use dsnap_core::recover::NotRecovered;
 use dsnap_core::{Refusal, duration, text};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nix::sys::signal::Signal;
 
-use crate::output::say;
+use crate::output::{self, say};
 use crate::signals::Signals;
 use crate::spawn::Spawn;
 
@@ -126,6 +127,20 @@ pub(crate) fn tell(outcome: &Outcome, command: Option<&str>) {
         Ok(_) => return,
     };
     not_run(&reason, command.is_some());
+}
+
+/// Tells what a repair came to: what is well on stdout, what is not on stderr. Its status.
+pub(crate) fn tell_recovered(recovered: Result<String, NotRecovered>) -> u8 {
+    match recovered {
+        Ok(words) => {
+            output::answer(&words);
+            0
+        }
+        Err(NotRecovered { reason, status }) => {
+            say(&format!("not recovered: {reason}"));
+            status
+        }
+    }
 }
 
 /// The last word on a COMMAND that was not run; without one, on the test of the storage.

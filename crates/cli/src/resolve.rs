@@ -3,19 +3,21 @@
 //! Here the old form, the new form and a run inside a run become one thing to do.
 
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dsnap_core::job::Job;
 use dsnap_core::nested::Inherited;
 use dsnap_core::plan::Source;
-use dsnap_core::{duration, limits, text};
+use dsnap_core::{Code, duration, limits, text};
 
 use crate::args::{self, Args, Misuse};
 
 /// What is to be done.
 #[derive(Debug)]
 pub(crate) struct Task {
+    pub(crate) action: Action,
     /// The storage directory; inside another run it may be that run's.
     pub(crate) dir: Option<PathBuf>,
     pub(crate) job: Job,
@@ -27,8 +29,20 @@ pub(crate) struct Task {
     pub(crate) outer: Option<Inherited>,
 }
 
+/// What the program does with the storage.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Runs COMMAND in a snapshot.
+    Run,
+    /// Leaves what earlier runs left behind, and the snapshot with this code.
+    Recover(Option<Code>),
+}
+
 /// Makes the task out of the arguments.
 pub(crate) fn resolve(args: Args, outer: Option<Inherited>) -> Result<Task, Misuse> {
+    let action = action(&args)?;
+    // To recover is not a matter of a run inside a run: it is about the storage that is named.
+    let outer = outer.filter(|_| action == Action::Run);
     let form = form(args.storage, args.operands, args.snapshot_conf, outer.is_some())?;
     let source = match form.conf {
         _ if !args.methods.is_empty() => Source::Lines(args.methods),
@@ -37,16 +51,18 @@ pub(crate) fn resolve(args: Args, outer: Option<Inherited>) -> Result<Task, Misu
         None => Source::Default,
     };
     let job = Job {
+        recover: recover_command(form.dir.as_deref(), &source),
         source,
         wait: given("-t", args.wait.as_deref())?.unwrap_or(Duration::ZERO),
         pause: given("-s", args.pause.as_deref())?
             .unwrap_or(limits::PAUSE)
             .max(limits::SHORTEST_PAUSE),
         accept_existing: given("--accept-existing", args.accept_existing.as_deref())?,
-        has_command: !form.command.is_empty(),
+        command: form.command.first().cloned(),
         ..Job::default()
     };
     Ok(Task {
+        action,
         dir: form.dir,
         job,
         command: form.command,
@@ -54,6 +70,38 @@ pub(crate) fn resolve(args: Args, outer: Option<Inherited>) -> Result<Task, Misu
         kill_after: given("-k", args.kill_after.as_deref())?,
         outer,
     })
+}
+
+fn action(args: &Args) -> Result<Action, Misuse> {
+    match (&args.code, args.recover) {
+        (None, false) => Ok(Action::Run),
+        (Some(_), false) => Err(Misuse::new("--code is for --recover")),
+        (_, true) if args.storage.is_none() => Err(Misuse::new("--recover needs --storage DIR")),
+        (_, true) if !args.operands.is_empty() => {
+            Err(Misuse::new("--recover runs no COMMAND: run it afterwards"))
+        }
+        (None, true) => Ok(Action::Recover(None)),
+        (Some(code), true) => match Code::from_bytes(code.as_bytes()) {
+            Some(code) => Ok(Action::Recover(Some(code))),
+            None => Err(Misuse::new(format!("--code: `{}` is no code", text::harmless(code)))),
+        },
+    }
+}
+
+/// The command that repairs the storage, asking the same methods: for hints.
+fn recover_command(dir: Option<&Path>, source: &Source) -> String {
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or(path.to_owned());
+    let mut words: Vec<OsString> = vec!["dsnap".into(), "--storage".into()];
+    words.push(absolute(dir.unwrap_or(Path::new(""))).into());
+    match source {
+        Source::Default => {}
+        Source::File(file) => words.extend(["--snapshot-conf".into(), absolute(file).into()]),
+        Source::Lines(lines) => {
+            words.extend(lines.iter().flat_map(|line| ["--method".into(), line.clone()]));
+        }
+    }
+    words.push("--recover".into());
+    text::command_line(words.iter().map(OsString::as_os_str))
 }
 
 /// The two forms of the command line, made one.
@@ -191,7 +239,41 @@ mod tests {
     }
 
     #[test]
+    fn recover_takes_a_code_and_no_command() {
+        let recover = |code: Option<&str>, operands: &[&str]| {
+            let args = Args {
+                recover: true,
+                code: code.map(OsString::from),
+                ..args(Some("ds"), operands)
+            };
+            resolve(args, None).map(|task| task.action).map_err(|misuse| misuse.what)
+        };
+        assert_eq!(recover(None, &[]), Ok(Action::Recover(None)));
+        let code = Code::from_bytes(b"db-1-x");
+        assert_eq!(recover(Some("user/db-1-x"), &[]), Ok(Action::Recover(code.clone())));
+        assert_eq!(recover(Some("db-1-x"), &[]), Ok(Action::Recover(code)));
+        assert_eq!(recover(Some("a b"), &[]), Err("--code: `a b` is no code".to_owned()));
+        assert!(recover(None, &["cp"]).is_err());
+        let args = Args { code: Some("x".into()), ..args(Some("ds"), &["cp"]) };
+        assert_eq!(resolve(args, None).unwrap_err().what, "--code is for --recover");
+    }
+
+    #[test]
+    fn the_command_that_repairs_is_complete_and_quoted() {
+        let words = |source| recover_command(Some(Path::new("/srv/my ds")), &source);
+        assert_eq!(words(Source::Default), "dsnap --storage '/srv/my ds' --recover");
+        assert_eq!(
+            words(Source::File("/etc/s.conf".into())),
+            "dsnap --storage '/srv/my ds' --snapshot-conf /etc/s.conf --recover"
+        );
+        assert_eq!(
+            words(Source::Lines(vec!["http http://x/ a".into()])),
+            "dsnap --storage '/srv/my ds' --method 'http http://x/ a' --recover"
+        );
+    }
+
+    #[test]
     fn without_command_the_storage_is_tested() {
-        assert!(!resolve(args(Some("ds"), &[]), None).unwrap().job.has_command);
+        assert_eq!(resolve(args(Some("ds"), &[]), None).unwrap().job.command, None);
     }
 }

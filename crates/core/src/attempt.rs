@@ -1,9 +1,10 @@
 //! One try: forcing the storage into snapshot mode by whatever method works, and judging what
-//! came of it.
+//! came of it. How one method is asked is `asking`'s part.
 
 use std::cell::Cell;
 use std::time::{Duration, SystemTime};
 
+use crate::asking::Asking;
 use crate::code::Code;
 use crate::context::Context;
 use crate::event::Event;
@@ -14,11 +15,15 @@ use crate::job::NotRun;
 use crate::leave::Held;
 use crate::limits;
 use crate::mark::{Content, Mark};
-use crate::method::{Entered, Request, WorksWith};
+use crate::method::{Entered, WorksWith};
+use crate::orphans;
+use crate::own_lock::OwnLock;
 use crate::plan::Step;
+use crate::record::State;
 use crate::refusal::{Refusal, Waiting};
 use crate::storage::Storage;
 use crate::text;
+use crate::unknown::Fate;
 
 /// A fresh snapshot, guaranteed, and who must leave it.
 #[derive(Debug)]
@@ -47,12 +52,16 @@ impl Snapshot<'_> {
 #[derive(Debug)]
 pub struct Attempt<'a> {
     context: Context<'a>,
+    own: &'a OwnLock,
     code: Code,
     began: SystemTime,
+    asking: Asking<'a>,
+    unknown: Vec<&'a Step<'a>>,
     tried: Vec<(&'a Step<'a>, Refusal)>,
     owner_asked: bool,
     passed_over: bool,
     files_refused: bool,
+    torn: Option<Refusal>,
     second_round: bool,
     lock_free: Cell<Option<Option<bool>>>,
 }
@@ -66,16 +75,20 @@ enum Round {
 }
 
 impl<'a> Attempt<'a> {
-    /// A try that begins now.
-    pub fn new(context: Context<'a>, code: Code) -> Self {
+    /// A try under a code; the first one under it began at `began`.
+    pub fn new(context: Context<'a>, own: &'a OwnLock, code: Code, began: SystemTime) -> Self {
         Self {
+            asking: Asking::new(context, own, code.clone()),
             context,
+            own,
             code,
-            began: SystemTime::now(),
+            began,
+            unknown: Vec::new(),
             tried: Vec::new(),
             owner_asked: false,
             passed_over: false,
             files_refused: false,
+            torn: None,
             second_round: false,
             lock_free: Cell::new(None),
         }
@@ -97,6 +110,7 @@ impl<'a> Attempt<'a> {
             }
             first => first,
         };
+        let found = found.or_else(|over| self.settle_unknown().ok_or(over));
         match (found, self.context.program.stopped()) {
             // Where the program is to end, the run leaves it before COMMAND.
             (Ok(snapshot), _) => Ok(snapshot),
@@ -120,20 +134,13 @@ impl<'a> Attempt<'a> {
     }
 
     fn try_step(&mut self, step: &'a Step<'a>) -> Result<Option<Snapshot<'a>>, Round> {
-        if step.method.works_with() == WorksWith::Owner {
-            if self.lock_free() == Some(true) {
-                self.passed_over = true;
-                self.failed(
-                    step,
-                    Refusal::not_to_be_had("no process has this storage open"),
-                    false,
-                );
-                return Ok(None);
-            }
-            self.owner_asked = true;
+        if let Some(reason) = self.is_out_of_question(step) {
+            self.failed(step, reason, false);
+            return Ok(None);
         }
-        let held = match self.enter(step) {
-            Entered::Held => Some(Held::new(self.context, step, self.code.clone())),
+        self.owner_asked |= step.method.works_with() == WorksWith::Owner;
+        let held = match self.asking.enter(step) {
+            Entered::Held => Some(Held::entered(self.context, self.own, step, self.code.clone())),
             Entered::Done => None,
             other => {
                 self.did_not_enter(step, other);
@@ -144,17 +151,46 @@ impl<'a> Attempt<'a> {
         self.judge(step, held)
     }
 
-    fn enter(&self, step: &Step<'_>) -> Entered {
-        let nobody = step.method.works_with() == WorksWith::Nobody;
-        let request = Request {
-            storage: self.context.storage.root(),
-            conf_folder: &self.context.plan.conf_folder,
-            words: &step.words,
-            code: &self.code,
-            time_left: (!nobody).then_some(step.timeout.unwrap_or(limits::ENTER)),
-            caller: &self.context.listener(),
-        };
-        step.call(self.context.rights, |method| method.enter(&request))
+    /// Why a line is not even tried.
+    fn is_out_of_question(&mut self, step: &Step<'_>) -> Option<Refusal> {
+        match step.method.works_with() {
+            WorksWith::Owner if step.wrong_server.get() => {
+                Some(Refusal::new("it is the server of another storage, as seen before"))
+            }
+            WorksWith::Owner if self.lock_free() == Some(true) => {
+                self.passed_over = true;
+                Some(Refusal::not_to_be_had("no process has this storage open"))
+            }
+            WorksWith::Owner => None,
+            WorksWith::Nobody => {
+                self.torn = orphans::torn_copy(self.context.storage, self.own, self.context.job);
+                self.files_refused |= self.torn.is_some();
+                self.torn.clone()
+            }
+        }
+    }
+
+    /// What became of an enter without an answer, once no line brought a snapshot: if it is
+    /// over, it counts as any other.
+    fn settle_unknown(&mut self) -> Option<Snapshot<'a>> {
+        let step = *self.unknown.last()?;
+        match self.asking.watch(step) {
+            Fate::Held | Fate::Closed => {
+                self.own.became(&self.code, &step.line, State::Held);
+                self.context.program.report(Event::Entered(step.label.clone()));
+                let held = Held::entered(self.context, self.own, step, self.code.clone());
+                self.judge(step, Some(held)).ok().flatten()
+            }
+            Fate::Gone => {
+                self.unknown.iter().for_each(|step| self.own.settle(&self.code, Some(&step.line)));
+                None
+            }
+            Fate::Open => {
+                let event = Event::MayStillCome(step.label.clone(), self.code.clone());
+                self.context.program.report(event);
+                None
+            }
+        }
     }
 
     fn did_not_enter(&mut self, step: &'a Step<'a>, entered: Entered) {
@@ -168,9 +204,14 @@ impl<'a> Attempt<'a> {
                 self.files_refused |= nobody;
                 self.failed(step, reason.waiting(Waiting::Useless), true);
             }
-            Entered::Failed(reason) | Entered::Unknown(reason) => {
+            Entered::Failed(reason) => {
                 self.files_refused |= nobody;
                 self.failed(step, reason.waiting(Waiting::Useless), true);
+            }
+            Entered::Unknown(reason) => {
+                self.files_refused |= nobody;
+                self.unknown.push(step);
+                self.failed(step, reason.waiting(Waiting::Helps), true);
             }
             Entered::Held | Entered::Done => {}
         }
@@ -182,7 +223,7 @@ impl<'a> Attempt<'a> {
         step: &'a Step<'a>,
         mut held: Option<Held<'a>>,
     ) -> Result<Option<Snapshot<'a>>, Round> {
-        let reason = match self.lock_fresh(held.as_mut()) {
+        let reason = match self.lock_fresh(step, held.as_mut()) {
             Ok(guard) => {
                 return Ok(Some(Snapshot { guard, held, timestamp: self.began }));
             }
@@ -204,12 +245,16 @@ impl<'a> Attempt<'a> {
     }
 
     /// Locks `misc/sublock` and looks whether the snapshot is fresh after *held* or *done*.
-    fn lock_fresh(&self, held: Option<&mut Held<'a>>) -> Result<Guard<'a>, Refusal> {
+    fn lock_fresh(
+        &self,
+        step: &Step<'_>,
+        held: Option<&mut Held<'a>>,
+    ) -> Result<Guard<'a>, Refusal> {
         let storage = self.context.storage;
         let came = if held.is_some() { Came::Held(&self.code) } else { Came::Done };
         let patience = if held.is_some() { limits::SUBLOCK } else { Duration::ZERO };
         // Our own server may hold the lock, and then locking would only fail.
-        self.look_first(came, &guard::look_at_mark(storage)?)?;
+        self.look_first(step, came, &guard::look_at_mark(storage)?)?;
         let guard = Guard::lock(storage, patience, limits::LOOK)?;
         let mark = guard.mark();
         if let Some(held) = held {
@@ -217,17 +262,17 @@ impl<'a> Attempt<'a> {
         }
         match self.verdict(came, mark)? {
             Verdict::Fresh => Ok(guard),
-            _ => Err(disagreement(came, &mark.content)),
+            _ => Err(disagreement(step, came, &mark.content)),
         }
     }
 
     /// Before the lock: content that no lock could make right.
-    fn look_first(&self, came: Came<'_>, mark: &Mark) -> Result<(), Refusal> {
+    fn look_first(&self, step: &Step<'_>, came: Came<'_>, mark: &Mark) -> Result<(), Refusal> {
         match (came, &mark.content) {
             (Came::Held(_), content)
                 if *content != Content::Shutdown && !mark.is_held_by(&self.code) =>
             {
-                Err(disagreement(came, content))
+                Err(disagreement(step, came, content))
             }
             _ => Ok(()),
         }
@@ -304,9 +349,13 @@ impl<'a> Attempt<'a> {
         // Files that were refused will not become a snapshot by themselves.
         let hopeless = self.files_refused && last.helped_by() == Waiting::Helps;
         let counted = counted.map(|(_, reason)| reason).chain((!hopeless).then_some(&last));
-        let waiting = counted.map(Refusal::helped_by).max().unwrap_or(Waiting::Useless);
+        let mut waiting = counted.map(Refusal::helped_by).max().unwrap_or(Waiting::Useless);
+        if waiting == Waiting::Helps && self.torn.is_some() {
+            // Nobody will open a copy that may be torn.
+            waiting = Waiting::Useless;
+        }
         let decisive = |reason: &&Refusal| reason.helped_by() == waiting;
-        let reasons = || self.tried.iter().map(|(_, reason)| reason);
+        let reasons = || self.torn.iter().chain(self.tried.iter().map(|(_, reason)| reason));
         let reason = reasons().find(decisive).unwrap_or(&last).clone();
         let tried = self.tried.iter().map(|(step, reason)| (step.label.clone(), reason.clone()));
         let tried = tried.chain([("misc/snapshot".to_owned(), last)]).collect();
@@ -314,12 +363,16 @@ impl<'a> Attempt<'a> {
     }
 }
 
-fn disagreement(came: Came<'_>, content: &Content) -> Refusal {
-    match came {
-        Came::Held(_) => Refusal::new(format!(
+/// A method said that it worked, and the storage says something else.
+fn disagreement(step: &Step<'_>, came: Came<'_>, content: &Content) -> Refusal {
+    if let Came::Held(_) = came {
+        step.wrong_server.set(true);
+        return Refusal::new(format!(
             "it entered a snapshot, but misc/snapshot of this storage is {content}: it is the server of another storage"
         ))
-        .hint("correct the line in snapshot.conf, it must lead to the server that has this storage open"),
-        _ => Refusal::not_to_be_had(format!("the storage was closed, but then misc/snapshot was {content}: somebody opened it meanwhile")),
+        .hint(format!("correct {}: it must lead to the server that has this storage open", step.place));
     }
+    Refusal::not_to_be_had(format!(
+        "the storage was closed, but then misc/snapshot was {content}: somebody opened it meanwhile"
+    ))
 }

@@ -1,6 +1,8 @@
 //! What every part of a try works with, and who listens to a method.
 
+use std::cell::OnceCell;
 use std::fmt;
+use std::time::Instant;
 
 use crate::event::Event;
 use crate::holders;
@@ -44,21 +46,25 @@ impl<'a> Context<'a> {
         self.locks_reach.then(|| lock::is_free(&path)).flatten()
     }
 
-    /// A caller that asks a method to stop when the program is to end: for entering.
-    pub(crate) fn listener(&self) -> Listener<'a> {
-        Listener { program: self.program, heeds: true }
+    /// A caller that asks a method to stop when the program is to end, and notes when that was
+    /// first seen: for entering.
+    pub(crate) fn listener<'b>(&self, stopped_at: &'b OnceCell<Instant>) -> Listener<'b>
+    where
+        'a: 'b,
+    {
+        Listener { program: self.program, stopped_at: Some(stopped_at) }
     }
 
     /// A caller that never asks a method to stop: for leaving.
     pub(crate) fn deaf(&self) -> Listener<'a> {
-        Listener { program: self.program, heeds: false }
+        Listener { program: self.program, stopped_at: None }
     }
 }
 
 /// Passes on what a method says, and asks it to stop when the program is asked to.
 pub(crate) struct Listener<'a> {
     program: &'a dyn Program,
-    heeds: bool,
+    stopped_at: Option<&'a OnceCell<Instant>>,
 }
 
 impl Caller for Listener<'_> {
@@ -70,6 +76,11 @@ impl Caller for Listener<'_> {
     }
 
     fn shall_stop(&self) -> bool {
-        self.heeds && self.program.stopped().is_some()
+        let Some(stopped_at) = self.stopped_at else { return false };
+        let stopped = self.program.stopped().is_some();
+        if stopped {
+            stopped_at.get_or_init(Instant::now);
+        }
+        stopped
     }
 }

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::code::Code;
 use crate::duration;
 use crate::refusal::Refusal;
 use crate::text;
@@ -49,6 +50,12 @@ pub enum Event {
         /// 1 if it worked at once.
         tries: u32,
     },
+    /// A snapshot that an earlier run left behind was left.
+    LeftBehind(Code),
+    /// So many records of earlier runs cannot be read.
+    Damaged(usize),
+    /// Whether a line's enter under a code still comes is not known.
+    MayStillCome(String, Code),
     /// A snapshot that is of no use could not be left either.
     NotLeft(Refusal),
     /// The server ended while the snapshot was held; nothing is frozen.
@@ -65,7 +72,7 @@ impl Event {
     /// How important the event is.
     pub fn level(&self) -> Level {
         match self {
-            Self::Accepted(..) | Self::NotLeft(_) => Level::Always,
+            Self::Accepted(..) | Self::NotLeft(_) | Self::LeftBehind(_) => Level::Always,
             Self::Left { tries } if *tries > 1 => Level::Always,
             Self::LineFailed { important: false, .. }
             | Self::MethodSaid(_)
@@ -89,6 +96,16 @@ impl fmt::Display for Event {
             Self::Unlocked => f.write_str("Unlocked snapshot mode"),
             Self::Left { tries: 1 } => f.write_str("Left snapshot mode"),
             Self::Left { tries } => write!(f, "Left snapshot mode (at try {tries})"),
+            Self::LeftBehind(code) => {
+                write!(f, "Left the snapshot user/{code}, which an earlier run had left behind")
+            }
+            Self::Damaged(count) => {
+                write!(f, "misc/dsnap.lock: {count} records of earlier runs cannot be read; they are passed over")
+            }
+            Self::MayStillCome(label, code) => write!(
+                f,
+                "{label}: whether it still enters the snapshot user/{code} is not known; the next run looks again"
+            ),
             Self::NotLeft(reason) => write!(f, "{reason}"),
             Self::ServerEnded => f.write_str("the server ended while the snapshot was in use; nothing is left frozen"),
             Self::ServerStuck => f.write_str(

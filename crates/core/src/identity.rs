@@ -6,6 +6,9 @@ use std::fs;
 
 use procfs::process::Process;
 
+use crate::sealed::{Sealed, Sealing};
+use crate::text;
+
 /// A process, told apart from every later one of the same pid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessId {
@@ -43,6 +46,21 @@ impl ProcessId {
     pub fn lives(&self) -> bool {
         Self::of(self.pid).as_ref() == Some(self)
     }
+
+    /// Adds a process under `name` to a line, if there is one.
+    pub(crate) fn optional_fields(process: Option<&Self>, line: Sealing, name: &str) -> Sealing {
+        match process {
+            Some(Self { pid, start }) => line.field(name, format!("{pid},{start}")),
+            None => line,
+        }
+    }
+
+    /// Reads it back.
+    pub(crate) fn from_fields(fields: Sealed<'_>, name: &str) -> Option<Self> {
+        let text = fields.text(name)?;
+        let (pid, start) = text.split_once(',')?;
+        Some(Self { pid: pid.parse().ok()?, start: start.parse().ok()? })
+    }
 }
 
 impl Place {
@@ -56,6 +74,33 @@ impl Place {
             boot: boot.trim().to_owned(),
             pid_namespace: namespace.and_then(|link| number_in(link.to_str()?)).unwrap_or(0),
         }
+    }
+
+    /// Whether processes of that place can be seen from here, by their numbers. A machine that
+    /// was booted since has none of them any more.
+    pub fn is_visible(&self) -> bool {
+        let here = Self::here();
+        self.host == here.host
+            && (self.boot != here.boot || self.pid_namespace == here.pid_namespace)
+    }
+
+    /// Whether that very process, of this place, is known to run.
+    pub fn sees(&self, process: &ProcessId) -> bool {
+        *self == Self::here() && process.lives()
+    }
+
+    /// Adds the place to a line.
+    pub(crate) fn fields(&self, line: Sealing) -> Sealing {
+        line.field("host", &self.host).field("boot", &self.boot).number("pidns", self.pid_namespace)
+    }
+
+    /// Reads it back.
+    pub(crate) fn from_fields(fields: Sealed<'_>) -> Option<Self> {
+        Some(Self {
+            host: text::harmless(fields.text("host")?),
+            boot: text::harmless(fields.text("boot")?),
+            pid_namespace: fields.number("pidns")?,
+        })
     }
 }
 

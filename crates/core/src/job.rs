@@ -1,5 +1,6 @@
 //! What a run is asked to do, what it asks of the program around it, and how it ends.
 
+use std::ffi::OsString;
 use std::fmt::Debug;
 use std::io;
 use std::time::Duration;
@@ -23,8 +24,12 @@ pub struct Job {
     pub pause: Duration,
     /// How old a snapshot of somebody else may be: `--accept-existing`.
     pub accept_existing: Option<Duration>,
-    /// Whether there is a COMMAND at all; without one the run is a test of the storage.
-    pub has_command: bool,
+    /// COMMAND's name; without one the run is a test of the storage.
+    pub command: Option<OsString>,
+    /// The command that repairs this storage with this run's methods, for hints; quoted.
+    pub recover: String,
+    /// For how long an enter without an answer is watched.
+    pub settling: Duration,
     /// For how long leaving is tried.
     pub leaving: Duration,
     /// The pause between two tries to leave.
@@ -38,7 +43,9 @@ impl Default for Job {
             wait: Duration::ZERO,
             pause: limits::PAUSE,
             accept_existing: None,
-            has_command: false,
+            command: None,
+            recover: String::new(),
+            settling: limits::SETTLING,
             leaving: limits::LEAVING,
             leave_pause: limits::LEAVE_PAUSE,
         }
@@ -104,7 +111,8 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub(crate) fn not_run(why: NotRun) -> Self {
+    /// A run that did not come to COMMAND.
+    pub fn not_run(why: NotRun) -> Self {
         Self { command: Err(why), broken: None, not_left: None }
     }
 

@@ -11,6 +11,7 @@
 //! prints, reads the environment or exits.
 #![forbid(unsafe_code)]
 
+mod asking;
 pub mod attempt;
 pub mod code;
 pub mod conf;
@@ -31,14 +32,19 @@ pub mod mark;
 pub mod method;
 pub mod mounts;
 pub mod nested;
+pub mod orphans;
 pub mod own_lock;
 pub mod plan;
+pub mod record;
+pub mod recover;
 mod refusal;
 pub mod rights;
 pub mod run;
+mod sealed;
 pub mod settings;
 pub mod storage;
 pub mod text;
+mod unknown;
 mod unusable;
 
 pub use code::Code;

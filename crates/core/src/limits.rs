@@ -14,6 +14,11 @@ pub const LAST_ANSWER: Duration = Duration::from_secs(20);
 pub const ASK: Duration = Duration::from_millis(200);
 /// How large an answer may be, in bytes.
 pub const ANSWER: usize = 1 << 20;
+/// For how long an enter without an answer is watched; and how long after its code appeared it
+/// is over, should the server keep `misc/sublock`.
+pub const SETTLING: Duration = Duration::from_secs(5);
+/// The same after the program was asked to end, from then on.
+pub const SETTLING_STOPPED: Duration = Duration::from_secs(25);
 /// Leaving altogether: it is tried for at least so long...
 pub const LEAVING: Duration = Duration::from_secs(60);
 /// ...and at least so often.

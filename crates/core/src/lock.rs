@@ -5,11 +5,14 @@
 //! nobody here locks to look.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use fs2::FileExt;
+
+/// More than anybody writes into a lock file, in bytes.
+const LARGEST: u64 = 1 << 20;
 
 /// A lock that this process holds. Dropping it unlocks; the file stays.
 #[derive(Debug)]
@@ -79,6 +82,15 @@ impl FileLock {
     /// The system refuses; the lock is then held until the last descriptor is closed.
     pub fn unlock(self) -> io::Result<()> {
         FileExt::unlock(&self.file)
+    }
+
+    /// The content of the file, as far as it can be ours.
+    pub(crate) fn read(&self) -> io::Result<Vec<u8>> {
+        let mut file = &self.file;
+        file.seek(io::SeekFrom::Start(0))?;
+        let mut content = Vec::new();
+        file.take(LARGEST).read_to_end(&mut content)?;
+        Ok(content)
     }
 
     /// Replaces the content of the file, in place.

@@ -80,6 +80,12 @@ pub trait SnapshotMethod: Debug + Send + Sync {
         WorksWith::Owner
     }
 
+    /// Whether an enter may close the storage, as a script does that stops the server: then
+    /// leaving is to open it again.
+    fn may_close(&self) -> bool {
+        true
+    }
+
     /// How messages call a line of this method; `line` is what stands in the file. A password
     /// that may be part of it must not come out of here.
     fn label(&self, line: &str) -> String {

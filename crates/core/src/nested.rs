@@ -67,7 +67,7 @@ pub fn run(job: &Job, storage: &Storage, inherited: &Inherited, program: &dyn Pr
         Ok(seen) => seen,
         Err(refusal) => return Outcome::not_run(refusal.into()),
     };
-    let command = job.has_command.then(|| program.run_command(None, &mut |_| {}));
+    let command = job.command.is_some().then(|| program.run_command(None, &mut |_| {}));
     Outcome {
         command: Ok(command),
         broken: guard::check_mark(storage, &seen).err(),

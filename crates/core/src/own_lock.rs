@@ -1,27 +1,32 @@
-//! `misc/dsnap.lock`: the tool's own lock, and what a run writes down about itself.
+//! `misc/dsnap.lock`: the tool's own lock, and what runs write down about themselves.
 //!
 //! Holding it, two runs never step on each other's release. Its file says which run holds it
-//! now, so that others (a run inside COMMAND, or a person) can tell. The file is a lock: it is
-//! written in place and never replaced. COMMAND does not inherit it.
+//! now, and keeps a [`Record`] of everything that may be held. The file is a lock: it is written
+//! in place and never replaced. COMMAND does not inherit it.
 
+use std::cell::RefCell;
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use crate::code::Code;
+use crate::guard;
 use crate::holders;
 use crate::identity::{Place, ProcessId};
 use crate::lock::{FileLock, LockError};
+use crate::record::{Record, State};
 use crate::refusal::Refusal;
 use crate::rights;
+use crate::sealed::{Sealed, Sealing};
 use crate::storage::Storage;
-use crate::text;
 
-/// What the first word of each line means; a later release may add others.
+/// The first word of the line about the run that holds the lock.
 const RUN: &str = "run";
 /// Mode of the file: the owner's tools and its group's may take turns.
 const MODE: u32 = 0o660;
+/// How many records are kept; older ones fall out.
+const MOST: usize = 64;
 
 /// The run that holds the lock, as it describes itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,56 +43,185 @@ pub struct RunRecord {
     pub since: u64,
 }
 
-/// The own lock, held.
+/// The own lock, held, and what its file says.
 #[derive(Debug)]
 pub struct OwnLock {
     lock: FileLock,
+    inode: u64,
+    sync: bool,
+    damaged: usize,
+    written: RefCell<Written>,
+}
+
+#[derive(Debug, Default)]
+struct Written {
+    run: Option<RunRecord>,
+    records: Vec<Record>,
 }
 
 impl OwnLock {
-    /// Takes the lock.
+    /// Takes the lock, and reads what earlier runs wrote down.
     ///
     /// # Errors
     ///
-    /// Another run holds it (waiting helps), or the file cannot be written.
+    /// Another run holds it (waiting helps), or the file cannot be read or written.
     pub fn take(storage: &Storage) -> Result<Self, Refusal> {
         let path = storage.own_lock();
         let existed = path.exists();
+        let no_access = |error: io::Error| rights::no_access(&path, "cannot be locked", &error);
         match FileLock::take_silently(&path) {
             Ok(lock) => {
                 if !existed {
                     // Whatever the umask: see MODE. If the system refuses, the lock is as good.
                     let _ = lock.file().set_permissions(Permissions::from_mode(MODE));
                 }
-                Ok(Self { lock })
+                let sync = storage.settings().map_or(true, |settings| settings.sync);
+                Self::read(lock, sync).map_err(no_access)
             }
             Err(LockError::Held) => {
                 let by = holders::holder(&path);
                 Err(Refusal::in_use(format!("another run of dsnap uses this storage: {by}")))
             }
-            Err(LockError::Io(error)) => Err(rights::no_access(&path, "cannot be locked", &error)),
+            Err(LockError::Io(error)) => Err(no_access(error)),
         }
+    }
+
+    fn read(lock: FileLock, sync: bool) -> io::Result<Self> {
+        let inode = lock.file().metadata()?.ino();
+        let content = lock.read()?;
+        let content = String::from_utf8_lossy(&content);
+        let meant: Vec<_> = content.lines().filter(|line| Record::is_meant(line)).collect();
+        let records: Vec<_> = meant.iter().filter_map(|line| Record::from_line(line)).collect();
+        let damaged = meant.len() - records.len();
+        Ok(Self {
+            lock,
+            inode,
+            sync,
+            damaged,
+            written: RefCell::new(Written { run: None, records }),
+        })
+    }
+
+    /// How many records cannot be read any more: they are passed over.
+    pub fn damaged(&self) -> usize {
+        self.damaged
+    }
+
+    /// The inode of the file.
+    pub fn inode(&self) -> u64 {
+        self.inode
+    }
+
+    /// The records that were written into this very file, oldest first.
+    pub fn records(&self) -> Vec<Record> {
+        let here = |record: &&Record| record.file == self.inode;
+        self.written.borrow().records.iter().filter(here).cloned().collect()
+    }
+
+    /// Whether the file holds records of another one: then this storage is a file-by-file copy,
+    /// made while a run held the original.
+    pub fn is_copy(&self) -> bool {
+        self.written.borrow().records.iter().any(|record| record.file != self.inode)
+    }
+
+    /// Forgets what was copied from another storage.
+    pub fn forget_copied(&self) {
+        self.change(|written| written.records.retain(|record| record.file == self.inode));
+    }
+
+    /// Whether a record with this code is kept.
+    pub fn remembers(&self, code: &Code) -> bool {
+        self.written.borrow().records.iter().any(|record| &record.code == code)
     }
 
     /// Writes down which run this is. What cannot be written (full disk) is missing for others'
     /// eyes only.
     pub fn describe(&self, run: &RunRecord) {
-        let inode = self.lock.file().metadata().map_or(0, |found| found.ino());
-        let _ = self.lock.write(format!("inode {inode}\n{}\n", run.to_line()).as_bytes());
+        self.change(|written| written.run = Some(run.clone()));
+    }
+
+    /// Writes down which process COMMAND is, in a run that holds `code`.
+    pub fn command_began(&self, code: &Code, process: &ProcessId) {
+        self.change(|written| {
+            let held = written.records.iter_mut().filter(|record| &record.code == code);
+            held.for_each(|record| record.command = Some(process.clone()));
+            if let Some(run) = &mut written.run {
+                run.command = Some(process.clone());
+            }
+        });
+    }
+
+    /// Writes down, on disk, that something will be asked for. Another record of the same code
+    /// and line is replaced.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written: then nothing must be asked for.
+    pub fn will_ask(&self, record: Record) -> io::Result<()> {
+        let mut written = self.written.borrow_mut();
+        written.records.retain(|known| !known.is_of(&record.code, Some(&record.line)));
+        written.records.push(record);
+        let surplus = written.records.len().saturating_sub(MOST);
+        written.records.drain(..surplus);
+        let done = self.write(&written).and_then(|()| self.sync());
+        drop(written);
+        if done.is_err() {
+            self.written.borrow_mut().records.pop();
+        }
+        done
+    }
+
+    /// What became of a line under a code. Should it not reach the file, a later run finds out
+    /// by itself.
+    pub fn became(&self, code: &Code, line: &[u8], state: State) {
+        self.change(|written| {
+            let known = written.records.iter_mut().find(|known| known.is_of(code, Some(line)));
+            known.into_iter().for_each(|record| record.state = state);
+        });
+    }
+
+    /// Nothing (more) is held under that code by that line, or by any.
+    pub fn settle(&self, code: &Code, line: Option<&[u8]>) {
+        self.change(|written| written.records.retain(|known| !known.is_of(code, line)));
     }
 
     /// Releases the lock; no run holds it any more.
     pub fn release(self) {
-        let inode = self.lock.file().metadata().map_or(0, |found| found.ino());
-        let _ = self.lock.write(format!("inode {inode}\n").as_bytes());
+        self.change(|written| written.run = None);
         let _ = self.lock.unlock();
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Written)) {
+        let mut written = self.written.borrow_mut();
+        change(&mut written);
+        let _ = self.write(&written);
+    }
+
+    fn write(&self, written: &Written) -> io::Result<()> {
+        let mut content = format!("inode {}\n", self.inode);
+        let lines = written.run.iter().map(RunRecord::to_line);
+        for line in lines.chain(written.records.iter().map(Record::to_line)) {
+            content += &line;
+            content.push('\n');
+        }
+        self.lock.write(content.as_bytes())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        if self.sync { self.lock.file().sync_all() } else { Ok(()) }
+    }
+}
+
+impl Record {
+    fn is_of(&self, code: &Code, line: Option<&[u8]>) -> bool {
+        &self.code == code && line.is_none_or(|line| self.line == line)
     }
 }
 
 impl RunRecord {
     /// A run that begins now, here, as this process.
     pub fn new(code: Code) -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let since = guard::seconds(SystemTime::now());
         Self { code, tool: ProcessId::own(), command: None, place: Place::here(), since }
     }
 
@@ -103,54 +237,24 @@ impl RunRecord {
     /// Whether the tool or COMMAND may still live. At another place that cannot be seen, and
     /// then it may.
     pub fn may_live(&self) -> bool {
-        let here = Place::here();
-        if (here.boot, here.pid_namespace) != (self.place.boot.clone(), self.place.pid_namespace) {
-            return true;
-        }
-        self.tool.lives() || self.command.as_ref().is_some_and(ProcessId::lives)
+        let lives = |process| self.place.sees(process);
+        !self.place.is_visible() || lives(&self.tool) || self.command.as_ref().is_some_and(lives)
     }
 
     fn to_line(&self) -> String {
-        let mut line = format!(
-            "{RUN} code={} pid={} start={} host={} boot={} pidns={} since={}",
-            self.code,
-            self.tool.pid,
-            self.tool.start,
-            self.place.host.replace([' ', '='], "_"),
-            self.place.boot,
-            self.place.pid_namespace,
-            self.since,
-        );
-        if let Some(command) = &self.command {
-            line += &format!(" command={} command-start={}", command.pid, command.start);
-        }
-        let checksum = crc32fast::hash(line.as_bytes());
-        format!("{line} crc={checksum:08x}")
+        let line = Sealing::new(RUN).field("code", self.code.as_str()).number("since", self.since);
+        let line = ProcessId::optional_fields(Some(&self.tool), self.place.fields(line), "tool");
+        ProcessId::optional_fields(self.command.as_ref(), line, "command").seal()
     }
 
     fn from_line(line: &str) -> Option<Self> {
-        let (content, checksum) = line.rsplit_once(" crc=")?;
-        if format!("{:08x}", crc32fast::hash(content.as_bytes())) != checksum {
-            return None;
-        }
-        let fields = content.strip_prefix(RUN)?;
-        let field = |name: &str| {
-            fields.split(' ').find_map(|field| field.strip_prefix(name)?.strip_prefix('='))
-        };
-        let number = |name: &str| field(name)?.parse().ok();
-        let process = |pid: &str, start: &str| {
-            Some(ProcessId { pid: field(pid)?.parse().ok()?, start: number(start)? })
-        };
+        let fields = Sealed::open(line, RUN)?;
         Some(Self {
-            code: Code::from_bytes(field("code")?.as_bytes())?,
-            tool: process("pid", "start")?,
-            command: process("command", "command-start"),
-            place: Place {
-                host: text::harmless(field("host")?),
-                boot: text::harmless(field("boot")?),
-                pid_namespace: number("pidns")?,
-            },
-            since: number("since")?,
+            code: Code::from_bytes(&fields.bytes("code")?)?,
+            tool: ProcessId::from_fields(fields, "tool")?,
+            command: ProcessId::from_fields(fields, "command"),
+            place: Place::from_fields(fields)?,
+            since: fields.number("since")?,
         })
     }
 }

@@ -3,6 +3,7 @@
 //! Made once a run from `snapshot.conf` or from the `--method` lines. Lines that mean nothing
 //! are named and passed over, as the original has done since 1.1.12.
 
+use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
@@ -44,12 +45,16 @@ pub struct Step<'m> {
     pub words: Vec<OsString>,
     /// How long an answer is waited for, if the line says so.
     pub timeout: Option<Duration>,
+    /// The line, without comment and outer blanks.
+    pub line: Vec<u8>,
     /// How messages call it.
     pub label: String,
     /// Where it stands, for messages: `line 3 of FILE`.
     pub place: String,
     /// Whether it is called with the rights that the program was started with.
     pub as_started: bool,
+    /// Its server turned out to serve another storage: not tried again in this run.
+    pub wrong_server: Cell<bool>,
 }
 
 impl Step<'_> {
@@ -83,6 +88,8 @@ pub struct Plan<'m> {
     pub conf_folder: PathBuf,
     /// What is to be said about lines and files that could not be used, in order.
     pub complaints: Vec<String>,
+    /// The file that the lines come from, for people.
+    pub source: String,
 }
 
 impl<'m> Plan<'m> {
@@ -105,7 +112,7 @@ impl<'m> Plan<'m> {
     }
 
     fn of_options(lines: &[OsString], storage: &Storage, methods: &'m dyn Methods) -> Self {
-        let mut plan = Self::empty(storage.config());
+        let mut plan = Self::empty(storage.config(), "--method".to_owned());
         for (line, number) in lines.iter().zip(1..) {
             let place = format!("line {number} in --method");
             match conf::line(line.as_bytes(), number) {
@@ -119,12 +126,13 @@ impl<'m> Plan<'m> {
     }
 
     fn of_file(path: &Path, methods: &'m dyn Methods, rights: &Rights, locks_reach: bool) -> Self {
-        let mut plan = Self::empty(path.parent().unwrap_or(Path::new("")).to_owned());
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let mut plan = Self::empty(folder, text::path(path));
         let mut last_resort = true;
         match read(path, rights) {
             Ok((text, author)) => {
                 for line in conf::lines(&text) {
-                    let place = format!("line {} in {}", line.number, text::path(path));
+                    let place = format!("line {} in {}", line.number, plan.source);
                     last_resort &= !plan.add(&line, &place, methods, author);
                 }
             }
@@ -138,9 +146,9 @@ impl<'m> Plan<'m> {
         plan
     }
 
-    fn empty(conf_folder: PathBuf) -> Self {
+    fn empty(conf_folder: PathBuf, source: String) -> Self {
         let conf_folder = std::path::absolute(&conf_folder).unwrap_or(conf_folder);
-        Self { steps: Vec::new(), conf_folder, complaints: Vec::new() }
+        Self { steps: Vec::new(), conf_folder, complaints: Vec::new(), source }
     }
 
     /// Adds what a line says; true if it decides about the last resort.
@@ -189,7 +197,9 @@ impl<'m> Plan<'m> {
                 Author::CommandLine => !method.names_relative_files(&words),
                 Author::Anybody => false,
             };
-        Ok(Some(Step { method, words, timeout, label, place: place.to_owned(), as_started }))
+        let (line, place) = (line.text.clone(), place.to_owned());
+        let wrong_server = Cell::new(false);
+        Ok(Some(Step { method, words, timeout, line, label, place, as_started, wrong_server }))
     }
 
     fn add_last_resort(&mut self, methods: &'m dyn Methods) {
@@ -200,9 +210,11 @@ impl<'m> Plan<'m> {
                 method,
                 words: Vec::new(),
                 timeout: None,
+                line: LAST_RESORT.into(),
                 label,
                 place,
                 as_started: false,
+                wrong_server: Cell::new(false),
             });
         }
     }

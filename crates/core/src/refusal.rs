@@ -22,14 +22,14 @@ pub enum Waiting {
 pub struct Refusal {
     waiting: Waiting,
     text: String,
-    hint: Option<String>,
+    hints: Vec<String>,
 }
 
 impl Refusal {
     /// A refusal that waiting does not cure. `text` is a fragment in lower case without a full
     /// stop; foreign parts of it are harmless already.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { waiting: Waiting::Useless, text: text.into(), hint: None }
+        Self { waiting: Waiting::Useless, text: text.into(), hints: Vec::new() }
     }
 
     /// The storage is in use.
@@ -42,10 +42,17 @@ impl Refusal {
         Self { waiting: Waiting::Helps, ..Self::new(text) }
     }
 
-    /// Adds what to do about it: one line.
+    /// Adds what to do about it: one line. Of several hints each is one way.
     #[must_use]
-    pub fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..self }
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// The same advice about other words.
+    #[must_use]
+    pub(crate) fn reworded(self, text: String) -> Self {
+        Self { text, ..self }
     }
 
     /// The same words, but with the other judgement about waiting.
@@ -64,17 +71,17 @@ impl Refusal {
         &self.text
     }
 
-    /// What to do next, if that is known: one line, without the word `hint:`.
-    pub fn advice(&self) -> Option<&str> {
-        self.hint.as_deref()
+    /// What to do next, if that is known: a line each, without the word `hint:`.
+    pub fn hints(&self) -> &[String] {
+        &self.hints
     }
 }
 
-/// The text; the hint follows on a line of its own.
+/// The text; each hint follows on a line of its own.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)?;
-        self.hint.iter().try_for_each(|hint| write!(f, "\nhint: {hint}"))
+        self.hints.iter().try_for_each(|hint| write!(f, "\nhint: {hint}"))
     }
 }
 

@@ -95,6 +95,11 @@ impl Rights {
     }
 }
 
+/// The user that this process acts as now.
+pub(crate) fn effective_user() -> u32 {
+    unistd::geteuid().as_raw()
+}
+
 impl Ids {
     fn own() -> nix::Result<Self> {
         Ok(Self { user: unistd::geteuid(), group: unistd::getegid(), groups: unistd::getgroups()? })
@@ -216,7 +221,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let refusal = no_access(&folder.path().join("lock"), "cannot be locked", &error);
         let cure = format!("chmod u+rwx {}", folder.path().display());
-        assert_eq!(refusal.advice(), Some(cure.as_str()));
+        assert_eq!(refusal.hints(), [cure]);
         let refusal = no_access(Path::new("/proc/1/mem"), "cannot be read", &error);
         let user = holders::user_name(unistd::geteuid().as_raw());
         assert!(refusal.text().contains(&format!("by user {user}: ")), "{refusal}");

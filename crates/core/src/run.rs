@@ -1,10 +1,10 @@
 //! A run, from the first lock to the last: the order of everything stands here.
 //!
-//! own lock → enter → sublock → fresh? → COMMAND → fresh still? → unlock → leave → confirmed
+//! own lock → orphan? → enter → sublock → fresh? → COMMAND → fresh still? → unlock → leave → confirmed
 //!
 //! Whatever happens after `enter`, the snapshot is left. Between two tries nothing is held.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::attempt::{Attempt, Snapshot};
 use crate::code::Code;
@@ -14,6 +14,7 @@ use crate::identity::Place;
 use crate::job::{Job, NotRun, Outcome, Program};
 use crate::method::Methods;
 use crate::mounts;
+use crate::orphans;
 use crate::own_lock::{OwnLock, RunRecord};
 use crate::plan::Plan;
 use crate::refusal::Waiting;
@@ -42,8 +43,9 @@ pub fn run(
 /// Tries until COMMAND ran, waiting is useless, or time is up: `-t` limits when a try begins.
 fn retry(context: &Context<'_>) -> Outcome {
     let began = Instant::now();
+    let mut name = TryName::new();
     loop {
-        let outcome = once(context);
+        let outcome = once(context, &mut name);
         let Err(NotRun::Refused { reason, waiting, .. }) = &outcome.command else { return outcome };
         let left = context.job.wait.saturating_sub(began.elapsed());
         if *waiting == Waiting::Useless || left == Duration::ZERO {
@@ -56,17 +58,33 @@ fn retry(context: &Context<'_>) -> Outcome {
     }
 }
 
+/// What a try is called: the same as the last one, as long as that one's enter may still come.
+struct TryName {
+    code: Code,
+    began: SystemTime,
+}
+
+impl TryName {
+    fn new() -> Self {
+        let code = Code::unique(&Place::here().host, std::process::id());
+        Self { code, began: SystemTime::now() }
+    }
+}
+
 /// One try.
-fn once(context: &Context<'_>) -> Outcome {
+fn once(context: &Context<'_>, name: &mut TryName) -> Outcome {
     let own = match OwnLock::take(context.storage) {
         Ok(own) => own,
         Err(refusal) => return Outcome::not_run(refusal.into()),
     };
-    let code = Code::unique(&Place::here().host, std::process::id());
-    let mut record = RunRecord::new(code.clone());
-    own.describe(&record);
-    let outcome = match Attempt::new(*context, code).snapshot() {
-        Ok(snapshot) => in_snapshot(context, snapshot, &own, &mut record),
+    if !own.remembers(&name.code) {
+        *name = TryName::new();
+    }
+    own.describe(&RunRecord::new(name.code.clone()));
+    let repaired = orphans::repair(context, &own, Some(&name.code)).map_err(NotRun::from);
+    let attempt = || Attempt::new(*context, &own, name.code.clone(), name.began).snapshot();
+    let outcome = match repaired.and_then(|()| attempt()) {
+        Ok(snapshot) => in_snapshot(context, snapshot, &own, &name.code),
         Err(why) => Outcome::not_run(why),
     };
     own.release();
@@ -78,19 +96,17 @@ fn in_snapshot(
     context: &Context<'_>,
     snapshot: Snapshot<'_>,
     own: &OwnLock,
-    record: &mut RunRecord,
+    code: &Code,
 ) -> Outcome {
     let program = context.program;
     program.report(Event::Locked);
     let command = match program.stopped() {
         Some(signal) => Err(NotRun::Stopped(signal)),
-        None if !context.job.has_command => Ok(None),
+        None if context.job.command.is_none() => Ok(None),
         None => {
-            let environment = snapshot.environment(context.storage, &record.code.clone());
-            Ok(Some(program.run_command(Some(&environment), &mut |process| {
-                record.command = Some(process);
-                own.describe(record);
-            })))
+            let environment = snapshot.environment(context.storage, code);
+            let mut began = |process| own.command_began(code, &process);
+            Ok(Some(program.run_command(Some(&environment), &mut began)))
         }
     };
     let Snapshot { guard, held, .. } = snapshot;

@@ -7,6 +7,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::refusal::Refusal;
@@ -153,6 +154,11 @@ impl Storage {
         let mut file = File::open(self.a().join(place)).ok()?;
         file.read_exact(&mut serial).ok()?;
         (file.read(&mut [0]).ok()? == 0).then_some(serial)
+    }
+
+    /// The inode of the directory; 0 if it cannot be told.
+    pub fn inode(&self) -> u64 {
+        fs::metadata(self.root()).map_or(0, |found| found.ino())
     }
 
     /// What was committed and is not in `A/`.

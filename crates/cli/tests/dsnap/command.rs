@@ -66,7 +66,7 @@ fn the_environment_tells_version_directory_time_code_and_transaction() {
         assert_eq!(value("DIRECTORY"), "DIR");
         assert!((before..=after).contains(&value("TIMESTAMP").parse().unwrap()));
         assert_eq!(value("TID"), fixture.ledger().last_tid_hex());
-        assert!(ran.stdout.contains(&format!("run code={} pid=", value("CODE"))), "{ran}");
+        assert!(ran.stdout.contains(&format!("run code={} ", value("CODE"))), "{ran}");
     }
 }
 

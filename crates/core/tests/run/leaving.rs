@@ -31,7 +31,7 @@ fn an_ordinary_run_prints_exactly_entered_locked_unlocked_left() {
 fn without_command_the_storage_is_entered_and_left_all_the_same() {
     Stage::open()
         .owner("zope", vec![(enter(), Entered::Held)], vec![(leave(), Left::Left)])
-        .job(|job| job.has_command = false)
+        .job(|job| job.command = None)
         .play(
             0,
             &[

@@ -12,5 +12,7 @@
 mod accepting;
 mod freshness;
 mod leaving;
+mod orphans;
 mod retrying;
 mod stage;
+mod unknown;

@@ -146,7 +146,7 @@ fn a_missing_folder_is_an_error_with_the_command_that_makes_it() {
     let Err(NotRun::Refused { reason, .. }) = outcome.command else { panic!() };
     let root = stage.storage.root().display();
     assert_eq!(
-        reason.advice(),
-        Some(format!("a storage restored from A and config needs: mkdir {root}/B").as_str())
+        reason.hints(),
+        [format!("a storage restored from A and config needs: mkdir {root}/B")]
     );
 }

@@ -82,7 +82,7 @@ pub(crate) struct Stage {
     stop: Cell<Option<i32>>,
     stop_at_event: Option<&'static str>,
     command: RefCell<Command>,
-    server: RefCell<Option<FileLock>>,
+    server: Arc<Mutex<Option<FileLock>>>,
     _folder: tempfile::TempDir,
 }
 
@@ -91,7 +91,7 @@ impl Stage {
     pub(crate) fn open() -> Self {
         let stage = Self::closed();
         let server = FileLock::take(&stage.storage.lock()).unwrap();
-        stage.server.replace(Some(server));
+        *stage.server.lock().unwrap() = Some(server);
         stage
     }
 
@@ -109,14 +109,21 @@ impl Stage {
         let quick = Duration::from_millis(1);
         Self {
             storage: Storage::open(folder.path()).unwrap(),
-            job: Job { has_command: true, leaving: quick, leave_pause: quick, ..Job::default() },
+            job: Job {
+                command: Some("scripted".into()),
+                recover: "dsnap --storage DIR --recover".to_owned(),
+                leaving: quick,
+                leave_pause: quick,
+                settling: quick,
+                ..Job::default()
+            },
             methods: Vec::new(),
             conf: String::new(),
             journal: Journal::default(),
             stop: Cell::new(None),
             stop_at_event: None,
             command: RefCell::new(Box::new(|_| CommandEnd::Exited(0))),
-            server: RefCell::new(None),
+            server: Arc::default(),
             _folder: folder,
         }
     }
@@ -192,6 +199,17 @@ impl Stage {
         for path in [self.storage.own_lock(), self.storage.sublock()] {
             assert!(FileLock::take_silently(&path).is_ok(), "{} is held", path.display());
         }
+    }
+
+    /// Ends the server.
+    pub(crate) fn ends_server(&self) -> Deed {
+        let server = Arc::clone(&self.server);
+        Box::new(move |_, _| drop(server.lock().unwrap().take()))
+    }
+
+    /// What happened so far.
+    pub(crate) fn said(&self) -> Vec<String> {
+        self.journal.lock().unwrap().clone()
     }
 
     fn note(&self, words: impl Into<String>) {

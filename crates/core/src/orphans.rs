@@ -1,0 +1,197 @@
+//! What earlier runs may have left behind: found by their records, judged, and left.
+//!
+//! A run that gets the own lock knows that no tool is using the records' snapshots now; their
+//! COMMANDs may. Nothing is sent while nobody has the storage open.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use crate::code::Code;
+use crate::context::Context;
+use crate::duration;
+use crate::event::Event;
+use crate::guard::{self, Guard};
+use crate::identity::Place;
+use crate::job::Job;
+use crate::leave::Held;
+use crate::limits;
+use crate::mark::Content;
+use crate::own_lock::OwnLock;
+use crate::plan::Step;
+use crate::record::{Record, State};
+use crate::refusal::Refusal;
+use crate::storage::Storage;
+use crate::text;
+use crate::unknown::{self, Fate};
+
+/// Leaves what earlier runs left behind; records that are settled go. `ours` is the code of
+/// this run, which it goes on with.
+///
+/// # Errors
+///
+/// A COMMAND of an earlier run still uses its snapshot, or a snapshot could not be left: the
+/// record stays.
+pub fn repair(context: &Context<'_>, own: &OwnLock, ours: Option<&Code>) -> Result<(), Refusal> {
+    if own.damaged() > 0 {
+        context.program.report(Event::Damaged(own.damaged()));
+    }
+    if own.is_copy() && is_whole(context.storage) {
+        own.forget_copied();
+    }
+    let strangers = own.records().into_iter().filter(|record| Some(&record.code) != ours);
+    strangers.into_iter().try_for_each(|record| Orphan { context, own, record: &record }.repair())
+}
+
+/// Why the files of this storage must not be worked on: it is a file-by-file copy made while a
+/// run held the original, and what is not in `A/` may be torn.
+pub(crate) fn torn_copy(storage: &Storage, own: &OwnLock, job: &Job) -> Option<Refusal> {
+    if !own.is_copy() || is_whole(storage) {
+        return None;
+    }
+    let root = text::path(storage.root());
+    let what = format!(
+        "{root} is a copy made while a snapshot of the original was in use: its journal/ and B/ may be torn"
+    );
+    Some(
+        Refusal::new(what)
+            .hint(set_aside(storage))
+            .hint(format!("if the copy is of one moment (a frozen disk): {}", job.recover)),
+    )
+}
+
+/// The command that leaves `A/` alone, which is a backup by itself.
+fn set_aside(storage: &Storage) -> String {
+    let (journal, b) = (storage.journal(), storage.b());
+    let aside =
+        |path: &Path| text::quoted([path.as_os_str(), OsStr::new(".torn")].join(OsStr::new("")));
+    format!(
+        "A/ alone is the backup: mv {j} {aside_j} && mv {b} {aside_b} && mkdir {j} {b} && chown --reference={a} {j} {b}",
+        j = text::quoted(&journal),
+        b = text::quoted(&b),
+        aside_j = aside(&journal),
+        aside_b = aside(&b),
+        a = text::quoted(storage.a()),
+    )
+}
+
+fn is_whole(storage: &Storage) -> bool {
+    let empty = fs::read_dir(storage.journal()).is_ok_and(|mut found| found.next().is_none());
+    empty && storage.leftovers().is_ok_and(|left| left.is_none())
+}
+
+/// One record, looked into.
+struct Orphan<'a> {
+    context: &'a Context<'a>,
+    own: &'a OwnLock,
+    record: &'a Record,
+}
+
+impl Orphan<'_> {
+    fn repair(&self) -> Result<(), Refusal> {
+        let mark = guard::look_at_mark(self.context.storage)?;
+        let lock_free = self.context.lock_is_free();
+        let ended = lock_free == Some(true);
+        let shut_down = ended && mark.content == Content::Shutdown;
+        let closed = match self.record.state {
+            State::Closed => ended,
+            State::Unknown => shut_down && self.step().is_none_or(|step| step.method.may_close()),
+            State::Held => false,
+        };
+        if closed {
+            return self.open_again();
+        }
+        if mark.is_held_by(&self.record.code) && !ended {
+            return self.leave();
+        }
+        if self.record.state != State::Unknown || ended || self.server_is_another() {
+            self.settle();
+        }
+        Ok(())
+    }
+
+    /// The server that was asked has ended since, and another one has the storage open.
+    fn server_is_another(&self) -> bool {
+        let written = fs::metadata(self.context.storage.lock()).and_then(|it| it.modified());
+        written.is_ok_and(|written| guard::seconds(written) > self.record.since)
+    }
+
+    fn settle(&self) {
+        self.own.settle(&self.record.code, Some(&self.record.line));
+    }
+
+    /// The line that asked, if the present conf (or this run's `--method`) still has it.
+    fn step(&self) -> Option<&Step<'_>> {
+        self.context.plan.steps.iter().find(|step| step.line == self.record.line)
+    }
+
+    /// Leaves a snapshot that the server holds for a run that is gone.
+    fn leave(&self) -> Result<(), Refusal> {
+        self.nobody_uses_it()?;
+        if self.record.state == State::Unknown {
+            let settling = self.context.job.settling;
+            let may_close = self.step().is_none_or(|step| step.method.may_close());
+            match unknown::watch(self.context, &self.record.code, may_close, || settling)? {
+                Fate::Held => {}
+                _ => return Ok(()),
+            }
+        }
+        self.leave_by(self.step(), false)
+    }
+
+    /// Opens a storage again that the enter closed: only where that was, and only by its line.
+    fn open_again(&self) -> Result<(), Refusal> {
+        let storage = self.context.storage;
+        let here = self.record.place.host == Place::here().host
+            && self.record.storage == storage.root()
+            && self.record.directory == storage.inode();
+        if !here {
+            return Ok(());
+        }
+        self.nobody_uses_it()?;
+        // A COMMAND that cannot be seen from here holds the lock.
+        drop(Guard::lock(storage, limits::SUBLOCK, limits::LOOK)?);
+        let Some(step) = self.step() else {
+            let line = text::harmless(OsStr::from_bytes(&self.record.line));
+            return Err(Refusal::new(format!(
+                "an earlier run closed {} by `{line}` ({}), and that line is gone",
+                text::path(storage.root()),
+                text::harmless(&self.record.conf)
+            ))
+            .hint("put the line back, or start the server, and run again"));
+        };
+        self.leave_by(Some(step), true)
+    }
+
+    fn leave_by(&self, step: Option<&Step<'_>>, closed: bool) -> Result<(), Refusal> {
+        Held::found(*self.context, self.own, step, self.record.code.clone(), closed).leave()?;
+        self.settle();
+        Ok(())
+    }
+
+    /// COMMAND of the run that entered may live on; where it cannot be seen, the server knows
+    /// whether somebody holds `misc/sublock`, if locks reach it.
+    fn nobody_uses_it(&self) -> Result<(), Refusal> {
+        let Record { code, command, place, since, .. } = self.record;
+        if let Some(command) = command.as_ref().filter(|command| place.sees(command)) {
+            let age = guard::seconds(SystemTime::now()).saturating_sub(*since);
+            return Err(Refusal::in_use(format!(
+                "COMMAND of an earlier run still uses the snapshot user/{code}: {} (pid {}), entered {} ago",
+                text::harmless(&self.record.command_name),
+                command.pid,
+                duration::in_words(Duration::from_secs(age))
+            )));
+        }
+        if !place.is_visible() && !self.context.locks_reach {
+            return Err(Refusal::new(format!(
+                "{} is in the snapshot user/{code} of a run on {}, and whether that still runs cannot be seen from here",
+                text::path(self.context.storage.root()),
+                text::harmless(&place.host)
+            ))
+            .hint(format!("if it does not: {} --code {code}", self.context.job.recover)));
+        }
+        Ok(())
+    }
+}
