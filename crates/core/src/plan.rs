@@ -5,11 +5,14 @@
 
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use rustix::fs::OFlags;
 
 use crate::conf::{self, Line};
 use crate::duration;
@@ -234,10 +237,15 @@ fn take_timeout(words: &mut Vec<OsString>) -> Result<Option<Duration>, String> {
 
 /// Reads a conf file; as root only if nobody but root can change it.
 fn read(path: &Path, rights: &Rights) -> io::Result<(Vec<u8>, Author)> {
-    let open = || File::open(path);
+    // A FIFO that nobody writes into must not hold up the backup.
+    let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
+    let open = || OpenOptions::new().read(true).custom_flags(nonblocking).open(path);
     let trusted = rights.are_lowered() && rights.as_started(|| rights::only_root_can_change(path));
     let file = if trusted { rights.as_started(open) } else { open() }?;
     let mut text = Vec::new();
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
     file.take(LARGEST + 1).read_to_end(&mut text)?;
     if text.len() as u64 > LARGEST {
         return Err(io::Error::other(format!("larger than {LARGEST} bytes")));

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 
 use dsnap_testkit::{Fixture, State};
 
@@ -23,15 +24,25 @@ fn a_missing_conf_is_named_and_direct_is_tried() {
 }
 
 #[test]
-fn a_conf_that_cannot_be_read_is_named_and_direct_is_tried() {
-    let fixture = storage(State::Crashed);
-    fs::create_dir(fixture.path().join("config/snapshot.conf")).unwrap();
-    Dsnap::new().knows(fixture.path()).arg("--storage").arg(fixture.path()).arg("true").run().says(
-        0,
-        &format!(
-            "failed to open DIR/config/snapshot.conf (Is a directory (os error 21))\n{DIRECT}"
-        ),
-    );
+fn a_conf_that_is_no_file_is_named_and_direct_is_tried() {
+    let fifo = |path: &Path| {
+        nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    };
+    let folder = |path: &Path| fs::create_dir(path).unwrap();
+    for make in [&fifo as &dyn Fn(&Path), &folder] {
+        let fixture = storage(State::Crashed);
+        make(&fixture.path().join("config/snapshot.conf"));
+        Dsnap::new()
+            .knows(fixture.path())
+            .arg("--storage")
+            .arg(fixture.path())
+            .arg("true")
+            .run()
+            .says(
+                0,
+                &format!("failed to open DIR/config/snapshot.conf (it is not a file)\n{DIRECT}"),
+            );
+    }
 }
 
 #[test]
