@@ -5,14 +5,11 @@
 
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
-use std::fs::OpenOptions;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-use rustix::fs::OFlags;
 
 use crate::conf::{self, Line};
 use crate::duration;
@@ -106,10 +103,15 @@ impl<'m> Plan<'m> {
     ) -> Self {
         match source {
             Source::Lines(lines) => Self::of_options(lines, storage, methods),
-            Source::File(path) => Self::of_file(path, methods, rights, locks_reach),
+            Source::File(path) => Self::of_file(path, read(path, rights), methods, locks_reach),
             Source::Default => {
                 let path = storage.given().join("config/snapshot.conf");
-                Self::of_file(&path, methods, rights, locks_reach)
+                // A FIFO there that nobody writes into must not hold up the backup.
+                let text = match fs::metadata(&path) {
+                    Ok(found) if !found.is_file() => Err(io::Error::other("it is not a file")),
+                    _ => read(&path, rights),
+                };
+                Self::of_file(&path, text, methods, locks_reach)
             }
         }
     }
@@ -128,11 +130,16 @@ impl<'m> Plan<'m> {
         plan
     }
 
-    fn of_file(path: &Path, methods: &'m dyn Methods, rights: &Rights, locks_reach: bool) -> Self {
+    fn of_file(
+        path: &Path,
+        text: io::Result<(Vec<u8>, Author)>,
+        methods: &'m dyn Methods,
+        locks_reach: bool,
+    ) -> Self {
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         let mut plan = Self::empty(folder, text::path(path));
         let mut last_resort = true;
-        match read(path, rights) {
+        match text {
             Ok((text, author)) => {
                 for line in conf::lines(&text) {
                     let place = format!("line {} in {}", line.number, plan.source);
@@ -237,15 +244,10 @@ fn take_timeout(words: &mut Vec<OsString>) -> Result<Option<Duration>, String> {
 
 /// Reads a conf file; as root only if nobody but root can change it.
 fn read(path: &Path, rights: &Rights) -> io::Result<(Vec<u8>, Author)> {
-    // A FIFO that nobody writes into must not hold up the backup.
-    let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
-    let open = || OpenOptions::new().read(true).custom_flags(nonblocking).open(path);
+    let open = || File::open(path);
     let trusted = rights.are_lowered() && rights.as_started(|| rights::only_root_can_change(path));
     let file = if trusted { rights.as_started(open) } else { open() }?;
     let mut text = Vec::new();
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is not a file"));
-    }
     file.take(LARGEST + 1).read_to_end(&mut text)?;
     if text.len() as u64 > LARGEST {
         return Err(io::Error::other(format!("larger than {LARGEST} bytes")));
