@@ -1,0 +1,82 @@
+//! The method `http`: it asks the process that has the storage open, by XML-RPC to a
+//! DirectoryStorageToolkit object in Zope.
+//!
+//! [`enter`], [`leave`] and [`status`] decide what an answer means; [`toolkit`] is what they ask.
+//! Below it lie `line` and `address` (what stands on the line), `access` and `file` (ACCESS),
+//! `wire` and `patience` (one call, and how long it may take), `tls`, `answer` and `xml` (what
+//! came back), `fault` and `occupant` (what it says), and `trouble` (why there is no answer).
+//!
+//! The question behind everything here is whether something was sent: before that a failure is
+//! known to have had no effect, after it nothing is known.
+//!
+//! Deliberately elsewhere: whether the server is that of the storage, whether its snapshot is
+//! fresh, and what happens to an enter without an answer (`dsnap-core`).
+#![forbid(unsafe_code)]
+
+mod access;
+mod address;
+mod answer;
+mod enter;
+mod fault;
+mod file;
+mod leave;
+mod line;
+mod occupant;
+mod patience;
+mod status;
+mod tls;
+mod toolkit;
+mod trouble;
+mod wire;
+mod xml;
+
+use std::ffi::OsString;
+
+use dsnap_core::limits;
+use dsnap_core::method::{Entered, Left, Request, SnapshotMethod, Status};
+
+use crate::toolkit::Toolkit;
+
+/// Asks a running Zope: `http URL ACCESS [ca=FILE]`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Http;
+
+impl SnapshotMethod for Http {
+    fn name(&self) -> &str {
+        "http"
+    }
+
+    /// The URL, without a password that may be in it.
+    fn label(&self, line: &str) -> String {
+        line::label(line)
+    }
+
+    fn check_words(&self, words: &[OsString]) -> Result<(), String> {
+        line::check(words)
+    }
+
+    fn names_relative_files(&self, words: &[OsString]) -> bool {
+        line::names_relative_files(words)
+    }
+
+    fn enter(&self, request: &Request<'_>) -> Entered {
+        match Toolkit::of(request, limits::ENTER) {
+            Ok(toolkit) => enter::enter(&toolkit, request.code),
+            Err(refusal) => Entered::Refused(refusal),
+        }
+    }
+
+    fn leave(&self, request: &Request<'_>) -> Left {
+        match Toolkit::of(request, limits::LEAVE) {
+            Ok(toolkit) => leave::leave(&toolkit, request.code),
+            Err(refusal) => Left::Refused(refusal),
+        }
+    }
+
+    fn status(&self, request: &Request<'_>) -> Status {
+        match Toolkit::of(request, limits::LEAVE) {
+            Ok(toolkit) => status::status(&toolkit),
+            Err(refusal) => Status::Refused(refusal),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Why a call brought no answer, sorted by the one thing that matters: what is known of its
+//! effect.
+
+use dsnap_core::Refusal;
+use dsnap_core::method::{Entered, Left, Status};
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Nobody to ask: nothing was sent.
+    Unreachable(Refusal),
+    /// Known to have had no effect, and a person must act.
+    Refused(Refusal),
+    /// Something was sent, and what came back is no good answer: nothing is known.
+    Lost(Refusal),
+}
+
+impl Trouble {
+    /// The words.
+    pub(crate) fn refusal(self) -> Refusal {
+        match self {
+            Self::Unreachable(refusal) | Self::Refused(refusal) | Self::Lost(refusal) => refusal,
+        }
+    }
+}
+
+/// What it means for the enter that was asked for.
+impl From<Trouble> for Entered {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Unreachable(refusal) => Self::Unavailable(refusal),
+            Trouble::Refused(refusal) => Self::Refused(refusal),
+            Trouble::Lost(refusal) => Self::Unknown(refusal),
+        }
+    }
+}
+
+/// What it means when even the code could not be asked for: a broken answer is like none.
+impl From<Trouble> for Left {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Unreachable(refusal) | Trouble::Lost(refusal) => Self::Unavailable(refusal),
+            Trouble::Refused(refusal) => Self::Refused(refusal),
+        }
+    }
+}
+
+/// The same for somebody who only looks.
+impl From<Trouble> for Status {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Unreachable(refusal) | Trouble::Lost(refusal) => Self::Unavailable(refusal),
+            Trouble::Refused(refusal) => Self::Refused(refusal),
+        }
+    }
+}
