@@ -39,6 +39,7 @@ impl Credentials {
         let bytes = file::beginning(path, LONGEST + 1)?;
         let (user, password) = parse(&bytes).map_err(|flaw| flaw.refusal(path))?;
         let encoded = STANDARD.encode([user, b":", password].concat());
+        // Base64 always fits into a header.
         let mut header = HeaderValue::try_from(format!("Basic {encoded}"))
             .map_err(|_| Flaw::NoColon.refusal(path))?;
         header.set_sensitive(true);

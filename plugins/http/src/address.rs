@@ -102,6 +102,12 @@ pub(crate) fn shown(word: &OsStr) -> String {
     text::harmless(format!("{scheme}{rest}{query}"))
 }
 
+/// Where a redirect leads, for messages: an absolute URL, or a path on the same server.
+pub(crate) fn shown_target(target: &str) -> String {
+    let place = target.split(['?', '#']).next().unwrap_or_default();
+    if place.starts_with('/') { text::harmless(place) } else { shown(place.as_ref()) }
+}
+
 fn after_credentials(rest: &str) -> &str {
     rest.rsplit_once('@').map_or(rest, |(_, rest)| rest)
 }
@@ -152,6 +158,18 @@ mod tests {
             let refusal = refused(given);
             assert_eq!(refusal.text(), "the URL http://host/x is given with a user or password");
             assert!(refusal.advice().unwrap().contains("access file"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_redirects_target_is_shown_without_secrets() {
+        for (target, shown) in [
+            ("http://host/@@view#top", "http://host/@@view"),
+            ("/@@login?came_from=x", "/@@login"),
+            ("https://admin:secret@host/x?y", "https://host/x"),
+            ("", ""),
+        ] {
+            assert_eq!(shown_target(target), shown);
         }
     }
 

@@ -74,10 +74,10 @@ impl Origin<'_> {
     fn redirect(self, response: &Response) -> Refusal {
         let (url, status) = (self.url, response.status);
         let target = String::from_utf8_lossy(&response.location).into_owned();
-        let shown = address::shown(target.as_ref());
+        let shown = address::shown_target(&target);
         if leads_to_login(&target) {
             let what = format!("{url} sends on to a login form ({shown})");
-            return self.not_authorised(&what).waiting(dsnap_core::Waiting::Helps);
+            return self.not_authorised(&what);
         }
         Refusal::not_to_be_had(format!(
             "{url} sends on to {} ({status}), which is not followed",

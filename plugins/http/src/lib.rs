@@ -1,7 +1,7 @@
 //! The method `http`: it asks the process that has the storage open, by XML-RPC to a
 //! DirectoryStorageToolkit object in Zope.
 //!
-//! [`enter`], [`leave`] and [`status`] decide what an answer means; [`toolkit`] is what they ask.
+//! `enter`, `leave` and `status` decide what an answer means; `toolkit` is what they ask.
 //! Below it lie `line` and `address` (what stands on the line), `access` and `file` (ACCESS),
 //! `wire` and `patience` (one call, and how long it may take), `tls`, `answer` and `xml` (what
 //! came back), `fault` and `occupant` (what it says), and `trouble` (why there is no answer).

@@ -42,8 +42,11 @@ pub(crate) fn stuck(url: &str) -> Refusal {
 
 /// The server is busy with itself.
 pub(crate) fn at_work(url: &str, work: &str) -> Refusal {
-    let what = if work == "packing" { "is packing" } else { "is ending another snapshot" };
-    Refusal::in_use(format!("the server at {url} {what} ({})", Harmless(work.as_bytes())))
+    Refusal::in_use(if work == "packing" {
+        format!("the server at {url} is packing")
+    } else {
+        format!("the server at {url} is ending another snapshot ({})", Harmless(work.as_bytes()))
+    })
 }
 
 /// Somebody else has a snapshot.

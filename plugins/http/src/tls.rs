@@ -10,7 +10,7 @@ use std::sync::Arc;
 use dsnap_core::{Refusal, limits, text};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore, crypto};
+use rustls::{AlertDescription, CertificateError, ClientConfig, OtherError, RootCertStore, crypto};
 
 use crate::address::Address;
 use crate::file;
@@ -24,7 +24,7 @@ use crate::file;
 pub(crate) fn config(address: &Address, ca: Option<&Path>) -> Result<ClientConfig, Refusal> {
     let roots = match ca {
         // The client wants a configuration also where it will not be used.
-        None if !address.is_https() => RootCertStore::empty(),
+        _ if !address.is_https() => RootCertStore::empty(),
         None => roots_of_machine()?,
         Some(path) => roots_in(path)?,
     };
@@ -89,7 +89,8 @@ fn certificate(address: &Address, flaw: &CertificateError) -> Refusal {
     use CertificateError as E;
     let (url, host) = (address.shown(), address.host());
     let (what, hint) = match flaw {
-        E::UnknownIssuer => (
+        // A bad signature: the trusted authority of that name has another key.
+        E::UnknownIssuer | E::BadSignature => (
             "comes from an authority that is not trusted here".to_owned(),
             "name the file with that authority's certificate at the end of the line: ca=FILE",
         ),
@@ -105,9 +106,13 @@ fn certificate(address: &Address, flaw: &CertificateError) -> Refusal {
             "is not valid yet".to_owned(),
             "correct the clock of this machine or of the one that made the certificate",
         ),
+        E::Other(OtherError(other)) if other.to_string().contains("CaUsedAsEndEntity") => (
+            "is an authority's own (CA:TRUE), and none for a server".to_owned(),
+            "give the server a certificate without CA:TRUE; that one, or its authority's, belongs into ca=FILE",
+        ),
         other => (
             format!("is not accepted: {}", text::harmless(other.to_string())),
-            "an authority's own certificate (CA:TRUE) is none for a server; look at it with `openssl x509 -text`",
+            "look at it with `openssl s_client`; it must be made anew",
         ),
     };
     Refusal::new(format!("the certificate of {url} {what}")).hint(hint)
@@ -115,6 +120,9 @@ fn certificate(address: &Address, flaw: &CertificateError) -> Refusal {
 
 const NAME_HINT: &str = "use one of the certificate's names in the URL";
 
+/// rustls writes `DnsName("zope.example")`.
 fn listed(names: &[String]) -> String {
+    let plain = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
+    let names: Vec<_> = names.iter().map(plain).collect();
     if names.is_empty() { "no name at all".to_owned() } else { text::harmless(names.join(", ")) }
 }

@@ -157,22 +157,23 @@ impl Wire<'_> {
         let url = self.address.shown();
         let what = match failure {
             Failure::Over(Over::Stopped | Over::LastAnswer) => {
-                format!("stopped before anything was sent to {url}")
+                let what = format!("stopped before anything was sent to {url}");
+                return Trouble::Unreachable(Refusal::not_to_be_had(what));
             }
             Failure::Over(Over::TimeUp) => {
                 format!("no connection to {url} within {:?}", self.patience.time())
             }
-            Failure::Http(error) => {
-                if let Some(refusal) = tls::refusal(self.address, &chain(error)) {
-                    return Trouble::Refused(refusal);
+            Failure::Http(error) => match tls::refusal(self.address, &chain(error)) {
+                Some(refusal) => return Trouble::Refused(refusal),
+                None if error.is_timeout() => {
+                    format!("no connection to {url} within {:?}", limits::CONNECT)
                 }
-                let why =
-                    if error.is_timeout() { "no answer to connecting" } else { &deepest(error) };
-                format!("{url} cannot be reached: {why}")
-            }
+                None => format!("{url} cannot be reached: {}", deepest(error)),
+            },
             Failure::TooLarge => format!("{url} cannot be reached"),
         };
-        Trouble::Unreachable(Refusal::not_to_be_had(what))
+        let hint = "is the server running, and does it listen at this address?";
+        Trouble::Unreachable(Refusal::not_to_be_had(what).hint(hint))
     }
 
     /// The connection stood, but what came back is not all of an answer.
