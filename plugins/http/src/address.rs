@@ -189,4 +189,12 @@ mod tests {
             assert!(shown.contains("host/x"), "{given}: {shown}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_password_before_a_host_is_shown(password in "[^\0]{0,20}", path in "[a-z/@?#]{0,9}") {
+            let shown = shown(format!("http://admin:SECRET{password}@host/{path}").as_ref());
+            proptest::prop_assert!(!shown.contains("SECRET") && !shown.contains("admin"), "{shown}");
+        }
+    }
 }

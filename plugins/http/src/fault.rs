@@ -188,4 +188,15 @@ mod tests {
         let shown = Fault::read(&"ä".repeat(10_000)).shown();
         assert_eq!(shown, "ä".repeat(300) + "…");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_words_are_shown_on_one_short_line(words in "\\PC{0,9}(Traceback \\(most recent call last\\):|already in use by |Unexpected Zope exception:| - |'|\n| |\u{1b}|\\PC){0,30}") {
+            let fault = Fault::read(&words);
+            fault.meaning();
+            let shown = fault.shown();
+            proptest::prop_assert!(!shown.chars().any(char::is_control), "{shown:?}");
+            proptest::prop_assert!(shown.chars().count() <= LONGEST + 1);
+        }
+    }
 }

@@ -128,17 +128,14 @@ impl Wire<'_> {
     ) -> Result<T, Failure> {
         let mut work = pin!(work);
         loop {
-            if connected.load(Ordering::Relaxed) {
-                self.patience.note_sent();
-            }
             if let Some(over) = self.patience.over() {
                 return Err(Failure::Over(over));
             }
-            if let Ok(done) = tokio::time::timeout(self.patience.nap(), work.as_mut()).await {
-                // Also when it took no time at all: what follows is not the first.
-                if connected.load(Ordering::Relaxed) {
-                    self.patience.note_sent();
-                }
+            let waited = tokio::time::timeout(self.patience.nap(), work.as_mut()).await;
+            if connected.load(Ordering::Relaxed) {
+                self.patience.note_sent();
+            }
+            if let Ok(done) = waited {
                 return done;
             }
         }
@@ -170,6 +167,7 @@ impl Wire<'_> {
                 }
                 None => format!("{url} cannot be reached: {}", deepest(error)),
             },
+            // Only what came over a connection is too large.
             Failure::TooLarge => format!("{url} cannot be reached"),
         };
         let hint = "is the server running, and does it listen at this address?";

@@ -240,4 +240,14 @@ mod tests {
         assert_eq!(nested(20), None);
         assert_eq!(nested(50_000), None);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_the_reading_fail(parts in proptest::collection::vec(PARTS_AND_ANYTHING, 0..12)) {
+            read(parts.concat().as_bytes());
+        }
+    }
+
+    /// Pieces of answers, and whatever else.
+    const PARTS_AND_ANYTHING: &str = "</?(methodResponse|params|param|fault|value|struct|member|name|string|nil)/?>|faultString|<!--|-->|<!\\[CDATA\\[|&[a-z#0-9]{0,4};?|\\PC{0,3}";
 }
