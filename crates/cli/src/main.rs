@@ -22,6 +22,7 @@ use dsnap_core::rights::Rights;
 use dsnap_core::{Refusal, Storage, exit, nested, run, text};
 use dsnap_direct::Direct;
 use dsnap_host::Registry;
+use dsnap_http::Http;
 
 use crate::args::{Asked, Misuse};
 use crate::report::Reporter;
@@ -100,5 +101,5 @@ fn with_storage<T>(
 
 /// The methods that are linked in.
 fn methods() -> Registry {
-    Registry::new().with(Direct)
+    Registry::new().with(Direct).with(Http)
 }

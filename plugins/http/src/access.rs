@@ -166,7 +166,7 @@ mod tests {
             let refusal = folder.read(&content).unwrap_err();
             let path = folder.path();
             assert_eq!(refusal.text(), format!("the access file {} {what}", path.display()));
-            assert_eq!(refusal.advice(), Some("the first line must be user:password"));
+            assert_eq!(refusal.hints(), ["the first line must be user:password"]);
         }
     }
 

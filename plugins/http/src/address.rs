@@ -157,7 +157,7 @@ mod tests {
         {
             let refusal = refused(given);
             assert_eq!(refusal.text(), "the URL http://host/x is given with a user or password");
-            assert!(refusal.advice().unwrap().contains("access file"), "{refusal}");
+            assert!(refusal.hints()[0].contains("access file"), "{refusal}");
         }
     }
 

@@ -51,8 +51,5 @@ fn settle(toolkit: &Toolkit<'_>, code: &Code, fault: Refusal) -> Entered {
 
 fn still(fault: &Refusal, what: &str, why: &Refusal) -> Entered {
     let both = Refusal::not_to_be_had(format!("{}; {what}: {}", fault.text(), why.text()));
-    Entered::Unknown(match why.advice() {
-        Some(advice) => both.hint(advice),
-        None => both,
-    })
+    Entered::Unknown(why.hints().iter().fold(both, Refusal::hint))
 }

@@ -55,6 +55,11 @@ impl SnapshotMethod for Http {
         line::check(words)
     }
 
+    /// A server that can be asked is open; no question closes its storage.
+    fn may_close(&self) -> bool {
+        false
+    }
+
     fn names_relative_files(&self, words: &[OsString]) -> bool {
         line::names_relative_files(words)
     }
