@@ -3,6 +3,8 @@
 //! The bytes are those that DirectoryStorage 1.1.21 would write for the same objects, so that
 //! its own checker is content with a storage made of them.
 
+use std::collections::HashMap;
+
 use md5::{Digest, Md5};
 
 /// The first bytes of an object's file.
@@ -44,25 +46,57 @@ pub struct Transaction {
     number: u64,
 }
 
-/// A made-up history: `count` transactions that write some objects again and again.
-pub(crate) fn history(count: usize) -> Vec<Transaction> {
-    let mut written = std::collections::HashMap::new();
-    let mut previous = [0; 8];
-    let mut largest_oid = 0;
-    let mut transactions = Vec::with_capacity(count);
-    for number in 0..count as u64 {
+/// A made-up history without an end: transactions that write some objects again and again.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct History {
+    number: u64,
+    previous: [u8; 8],
+    largest_oid: u64,
+    written: HashMap<u64, [u8; 8]>,
+}
+
+/// How many objects a history makes, besides the first seven, before it writes old ones again.
+const NEW_OBJECTS: u64 = 500;
+
+impl Iterator for History {
+    type Item = Transaction;
+
+    fn next(&mut self) -> Option<Transaction> {
+        let number = self.number;
         let tid = time_stamp(number);
-        let mut oids = vec![0, 1 + number % 5, 6 + number];
+        let mut oids = vec![0, 1 + number % 5, 6 + number % NEW_OBJECTS];
         if number == 0 {
             oids.extend(2..6);
         }
-        largest_oid = largest_oid.max(6 + number);
-        let objects =
-            oids.into_iter().map(|oid| (oid, written.insert(oid, tid).unwrap_or([0; 8]))).collect();
-        transactions.push(Transaction { tid, objects, previous, largest_oid, number });
-        previous = tid;
+        self.largest_oid = self.largest_oid.max(6 + number % NEW_OBJECTS);
+        let written = &mut self.written;
+        let before = |oid| (oid, written.insert(oid, tid).unwrap_or([0; 8]));
+        let objects = oids.into_iter().map(before).collect();
+        let (previous, largest_oid) = (self.previous, self.largest_oid);
+        (self.previous, self.number) = (tid, number + 1);
+        Some(Transaction { tid, objects, previous, largest_oid, number })
     }
-    transactions
+}
+
+impl History {
+    /// How many transactions came already.
+    pub(crate) fn transactions(&self) -> usize {
+        usize::try_from(self.number).unwrap_or(usize::MAX)
+    }
+
+    /// The history behind the transaction with that identifier.
+    pub(crate) fn after(tid: &[u8]) -> Self {
+        let mut history = Self::default();
+        while history.previous[..] < *tid {
+            history.next();
+        }
+        history
+    }
+}
+
+/// Its first `count` transactions.
+pub(crate) fn history(count: usize) -> Vec<Transaction> {
+    History::default().take(count).collect()
 }
 
 /// ZODB's time stamp: minutes, as if all months had 31 days, and a fraction of a minute.

@@ -1,0 +1,220 @@
+//! Answers as a real Zope 2.13.30 with a DirectoryStorageToolkit gives them, byte for byte but
+//! for the date.
+
+use std::time::{Duration, SystemTime};
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode, Version, header};
+
+use hyper::ext::ReasonPhrase;
+
+use super::server::Refused;
+
+const SERVER: &str = "Zope/(2.13.30, python 2.7.18, linux2) ZServer/1.1";
+const XML: &str = "text/xml";
+const HTML: &str = "text/html; charset=iso-8859-15";
+const UNAUTHORIZED: &str = include_str!("recorded/unauthorized.html");
+const NOT_XML_RPC: &str = include_str!("recorded/not-xml-rpc.html");
+const WEB_PAGE: &str = include_str!("recorded/web-page.html");
+const NOT_FOUND: &str = include_str!("recorded/not-found.txt");
+const BAD_REQUEST: &str = include_str!("recorded/bad-request.html");
+
+/// An answer before it is sent.
+pub(super) type Answer = Response<Body>;
+
+fn answer(status: StatusCode, headers: &[(HeaderName, &str)], body: Body) -> Answer {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    for (name, value) in headers {
+        // Everything here is printable ASCII.
+        let value = HeaderValue::from_str(value).unwrap_or(HeaderValue::from_static(""));
+        response.headers_mut().append(name.clone(), value);
+    }
+    response
+}
+
+fn with_length(status: StatusCode, kind: &str, body: String) -> Answer {
+    let (date, length) = (date(), body.len().to_string());
+    let headers = [
+        (header::SERVER, SERVER),
+        (header::DATE, &date),
+        (header::CONTENT_LENGTH, &length),
+        (header::CONTENT_TYPE, kind),
+    ];
+    answer(status, &headers, body.into())
+}
+
+fn date() -> String {
+    httpdate::fmt_http_date(SystemTime::now())
+}
+
+fn document(value: &str) -> String {
+    format!(
+        "<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n<value>{value}</value>{}</param>\n</params>\n</methodResponse>\n",
+        // As xmlrpclib writes it: nil stands closer.
+        if value == "<nil/>" { "" } else { "\n" }
+    )
+}
+
+/// `None`.
+pub(super) fn nil() -> Answer {
+    with_length(StatusCode::OK, XML, document("<nil/>"))
+}
+
+/// A string, or `None`.
+pub(super) fn code(code: Option<&str>) -> Answer {
+    let Some(code) = code else { return nil() };
+    let value = format!("<string>{}</string>", escaped(code));
+    with_length(StatusCode::OK, XML, document(&value))
+}
+
+/// A call without an argument: it had its effect, and Zope shows a page of its own.
+pub(super) fn moved(host: &str, path: &str) -> Answer {
+    redirected(nil(), &format!("http://{host}{path}/manage_main"))
+}
+
+/// The same answer, but leading somewhere else.
+pub(super) fn redirected(mut answer: Answer, location: &str) -> Answer {
+    *answer.status_mut() = StatusCode::FOUND;
+    answer.extensions_mut().insert(ReasonPhrase::from_static(b"Moved Temporarily"));
+    let location = HeaderValue::from_str(location).unwrap_or(HeaderValue::from_static("/"));
+    answer.headers_mut().append(header::LOCATION, location);
+    answer
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+fn fault(words: &str) -> Answer {
+    with_length(
+        StatusCode::OK,
+        XML,
+        format!(
+            "<?xml version='1.0'?>\n<methodResponse>\n<fault>\n<value><struct>\n<member>\n<name>faultCode</name>\n\
+             <value><int>-1</int></value>\n</member>\n<member>\n<name>faultString</name>\n<value><string>{}</string></value>\n\
+             </member>\n</struct></value>\n</fault>\n</methodResponse>\n",
+            escaped(words)
+        ),
+    )
+}
+
+fn exception(class: &str, words: &str) -> Answer {
+    fault(&format!("Unexpected Zope exception: <class '{class}'> - {words}"))
+}
+
+/// Why the server refused; `sublock` is the path of that file.
+pub(super) fn refused(why: &Refused, sublock: &str) -> Answer {
+    const ERROR: &str = "DirectoryStorage.utils.DirectoryStorageError";
+    match why {
+        Refused::InUse(code) => exception(
+            ERROR,
+            &format!("Can not enter snapshot mode: snapshot already in use by '{code}'"),
+        ),
+        Refused::BadCode(given, None) => exception(ERROR, &format!("bad code '{given}'!=None")),
+        Refused::BadCode(given, Some(code)) => {
+            exception(ERROR, &format!("bad code '{given}'!='{code}'"))
+        }
+        Refused::SublockHeld => {
+            exception("zc.lockfile.LockError", &format!("Couldn't lock '{sublock}'"))
+        }
+        Refused::NotAscii => exception(
+            "exceptions.UnicodeEncodeError",
+            "'ascii' codec can't encode character in position 0: ordinal not in range(128)",
+        ),
+        Refused::DiskFull => exception("exceptions.OSError", "[Errno 28] No space left on device"),
+        Refused::Ended => disconnected(),
+    }
+}
+
+/// A Zope whose ZEO server is gone.
+pub(super) fn disconnected() -> Answer {
+    exception("ZEO.Exceptions.ClientDisconnected", "")
+}
+
+/// A path or method that does not exist.
+pub(super) fn not_found(resource: &str) -> Answer {
+    fault(&NOT_FOUND.replace("NoSuchToolkit", resource))
+}
+
+/// No, wrong or insufficient credentials.
+pub(super) fn unauthorized() -> Answer {
+    let (date, length) = (date(), UNAUTHORIZED.len().to_string());
+    let headers = [
+        (header::SERVER, SERVER),
+        (header::DATE, date.as_str()),
+        (HeaderName::from_static("bobo-exception-line"), "756"),
+        (header::CONTENT_LENGTH, &length),
+        (HeaderName::from_static("bobo-exception-value"), "See the server error log for details"),
+        (header::CONTENT_TYPE, HTML),
+        (
+            HeaderName::from_static("bobo-exception-type"),
+            "<class 'zExceptions.unauthorized.Unauthorized'>",
+        ),
+        (HeaderName::from_static("bobo-exception-file"), "HTTPResponse.py"),
+        (header::WWW_AUTHENTICATE, "basic realm=\"Zope\""),
+    ];
+    answer(StatusCode::UNAUTHORIZED, &headers, UNAUTHORIZED.into())
+}
+
+/// A body that is no XML-RPC call.
+pub(super) fn not_xml_rpc() -> Answer {
+    with_length(StatusCode::INTERNAL_SERVER_ERROR, HTML, NOT_XML_RPC.to_owned())
+}
+
+/// A request that is none for XML-RPC: an ordinary page.
+pub(super) fn web_page() -> Answer {
+    with_length(StatusCode::OK, HTML, WEB_PAGE.to_owned())
+}
+
+/// A chunked request.
+pub(super) fn bad_request() -> Answer {
+    let body = BAD_REQUEST.replace('\n', "\r\n");
+    let (date, length) = (date(), body.len().to_string());
+    let headers = [
+        (header::DATE, date.as_str()),
+        (header::CONTENT_LENGTH, &length),
+        (header::CONTENT_TYPE, "text/html"),
+        (header::SERVER, "Medusa/121227"),
+    ];
+    let mut answer = answer(StatusCode::BAD_REQUEST, &headers, body.into());
+    *answer.version_mut() = Version::HTTP_10;
+    answer
+}
+
+/// A page of somebody else: a proxy, or Zope in trouble.
+pub(super) fn page(status: StatusCode) -> Answer {
+    let words = status.canonical_reason().unwrap_or_default();
+    with_length(status, HTML, format!("<html><body><h1>{words}</h1></body></html>\n"))
+}
+
+/// Something that says it is XML, and is not.
+pub(super) fn not_xml() -> Answer {
+    with_length(StatusCode::OK, XML, "It works!\n".to_owned())
+}
+
+/// An answer that never ends.
+pub(super) fn endless() -> Answer {
+    let begin = "<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n<value><string>";
+    let piece = Bytes::from("snapshot ".repeat(1000));
+    let pieces = std::iter::once(Bytes::from(begin)).chain(std::iter::repeat(piece));
+    let stream = futures_util::stream::iter(pieces.map(Ok::<_, std::io::Error>));
+    let headers = [(header::SERVER, SERVER), (header::CONTENT_TYPE, XML)];
+    answer(StatusCode::OK, &headers, Body::from_stream(stream))
+}
+
+/// The same answer, of which half the body comes, and then nothing more.
+pub(super) async fn half(whole: Answer) -> Answer {
+    let (head, body) = whole.into_parts();
+    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let half = bytes.slice(..bytes.len() / 2);
+    let cut = std::io::Error::other("cut");
+    let stream = futures_util::stream::iter([Ok(half), Err(cut)]);
+    Response::from_parts(head, Body::from_stream(stream))
+}
+
+/// The same answer, later.
+pub(super) async fn later(answer: Answer, by: Duration) -> Answer {
+    tokio::time::sleep(by).await;
+    answer
+}

@@ -1,0 +1,61 @@
+//! A storage and the simulated server that has it open, or not just now.
+
+use std::io;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use dsnap_core::Storage;
+
+use super::server::{Manner, Refused, Server};
+
+/// A storage whose server may end and be started again.
+#[derive(Debug)]
+pub(super) struct Backend {
+    pub(super) storage: Storage,
+    manner: Manner,
+    server: RwLock<Option<Arc<Server>>>,
+}
+
+impl Backend {
+    pub(super) fn new(storage: Storage, manner: Manner) -> Self {
+        Self { storage, manner, server: RwLock::new(None) }
+    }
+
+    /// The server.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub(super) fn server(&self) -> Result<Arc<Server>, Refused> {
+        let server = self.server.read().unwrap_or_else(PoisonError::into_inner);
+        server.clone().ok_or(Refused::Ended)
+    }
+
+    pub(super) fn start(&self) -> io::Result<()> {
+        let mut server = self.server.write().unwrap_or_else(PoisonError::into_inner);
+        if server.is_none() {
+            *server = Some(Arc::new(Server::start(&self.storage, self.manner.clone())?));
+        }
+        Ok(())
+    }
+
+    /// Takes the server away, to be ended.
+    pub(super) fn take(&self) -> Option<Arc<Server>> {
+        self.server.write().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(super) fn enter(&self, code: &str) -> Result<(), Refused> {
+        self.server()?.enter(code)
+    }
+
+    pub(super) fn leave(&self, code: &str) -> Result<(), Refused> {
+        self.server()?.leave(code)
+    }
+
+    pub(super) fn code(&self) -> Result<Option<String>, Refused> {
+        self.server()?.code()
+    }
+
+    pub(super) fn sublock(&self) -> String {
+        self.storage.sublock().display().to_string()
+    }
+}

@@ -1,0 +1,273 @@
+//! The simulated Zope answers as the real one was recorded, byte for byte but for the date.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use dsnap_testkit::Site;
+use dsnap_testkit::site::{Call, Fault};
+
+const ADMIN: &str = "Authorization: Basic YWRtaW46YWRtaW5wYXNz\n";
+const XML: &str = "Content-Type: text/xml\n";
+
+fn site() -> Site {
+    Site::builder().start().unwrap()
+}
+
+/// Sends a request, and reads until the server closes.
+fn exchange(site: &Site, head: &str, body: &str) -> String {
+    let url = &site.urls()[0];
+    let address = url.trim_start_matches("http://").trim_end_matches("/DSToolkit");
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!("{head}Host: {address}\nConnection: close\n\n{body}");
+    let (head, body) = request.split_once("\n\n").unwrap();
+    write!(stream, "{}\r\n\r\n{body}", head.replace('\n', "\r\n")).unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    let answer = String::from_utf8(answer).unwrap().replace(address, "ADDRESS");
+    let storage = site.path().to_str().unwrap();
+    answer.replace("\r\n", "\n").replace(storage, "$STORAGE_DIR")
+}
+
+fn post(site: &Site, headers: &str, body: &str) -> String {
+    let length = body.len();
+    exchange(site, &format!("POST /DSToolkit HTTP/1.1\n{headers}Content-Length: {length}\n"), body)
+}
+
+fn body_of(method: &str, code: Option<&str>) -> String {
+    let param = code.map_or_else(String::new, |code| {
+        format!("<param>\n<value><string>{code}</string></value>\n</param>\n")
+    });
+    format!(
+        "<?xml version='1.0'?>\n<methodCall>\n<methodName>{method}</methodName>\n<params>\n{param}</params>\n</methodCall>\n"
+    )
+}
+
+fn call(site: &Site, method: &str, code: Option<&str>) -> String {
+    post(site, &format!("{ADMIN}{XML}"), &body_of(method, code))
+}
+
+/// The recorded answer, with the line that tells of the closed connection.
+#[track_caller]
+fn assert_answer(answer: &str, status: &str, headers: &str, body: &str) {
+    let (head, found) = answer.split_once("\n\n").unwrap();
+    let without_date =
+        head.lines().filter(|line| !line.starts_with("Date: ")).collect::<Vec<_>>().join("\n");
+    assert_eq!(without_date, format!("HTTP/1.1 {status}\n{headers}Connection: close"));
+    assert_eq!(found, body);
+}
+
+#[track_caller]
+fn assert_document(answer: &str, length: usize, body: &str) {
+    let headers = format!(
+        "Server: Zope/(2.13.30, python 2.7.18, linux2) ZServer/1.1\nContent-Length: {length}\nContent-Type: text/xml\n"
+    );
+    assert_answer(answer, "200 OK", &headers, body);
+}
+
+const NIL: &str = "<?xml version='1.0'?>
+<methodResponse>
+<params>
+<param>
+<value><nil/></value></param>
+</params>
+</methodResponse>
+";
+
+fn fault(words: &str) -> String {
+    format!(
+        "<?xml version='1.0'?>
+<methodResponse>
+<fault>
+<value><struct>
+<member>
+<name>faultCode</name>
+<value><int>-1</int></value>
+</member>
+<member>
+<name>faultString</name>
+<value><string>{words}</string></value>
+</member>
+</struct></value>
+</fault>
+</methodResponse>
+"
+    )
+}
+
+const ERROR: &str =
+    "Unexpected Zope exception: &lt;class 'DirectoryStorage.utils.DirectoryStorageError'&gt; - ";
+
+#[test]
+fn entering_looking_and_leaving_d1_d2_d8_d10() {
+    let site = site();
+    assert_document(&call(&site, "enterSnapshot", Some("host-1001")), 114, NIL);
+    let code = "<?xml version='1.0'?>
+<methodResponse>
+<params>
+<param>
+<value><string>user/host-1001</string></value>
+</param>
+</params>
+</methodResponse>
+";
+    assert_document(&call(&site, "currentSnapshotCode", None), 140, code);
+    assert_document(&call(&site, "leaveSnapshot", Some("host-1001")), 114, NIL);
+    site.server().unwrap().wait_until_free();
+    assert_document(&call(&site, "currentSnapshotCode", None), 114, NIL);
+}
+
+#[test]
+fn a_second_enter_and_wrong_codes_d4_d7_d9() {
+    let site = site();
+    let words = format!("{ERROR}bad code 'user/host-1001'!=None");
+    assert_document(&call(&site, "leaveSnapshot", Some("host-1001")), 377, &fault(&words));
+    call(&site, "enterSnapshot", Some("host-1001"));
+    let words =
+        format!("{ERROR}Can not enter snapshot mode: snapshot already in use by 'user/host-1001'");
+    assert_document(&call(&site, "enterSnapshot", Some("host-1001")), 418, &fault(&words));
+    let words = format!("{ERROR}bad code 'user/host-2002'!='user/host-1001'");
+    assert_document(&call(&site, "leaveSnapshot", Some("host-2002")), 389, &fault(&words));
+}
+
+#[test]
+fn leaving_while_the_sublock_is_held_d5() {
+    let site = site();
+    call(&site, "enterSnapshot", Some("x"));
+    let _tool = dsnap_core::lock::FileLock::take(&site.storage().sublock()).unwrap();
+    let answer = call(&site, "leaveSnapshot", Some("x"));
+    let words = "Unexpected Zope exception: &lt;class 'zc.lockfile.LockError'&gt; - Couldn't lock '$STORAGE_DIR/misc/sublock'";
+    assert_eq!(answer.split_once("\n\n").unwrap().1, fault(words));
+}
+
+#[test]
+fn no_wrong_or_insufficient_credentials_d14_to_d18() {
+    let site = site();
+    let wrong = [
+        "",
+        "Authorization: Basic bm9ib2R5Om5vdGhpbmc=\n",
+        "Authorization: Basic am9lOmpvZXBhc3M=\n",
+    ];
+    for headers in wrong {
+        let answer = post(&site, &format!("{headers}{XML}"), &body_of("enterSnapshot", Some("x")));
+        let (head, body) = answer.split_once("\n\n").unwrap();
+        let head: Vec<_> = head.lines().filter(|line| !line.starts_with("Date: ")).collect();
+        assert_eq!(
+            head,
+            [
+                "HTTP/1.1 401 Unauthorized",
+                "Server: Zope/(2.13.30, python 2.7.18, linux2) ZServer/1.1",
+                "Bobo-Exception-Line: 756",
+                "Content-Length: 1118",
+                "Bobo-Exception-Value: See the server error log for details",
+                "Content-Type: text/html; charset=iso-8859-15",
+                "Bobo-Exception-Type: <class 'zExceptions.unauthorized.Unauthorized'>",
+                "Bobo-Exception-File: HTTPResponse.py",
+                "WWW-Authenticate: basic realm=\"Zope\"",
+                "Connection: close",
+            ]
+        );
+        assert!(body.contains("Unauthorized: You are not authorized"));
+    }
+    let lower = "authorization: basic YWRtaW46YWRtaW5wYXNz\ncontent-type: text/xml\n";
+    assert_document(&post(&site, lower, &body_of("currentSnapshotCode", None)), 114, NIL);
+}
+
+#[test]
+fn paths_and_methods_that_do_not_exist_d19_to_d24() {
+    let site = site();
+    let body = body_of("enterSnapshot", Some("host-1001"));
+    let head =
+        format!("POST /NoSuchToolkit HTTP/1.1\n{ADMIN}{XML}Content-Length: {}\n", body.len());
+    let answer = exchange(&site, &head, &body);
+    assert!(answer.starts_with("HTTP/1.1 200 OK\n") && answer.contains("\nContent-Length: 938\n"));
+    assert!(answer.contains("Resource:  NoSuchToolkit\nPOST \n"), "{answer}");
+    for method in ["isDirectorystorage", "noSuchMethod"] {
+        let answer = call(&site, method, None);
+        assert!(answer.contains("&lt;class 'zExceptions.NotFound'&gt;"), "{answer}");
+    }
+}
+
+#[test]
+fn a_call_without_a_code_has_its_effect_and_shows_a_page_d25_d26_d29() {
+    let site = site();
+    let moved = "Server: Zope/(2.13.30, python 2.7.18, linux2) ZServer/1.1\nContent-Length: 114\nContent-Type: text/xml\nLocation: http://ADDRESS/DSToolkit/manage_main\n";
+    assert_answer(&call(&site, "enterSnapshot", None), "302 Moved Temporarily", moved, NIL);
+    assert_eq!(site.held().as_deref(), Some("user/toolkit"));
+    assert_answer(&call(&site, "leaveSnapshot", None), "302 Moved Temporarily", moved, NIL);
+    site.server().unwrap().wait_until_free();
+    assert_document(&call(&site, "enterSnapshot", Some("")), 114, NIL);
+    assert_eq!(site.held().as_deref(), Some("user/toolkit"));
+}
+
+#[test]
+fn what_is_no_call_d30_d37_d38_d39() {
+    let site = site();
+    let answer = post(&site, &format!("{ADMIN}{XML}"), "not xml");
+    assert!(answer.starts_with("HTTP/1.1 500 Internal Server Error\n"), "{answer}");
+    assert!(answer.contains("\nContent-Length: 819\n"), "{answer}");
+    for kind in ["", "Content-Type: application/xml\n"] {
+        let answer = post(&site, &format!("{ADMIN}{kind}"), &body_of("enterSnapshot", Some("x")));
+        assert!(answer.starts_with("HTTP/1.1 200 OK\n"), "{answer}");
+        assert!(answer.contains("\nContent-Length: 1782\n"), "{answer}");
+    }
+    let head = format!("POST /DSToolkit HTTP/1.1\n{ADMIN}{XML}Transfer-Encoding: chunked\n");
+    let answer = exchange(&site, &head, "1\r\nx\r\n0\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.0 400 Bad Request\n"), "{answer}");
+    assert!(
+        answer.contains("\nContent-Length: 136\nContent-Type: text/html\nServer: Medusa/121227\n")
+    );
+    assert_eq!(site.held(), None, "nothing of this was a call");
+}
+
+#[test]
+fn an_http_1_0_client_is_told_that_the_connection_closes_d32() {
+    let site = site();
+    let body = body_of("currentSnapshotCode", None);
+    let head = format!("POST /DSToolkit HTTP/1.0\n{ADMIN}{XML}Content-Length: {}\n", body.len());
+    let answer = exchange(&site, &head, &body);
+    assert!(answer.contains("\nConnection: close\n"), "{answer}");
+}
+
+#[test]
+fn a_zope_whose_zeo_server_is_gone_g1() {
+    let site = site();
+    site.stop_server().unwrap();
+    let words = "Unexpected Zope exception: &lt;class 'ZEO.Exceptions.ClientDisconnected'&gt; - ";
+    assert_document(&call(&site, "enterSnapshot", Some("host-1001")), 335, &fault(words));
+}
+
+#[test]
+fn each_fault_has_the_effect_that_it_says() {
+    for (fault, name, meaning) in Fault::ALL {
+        if matches!(fault, Fault::Silent | Fault::Deaf | Fault::Endless | Fault::Slow(_)) {
+            continue; // what never ends is tried with the program
+        }
+        let site = site();
+        site.fault(Some(0), fault, Some(Call::Enter), Some(1));
+        let answer = call(&site, "enterSnapshot", Some("x"));
+        let effect = meaning.contains("the call has its effect");
+        assert_eq!(site.held().is_some(), effect, "{name}: {answer}");
+        assert_eq!(Fault::from_name(name), Some(fault));
+        // It was for one call only.
+        let code = call(&site, "currentSnapshotCode", None);
+        assert_eq!(code.contains("user/x"), effect, "{name}");
+    }
+}
+
+#[test]
+fn several_zopes_are_in_front_of_one_storage() {
+    let site = Site::builder().zopes(3).start().unwrap();
+    assert_eq!(site.urls().len(), 3);
+    let conf = std::fs::read_to_string(site.storage().config().join("snapshot.conf")).unwrap();
+    assert_eq!(conf.lines().count(), 3);
+    call(&site, "enterSnapshot", Some("x"));
+    assert_eq!(site.held().as_deref(), Some("user/x"));
+}
+
+#[test]
+fn the_wrong_storage_is_entered_and_this_one_is_not() {
+    let site = site();
+    site.fault(None, Fault::WrongStorage, None, None);
+    call(&site, "enterSnapshot", Some("x"));
+    assert_eq!((site.held(), site.other().1), (None, Some("user/x".to_owned())));
+}
