@@ -30,10 +30,12 @@ pub struct Place {
 }
 
 impl ProcessId {
-    /// The running process of that number; `None` if there is none.
+    /// The running process of that number; `None` if there is none, or only what is left of one
+    /// until its parent asks.
     pub fn of(pid: i32) -> Option<Self> {
-        let start = Process::new(pid).ok()?.stat().ok()?.starttime;
-        Some(Self { pid, start })
+        let stat = Process::new(pid).ok()?.stat().ok()?;
+        let runs = !matches!(stat.state, 'Z' | 'X');
+        runs.then_some(Self { pid, start: stat.starttime })
     }
 
     /// This process.
@@ -118,6 +120,18 @@ mod tests {
         let own = ProcessId::own();
         assert!(own.lives() && own.start > 0);
         assert!(!ProcessId { start: own.start + 1, ..own }.lives());
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "a process that ends takes another program")]
+    fn a_process_that_nobody_has_waited_for_does_not_live() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = child.id().cast_signed();
+        while ProcessId::of(pid).is_some() {
+            std::thread::yield_now();
+        }
+        assert!(Process::new(pid).is_ok(), "it is a zombie");
+        child.wait().unwrap();
     }
 
     #[test]

@@ -174,7 +174,12 @@ impl<'a> Held<'a> {
         }
     }
 
+    /// For how long leaving is tried. What was found is not lost by an error: the next run, or a
+    /// person, tries again.
     fn patience(&self) -> Duration {
+        if self.found {
+            return Duration::ZERO;
+        }
         let timeout = self.step.and_then(|step| step.timeout);
         self.context.job.leaving.max(timeout.map_or(Duration::ZERO, |timeout| timeout * 3))
     }

@@ -27,6 +27,9 @@ pub const LEAVE_TRIES: u32 = 3;
 pub const LEAVE_PAUSE: Duration = Duration::from_secs(2);
 /// For how long `misc/sublock` is tried after a server let go of it: somebody may be looking.
 pub const SUBLOCK: Duration = Duration::from_secs(1);
+/// For how long tries are made after this run itself left an earlier one's snapshot: the server
+/// puts its files together first, and that is nobody's use of it.
+pub const RECOMBINING: Duration = Duration::from_secs(300);
 /// Between two looks at something that is about to change.
 pub const LOOK: Duration = Duration::from_millis(20);
 /// `-s`: the pause between two tries, unless the user says another.

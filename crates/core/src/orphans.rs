@@ -28,21 +28,25 @@ use crate::text;
 use crate::unknown::{self, Fate};
 
 /// Leaves what earlier runs left behind; records that are settled go. `ours` is the code of
-/// this run, which it goes on with.
+/// this run, which it goes on with. True if something was left: then the server may be busy for
+/// a while, putting its files together.
 ///
 /// # Errors
 ///
 /// A COMMAND of an earlier run still uses its snapshot, or a snapshot could not be left: the
 /// record stays.
-pub fn repair(context: &Context<'_>, own: &OwnLock, ours: Option<&Code>) -> Result<(), Refusal> {
+pub fn repair(context: &Context<'_>, own: &OwnLock, ours: Option<&Code>) -> Result<bool, Refusal> {
     if own.damaged() > 0 {
         context.program.report(Event::Damaged(own.damaged()));
     }
     if own.is_copy() && is_whole(context.storage) {
         own.forget_copied();
     }
-    let strangers = own.records().into_iter().filter(|record| Some(&record.code) != ours);
-    strangers.into_iter().try_for_each(|record| Orphan { context, own, record: &record }.repair())
+    let mut left = false;
+    for record in own.records().iter().filter(|record| Some(&record.code) != ours) {
+        left |= Orphan { context, own, record }.repair()?;
+    }
+    Ok(left)
 }
 
 /// Why the files of this storage must not be worked on: it is a file-by-file copy made while a
@@ -90,7 +94,8 @@ struct Orphan<'a> {
 }
 
 impl Orphan<'_> {
-    fn repair(&self) -> Result<(), Refusal> {
+    /// True if something was left.
+    fn repair(&self) -> Result<bool, Refusal> {
         let mark = guard::look_at_mark(self.context.storage)?;
         let lock_free = self.context.lock_is_free();
         let ended = lock_free == Some(true);
@@ -109,7 +114,7 @@ impl Orphan<'_> {
         if self.record.state != State::Unknown || ended || self.server_is_another() {
             self.settle();
         }
-        Ok(())
+        Ok(false)
     }
 
     /// The server that was asked has ended since, and another one has the storage open.
@@ -128,27 +133,27 @@ impl Orphan<'_> {
     }
 
     /// Leaves a snapshot that the server holds for a run that is gone.
-    fn leave(&self) -> Result<(), Refusal> {
+    fn leave(&self) -> Result<bool, Refusal> {
         self.nobody_uses_it()?;
         if self.record.state == State::Unknown {
             let settling = self.context.job.settling;
             let may_close = self.step().is_none_or(|step| step.method.may_close());
             match unknown::watch(self.context, &self.record.code, may_close, || settling)? {
                 Fate::Held => {}
-                _ => return Ok(()),
+                _ => return Ok(false),
             }
         }
         self.leave_by(self.step(), false)
     }
 
     /// Opens a storage again that the enter closed: only where that was, and only by its line.
-    fn open_again(&self) -> Result<(), Refusal> {
+    fn open_again(&self) -> Result<bool, Refusal> {
         let storage = self.context.storage;
         let here = self.record.place.host == Place::here().host
             && self.record.storage == storage.root()
             && self.record.directory == storage.inode();
         if !here {
-            return Ok(());
+            return Ok(false);
         }
         self.nobody_uses_it()?;
         // A COMMAND that cannot be seen from here holds the lock.
@@ -165,10 +170,10 @@ impl Orphan<'_> {
         self.leave_by(Some(step), true)
     }
 
-    fn leave_by(&self, step: Option<&Step<'_>>, closed: bool) -> Result<(), Refusal> {
+    fn leave_by(&self, step: Option<&Step<'_>>, closed: bool) -> Result<bool, Refusal> {
         Held::found(*self.context, self.own, step, self.record.code.clone(), closed).leave()?;
         self.settle();
-        Ok(())
+        Ok(true)
     }
 
     /// COMMAND of the run that entered may live on; where it cannot be seen, the server knows

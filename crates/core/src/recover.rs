@@ -57,7 +57,7 @@ pub fn recover(
     let recovered = match code {
         // The one that is named is left whatever its record says, and its record with it.
         Some(code) => leave_named(&context, &own, code),
-        None => orphans::repair(&context, &own, None),
+        None => orphans::repair(&context, &own, None).map(drop),
     };
     own.release();
     recovered?;

@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::event::Event;
 use crate::identity::Place;
 use crate::job::{Job, NotRun, Outcome, Program};
+use crate::limits;
 use crate::method::Methods;
 use crate::mounts;
 use crate::orphans;
@@ -43,11 +44,11 @@ pub fn run(
 /// Tries until COMMAND ran, waiting is useless, or time is up: `-t` limits when a try begins.
 fn retry(context: &Context<'_>) -> Outcome {
     let began = Instant::now();
-    let mut name = TryName::new();
+    let mut tries = Tries::new();
     loop {
-        let outcome = once(context, &mut name);
+        let outcome = once(context, &mut tries);
         let Err(NotRun::Refused { reason, waiting, .. }) = &outcome.command else { return outcome };
-        let left = context.job.wait.saturating_sub(began.elapsed());
+        let left = context.job.wait.max(tries.grace).saturating_sub(began.elapsed());
         if *waiting == Waiting::Useless || left == Duration::ZERO {
             return outcome;
         }
@@ -58,37 +59,51 @@ fn retry(context: &Context<'_>) -> Outcome {
     }
 }
 
-/// What a try is called: the same as the last one, as long as that one's enter may still come.
-struct TryName {
+/// What one try hands on to the next.
+struct Tries {
+    /// The same code as the last try's, as long as that one's enter may still come.
     code: Code,
+    /// When the first try with this code began.
     began: SystemTime,
+    /// For how long tries are made whatever `-t` says.
+    grace: Duration,
 }
 
-impl TryName {
+impl Tries {
     fn new() -> Self {
         let code = Code::unique(&Place::here().host, std::process::id());
-        Self { code, began: SystemTime::now() }
+        Self { code, began: SystemTime::now(), grace: Duration::ZERO }
     }
 }
 
 /// One try.
-fn once(context: &Context<'_>, name: &mut TryName) -> Outcome {
+fn once(context: &Context<'_>, tries: &mut Tries) -> Outcome {
     let own = match OwnLock::take(context.storage) {
         Ok(own) => own,
         Err(refusal) => return Outcome::not_run(refusal.into()),
     };
-    if !own.remembers(&name.code) {
-        *name = TryName::new();
+    if !own.remembers(&tries.code) {
+        *tries = Tries { grace: tries.grace, ..Tries::new() };
     }
-    own.describe(&RunRecord::new(name.code.clone()));
-    let repaired = orphans::repair(context, &own, Some(&name.code)).map_err(NotRun::from);
-    let attempt = || Attempt::new(*context, &own, name.code.clone(), name.began).snapshot();
-    let outcome = match repaired.and_then(|()| attempt()) {
-        Ok(snapshot) => in_snapshot(context, snapshot, &own, &name.code),
+    own.describe(&RunRecord::new(tries.code.clone()));
+    let outcome = match repaired(context, &own, tries) {
+        Ok(snapshot) => in_snapshot(context, snapshot, &own, &tries.code),
         Err(why) => Outcome::not_run(why),
     };
     own.release();
     outcome
+}
+
+/// Leaves what earlier runs left behind, and enters.
+fn repaired<'a>(
+    context: &Context<'a>,
+    own: &'a OwnLock,
+    tries: &mut Tries,
+) -> Result<Snapshot<'a>, NotRun> {
+    if orphans::repair(context, own, Some(&tries.code))? {
+        tries.grace = limits::RECOMBINING;
+    }
+    Attempt::new(*context, own, tries.code.clone(), tries.began).snapshot()
 }
 
 /// From the guaranteed snapshot to the confirmation that it was left.

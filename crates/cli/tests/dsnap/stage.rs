@@ -5,12 +5,19 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Output, Stdio};
 
-use dsnap_testkit::{Fixture, State};
+use dsnap_testkit::{Fixture, Site, State};
 
 /// What a run that enters directly says on stderr.
 pub(crate) const DIRECT: &str = "Entered snapshot using direct access
 Locked snapshot mode
 Unlocked snapshot mode
+";
+
+/// What an ordinary run says that enters by http.
+pub(crate) const HTTP: &str = "Entered snapshot using URL
+Locked snapshot mode
+Unlocked snapshot mode
+Left snapshot mode
 ";
 
 /// A run of the program.
@@ -56,6 +63,18 @@ impl Dsnap {
             std::fs::write(conf, "").unwrap();
         }
         Self::new().knows(fixture.path()).arg("--storage").arg(fixture.path())
+    }
+
+    /// `dsnap --storage DIR` on a simulated site, with the conf that the site wrote.
+    pub(crate) fn at(site: &Site) -> Self {
+        let ports = site.urls().into_iter().zip(["URL", "URL2", "URL3"]);
+        ports
+            .fold(Self::new().knows(site.path()), |mut dsnap, (url, name)| {
+                dsnap.replaced.push((url, name));
+                dsnap
+            })
+            .arg("--storage")
+            .arg(site.path())
     }
 
     /// Messages name this path; scenarios say `DIR` instead.
@@ -234,6 +253,13 @@ impl Ran {
     #[track_caller]
     pub(crate) fn hint(self, hint: &str) -> Self {
         assert_eq!(self.stderr.lines().last(), Some(format!("hint: {hint}").as_str()), "{self}");
+        self
+    }
+
+    /// These words, somewhere on stderr, so many times.
+    #[track_caller]
+    pub(crate) fn counts(self, words: &str, times: usize) -> Self {
+        assert_eq!(self.stderr.matches(words).count(), times, "`{words}` in {self}");
         self
     }
 

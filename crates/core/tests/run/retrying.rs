@@ -10,7 +10,7 @@ use dsnap_core::method::{Entered, Left};
 use crate::stage::{Stage, because, enter, leave, mark, nothing, reason};
 
 const LONG: Duration = Duration::from_secs(60);
-const SHORT: Duration = Duration::from_millis(5);
+const SHORT: Duration = Duration::from_millis(400);
 
 #[test]
 fn while_nobody_has_the_storage_open_nobody_is_asked() {

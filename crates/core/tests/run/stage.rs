@@ -103,7 +103,7 @@ impl Stage {
         }
         fs::write(
             folder.path().join("config/settings"),
-            "[structure]\nversion: 0.11\nformat: flat\n",
+            "[structure]\nversion: 0.11\nformat: flat\n[filesystem]\nsync: 0\n",
         )
         .unwrap();
         let quick = Duration::from_millis(1);

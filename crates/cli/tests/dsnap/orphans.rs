@@ -1,0 +1,211 @@
+//! What a killed run leaves behind, and copies of a storage that is held.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use dsnap_core::holders::is_held;
+use dsnap_core::identity::ProcessId;
+use dsnap_testkit::Site;
+use dsnap_testkit::site::{Call, Fault};
+use dsnap_testkit::tree::Tree;
+use nix::sys::signal::Signal::SIGKILL;
+
+use crate::stage::{Dsnap, HTTP, Running, wait_until};
+
+fn site() -> Site {
+    Site::builder().start().unwrap()
+}
+
+/// A run whose COMMAND waits for its stdin to end.
+fn begun(site: &Site) -> Running {
+    Dsnap::at(site)
+        .sh("echo begun $$; read go")
+        .change(|command| {
+            command.stdin(std::process::Stdio::piped());
+        })
+        .start()
+}
+
+/// Kills the tool, but not COMMAND.
+fn killed(site: &Site) -> Running {
+    let running = begun(site);
+    running.signal(SIGKILL);
+    wait_until("the tool's end", || !is_held(&site.storage().own_lock()));
+    running
+}
+
+/// Ends COMMAND of a killed run; nobody waits for it any more.
+fn finish(running: Running) {
+    let pid = running.line().trim_start_matches("begun ").parse().unwrap();
+    running.end();
+    wait_until("COMMAND's end", || ProcessId::of(pid).is_none());
+}
+
+#[test]
+fn as_long_as_command_of_a_killed_run_lives_the_storage_is_in_use() {
+    let site = site();
+    let running = killed(&site);
+    let ran = Dsnap::at(&site).arg("true").run();
+    assert_eq!(ran.status.code(), Some(75), "{ran}");
+    ran.mentions("COMMAND of an earlier run still uses the snapshot user/");
+    let ran = Dsnap::at(&site).arg("--recover").run();
+    assert_eq!(ran.status.code(), Some(75), "{ran}");
+    finish(running);
+    let code = site.held().unwrap();
+    let said = format!("Left the snapshot {code}, which an earlier run had left behind\n{HTTP}");
+    Dsnap::at(&site).arg("true").run().says(0, &said);
+    site.server().unwrap().wait_until_free();
+    assert_eq!(site.held(), None);
+}
+
+#[test]
+fn a_backup_after_a_killed_run_holds_what_was_committed_since() {
+    let site = site();
+    finish(killed(&site));
+    site.server().unwrap().commit(10).unwrap();
+    let copy = site.path().parent().unwrap().join("copy");
+    // The server has files to put together before it enters again: that is waited for.
+    let dsnap = Dsnap::at(&site).args(["-s", "0.1", "cp", "-a"]);
+    let ran = dsnap.arg(site.storage().a()).arg(&copy).run();
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    assert_eq!(site.ledger().unwrap().transactions().len(), 22);
+    site.ledger().unwrap().verify(&copy).assert_holds();
+}
+
+#[test]
+fn the_repair_is_said_even_with_q() {
+    let site = site();
+    finish(killed(&site));
+    Dsnap::at(&site).args(["-q", "true"]).run().mentions("which an earlier run had left behind");
+}
+
+#[test]
+fn recover_does_only_the_repair() {
+    let site = site();
+    finish(killed(&site));
+    let code = site.held().unwrap();
+    let ran = Dsnap::at(&site).arg("--recover").run();
+    ran.says(0, &format!("Left the snapshot {code}, which an earlier run had left behind\n"))
+        .prints("DIR: nothing to leave\n");
+    Dsnap::at(&site).arg("--recover").run().says(0, "").prints("DIR: nothing to leave\n");
+}
+
+#[test]
+fn recover_with_a_code_leaves_a_snapshot_whose_record_is_lost() {
+    let site = site();
+    site.server().unwrap().enter("lost").unwrap();
+    let ran = Dsnap::at(&site).arg("--recover").run();
+    ran.says(0, "").prints("DIR: nothing of dsnap to leave; it is in the snapshot `user/lost`\n");
+    let ran = Dsnap::at(&site).args(["--recover", "--code", "other"]).run();
+    ran.says(122, "not recovered: DIR is in the snapshot `user/lost`, not in user/other\n");
+    assert_eq!(site.held().as_deref(), Some("user/lost"));
+    let ran = Dsnap::at(&site).args(["--recover", "--code", "user/lost"]).run();
+    ran.says(0, "Left the snapshot user/lost, which an earlier run had left behind\n");
+    assert_eq!(site.held(), None);
+}
+
+#[test]
+fn recover_on_a_storage_that_nobody_has_open_sends_nothing() {
+    let site = site();
+    site.server().unwrap().enter("lost").unwrap();
+    site.stop_server().unwrap();
+    let ran = Dsnap::at(&site).args(["--recover", "--code", "lost"]).run();
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    assert_eq!(site.held().as_deref(), Some("user/lost"), "its files are as they were");
+}
+
+#[test]
+fn what_cannot_be_left_is_named_with_the_command_that_repairs_it() {
+    let site = site();
+    let running = begun(&site);
+    let code = site.held().unwrap();
+    running.signal(SIGKILL);
+    finish(running);
+    site.fault(None, Fault::Unauthorized, Some(Call::Leave), None);
+    let ran = Dsnap::at(&site).args(["--recover"]).run();
+    assert_eq!(ran.status.code(), Some(122), "{ran}");
+    let ran = ran
+        .mentions(&format!("not recovered: DIR is still in snapshot mode (code {code}): "))
+        .mentions("hint: dsnap --storage DIR --recover\n");
+    assert!(ran.stderr.contains("not authorised"), "{ran}");
+    site.no_faults();
+    Dsnap::at(&site).arg("--recover").run().prints("DIR: nothing to leave\n");
+    assert_eq!(site.held(), None);
+}
+
+/// A copy of the whole directory, made while a run holds the storage.
+fn copy_of_held(site: &Site) -> PathBuf {
+    let running = begun(site);
+    site.server().unwrap().commit(10).unwrap();
+    let copy = site.path().parent().unwrap().join("copy of it");
+    run("cp", &["-a", site.path().to_str().unwrap(), copy.to_str().unwrap()]);
+    running.end();
+    copy
+}
+
+fn run(program: &str, args: &[&str]) {
+    assert!(std::process::Command::new(program).args(args).status().unwrap().success());
+}
+
+fn on(copy: &Path) -> Dsnap {
+    Dsnap::new().knows(copy).arg("--storage").arg(copy)
+}
+
+#[test]
+fn a_copy_of_a_held_storage_is_not_rolled_forward_and_nothing_is_sent() {
+    let site = site();
+    let running = begun(&site);
+    site.server().unwrap().commit(10).unwrap();
+    let copy = site.path().parent().unwrap().join("copy");
+    run("cp", &["-a", site.path().to_str().unwrap(), copy.to_str().unwrap()]);
+    let held = site.held();
+    // A server that gets a request would fail it, and that would be seen.
+    site.fault(None, Fault::Unauthorized, None, None);
+    let locks = ["misc/lock", "misc/sublock", "misc/dsnap.lock"];
+    let before = Tree::of(&copy).unwrap().without(&locks);
+    let ran = on(&copy).arg("true").run();
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    let ran = ran.mentions(
+        "COMMAND was not run: DIR is a copy made while a snapshot of the original was in use",
+    );
+    assert!(!ran.stderr.contains("not authorised"), "{ran}");
+    assert_eq!(before.difference(&Tree::of(&copy).unwrap().without(&locks)), None);
+    assert_eq!(site.held(), held, "the original's hold is untouched");
+    site.no_faults();
+    running.end();
+}
+
+#[test]
+fn both_hints_for_a_copy_work_when_they_are_followed_literally() {
+    let dsnap_folder = Path::new(env!("CARGO_BIN_EXE_dsnap")).parent().unwrap();
+    let path = format!("{}:{}", dsnap_folder.display(), std::env::var("PATH").unwrap());
+    for number in [0, 1] {
+        let site = site();
+        let copy = copy_of_held(&site);
+        let ran = Dsnap::new().arg("--storage").arg(&copy).arg("true").run();
+        let hints: Vec<_> = ran.stderr.lines().filter(|line| line.starts_with("hint: ")).collect();
+        let hints = &hints[hints.len() - 2..];
+        let (_, command) = hints[number].trim_start_matches("hint: ").split_once(": ").unwrap();
+        let mut shell = std::process::Command::new("sh");
+        assert!(
+            shell.args(["-ec", command]).env("PATH", &path).status().unwrap().success(),
+            "{command}"
+        );
+        let ran = on(&copy).arg("true").run();
+        assert_eq!(ran.status.code(), Some(0), "{command}: {ran}");
+        if number == 0 {
+            site.ledger().unwrap().verify(&copy.join("A")).assert_holds();
+        }
+    }
+}
+
+#[test]
+fn a_server_that_comes_up_on_a_torn_record_is_used_all_the_same() {
+    let site = site();
+    finish(killed(&site));
+    let path = site.storage().own_lock();
+    let torn = fs::read_to_string(&path).unwrap().replace("state=held", "state=hel");
+    fs::write(&path, torn).unwrap();
+    let ran = Dsnap::at(&site).arg("true").run();
+    ran.mentions("1 records of earlier runs cannot be read").mentions("user/");
+}
