@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::ledger::Ledger;
 use crate::making::make;
+use crate::site::marker::Marker;
 use crate::transactions::{Class, history};
 
 /// The code under which a fixture was left in a snapshot.
@@ -136,7 +137,8 @@ impl Builder {
     pub fn build_in(&self, dir: &Path) -> io::Result<Fixture> {
         fs::create_dir_all(dir)?;
         if fs::read_dir(dir)?.next().is_some() {
-            return Err(io::Error::other(format!("{} is not empty", dir.display())));
+            let what = "is not empty, and was not made by dsnap-testkit: nothing was changed";
+            return Err(io::Error::other(format!("{} {what}", dir.display())));
         }
         for folder in ["A", "B", "journal", "misc", "config"] {
             fs::create_dir(dir.join(folder))?;
@@ -145,6 +147,7 @@ impl Builder {
         let count = if self.state == State::Fresh { 0 } else { self.transactions };
         let ledger = Ledger::new(self.format, self.class, history(count));
         let in_a = make(&storage, self, &ledger)?;
+        Marker { snapshot: in_a, end: Some(count) }.write(&storage)?;
         Ok(Fixture { storage, ledger, in_a, _folder: None })
     }
 }

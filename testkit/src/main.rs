@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use program::{demo, make};
+use program::{control, demo, make, rehearse, site, verify};
 
 #[derive(Parser)]
 #[command(version, about = "To rehearse dsnap, and scripts that use it, without a site.")]
@@ -21,7 +21,7 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Shows what dsnap does, on a storage whose server crashed
+    /// Shows what dsnap does, on a site that keeps committing
     Demo {
         /// The program to show
         #[arg(long, value_name = "PROGRAM", default_value = "dsnap")]
@@ -29,12 +29,24 @@ enum Task {
     },
     /// Makes a storage in a new or empty folder, as a server or its crash leaves it
     Make(make::Wanted),
+    /// Runs a simulated site: a storage with commits going on, and Zopes in front, until stopped
+    Site(site::Wish),
+    /// Gives an order to a site that runs
+    Ctl(control::Order),
+    /// Runs a script with a site of its own; fails if it leaves the storage held
+    Run(rehearse::Rehearsal),
+    /// Says whether a copy of a site's storage holds exactly what was committed
+    Verify(verify::Question),
 }
 
 fn main() -> ExitCode {
     let done = match Args::parse().task {
         Task::Demo { dsnap } => demo::run(&dsnap),
         Task::Make(wanted) => make::run(&wanted),
+        Task::Site(wish) => site::run(&wish),
+        Task::Ctl(order) => control::run(&order),
+        Task::Run(rehearsal) => rehearse::run(&rehearsal),
+        Task::Verify(question) => verify::run(&question),
     };
     done.unwrap_or_else(|error| {
         program::say::error(&error);

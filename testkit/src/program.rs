@@ -1,5 +1,10 @@
 //! The commands of `dsnap-testkit`.
 
+pub(crate) mod control;
 pub(crate) mod demo;
+mod faults;
 pub(crate) mod make;
+pub(crate) mod rehearse;
 pub(crate) mod say;
+pub(crate) mod site;
+pub(crate) mod verify;

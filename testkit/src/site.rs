@@ -131,8 +131,7 @@ impl Builder {
     fn backend(&self, dir: &Path, manner: Manner) -> io::Result<Arc<Backend>> {
         if !Marker::is_on(dir) {
             let fixture = Fixture::builder().format(self.format).class(self.class);
-            let made = fixture.state(State::Clean).transactions(12).build_in(dir)?;
-            Marker { transactions: 12 }.write(made.storage())?;
+            fixture.state(State::Clean).transactions(12).build_in(dir)?;
         }
         let storage = Storage::open(dir).map_err(io::Error::other)?;
         let backend = Arc::new(Backend::new(storage, manner));

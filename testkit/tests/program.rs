@@ -25,7 +25,9 @@ fn make_makes_a_storage_once_and_leaves_what_is_there() {
     assert_eq!(again.status.code(), Some(2));
     assert_eq!(
         String::from_utf8(again.stderr).unwrap(),
-        format!("dsnap-testkit: {dir} is not empty\n")
+        format!(
+            "dsnap-testkit: {dir} is not empty, and was not made by dsnap-testkit: nothing was changed\n"
+        )
     );
     assert_eq!(before.difference(&Tree::of(folder.path()).unwrap()), None);
 }

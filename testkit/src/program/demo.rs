@@ -1,4 +1,4 @@
-//! `dsnap-testkit demo`: what dsnap is for, on a storage whose server crashed, in plain words.
+//! `dsnap-testkit demo`: what dsnap is for, on a simulated site, in plain words.
 //!
 //! It ends with 0 only if everything that it claims was seen to be so.
 #![allow(clippy::disallowed_methods, reason = "it shows other programs")]
@@ -8,55 +8,64 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use dsnap_testkit::{Fixture, State};
+use dsnap_testkit::Site;
+use dsnap_testkit::site::Refused;
 
 use super::say;
 
-/// Shows `dsnap`; fails unless the copy made with it is right, and the one without is not.
-pub(crate) fn run(dsnap: &Path) -> io::Result<ExitCode> {
-    let fixture = Fixture::builder().state(State::Crashed).build()?;
-    std::fs::write(fixture.storage().config().join("snapshot.conf"), "direct\n")?;
-    let copies = tempfile::tempdir()?;
-    introduce(&fixture);
-    let plain = without(&fixture, &copies.path().join("without"))?;
-    let good = with(dsnap, &fixture, &copies.path().join("with"))?;
-    let proven = !plain && good;
-    say::line(if proven {
-        "\nAfterwards the storage is closed cleanly, and its server may start again."
-    } else {
-        "\nThis is not what it should be: please report it."
-    });
-    Ok(if proven { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
+/// How many transactions are committed at least before the first copy is made.
+const COMMITTED: usize = 40;
 
-fn introduce(fixture: &Fixture) {
-    let count = fixture.ledger().transactions().len();
+/// Shows `dsnap`; fails unless the copies made with it are right.
+pub(crate) fn run(dsnap: &Path) -> io::Result<ExitCode> {
+    let site = Site::builder().commits_per_second(50).start()?;
+    let copies = tempfile::tempdir()?;
     say::line(format_args!(
         "\nHere is a DirectoryStorage, {}.\n\
-         Its server crashed: {count} transactions were committed, but only {} of them\n\
-         have reached the main directory A/; the others are still in journal/.",
-        fixture.path().display(),
-        fixture.in_a()
+         A Zope has it open, and commits 50 transactions a second.",
+        site.path().display()
     ));
+    wait_for_commits(&site)?;
+    say::line("\nA backup while Zope runs: dsnap asks it to hold A/ still, and copies.");
+    let live = judge(copy(dsnap, &site, &copies.path().join("1")), &site)?;
+    say::line(format_args!("Zope went on: {} transactions by now.", committed(&site)?));
+    site.stop_server()?;
+    say::line("\nZope is stopped. The same again: now dsnap works on the files themselves.");
+    let stopped = judge(copy(dsnap, &site, &copies.path().join("2")), &site)?;
+    Ok(match live && stopped && site.held().is_none() {
+        true => {
+            say::line("\nBoth copies are good backups, and the storage is free.");
+            ExitCode::SUCCESS
+        }
+        false => {
+            say::line("\nThis is not what it should be: please report it.");
+            ExitCode::FAILURE
+        }
+    })
 }
 
-fn without(fixture: &Fixture, copy: &Path) -> io::Result<bool> {
-    say::line("\nA backup without dsnap:");
-    let mut cp = Command::new("cp");
-    cp.arg("-a").arg(fixture.storage().a()).arg(copy);
-    judge(cp, fixture, copy)
+fn committed(site: &Site) -> io::Result<usize> {
+    let ended = |_: Refused| io::Error::other("the simulated server has ended");
+    Ok(site.server().map_err(ended)?.committed())
 }
 
-fn with(dsnap: &Path, fixture: &Fixture, copy: &Path) -> io::Result<bool> {
-    say::line("\nThe same with dsnap, which first brings everything into A/:");
+fn wait_for_commits(site: &Site) -> io::Result<()> {
+    while committed(site)? < COMMITTED {
+        std::thread::yield_now();
+    }
+    Ok(())
+}
+
+/// `dsnap --storage DIR cp -a DIR/A COPY`, and where the copy will be.
+fn copy(dsnap: &Path, site: &Site, to: &Path) -> (Command, std::path::PathBuf) {
     let mut command = Command::new(dsnap);
-    command.arg("--storage").arg(fixture.path());
-    command.arg("cp").arg("-a").arg(fixture.storage().a()).arg(copy);
-    judge(command, fixture, copy)
+    command.arg("--storage").arg(site.path());
+    command.arg("cp").arg("-a").arg(site.storage().a()).arg(to);
+    (command, to.to_owned())
 }
 
-/// Runs a command that makes `copy`, and says what the copy is worth.
-fn judge(mut command: Command, fixture: &Fixture, copy: &Path) -> io::Result<bool> {
+/// Runs a command that makes a copy, and says what the copy is worth.
+fn judge((mut command, copy): (Command, std::path::PathBuf), site: &Site) -> io::Result<bool> {
     let program = command.get_program().to_owned();
     let name = Path::new(&program).file_name().unwrap_or(&program);
     let words = [name].into_iter().chain(command.get_args()).map(OsStr::to_string_lossy);
@@ -64,7 +73,7 @@ fn judge(mut command: Command, fixture: &Fixture, copy: &Path) -> io::Result<boo
     let status = command.status().map_err(|error| {
         io::Error::other(format!("cannot start {}: {error}", program.display()))
     })?;
-    let verdict = fixture.ledger().verify(copy);
+    let verdict = site.ledger()?.verify(&copy);
     let word = if verdict.holds() { "RIGHT" } else { "WRONG" };
     say::line(format_args!("  {status}\n{word}: {verdict}"));
     Ok(status.success() && verdict.holds())

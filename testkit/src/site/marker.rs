@@ -15,8 +15,10 @@ use crate::transactions::history;
 /// What the file says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Marker {
-    /// How many transactions are in the last snapshot that was entered, or the clean stop.
-    pub(crate) transactions: usize,
+    /// How many transactions are in the last snapshot that was entered.
+    pub(crate) snapshot: usize,
+    /// How many were committed when the server ended; none while it runs.
+    pub(crate) end: Option<usize>,
 }
 
 fn place(dir: &Path) -> PathBuf {
@@ -36,12 +38,21 @@ impl Marker {
         fs::rename(unfinished, path)
     }
 
+    /// Changes what the file of that storage says.
+    pub(crate) fn change(storage: &Storage, change: impl FnOnce(&mut Self)) -> io::Result<()> {
+        let mut marker = Self::read(storage.root())?;
+        change(&mut marker);
+        marker.write(storage)
+    }
+
     fn read(dir: &Path) -> io::Result<Self> {
         Ok(serde_json::from_slice(&fs::read(place(dir))?)?)
     }
 }
 
-/// What a copy of a simulated storage must hold.
+/// What a copy of `A/` of a simulated storage must hold: what was committed before the last
+/// snapshot was entered; once the server has ended and its snapshot is none of a tool any more,
+/// everything.
 ///
 /// # Errors
 ///
@@ -53,5 +64,8 @@ pub fn ledger_of_last_snapshot(dir: &Path) -> io::Result<Ledger> {
     }
     let storage = Storage::open(dir).map_err(io::Error::other)?;
     let (format, class) = kind(&storage)?;
-    Ok(Ledger::new(format, class, history(Marker::read(dir)?.transactions)))
+    let marker = Marker::read(dir)?;
+    let held = fs::read(storage.snapshot()).is_ok_and(|code| code.starts_with(b"user/"));
+    let count = marker.end.filter(|_| !held).unwrap_or(marker.snapshot);
+    Ok(Ledger::new(format, class, history(count)))
 }

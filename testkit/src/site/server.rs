@@ -124,6 +124,7 @@ impl Server {
         } else {
             state.code = Some("startup".to_owned());
         }
+        Marker::change(storage, |marker| marker.end = None)?;
         let history = files.history()?;
         (state.sublock, state.committed) = (sublock, history.transactions());
         let shared = Arc::new(Shared {
@@ -255,6 +256,11 @@ impl Server {
         // Who commits just now ends first; then the locks go, as they do at a process's end.
         let writing = self.shared.committing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut state = self.shared.state();
+        if state.lock.is_some() {
+            // A storage that is gone already needs no marker.
+            let end = Some(state.committed);
+            let _ = Marker::change(&self.shared.files.storage, |marker| marker.end = end);
+        }
         (state.sublock, state.lock) = (None, None);
         drop((state, writing));
     }
@@ -365,7 +371,7 @@ impl Shared {
         }
         let content = if broken.is_some() { "" } else { code };
         let written = self.files.write_mark(content);
-        let noted = Marker { transactions: boundary }.write(&self.files.storage);
+        let noted = Marker::change(&self.files.storage, |marker| marker.snapshot = boundary);
         written.and(noted).map_err(|_| Refused::DiskFull)?;
         if !self.pass(Step::MarkWritten) {
             return Err(Refused::Ended);
