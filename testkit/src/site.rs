@@ -8,6 +8,7 @@ mod backend;
 pub(crate) mod faults;
 mod files;
 mod flusher;
+mod manner;
 pub(crate) mod marker;
 mod server;
 mod wire;
@@ -32,8 +33,9 @@ use marker::Marker;
 use zope::Zope;
 
 pub use faults::{Call, Fault};
+pub use manner::{Manner, Step};
 pub use marker::ledger_of_last_snapshot;
-pub use server::{Manner, Refused, Server, Step};
+pub use server::{Refused, Server};
 
 /// What a site is to be.
 #[derive(Debug, Clone)]

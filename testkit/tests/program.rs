@@ -3,7 +3,9 @@
 #![allow(clippy::disallowed_methods, reason = "scenarios start the program")]
 
 use std::fs;
-use std::process::{Command, Output};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
 
 use dsnap_testkit::tree::Tree;
 
@@ -49,4 +51,107 @@ fn the_demonstration_does_not_believe_a_program_that_does_nothing() {
     assert_eq!(said.matches("WRONG: ").count(), 2, "{said}");
     let absent = testkit(&["demo", "--dsnap", "/no/such/program"]);
     assert_eq!(absent.status.code(), Some(2));
+}
+
+/// A site of its own process, which ends when this is dropped.
+struct Running(Child);
+
+impl Running {
+    fn on(dir: &Path, more: &[&str]) -> (Self, serde_json::Value) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dsnap-testkit"));
+        command.args(["site", "--storage"]).arg(dir).args(more).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        (Self(child), serde_json::from_str(&line).unwrap())
+    }
+
+    fn stop(mut self) -> Option<i32> {
+        let pid = self.0.id().to_string();
+        assert!(Command::new("kill").arg(pid).status().unwrap().success());
+        self.0.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_site_says_when_it_is_ready_obeys_orders_and_stops_cleanly() {
+    let folder = tempfile::tempdir().unwrap();
+    let (dir, ready) = (folder.path().join("ds"), folder.path().join("ready"));
+    let more =
+        ["--zopes", "2", "--commits-per-second", "0", "--ready-file", ready.to_str().unwrap()];
+    let (site, line) = Running::on(&dir, &more);
+    assert_eq!(line["urls"].as_array().unwrap().len(), 2);
+    assert_eq!(fs::read_to_string(&ready).unwrap(), format!("{line}\n"));
+    assert_eq!(fs::read_to_string(line["access"].as_str().unwrap()).unwrap(), "admin:adminpass\n");
+    let ctl = |words: &[&str]| {
+        let done = testkit(&[&["ctl", dir.to_str().unwrap()], words].concat());
+        (done.status.code(), String::from_utf8([done.stdout, done.stderr].concat()).unwrap())
+    };
+    let good = |said: &str| (Some(0), said.to_owned());
+    assert_eq!(ctl(&["commit", "5"]), good(""));
+    assert_eq!(ctl(&["enter", "x"]), good(""));
+    assert_eq!(ctl(&["status"]), good("user/x\n"));
+    assert_eq!(fs::read_to_string(dir.join("misc/snapshot")).unwrap(), "user/x");
+    let copy = folder.path().join("copy");
+    assert!(Command::new("cp").arg("-a").arg(dir.join("A")).arg(&copy).status().unwrap().success());
+    let verified = testkit(&["verify", copy.to_str().unwrap(), "--site", dir.to_str().unwrap()]);
+    assert_eq!(verified.status.code(), Some(0), "{verified:?}");
+    fs::remove_file(copy.join("x/serial")).unwrap();
+    let verified = testkit(&["verify", copy.to_str().unwrap(), "--site", dir.to_str().unwrap()]);
+    assert_eq!(verified.status.code(), Some(1));
+    assert!(String::from_utf8(verified.stdout).unwrap().ends_with("x/serial is missing\n"));
+    assert_eq!(ctl(&["leave", "y"]).0, Some(1));
+    assert_eq!(ctl(&["leave", "x"]), good(""));
+    assert!(ctl(&["fault"]).1.contains("reset-after"));
+    assert_eq!(ctl(&["fault", "502:enter:1"]), good(""));
+    assert_eq!(ctl(&["fault", "none"]), good(""));
+    assert_eq!(ctl(&["crash"]), good(""));
+    assert_eq!(ctl(&["enter"]), (Some(1), "dsnap-testkit: the server has ended\n".to_owned()));
+    assert_eq!(ctl(&["start"]), good(""));
+    assert!(ctl(&["dance"]).1.contains("is none of: enter"));
+    assert_eq!(site.stop(), Some(0));
+    assert_eq!(fs::read_to_string(dir.join("misc/snapshot")).unwrap(), "shutdown");
+    assert_eq!(ctl(&["status"]).0, Some(2), "nobody is there any more");
+}
+
+#[test]
+fn run_gives_a_script_its_site_and_fails_if_the_storage_is_held_afterwards() {
+    let script = "test -d $DSNAP_TESTKIT_STORAGE/A && test -f $DSNAP_TESTKIT_ACCESS && \
+                  case $DSNAP_TESTKIT_URL in http://*\\ http://*) exit 7;; esac";
+    let ran = testkit(&["run", "--zopes", "2", "--", "sh", "-c", script]);
+    assert_eq!(ran.status.code(), Some(7), "{ran:?}");
+    let holds =
+        format!("{} ctl \"$DSNAP_TESTKIT_STORAGE\" enter me", env!("CARGO_BIN_EXE_dsnap-testkit"));
+    let ran = testkit(&["run", "--", "sh", "-c", &holds]);
+    assert_eq!(ran.status.code(), Some(1), "{ran:?}");
+    assert!(String::from_utf8(ran.stderr).unwrap().contains("is still in the snapshot user/me"));
+}
+
+#[test]
+fn a_storage_that_the_testkit_did_not_make_is_refused_and_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("ds");
+    assert_eq!(testkit(&["make", dir.to_str().unwrap()]).status.code(), Some(0));
+    // As far as anybody can tell, it is somebody's own now.
+    fs::remove_file(dir.join("misc/dsnap-testkit")).unwrap();
+    let before = Tree::of(&dir).unwrap();
+    let storage = dir.to_str().unwrap();
+    for args in [
+        &["site", "--storage", storage][..],
+        &["run", "--storage", storage, "--", "true"],
+        &["make", storage],
+        &["verify", storage, "--site", storage],
+        &["ctl", storage, "crash"],
+    ] {
+        let refused = testkit(args);
+        assert_eq!(refused.status.code(), Some(2), "{args:?}: {refused:?}");
+    }
+    assert_eq!(before.difference(&Tree::of(&dir).unwrap()), None);
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::workspace::cargo;
-use crate::{demo, interop, say, test, tidy};
+use crate::{demo, examples, interop, say, test, tidy};
 
 type Step = (&'static str, fn() -> Result<()>);
 
@@ -20,6 +20,7 @@ const STEPS: &[Step] = &[
     ("deny", deny),
     ("test", || test::run(&[])),
     ("demo", demo),
+    ("examples", examples::run),
     ("interop", || interop::run(&[])),
 ];
 

@@ -7,6 +7,7 @@
 
 mod ci;
 mod demo;
+mod examples;
 mod interop;
 mod process;
 mod say;
@@ -24,11 +25,12 @@ Usage: cargo xtask TASK
 
   demo      shows what dsnap does, on a storage that crashed
   test      runs all tests; needs nothing but Rust. Arguments go to `cargo test`
+  examples  rehearses a backup in bash, from Rust and with pytest; needs Python 3
   tidy      checks the rules of the house that no compiler checks
   interop   compares dsnap with the real DirectoryStorage 1.1.21; needs Python 2.7
               --dsnap PROGRAM   this program instead of the one built here
               --keep            leave the storages in target/interop, also on success
-  ci        fmt, tidy, clippy, doc, deny, test, demo, interop; stops at the first failure
+  ci        fmt, tidy, clippy, doc, deny, test, demo, examples, interop; stops at the first failure
 ";
 
 fn main() -> ExitCode {
@@ -47,6 +49,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
     match task {
         "demo" => return demo::run(),
         "test" => test::run(rest)?,
+        "examples" => examples::run()?,
         "tidy" => tidy::run()?,
         "interop" => interop::run(rest)?,
         "ci" => ci::run()?,

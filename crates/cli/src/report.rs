@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use dsnap_core::event::{Event, Level};
+use dsnap_core::event::{self, Event, Level};
 use dsnap_core::guard::Environment;
 use dsnap_core::identity::ProcessId;
 use dsnap_core::job::{CommandEnd, NotRun, Outcome, Program};
@@ -155,7 +155,7 @@ fn list(tried: &[(String, Refusal)]) {
     }
     say("could not lock storage directory; tried:");
     for (label, reason) in tried {
-        say(&format!("  {}: {}", text::harmless(label), reason.text()));
+        say(&format!("  {}", event::of_line(&text::harmless(label), reason.text())));
     }
 }
 

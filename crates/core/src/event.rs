@@ -87,7 +87,9 @@ impl fmt::Display for Event {
         match self {
             Self::Complaint(words) => f.write_str(words),
             Self::Entered(label) => write!(f, "Entered snapshot using {label}"),
-            Self::LineFailed { label, reason, .. } => write!(f, "{label}: {reason}"),
+            Self::LineFailed { label, reason, .. } => {
+                write!(f, "{}", reason.clone().reworded(of_line(label, reason.text())))
+            }
             Self::Locked => f.write_str("Locked snapshot mode"),
             Self::Accepted(content, age) => {
                 let age = duration::in_words(*age);
@@ -100,7 +102,7 @@ impl fmt::Display for Event {
                 write!(f, "Left the snapshot user/{code}, which an earlier run had left behind")
             }
             Self::Damaged(count) => {
-                write!(f, "misc/dsnap.lock: {count} records of earlier runs cannot be read; they are passed over")
+                write!(f, "misc/dsnap.lock: what earlier runs wrote down cannot be read (lines: {count}); it is passed over")
             }
             Self::MayStillCome(label, code) => write!(
                 f,
@@ -113,13 +115,13 @@ impl fmt::Display for Event {
                  hint: restart that server now; its commits stay in journal/ and B/ until then",
             ),
             Self::MethodSaid(words) => f.write_str(&text::harmless(words)),
-            Self::Progress(done, of, unit) => {
-                let unit = text::harmless(unit);
-                match of {
-                    Some(of) => write!(f, "{done} of {of} {unit}"),
-                    None => write!(f, "{done} {unit}"),
-                }
-            }
+            Self::Progress(done, Some(of), unit) => write!(f, "{done} of {of} {}", text::harmless(unit)),
+            Self::Progress(done, None, unit) => write!(f, "{done} {}", text::harmless(unit)),
         }
     }
+}
+
+/// What is said of a line: its label, unless the words name it anyway.
+pub fn of_line(label: &str, words: &str) -> String {
+    if words.contains(label) { words.to_owned() } else { format!("{label}: {words}") }
 }

@@ -5,7 +5,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use dsnap_core::Storage;
 
-use super::server::{Manner, Refused, Server};
+use super::manner::Manner;
+use super::server::{Refused, Server};
 
 /// A storage whose server may end and be started again.
 #[derive(Debug)]

@@ -158,7 +158,7 @@ fn a_torn_record_gets_a_warning_and_is_passed_over() {
     stage.play(
         0,
         &after(&[
-            "misc/dsnap.lock: 1 records of earlier runs cannot be read; they are passed over",
+            "misc/dsnap.lock: what earlier runs wrote down cannot be read (lines: 1); it is passed over",
         ]),
     );
 }

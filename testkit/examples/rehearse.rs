@@ -1,0 +1,27 @@
+//! A rehearsal from Rust: `cargo run -p dsnap-testkit --example rehearse`, with `dsnap` on the
+//! PATH.
+#![allow(clippy::disallowed_methods, reason = "it starts dsnap")]
+
+use std::error::Error;
+use std::process::Command;
+
+use dsnap_testkit::Site;
+use dsnap_testkit::site::{Call, Fault};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    // Two Zopes; the first one's proxy loses the answer to the first enter.
+    let site = Site::builder().zopes(2).commits_per_second(50).start()?;
+    site.fault(Some(0), Fault::BadGateway, Some(Call::Enter), Some(1));
+
+    let folder = tempfile::tempdir()?;
+    let copy = folder.path().join("A");
+    let mut dsnap = Command::new("dsnap");
+    dsnap.arg("--storage").arg(site.path()).args(["cp", "-a"]);
+    let status = dsnap.arg(site.storage().a()).arg(&copy).status()?;
+
+    let verdict = site.ledger()?.verify(&copy);
+    if !status.success() || !verdict.holds() || site.held().is_some() {
+        return Err(format!("{status}; {verdict}; held: {:?}", site.held()).into());
+    }
+    Ok(())
+}
