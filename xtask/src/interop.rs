@@ -10,6 +10,7 @@ mod install;
 mod killed;
 mod rehearsal;
 mod tree;
+mod zope;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -111,7 +112,11 @@ fn compare(tools: &Tools, scratch: &Path) -> Result<String> {
     notices_a_disagreement(tools, scratch, &opened)?;
     let kills: usize = done.iter().map(|(_, done)| done.kills).sum();
     ensure!(kills > 0 || !kill, "strace killed dsnap at none of its changes");
-    Ok(format!("interop: {count} storages, {counts} compared, dsnap killed {kills} times"))
+    say::line("interop: the simulated site, asked by the original and by Python's client");
+    let asked = zope::ask(tools, scratch)?;
+    Ok(format!(
+        "interop: {count} storages, {counts} compared, dsnap killed {kills} times; {asked} calls to the simulated site"
+    ))
 }
 
 /// What became of one wreck.
