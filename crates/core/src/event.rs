@@ -121,7 +121,11 @@ impl fmt::Display for Event {
     }
 }
 
-/// What is said of a line: its label, unless the words name it anyway.
+/// What is said of a line: its label first, unless that is a URL which the words name anyway.
 pub fn of_line(label: &str, words: &str) -> String {
-    if words.contains(label) { words.to_owned() } else { format!("{label}: {words}") }
+    if label.contains("://") && words.contains(label) {
+        words.to_owned()
+    } else {
+        format!("{label}: {words}")
+    }
 }

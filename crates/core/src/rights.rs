@@ -174,6 +174,24 @@ pub fn no_access(path: &Path, what: &str, error: &io::Error) -> Refusal {
     refusal.hint(if stranger { alternative + &cure } else { cure })
 }
 
+/// A refusal because a file that a line names cannot be read. No command is suggested: whoever
+/// wrote the line may have named a file that must stay as it is.
+pub fn cannot_read(path: &Path, error: &io::Error) -> Refusal {
+    let shown = text::path(path);
+    if error.kind() != io::ErrorKind::PermissionDenied {
+        return Refusal::new(format!("{shown} cannot be read: {error}"));
+    }
+    let user = unistd::geteuid();
+    let name = holders::user_name(user.as_raw());
+    let lowered = unistd::getuid().is_root() && !user.is_root();
+    let refusal = Refusal::new(format!("{shown} cannot be read by user {name}: {error}"));
+    refusal.hint(if lowered {
+        format!("let {name} read it if it is meant for this storage; a line that needs root's rights belongs into a conf that only root can change (--snapshot-conf)")
+    } else {
+        format!("let {name} read it")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,7 +16,7 @@ use rustix::fs::{Mode, OFlags};
 ///
 /// It is missing, not to be read, or no regular file; the text names the path.
 pub(crate) fn beginning(path: &Path, longest: usize) -> Result<Vec<u8>, Refusal> {
-    let unreadable = |error: io::Error| rights::no_access(path, "cannot be read", &error);
+    let unreadable = |error: io::Error| rights::cannot_read(path, &error);
     let file = open(path).map_err(unreadable)?;
     if !file.metadata().map_err(unreadable)?.is_file() {
         return Err(Refusal::new(format!("{} is not a regular file", text::path(path))));

@@ -1,18 +1,16 @@
 //! A running Zope, simulated: entered and left by http, whatever it answers.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use dsnap_core::holders::is_held;
 use dsnap_testkit::Site;
 use dsnap_testkit::site::{Call, Fault, Step};
 use nix::sys::signal::Signal::SIGTERM;
 
-use crate::stage::{Dsnap, HTTP, Ran, as_root, wait_until};
+use crate::stage::{Dsnap, HTTP, Ran};
 
-fn site() -> Site {
+pub(crate) fn site() -> Site {
     Site::builder().start().unwrap()
 }
 
@@ -23,7 +21,7 @@ fn busy() -> Site {
     site
 }
 
-fn conf(site: &Site, lines: &str) {
+pub(crate) fn conf(site: &Site, lines: &str) {
     let text =
         site.urls().iter().zip(["URL", "URL2"]).fold(lines.to_owned(), |text, (url, name)| {
             text.replace(&format!("{name} "), &format!("{url} "))
@@ -39,7 +37,7 @@ fn copies(dsnap: Dsnap, site: &Site, to: &str) -> (Ran, PathBuf) {
 }
 
 #[track_caller]
-fn assert_free(site: &Site) {
+pub(crate) fn assert_free(site: &Site) {
     site.server().unwrap().wait_until_free();
     assert_eq!(site.held(), None);
     assert!(is_held(&site.storage().sublock()), "the server has its lock back");
@@ -99,74 +97,12 @@ fn a_command_that_is_not_found_leaves_the_snapshot() {
     assert_free(&site);
 }
 
-/// What comes of a fault that meets `enterSnapshot` once, with no other line.
-struct OfEnter {
-    fault: Fault,
-    status: i32,
-    words: &'static str,
-}
-
-#[test]
-fn each_fault_of_entering_leaves_nothing_held_or_says_so() {
-    let held = "Left snapshot mode";
-    for OfEnter { fault, status, words } in [
-        OfEnter { fault: Fault::Slow(Duration::from_millis(50)), status: 0, words: held },
-        OfEnter { fault: Fault::Silent, status: 0, words: held },
-        OfEnter { fault: Fault::HalfAnswer, status: 0, words: held },
-        OfEnter { fault: Fault::ResetAfter, status: 0, words: held },
-        OfEnter { fault: Fault::BadGateway, status: 0, words: held },
-        OfEnter { fault: Fault::Elsewhere, status: 0, words: held },
-        OfEnter { fault: Fault::NotXml, status: 0, words: held },
-        OfEnter { fault: Fault::Endless, status: 0, words: held },
-        OfEnter { fault: Fault::Unauthorized, status: 125, words: "not authorised" },
-        OfEnter { fault: Fault::Forbidden, status: 125, words: "403" },
-        OfEnter { fault: Fault::Deaf, status: 125, words: "whether it still enters" },
-        OfEnter { fault: Fault::ResetBefore, status: 125, words: "whether it still enters" },
-        OfEnter { fault: Fault::ServerError, status: 125, words: "whether it still enters" },
-        OfEnter { fault: Fault::LoginForm, status: 125, words: "whether it still enters" },
-        OfEnter { fault: Fault::Disconnected, status: 125, words: "whether it still enters" },
-    ] {
-        let site = site();
-        conf(&site, "http URL access timeout=1\nnodirect\n");
-        site.fault(None, fault, Some(Call::Enter), Some(1));
-        let ran = Dsnap::at(&site).arg("true").run().mentions(words);
-        assert_eq!(ran.status.code(), Some(status), "{fault:?}: {ran}");
-        assert_free(&site);
-        assert_eq!(site.other().1.filter(|code| code.starts_with("user/")), None, "{fault:?}");
-        // Whatever it was, the next run works.
-        Dsnap::at(&site).arg("true").run().mentions("Left snapshot mode");
-        assert_free(&site);
-    }
-}
-
-#[test]
-fn each_fault_of_leaving_is_tried_again_until_it_is_confirmed() {
-    for (fault, _, _) in Fault::ALL {
-        if matches!(fault, Fault::Slow(_)) {
-            continue; // a slow answer to a leave is an answer
-        }
-        let site = site();
-        conf(&site, "http URL access timeout=1\n");
-        site.fault(None, fault, Some(Call::Leave), Some(1));
-        let ran = Dsnap::at(&site).arg("true").run().counts("Left snapshot mode", 1);
-        assert_eq!(ran.status.code(), Some(0), "{fault:?}: {ran}");
-        assert_free(&site);
-    }
-}
-
-#[test]
-fn a_leave_that_needed_more_than_one_try_is_said_even_with_q() {
-    let site = site();
-    site.fault(None, Fault::Refused, Some(Call::Leave), Some(2));
-    Dsnap::at(&site).args(["-q", "true"]).run().says(0, "Left snapshot mode (at try 3)\n");
-}
-
 #[test]
 fn several_zopes_are_asked_in_turn_and_the_other_one_may_leave() {
     let site = Site::builder().zopes(2).start().unwrap();
     site.fault(Some(0), Fault::Unauthorized, None, None);
     let ran = Dsnap::at(&site).arg("true").run();
-    ran.mentions("URL: not authorised")
+    ran.mentions("not authorised: URL answered 401")
         .mentions("Entered snapshot using URL2")
         .counts("Left snapshot mode", 1);
     site.no_faults();
@@ -294,93 +230,33 @@ fn a_server_that_ends_while_command_runs_leaves_nothing_frozen() {
 }
 
 #[test]
-fn a_leave_that_would_come_before_the_enter_shows_is_not_sent() {
+fn a_server_that_comes_up_on_a_closed_storage_is_stuck_and_that_is_said() {
     let site = site();
-    conf(&site, "http URL access timeout=1\n");
-    let server = site.server().unwrap();
-    server.hold_at(Step::Flush);
-    let run = Dsnap::at(&site).arg("true").spawn();
-    assert!(server.wait_at(Step::Flush));
-    let ran = run.end().mentions("whether it still enters the snapshot user/");
-    assert_eq!(ran.status.code(), Some(125), "{ran}");
-    server.go_on();
-    wait_until("the late enter", || site.held().is_some() && !is_held(&site.storage().sublock()));
-    // The next run finds the record, and leaves what came late.
-    Dsnap::at(&site)
+    site.stop_server().unwrap();
+    let running = Dsnap::at(&site).sh("echo begun; read go; exit 9").change(piped).start();
+    site.start_server().unwrap();
+    site.server().unwrap().commit(9).unwrap();
+    let ran = running.end().mentions("a server was started while the snapshot was in use");
+    assert_eq!(ran.status.code(), Some(9), "the snapshot itself held: {ran}");
+}
+
+#[test]
+fn a_run_inside_a_run_asks_nobody() {
+    let site = site();
+    let inner = format!("{} sh -c 'echo inside'", env!("CARGO_BIN_EXE_dsnap"));
+    Dsnap::at(&site).sh(&inner).run().says(0, HTTP).prints("inside\n");
+}
+
+#[test]
+fn beside_a_strangers_snapshot_leftover_variables_are_no_snapshot() {
+    let site = site();
+    site.server().unwrap().enter("stranger").unwrap();
+    let ran = Dsnap::at(&site)
+        .env("SNAPSHOT_VERSION", "2")
+        .env("SNAPSHOT_DIRECTORY", site.path())
+        .env("SNAPSHOT_CODE", "an-older-one")
         .arg("true")
-        .run()
-        .mentions("which an earlier run had left behind")
-        .mentions(HTTP);
-    assert_free(&site);
-}
-
-#[test]
-fn a_leave_between_code_and_mark_is_not_sent_either() {
-    let site = site();
-    conf(&site, "http URL access timeout=1\n");
-    let server = site.server().unwrap();
-    server.hold_at(Step::CodeSet);
-    let mut run = Dsnap::at(&site).arg("true").spawn();
-    assert!(server.wait_at(Step::CodeSet));
-    run.wait_for("http://");
-    server.go_on();
-    let ran = run.end().mentions("Left snapshot mode");
-    assert_eq!(ran.status.code(), Some(0), "{ran}");
-    assert_free(&site);
-}
-
-#[test]
-fn a_stop_while_the_enter_is_on_its_way_waits_for_it_and_leaves() {
-    let site = site();
-    let server = site.server().unwrap();
-    server.hold_at(Step::Flush);
-    let run = Dsnap::at(&site).arg("true").spawn();
-    assert!(server.wait_at(Step::Flush));
-    run.signal(SIGTERM);
-    server.go_on();
-    run.end()
-        .mentions("Left snapshot mode")
-        .ends(128 + 15, "COMMAND was not run: stopped by signal TERM");
-    assert_free(&site);
-}
-
-#[test]
-fn with_a_conf_that_the_owner_may_change_root_sends_nothing_of_its_own_files() {
-    if !as_root("act for another user") {
-        return;
-    }
-    let (folder, seen) = (tempfile::tempdir().unwrap(), listener());
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-    let dir = folder.path().join("ds");
-    let site = Site::builder().storage(&dir).zopes(0).start().unwrap();
-    let secret = folder.path().join("shadow");
-    fs::write(&secret, "root:top-secret\n").unwrap();
-    fs::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();
-    symlink(&secret, site.storage().config().join("link")).unwrap();
-    for access in [secret.to_str().unwrap(), "link"] {
-        let line = format!("http http://{}/ {access}\nnodirect\n", seen.local_addr().unwrap());
-        fs::write(site.storage().config().join("snapshot.conf"), line).unwrap();
-        for part in [
-            "",
-            "A",
-            "B",
-            "journal",
-            "misc",
-            "config",
-            "config/snapshot.conf",
-            "misc/lock",
-            "misc/sublock",
-        ] {
-            chown(dir.join(part), Some(54_321), Some(54_321)).unwrap();
-        }
-        let ran = Dsnap::new().arg("--storage").arg(&dir).arg("true").run();
-        assert_eq!(ran.status.code(), Some(125), "{ran}");
-        assert!(!ran.stderr.contains("top-secret"), "{ran}");
-    }
-    seen.set_nonblocking(true).unwrap();
-    assert!(seen.accept().is_err(), "something was sent");
-}
-
-fn listener() -> std::net::TcpListener {
-    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap()
+        .run();
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    ran.mentions("nobody holds misc/sublock in DIR, and no run with that code lives");
 }

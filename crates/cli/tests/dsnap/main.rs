@@ -25,3 +25,4 @@ mod recovery;
 mod rights;
 mod signals;
 mod stage;
+mod unanswered;

@@ -104,7 +104,6 @@ fn a_connection_that_is_not_there_in_time_is_unavailable() {
 }
 
 #[test]
-#[ignore = "takes the ten seconds that connecting may take"]
 fn connecting_has_a_limit_of_its_own() {
     let server = Server::playing([Reply::Silence]);
     expect(without_tls(&server).enter(), "unavailable", &["no connection to", "within 10s"]);

@@ -1,0 +1,124 @@
+//! A Zope that does not answer as it should, and the races of an enter that comes late: in the
+//! end nothing is held, or it is said what may be.
+
+use std::time::Duration;
+
+use dsnap_core::holders::is_held;
+use dsnap_testkit::site::{Call, Fault, Step};
+use nix::sys::signal::Signal::SIGTERM;
+
+use crate::http::{assert_free, conf, site};
+use crate::stage::{Dsnap, HTTP, wait_until};
+
+/// What comes of a fault that meets `enterSnapshot` once, with no other line.
+struct OfEnter {
+    fault: Fault,
+    status: i32,
+    words: &'static str,
+}
+
+#[test]
+fn each_fault_of_entering_leaves_nothing_held_or_says_so() {
+    let held = "Left snapshot mode";
+    for OfEnter { fault, status, words } in [
+        OfEnter { fault: Fault::Slow(Duration::from_millis(50)), status: 0, words: held },
+        OfEnter { fault: Fault::Silent, status: 0, words: held },
+        OfEnter { fault: Fault::HalfAnswer, status: 0, words: held },
+        OfEnter { fault: Fault::ResetAfter, status: 0, words: held },
+        OfEnter { fault: Fault::BadGateway, status: 0, words: held },
+        OfEnter { fault: Fault::Elsewhere, status: 0, words: held },
+        OfEnter { fault: Fault::NotXml, status: 0, words: held },
+        OfEnter { fault: Fault::Endless, status: 0, words: held },
+        OfEnter { fault: Fault::Unauthorized, status: 125, words: "not authorised" },
+        OfEnter { fault: Fault::Forbidden, status: 125, words: "403" },
+        OfEnter { fault: Fault::Deaf, status: 125, words: "whether it still enters" },
+        OfEnter { fault: Fault::ResetBefore, status: 125, words: "whether it still enters" },
+        OfEnter { fault: Fault::ServerError, status: 125, words: "whether it still enters" },
+        OfEnter { fault: Fault::LoginForm, status: 125, words: "whether it still enters" },
+        OfEnter { fault: Fault::Disconnected, status: 125, words: "whether it still enters" },
+    ] {
+        let site = site();
+        conf(&site, "http URL access timeout=1\nnodirect\n");
+        site.fault(None, fault, Some(Call::Enter), Some(1));
+        let ran = Dsnap::at(&site).arg("true").run().mentions(words);
+        assert_eq!(ran.status.code(), Some(status), "{fault:?}: {ran}");
+        assert_free(&site);
+        assert_eq!(site.other().1.filter(|code| code.starts_with("user/")), None, "{fault:?}");
+        // Whatever it was, the next run works.
+        Dsnap::at(&site).arg("true").run().mentions("Left snapshot mode");
+        assert_free(&site);
+    }
+}
+
+#[test]
+fn each_fault_of_leaving_is_tried_again_until_it_is_confirmed() {
+    for (fault, _, _) in Fault::ALL {
+        if matches!(fault, Fault::Slow(_)) {
+            continue; // a slow answer to a leave is an answer
+        }
+        let site = site();
+        conf(&site, "http URL access timeout=1\n");
+        site.fault(None, fault, Some(Call::Leave), Some(1));
+        let ran = Dsnap::at(&site).arg("true").run().counts("Left snapshot mode", 1);
+        assert_eq!(ran.status.code(), Some(0), "{fault:?}: {ran}");
+        assert_free(&site);
+    }
+}
+
+#[test]
+fn a_leave_that_needed_more_than_one_try_is_said_even_with_q() {
+    let site = site();
+    site.fault(None, Fault::Refused, Some(Call::Leave), Some(2));
+    Dsnap::at(&site).args(["-q", "true"]).run().says(0, "Left snapshot mode (at try 3)\n");
+}
+
+#[test]
+fn a_leave_that_would_come_before_the_enter_shows_is_not_sent() {
+    let site = site();
+    conf(&site, "http URL access timeout=1\n");
+    let server = site.server().unwrap();
+    server.hold_at(Step::Flush);
+    let run = Dsnap::at(&site).arg("true").spawn();
+    assert!(server.wait_at(Step::Flush));
+    let ran = run.end().mentions("whether it still enters the snapshot user/");
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    server.go_on();
+    wait_until("the late enter", || site.held().is_some() && !is_held(&site.storage().sublock()));
+    // The next run finds the record, and leaves what came late.
+    Dsnap::at(&site)
+        .arg("true")
+        .run()
+        .mentions("which an earlier run had left behind")
+        .mentions(HTTP);
+    assert_free(&site);
+}
+
+#[test]
+fn a_leave_between_code_and_mark_is_not_sent_either() {
+    let site = site();
+    conf(&site, "http URL access timeout=1\n");
+    let server = site.server().unwrap();
+    server.hold_at(Step::CodeSet);
+    let mut run = Dsnap::at(&site).arg("true").spawn();
+    assert!(server.wait_at(Step::CodeSet));
+    run.wait_for("no answer from http://");
+    server.go_on();
+    let ran = run.end().mentions("Left snapshot mode");
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    assert_free(&site);
+}
+
+#[test]
+fn a_stop_while_the_enter_is_on_its_way_waits_for_it_and_leaves() {
+    let site = site();
+    let server = site.server().unwrap();
+    server.hold_at(Step::Flush);
+    let run = Dsnap::at(&site).arg("true").spawn();
+    assert!(server.wait_at(Step::Flush));
+    run.signal(SIGTERM);
+    server.go_on();
+    run.end()
+        .mentions("Left snapshot mode")
+        .ends(128 + 15, "COMMAND was not run: stopped by signal TERM");
+    assert_free(&site);
+}
