@@ -31,9 +31,9 @@ use crate::signals::Signals;
 use crate::spawn::Spawn;
 
 fn main() -> ExitCode {
-    // Whatever was entered is left while the panic unwinds; COMMAND may have run by then.
-    let status = panic::catch_unwind(AssertUnwindSafe(program)).unwrap_or(exit::BROKEN);
-    ExitCode::from(status)
+    // Whatever was entered is left while the panic unwinds.
+    let status = panic::catch_unwind(AssertUnwindSafe(program));
+    ExitCode::from(status.unwrap_or_else(|_| report::tell_panic(spawn::has_begun())))
 }
 
 fn program() -> u8 {

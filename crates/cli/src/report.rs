@@ -9,7 +9,7 @@ use dsnap_core::guard::Environment;
 use dsnap_core::identity::ProcessId;
 use dsnap_core::job::{CommandEnd, NotRun, Outcome, Program};
 use dsnap_core::recover::NotRecovered;
-use dsnap_core::{Refusal, duration, text};
+use dsnap_core::{Refusal, duration, exit, text};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nix::sys::signal::Signal;
 
@@ -127,6 +127,15 @@ pub(crate) fn tell(outcome: &Outcome, command: Option<&str>) {
         Ok(_) => return,
     };
     not_run(&reason, command.is_some());
+}
+
+/// Tells that the program itself failed. Its status.
+pub(crate) fn tell_panic(command_began: bool) -> u8 {
+    if command_began {
+        return exit::BROKEN;
+    }
+    not_run(&Refusal::new("dsnap failed; please report the message above"), true);
+    exit::FAILED
 }
 
 /// Tells what a repair came to: what is well on stdout, what is not on stderr. Its status.

@@ -131,6 +131,7 @@ fn old_form(operands: Vec<OsString>) -> Result<Form, Misuse> {
     let count = operands.len();
     let mut operands = operands.into_iter();
     match (operands.next(), operands.next()) {
+        (Some(dir), _) if dir.is_empty() => Err(Misuse::new("DIR is empty")),
         (Some(dir), Some(conf)) if count > 2 => {
             Ok(Form { dir: Some(dir.into()), conf: Some(conf), command: operands.collect() })
         }
@@ -153,6 +154,7 @@ fn without_storage(first: Option<&OsStr>, count: usize) -> Misuse {
             misuse.hint(format!("did you mean: dsnap --{}", text::harmless(word)))
         }
         Some(dir) if Path::new(dir).is_dir() => {
+            let dir = std::path::absolute(dir).unwrap_or(dir.into());
             misuse.hint(format!("did you mean: dsnap --storage {}", text::quoted(dir)))
         }
         _ => misuse,

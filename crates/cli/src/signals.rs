@@ -11,6 +11,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::libc::SIGXFSZ;
 use nix::sys::signal::SigSet;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::SignalsInfo;
@@ -45,6 +46,10 @@ impl Signals {
     pub(crate) fn hear() -> io::Result<Self> {
         let ignored = ignored_signals();
         let heard = ENDING.into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+        if ignored & (1 << (SIGXFSZ - 1)) == 0 {
+            // A file that may not grow is an error like a full disk; COMMAND gets the default.
+            signal_hook::flag::register(SIGXFSZ, Arc::default())?;
+        }
         let mut signals = SignalsInfo::<WithOrigin>::new(heard.chain([SIGCHLD]))?;
         // COMMAND inherits the mask of this thread.
         SigSet::all().thread_unblock()?;

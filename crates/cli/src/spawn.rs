@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 use std::process::{self, Child, Command};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use dsnap_core::guard::Environment;
@@ -22,6 +23,14 @@ use nix::unistd::{Pid, getpid, getsid};
 use rustix::io::FdFlags;
 
 use crate::signals::{Heard, Signals};
+
+/// COMMAND was started: from then on the program cannot say any more that it was not run.
+static BEGUN: AtomicBool = AtomicBool::new(false);
+
+/// Whether COMMAND was started.
+pub(crate) fn has_begun() -> bool {
+    BEGUN.load(Ordering::SeqCst)
+}
 
 /// What there is to start, and how it may be ended.
 #[derive(Debug)]
@@ -45,6 +54,7 @@ impl Spawn<'_> {
             Ok(child) => child,
             Err(error) => return self.not_started(error),
         };
+        BEGUN.store(true, Ordering::SeqCst);
         let pid = Pid::from_raw(child.id().cast_signed());
         if let Some(process) = ProcessId::of(pid.as_raw()) {
             began(process);

@@ -72,7 +72,9 @@ impl Event {
     /// How important the event is.
     pub fn level(&self) -> Level {
         match self {
-            Self::Accepted(..) | Self::NotLeft(_) | Self::LeftBehind(_) => Level::Always,
+            Self::Accepted(..) | Self::NotLeft(_) | Self::LeftBehind(_) | Self::ServerStuck => {
+                Level::Always
+            }
             Self::Left { tries } if *tries > 1 => Level::Always,
             Self::LineFailed { important: false, .. }
             | Self::MethodSaid(_)

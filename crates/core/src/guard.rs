@@ -87,8 +87,9 @@ impl<'a> Guard<'a> {
     /// Whether a server was started on the closed storage since the lock was taken.
     pub fn server_came_up(&self) -> bool {
         let lock = self.storage.lock();
-        self.mark.content == Content::Shutdown
-            && (written(&lock) != self.lock_written || holders::is_held(&lock))
+        let written = written(&lock);
+        let written_since = written.is_some() && written != self.lock_written;
+        self.mark.content == Content::Shutdown && (written_since || holders::is_held(&lock))
     }
 
     /// Unlocks `misc/sublock`, for everybody who inherited it too.

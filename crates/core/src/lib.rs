@@ -35,6 +35,7 @@ pub mod nested;
 pub mod orphans;
 pub mod own_lock;
 pub mod plan;
+pub mod reading;
 pub mod record;
 pub mod recover;
 mod refusal;

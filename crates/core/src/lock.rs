@@ -6,13 +6,15 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use fs2::FileExt;
 
+/// Files that DirectoryStorage makes have this mode, less the umask.
+const MODE: u32 = 0o640;
 /// More than anybody writes into a lock file, in bytes.
-const LARGEST: u64 = 1 << 20;
+pub(crate) const LARGEST: u64 = 1 << 20;
 
 /// A lock that this process holds. Dropping it unlocks; the file stays.
 #[derive(Debug)]
@@ -50,8 +52,13 @@ impl FileLock {
     ///
     /// As for `take`.
     pub fn take_silently(path: &Path) -> Result<Self, LockError> {
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(MODE)
+            .open(path);
         let file = file.map_err(LockError::Io)?;
         match FileExt::try_lock_exclusive(&file) {
             Ok(()) => Ok(Self { file, path: path.to_owned() }),

@@ -4,13 +4,14 @@
 //! read here; the method that closes a storage writes it.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::code::Code;
+use crate::reading;
 use crate::text::Harmless;
 
 /// More than any server writes; the rest of a longer file is nothing we could know.
@@ -83,7 +84,7 @@ impl Mark {
 impl Content {
     fn read(path: &Path) -> io::Result<Self> {
         let mut content = Vec::new();
-        match File::open(path) {
+        match reading::open(path) {
             Ok(file) => file.take(LONGEST).read_to_end(&mut content)?,
             // It was there a moment ago: a server has just left.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::Absent),

@@ -5,7 +5,7 @@
 //! in place and never replaced. COMMAND does not inherit it.
 
 use std::cell::RefCell;
-use std::fs::{self, Permissions};
+use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::SystemTime;
@@ -14,7 +14,8 @@ use crate::code::Code;
 use crate::guard;
 use crate::holders;
 use crate::identity::{Place, ProcessId};
-use crate::lock::{FileLock, LockError};
+use crate::lock::{self, FileLock, LockError};
+use crate::reading;
 use crate::record::{Record, State};
 use crate::refusal::Refusal;
 use crate::rights;
@@ -227,7 +228,7 @@ impl RunRecord {
 
     /// The run that the file of `storage` names, if it names one that can be read.
     pub fn read(storage: &Storage) -> io::Result<Option<Self>> {
-        let content = match fs::read(storage.own_lock()) {
+        let content = match reading::whole(&storage.own_lock(), lock::LARGEST) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             content => content?,
         };
@@ -261,6 +262,8 @@ impl RunRecord {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn storage() -> (tempfile::TempDir, Storage) {

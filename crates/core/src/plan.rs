@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ use std::time::Duration;
 use crate::conf::{self, Line};
 use crate::duration;
 use crate::method::{Methods, SnapshotMethod, WorksWith};
+use crate::reading;
 use crate::rights::{self, Rights};
 use crate::storage::Storage;
 use crate::text::{self, Harmless};
@@ -103,14 +104,14 @@ impl<'m> Plan<'m> {
     ) -> Self {
         match source {
             Source::Lines(lines) => Self::of_options(lines, storage, methods),
-            Source::File(path) => Self::of_file(path, read(path, rights), methods, locks_reach),
+            Source::File(path) => {
+                // Somebody who names it may mean a pipe.
+                let text = read(path, rights, &|| File::open(path));
+                Self::of_file(path, text, methods, locks_reach)
+            }
             Source::Default => {
                 let path = storage.given().join("config/snapshot.conf");
-                // A FIFO there that nobody writes into must not hold up the backup.
-                let text = match fs::metadata(&path) {
-                    Ok(found) if !found.is_file() => Err(io::Error::other("it is not a file")),
-                    _ => read(&path, rights),
-                };
+                let text = read(&path, rights, &|| reading::open(&path));
                 Self::of_file(&path, text, methods, locks_reach)
             }
         }
@@ -243,8 +244,11 @@ fn take_timeout(words: &mut Vec<OsString>) -> Result<Option<Duration>, String> {
 }
 
 /// Reads a conf file; as root only if nobody but root can change it.
-fn read(path: &Path, rights: &Rights) -> io::Result<(Vec<u8>, Author)> {
-    let open = || File::open(path);
+fn read(
+    path: &Path,
+    rights: &Rights,
+    open: &dyn Fn() -> io::Result<File>,
+) -> io::Result<(Vec<u8>, Author)> {
     let trusted = rights.are_lowered() && rights.as_started(|| rights::only_root_can_change(path));
     let file = if trusted { rights.as_started(open) } else { open() }?;
     let mut text = Vec::new();

@@ -5,11 +5,11 @@
 //! leads nowhere that the owner could not go. Only the effective ids change, in all threads of
 //! the process; the real ones stay root's, so that COMMAND can have them back.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use nix::unistd::{self, Gid, Uid, User};
 use rustix::fs::{Access, AtFlags, CWD};
@@ -127,17 +127,57 @@ impl Ids {
 }
 
 /// Whether only root can change the file at `path`, or what the path leads to: root owns the file
-/// and every folder above it, of the path as given and as resolved, and nobody else may write
-/// there. A sticky folder counts as such.
+/// and every folder and link on the way there, and nobody else may write to them. A sticky
+/// folder counts as such.
 pub fn only_root_can_change(path: &Path) -> bool {
-    let Ok(given) = std::path::absolute(path) else { return false };
-    let Ok(resolved) = fs::canonicalize(path) else { return false };
-    given.ancestors().chain(resolved.ancestors()).all(|part| {
-        fs::symlink_metadata(part).is_ok_and(|found| {
-            let sticky = found.is_dir() && found.mode() & 0o1000 != 0;
-            found.uid() == 0 && (found.is_symlink() || sticky || found.mode() & 0o022 == 0)
+    let on_the_way = std::path::absolute(path).ok().and_then(|path| on_the_way(&path));
+    on_the_way.is_some_and(|parts| {
+        parts.iter().all(|part| {
+            fs::symlink_metadata(part).is_ok_and(|found| {
+                let sticky = found.is_dir() && found.mode() & 0o1000 != 0;
+                found.uid() == 0 && (found.is_symlink() || sticky || found.mode() & 0o022 == 0)
+            })
         })
     })
+}
+
+/// How many links are followed: as many as Linux does.
+const LINKS: usize = 40;
+
+/// Everything that the system looks at on the way to an absolute path, links among it; none if
+/// it leads nowhere.
+fn on_the_way(path: &Path) -> Option<Vec<PathBuf>> {
+    let mut ahead: Vec<OsString> = words(path);
+    let (mut here, mut seen, mut links) = (PathBuf::from("/"), vec![PathBuf::from("/")], 0);
+    while let Some(word) = ahead.pop() {
+        if word == ".." {
+            here.pop();
+            continue;
+        }
+        let part = here.join(&word);
+        if fs::symlink_metadata(&part).ok()?.is_symlink() {
+            links += 1;
+            let target = fs::read_link(&part).ok().filter(|_| links <= LINKS)?;
+            if target.is_absolute() {
+                here = PathBuf::from("/");
+            }
+            ahead.extend(words(&target));
+        } else {
+            here.clone_from(&part);
+        }
+        seen.push(part);
+    }
+    Some(seen)
+}
+
+/// The names in a path, the last one first.
+fn words(path: &Path) -> Vec<OsString> {
+    let names = path
+        .components()
+        .filter(|part| matches!(part, Component::Normal(_) | Component::ParentDir));
+    let mut words: Vec<_> = names.map(|part| part.as_os_str().to_owned()).collect();
+    words.reverse();
+    words
 }
 
 /// Whether the effective user may make, rename and remove entries of the folder at `path`.
@@ -231,6 +271,24 @@ mod tests {
         fs::set_permissions(&conf, fs::Permissions::from_mode(0o666)).unwrap();
         std::os::unix::fs::symlink(&conf, &link).unwrap();
         assert!(!only_root_can_change(&link));
+    }
+
+    #[test]
+    fn every_link_on_the_way_counts_and_not_only_the_first_and_the_last() {
+        if !unistd::geteuid().is_root() {
+            return; // only root can make files that are root's
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let (conf, open) = (folder.path().join("conf"), folder.path().join("open"));
+        fs::write(&conf, "").unwrap();
+        fs::create_dir(&open).unwrap();
+        std::os::unix::fs::symlink("../conf", open.join("middle")).unwrap();
+        std::os::unix::fs::symlink("open/middle", folder.path().join("link")).unwrap();
+        assert!(only_root_can_change(&folder.path().join("link")));
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(!only_root_can_change(&folder.path().join("link")));
+        std::os::unix::fs::symlink("circle", folder.path().join("circle")).unwrap();
+        assert!(!only_root_can_change(&folder.path().join("circle")));
     }
 
     #[test]

@@ -4,15 +4,20 @@
 //! the business of the run and of the method that recovers a storage.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::reading;
 use crate::refusal::Refusal;
+use crate::rights;
 use crate::settings::Settings;
 use crate::text;
+
+/// Settings larger than this, in bytes, are none.
+const LARGEST: u64 = 1 << 20;
 
 /// The name that a replica's archive has in `journal/`.
 pub const REPLICA: &str = "replica.tar";
@@ -120,9 +125,16 @@ impl Storage {
     /// One is missing. They are never made on their own: `journal` may be a disk that is not
     /// mounted. The hint is the command for a storage restored from `A/` and `config/`.
     pub fn check_folders(&self) -> Result<(), Refusal> {
-        let missing = |folder: &PathBuf| !folder.is_dir();
-        let missing: Vec<_> =
-            [self.b(), self.journal(), self.misc()].into_iter().filter(missing).collect();
+        let mut missing = Vec::new();
+        for folder in [self.b(), self.journal(), self.misc()] {
+            match fs::metadata(&folder) {
+                Ok(found) if found.is_dir() => {}
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    return Err(rights::no_access(&folder, "cannot be reached", &error));
+                }
+                _ => missing.push(folder),
+            }
+        }
         let Some(first) = missing.first() else { return Ok(()) };
         let mkdir =
             std::iter::once(OsStr::new("mkdir")).chain(missing.iter().map(|path| path.as_os_str()));
@@ -141,7 +153,16 @@ impl Storage {
         let wrong = |error: &dyn std::fmt::Display| {
             Refusal::new(format!("{}: {}", text::path(&path), text::harmless(error.to_string())))
         };
-        let content = fs::read(&path).map_err(|error| wrong(&error))?;
+        let content = reading::whole(&path, LARGEST).map_err(|error| {
+            let hint = "a DirectoryStorage has this file; bring it back from a backup";
+            match error.kind() {
+                io::ErrorKind::NotFound => wrong(&error).hint(hint),
+                io::ErrorKind::PermissionDenied => {
+                    rights::no_access(&path, "cannot be read", &error)
+                }
+                _ => wrong(&error),
+            }
+        })?;
         Settings::parse(&content).map_err(|error| wrong(&error))
     }
 
@@ -151,7 +172,7 @@ impl Storage {
     pub fn last_transaction(&self) -> Option<[u8; 8]> {
         let place = self.settings().ok()?.format.place(OsStr::new("x.serial"))?;
         let mut serial = [0; 8];
-        let mut file = File::open(self.a().join(place)).ok()?;
+        let mut file = reading::open(&self.a().join(place)).ok()?;
         file.read_exact(&mut serial).ok()?;
         (file.read(&mut [0]).ok()? == 0).then_some(serial)
     }

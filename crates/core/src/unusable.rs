@@ -6,7 +6,7 @@ use crate::duration;
 use crate::holders;
 use crate::mark::{Content, Mark};
 use crate::refusal::Refusal;
-use crate::storage::Storage;
+use crate::storage::{Leftovers, Storage};
 use crate::text;
 
 const ROLL_FORWARD: &str =
@@ -37,19 +37,29 @@ pub(crate) fn explain(storage: &Storage, mark: &Mark, open: bool, closed: bool) 
         Content::Packing => {
             Refusal::new(format!("{root} was being packed when its server crashed{since}")).hint(ROLL_FORWARD)
         }
-        Content::Shutdown if open => {
-            let owner = owner(storage);
-            Refusal::new(format!("{root} was opened by {owner} while a snapshot of it was in use: misc/snapshot still is {}{since}", mark.content))
-                .hint("restart that server while no tool uses a snapshot")
-        }
-        Content::Shutdown => {
-            Refusal::new(format!("{root} was closed{since}, but transactions were committed that are not in A/")).hint(ROLL_FORWARD)
-        }
+        Content::Shutdown => shut_down(storage, &root, &since, open),
         Content::Empty | Content::NotAFile | Content::Other(_) => {
             let refusal = Refusal::new(format!("misc/snapshot in {root} is {}: the storage is in no snapshot that can be used", mark.content));
             refusal.hint(if open { "restart the server that has it open" } else { ROLL_FORWARD })
         }
     }
+}
+
+fn shut_down(storage: &Storage, root: &str, since: &str, open: bool) -> Refusal {
+    if open {
+        let owner = owner(storage);
+        return Refusal::new(format!("{root} was opened by {owner} while a snapshot of it was in use: misc/snapshot still is `shutdown`{since}"))
+            .hint("restart that server while no tool uses a snapshot");
+    }
+    if storage.leftovers().is_ok_and(Leftovers::is_none) {
+        return Refusal::new(format!(
+            "{root} was closed cleanly{since}, but that its files stay as they are cannot be made sure of; see the reasons above"
+        ));
+    }
+    Refusal::new(format!(
+        "{root} was closed{since}, but transactions were committed that are not in A/"
+    ))
+    .hint(ROLL_FORWARD)
 }
 
 fn owner(storage: &Storage) -> String {

@@ -40,8 +40,9 @@ impl Transaction {
 
 /// The entries of a folder, without a packing server's marks.
 pub(crate) fn list(folder: &Path) -> Result<Vec<DirEntry>, Refusal> {
+    let is_folder = |entry: &DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
     let is_real = |entry: &io::Result<DirEntry>| {
-        entry.as_ref().map_or(true, |entry| !storage::is_mark(&entry.file_name()))
+        entry.as_ref().map_or(true, |it| is_folder(it) || !storage::is_mark(&it.file_name()))
     };
     let entries = fs::read_dir(folder).and_then(|entries| entries.filter(is_real).collect());
     entries.map_err(|error| unreadable(folder, &error))

@@ -9,12 +9,13 @@ use std::io::{self, Read, Seek};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
-use dsnap_core::{Refusal, Storage, text};
+use dsnap_core::{Refusal, Storage, reading, text};
 use filetime::FileTime;
 use nix::unistd::{self, Group, User};
 use tar::{Archive, Entry, EntryType, Header};
 
 use crate::durability::Durability;
+use crate::journal::unreadable;
 use crate::moving::{self, Progress};
 use crate::{on, stuck};
 
@@ -43,7 +44,7 @@ impl Replica {
                 "it is left from replication; move it out of journal/ and replicate again, nothing else is lost",
             )
         };
-        let mut file = File::open(&path).map_err(|error| damaged(&error))?;
+        let mut file = reading::open(&path).map_err(|error| unreadable(&path, &error))?;
         let mut archive = Archive::new(&mut file);
         let mut end = 0;
         let mut entries = 0;
@@ -78,7 +79,7 @@ impl Replica {
     ) -> Result<(), Refusal> {
         progress.expect(self.entries);
         let broken = |error: io::Error| stuck(on(&self.path, error));
-        let mut archive = Archive::new(File::open(&self.path).map_err(broken)?);
+        let mut archive = Archive::new(reading::open(&self.path).map_err(broken)?);
         for entry in archive.entries().map_err(broken)? {
             progress.next()?;
             let mut entry = entry.map_err(broken)?;

@@ -200,7 +200,8 @@ mod tests {
         rustix::fs::mkfifoat(rustix::fs::CWD, folder.path(), mode).unwrap();
         for path in [&folder.path(), folder.0.path(), Path::new("/dev/zero")] {
             let refusal = Credentials::read(path).unwrap_err();
-            assert_eq!(refusal.text(), format!("{} is not a regular file", path.display()));
+            let text = format!("{} cannot be read: it is not a regular file", path.display());
+            assert_eq!(refusal.text(), text);
         }
     }
 

@@ -91,7 +91,27 @@ fn unknown_settings() {
     }
     let fixture = storage(State::Crashed);
     fs::remove_file(fixture.path().join("config/settings")).unwrap();
-    refused(&fixture, "DIR/config/settings: No such file or directory (os error 2)");
+    refused(&fixture, "DIR/config/settings: No such file or directory (os error 2)")
+        .hint("a DirectoryStorage has this file; bring it back from a backup");
+}
+
+#[test]
+fn a_pipe_in_place_of_a_file_is_not_waited_for() {
+    for (name, what) in [
+        ("config/settings", "DIR/config/settings: it is not a regular file"),
+        ("journal/replica.tar", "DIR/journal/replica.tar: it is not a regular file"),
+    ] {
+        let fixture = storage(State::Clean);
+        let path = fixture.path().join(name);
+        let _ = fs::remove_file(&path);
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        refused(&fixture, what);
+    }
+    // In place of the mark it is one that no method leaves standing.
+    let fixture = storage(State::Clean);
+    fs::remove_file(fixture.storage().snapshot()).unwrap();
+    nix::unistd::mkfifo(&fixture.storage().snapshot(), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    Dsnap::on(&fixture).arg("true").run().says(0, crate::stage::DIRECT);
 }
 
 #[test]

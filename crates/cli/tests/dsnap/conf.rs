@@ -40,7 +40,9 @@ fn a_conf_that_is_no_file_is_named_and_direct_is_tried() {
             .run()
             .says(
                 0,
-                &format!("failed to open DIR/config/snapshot.conf (it is not a file)\n{DIRECT}"),
+                &format!(
+                    "failed to open DIR/config/snapshot.conf (it is not a regular file)\n{DIRECT}"
+                ),
             );
     }
 }

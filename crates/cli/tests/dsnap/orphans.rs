@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use dsnap_core::holders::is_held;
 use dsnap_core::identity::ProcessId;
+use dsnap_core::own_lock::RunRecord;
 use dsnap_testkit::Site;
 use dsnap_testkit::site::{Call, Fault};
 use dsnap_testkit::tree::Tree;
@@ -26,9 +27,13 @@ fn begun(site: &Site) -> Running {
         .start()
 }
 
-/// Kills the tool, but not COMMAND.
+/// Kills the tool once it has written down which process COMMAND is, but not COMMAND.
 fn killed(site: &Site) -> Running {
     let running = begun(site);
+    let names_command = || {
+        RunRecord::read(site.storage()).is_ok_and(|run| run.is_some_and(|it| it.command.is_some()))
+    };
+    wait_until("a record of COMMAND", names_command);
     running.signal(SIGKILL);
     wait_until("the tool's end", || !is_held(&site.storage().own_lock()));
     running

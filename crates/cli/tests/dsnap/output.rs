@@ -1,9 +1,12 @@
 //! What is printed when, and that output that cannot be written changes nothing.
 
 use std::fs::File;
+use std::io::Write;
 use std::process::Stdio;
 
 use dsnap_testkit::{State, locks};
+use nix::fcntl::FcntlArg;
+use nix::sys::signal::Signal::SIGXFSZ;
 
 use crate::stage::{DIRECT, Dsnap, storage};
 
@@ -56,6 +59,39 @@ fn closed_descriptors_are_opened_on_the_null_device_first() {
     assert_eq!(seen.lines().next(), Some("/dev/null"), "{seen}");
     assert_eq!(seen.lines().last(), Some("/dev/null"), "{seen}");
     assert!(fixture.ledger().verify(&fixture.storage().a()).holds());
+}
+
+#[test]
+fn a_stderr_that_nobody_reads_holds_up_no_run() {
+    let fixture = storage(State::Crashed);
+    let (_nobody_reads, mut stderr) = std::io::pipe().unwrap();
+    let room = nix::fcntl::fcntl(&stderr, FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
+    stderr.write_all(&vec![b'x'; room.unsigned_abs() as usize]).unwrap();
+    let ran = Dsnap::on(&fixture).args(["-vv", "sh", "-c", "exit 6"]).change(|command| {
+        command.stderr(stderr);
+    });
+    assert_eq!(ran.run().status.code(), Some(6));
+}
+
+#[test]
+fn a_file_that_may_not_grow_is_an_error_and_command_gets_the_systems_default() {
+    let fixture = storage(State::Crashed);
+    let limited = ["bash", "-c", "ulimit -f 0 && exec \"$@\"", "bash"];
+    let ran = Dsnap::through(&limited)
+        .knows(fixture.path())
+        .arg("--storage")
+        .arg(fixture.path())
+        .arg("true")
+        .run();
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    ran.mentions("File too large");
+    let fixture = storage(State::Clean);
+    let ran = Dsnap::through(&limited)
+        .arg("--storage")
+        .arg(fixture.path())
+        .sh("echo x >\"$SNAPSHOT_DIRECTORY/file\"; exit 0")
+        .run();
+    assert_eq!(ran.status.code(), Some(128 + SIGXFSZ as i32), "{ran}");
 }
 
 #[test]

@@ -97,6 +97,17 @@ fn a_b_that_leads_where_the_owner_may_not_write_gains_nothing() {
 }
 
 #[test]
+fn a_folder_that_the_owner_cannot_reach_is_not_called_missing() {
+    let Some((_folder, fixture)) = foreign(State::Clean) else { return };
+    give(fixture.path(), OWNER, GROUP);
+    chown(fixture.path(), Some(0), Some(0)).unwrap();
+    fs::set_permissions(fixture.path(), Permissions::from_mode(0o700)).unwrap();
+    let ran = Dsnap::on(&fixture).arg("true").run();
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    ran.mentions(&format!("DIR/B cannot be reached by user {OWNER}: "));
+}
+
+#[test]
 fn a_folder_that_the_owner_may_not_change_is_found_before_anything_changes() {
     for folder in ["A", "B", "journal", "misc"] {
         let Some((_folder, fixture)) = foreign(State::InSnapshot) else { return };
