@@ -34,7 +34,7 @@ impl<'a> Asking<'a> {
     }
 
     /// Calls the method; before one that can hold the storage, that is written down.
-    pub(crate) fn enter(&self, step: &Step<'_>) -> Entered {
+    pub(crate) fn enter(&self, step: &Step) -> Entered {
         let can_hold = step.method.works_with() == WorksWith::Owner;
         if can_hold && let Err(error) = self.own.will_ask(self.record(step)) {
             let path = text::path(self.context.storage.own_lock());
@@ -60,7 +60,7 @@ impl<'a> Asking<'a> {
         entered
     }
 
-    fn record(&self, step: &Step<'_>) -> Record {
+    fn record(&self, step: &Step) -> Record {
         let storage = self.context.storage;
         Record {
             code: self.code.clone(),
@@ -80,7 +80,7 @@ impl<'a> Asking<'a> {
 
     /// Watches an enter whose answer is missing; longer once the program is to end, because then
     /// nobody comes back to it soon.
-    pub(crate) fn watch(&self, step: &Step<'_>) -> Fate {
+    pub(crate) fn watch(&self, step: &Step) -> Fate {
         let patience = || {
             if self.context.program.stopped().is_some() {
                 self.stopped_at.get_or_init(Instant::now);

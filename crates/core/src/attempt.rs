@@ -56,8 +56,8 @@ pub struct Attempt<'a> {
     code: Code,
     began: SystemTime,
     asking: Asking<'a>,
-    unknown: Vec<&'a Step<'a>>,
-    tried: Vec<(&'a Step<'a>, Refusal)>,
+    unknown: Vec<&'a Step>,
+    tried: Vec<(&'a Step, Refusal)>,
     owner_asked: bool,
     passed_over: bool,
     files_refused: bool,
@@ -133,7 +133,7 @@ impl<'a> Attempt<'a> {
         Err(if changed { Round::Changed } else { Round::Over })
     }
 
-    fn try_step(&mut self, step: &'a Step<'a>) -> Result<Option<Snapshot<'a>>, Round> {
+    fn try_step(&mut self, step: &'a Step) -> Result<Option<Snapshot<'a>>, Round> {
         if let Some(reason) = self.is_out_of_question(step) {
             self.failed(step, reason, false);
             return Ok(None);
@@ -152,7 +152,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Why a line is not even tried.
-    fn is_out_of_question(&mut self, step: &Step<'_>) -> Option<Refusal> {
+    fn is_out_of_question(&mut self, step: &Step) -> Option<Refusal> {
         match step.method.works_with() {
             WorksWith::Owner if step.wrong_server.get() => {
                 Some(Refusal::new("it is the server of another storage, as seen before"))
@@ -193,7 +193,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn did_not_enter(&mut self, step: &'a Step<'a>, entered: Entered) {
+    fn did_not_enter(&mut self, step: &'a Step, entered: Entered) {
         let nobody = step.method.works_with() == WorksWith::Nobody;
         match entered {
             Entered::Busy(reason) => self.failed(step, reason.waiting(Waiting::InUse), false),
@@ -220,7 +220,7 @@ impl<'a> Attempt<'a> {
     /// Judges what a method brought about, with `misc/sublock` locked; leaves what is not good.
     fn judge(
         &mut self,
-        step: &'a Step<'a>,
+        step: &'a Step,
         mut held: Option<Held<'a>>,
     ) -> Result<Option<Snapshot<'a>>, Round> {
         let reason = match self.lock_fresh(step, held.as_mut()) {
@@ -245,11 +245,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Locks `misc/sublock` and looks whether the snapshot is fresh after *held* or *done*.
-    fn lock_fresh(
-        &self,
-        step: &Step<'_>,
-        held: Option<&mut Held<'a>>,
-    ) -> Result<Guard<'a>, Refusal> {
+    fn lock_fresh(&self, step: &Step, held: Option<&mut Held<'a>>) -> Result<Guard<'a>, Refusal> {
         let storage = self.context.storage;
         let came = if held.is_some() { Came::Held(&self.code) } else { Came::Done };
         let patience = if held.is_some() { limits::SUBLOCK } else { Duration::ZERO };
@@ -267,7 +263,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Before the lock: content that no lock could make right.
-    fn look_first(&self, step: &Step<'_>, came: Came<'_>, mark: &Mark) -> Result<(), Refusal> {
+    fn look_first(&self, step: &Step, came: Came<'_>, mark: &Mark) -> Result<(), Refusal> {
         match (came, &mark.content) {
             (Came::Held(_), content)
                 if *content != Content::Shutdown && !mark.is_held_by(&self.code) =>
@@ -331,7 +327,7 @@ impl<'a> Attempt<'a> {
         known
     }
 
-    fn failed(&mut self, step: &'a Step<'a>, reason: Refusal, important: bool) {
+    fn failed(&mut self, step: &'a Step, reason: Refusal, important: bool) {
         let label = step.label.clone();
         self.context.program.report(Event::LineFailed { label, reason: reason.clone(), important });
         self.tried.push((step, reason));
@@ -339,7 +335,7 @@ impl<'a> Attempt<'a> {
 
     /// All the reasons in one answer.
     fn not_run(&self, last: Refusal) -> NotRun {
-        let counts = |step: &Step<'_>, reason: &Refusal| {
+        let counts = |step: &Step, reason: &Refusal| {
             // That the files are in use says nothing new where their user was asked.
             !(step.method.works_with() == WorksWith::Nobody
                 && reason.helped_by() == Waiting::Helps
@@ -364,7 +360,7 @@ impl<'a> Attempt<'a> {
 }
 
 /// A method said that it worked, and the storage says something else.
-fn disagreement(step: &Step<'_>, came: Came<'_>, content: &Content) -> Refusal {
+fn disagreement(step: &Step, came: Came<'_>, content: &Content) -> Refusal {
     if let Came::Held(_) = came {
         step.wrong_server.set(true);
         return Refusal::new(format!(

@@ -21,7 +21,7 @@ pub struct Context<'a> {
     /// The storage.
     pub storage: &'a Storage,
     /// The methods to try.
-    pub plan: &'a Plan<'a>,
+    pub plan: &'a Plan,
     /// With whose rights things are done.
     pub rights: &'a Rights,
     /// The program around the run.

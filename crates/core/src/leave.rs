@@ -22,7 +22,7 @@ use crate::text;
 pub struct Held<'a> {
     context: Context<'a>,
     own: &'a OwnLock,
-    step: Option<&'a Step<'a>>,
+    step: Option<&'a Step>,
     code: Code,
     marked: bool,
     closed: bool,
@@ -35,7 +35,7 @@ impl<'a> Held<'a> {
     pub(crate) fn entered(
         context: Context<'a>,
         own: &'a OwnLock,
-        step: &'a Step<'a>,
+        step: &'a Step,
         code: Code,
     ) -> Self {
         let (marked, closed, found, left) = (false, false, false, false);
@@ -47,7 +47,7 @@ impl<'a> Held<'a> {
     pub(crate) fn found(
         context: Context<'a>,
         own: &'a OwnLock,
-        step: Option<&'a Step<'a>>,
+        step: Option<&'a Step>,
         code: Code,
         closed: bool,
     ) -> Self {
@@ -126,7 +126,7 @@ impl<'a> Held<'a> {
     /// Leaves by the line that entered, and if that fails, by every other that has somebody to
     /// ask; but only where the file can confirm it, because these may ask other servers.
     fn try_lines(&self) -> Result<(), Refusal> {
-        let is_own = |step: &Step<'_>| self.step.is_some_and(|own| std::ptr::eq(own, step));
+        let is_own = |step: &Step| self.step.is_some_and(|own| std::ptr::eq(own, step));
         let others = self.context.plan.steps.iter().filter(|step| {
             self.marked && step.method.works_with() == WorksWith::Owner && !is_own(step)
         });
@@ -142,7 +142,7 @@ impl<'a> Held<'a> {
         }))
     }
 
-    fn try_line(&self, step: &Step<'_>) -> Result<(), Refusal> {
+    fn try_line(&self, step: &Step) -> Result<(), Refusal> {
         let request = Request {
             storage: self.context.storage.root(),
             conf_folder: &self.context.plan.conf_folder,

@@ -45,10 +45,12 @@ mod sealed;
 pub mod settings;
 pub mod storage;
 pub mod text;
+pub mod trust;
 mod unknown;
 mod unusable;
 
 pub use code::Code;
+pub use dsnap_abi as abi;
 pub use format::Format;
 pub use method::SnapshotMethod;
 pub use refusal::{Refusal, Waiting};

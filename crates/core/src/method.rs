@@ -65,6 +65,7 @@
 use std::ffi::OsString;
 use std::fmt::Debug;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::code::Code;
@@ -97,7 +98,7 @@ pub trait SnapshotMethod: Debug + Send + Sync {
     /// # Errors
     ///
     /// What is wrong with them: the line is reported as malformed and passed over.
-    fn check_words(&self, _words: &[OsString]) -> Result<(), String> {
+    fn check_words(&self, _words: &[OsString]) -> Result<(), Refusal> {
         Ok(())
     }
 
@@ -233,10 +234,11 @@ pub enum Status {
 
 /// Where the run finds methods by their names.
 pub trait Methods {
-    /// The method of that name.
+    /// The method of that name, for a line with the rights that are in effect now: what is
+    /// loaded must be out of reach of everybody else.
     ///
     /// # Errors
     ///
     /// Why there is none that can be used.
-    fn find(&self, name: &[u8]) -> Result<&dyn SnapshotMethod, Refusal>;
+    fn find(&self, name: &[u8]) -> Result<Arc<dyn SnapshotMethod>, Refusal>;
 }

@@ -128,7 +128,7 @@ impl Orphan<'_> {
     }
 
     /// The line that asked, if the present conf (or this run's `--method`) still has it.
-    fn step(&self) -> Option<&Step<'_>> {
+    fn step(&self) -> Option<&Step> {
         self.context.plan.steps.iter().find(|step| step.line == self.record.line)
     }
 
@@ -170,7 +170,7 @@ impl Orphan<'_> {
         self.leave_by(Some(step), true)
     }
 
-    fn leave_by(&self, step: Option<&Step<'_>>, closed: bool) -> Result<bool, Refusal> {
+    fn leave_by(&self, step: Option<&Step>, closed: bool) -> Result<bool, Refusal> {
         Held::found(*self.context, self.own, step, self.record.code.clone(), closed).leave()?;
         self.settle();
         Ok(true)

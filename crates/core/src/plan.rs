@@ -9,20 +9,25 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::conf::{self, Line};
 use crate::duration;
 use crate::method::{Methods, SnapshotMethod, WorksWith};
 use crate::reading;
-use crate::rights::{self, Rights};
+use crate::refusal::Refusal;
+use crate::rights::Rights;
 use crate::storage::Storage;
 use crate::text::{self, Harmless};
+use crate::trust;
 
 /// The method that is tried last unless a line says otherwise.
 const LAST_RESORT: &str = "direct";
 /// The line that forbids that.
 const NO_LAST_RESORT: &str = "nodirect";
+/// The user id of root.
+const ROOT: u32 = 0;
 /// A conf file larger than this is none.
 const LARGEST: u64 = 1 << 20;
 
@@ -39,9 +44,9 @@ pub enum Source {
 
 /// One method to try.
 #[derive(Debug)]
-pub struct Step<'m> {
+pub struct Step {
     /// The method.
-    pub method: &'m dyn SnapshotMethod,
+    pub method: Arc<dyn SnapshotMethod>,
     /// The words after its name.
     pub words: Vec<OsString>,
     /// How long an answer is waited for, if the line says so.
@@ -58,20 +63,27 @@ pub struct Step<'m> {
     pub wrong_server: Cell<bool>,
 }
 
-impl Step<'_> {
+impl Step {
     /// Calls the method, with the rights that its line has.
     pub(crate) fn call<T>(
         &self,
         rights: &Rights,
         call: impl FnOnce(&dyn SnapshotMethod) -> T,
     ) -> T {
-        if self.as_started { rights.as_started(|| call(self.method)) } else { call(self.method) }
+        let call = || call(&*self.method);
+        if self.as_started { rights.as_started(call) } else { call() }
     }
 }
 
 /// Who can have written a line: it gets nothing that its author could not have had.
 #[derive(Debug, Clone, Copy)]
-enum Author {
+struct Author<'a> {
+    who: Who,
+    rights: &'a Rights,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Who {
     /// Nobody but root.
     Root,
     /// Whoever started the program.
@@ -80,11 +92,38 @@ enum Author {
     Anybody,
 }
 
+impl Author<'_> {
+    /// The method of that name, and whether it is to be called with the rights that the program
+    /// was started with.
+    fn find(
+        self,
+        name: &OsStr,
+        words: &[OsString],
+        methods: &dyn Methods,
+    ) -> Result<(Arc<dyn SnapshotMethod>, bool), Refusal> {
+        let find = |as_started| self.with_rights(as_started, || methods.find(name.as_bytes()));
+        let may_be_as_started = !matches!(self.who, Who::Anybody);
+        let method = find(may_be_as_started)?;
+        let relative = matches!(self.who, Who::CommandLine) && method.names_relative_files(words);
+        // Files of the storage are the owner's, whoever says that they are to be worked on.
+        let owners = method.works_with() == WorksWith::Nobody;
+        if may_be_as_started && (relative || owners) {
+            Ok((find(false)?, false))
+        } else {
+            Ok((method, may_be_as_started))
+        }
+    }
+
+    fn with_rights<T>(self, as_started: bool, work: impl FnOnce() -> T) -> T {
+        if as_started { self.rights.as_started(work) } else { work() }
+    }
+}
+
 /// What is tried, in order.
 #[derive(Debug)]
-pub struct Plan<'m> {
+pub struct Plan {
     /// The methods.
-    pub steps: Vec<Step<'m>>,
+    pub steps: Vec<Step>,
     /// The folder that relative names on lines are relative to.
     pub conf_folder: PathBuf,
     /// What is to be said about lines and files that could not be used, in order.
@@ -93,37 +132,43 @@ pub struct Plan<'m> {
     pub source: String,
 }
 
-impl<'m> Plan<'m> {
+impl Plan {
     /// Makes the plan. `locks_reach` is what [`mounts`](crate::mounts) says of the storage.
     pub fn make(
         source: &Source,
         storage: &Storage,
-        methods: &'m dyn Methods,
+        methods: &dyn Methods,
         rights: &Rights,
         locks_reach: bool,
     ) -> Self {
         match source {
-            Source::Lines(lines) => Self::of_options(lines, storage, methods),
+            Source::Lines(lines) => Self::of_options(lines, storage, methods, rights),
             Source::File(path) => {
                 // Somebody who names it may mean a pipe.
                 let text = read(path, rights, &|| File::open(path));
-                Self::of_file(path, text, methods, locks_reach)
+                Self::of_file(path, text, methods, rights, locks_reach)
             }
             Source::Default => {
                 let path = storage.given().join("config/snapshot.conf");
                 let text = read(&path, rights, &|| reading::open(&path));
-                Self::of_file(&path, text, methods, locks_reach)
+                Self::of_file(&path, text, methods, rights, locks_reach)
             }
         }
     }
 
-    fn of_options(lines: &[OsString], storage: &Storage, methods: &'m dyn Methods) -> Self {
+    fn of_options(
+        lines: &[OsString],
+        storage: &Storage,
+        methods: &dyn Methods,
+        rights: &Rights,
+    ) -> Self {
+        let author = Author { who: Who::CommandLine, rights };
         let mut plan = Self::empty(storage.config(), "--method".to_owned());
         for (line, number) in lines.iter().zip(1..) {
             let place = format!("line {number} in --method");
             match conf::line(line.as_bytes(), number) {
                 Some(line) => {
-                    plan.add(&line, &place, methods, Author::CommandLine);
+                    plan.add(&line, &place, methods, author);
                 }
                 None => plan.complaints.push(format!("malformed {place} (it is empty)")),
             }
@@ -133,15 +178,17 @@ impl<'m> Plan<'m> {
 
     fn of_file(
         path: &Path,
-        text: io::Result<(Vec<u8>, Author)>,
-        methods: &'m dyn Methods,
+        text: io::Result<(Vec<u8>, Who)>,
+        methods: &dyn Methods,
+        rights: &Rights,
         locks_reach: bool,
     ) -> Self {
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         let mut plan = Self::empty(folder, text::path(path));
         let mut last_resort = true;
         match text {
-            Ok((text, author)) => {
+            Ok((text, who)) => {
+                let author = Author { who, rights };
                 for line in conf::lines(&text) {
                     let place = format!("line {} in {}", line.number, plan.source);
                     last_resort &= !plan.add(&line, &place, methods, author);
@@ -163,8 +210,8 @@ impl<'m> Plan<'m> {
     }
 
     /// Adds what a line says; true if it decides about the last resort.
-    fn add(&mut self, line: &Line, place: &str, methods: &'m dyn Methods, author: Author) -> bool {
-        match self.step(line, place, methods, author) {
+    fn add(&mut self, line: &Line, place: &str, methods: &dyn Methods, author: Author<'_>) -> bool {
+        match Self::step(line, place, methods, author) {
             Ok(Some(step)) => {
                 let decides = step.method.name() == LAST_RESORT;
                 self.steps.push(step);
@@ -172,7 +219,8 @@ impl<'m> Plan<'m> {
             }
             Ok(None) => true,
             Err(reason) => {
-                self.complaints.push(format!("malformed {place} ({reason})"));
+                let what = format!("malformed {place} ({})", reason.text());
+                self.complaints.push(reason.reworded(what).to_string());
                 false
             }
         }
@@ -180,40 +228,33 @@ impl<'m> Plan<'m> {
 
     /// The step that a line describes; none for `nodirect`.
     fn step(
-        &self,
         line: &Line,
         place: &str,
-        methods: &'m dyn Methods,
-        author: Author,
-    ) -> Result<Option<Step<'m>>, String> {
-        let mut words = line.words.clone().map_err(str::to_owned)?;
+        methods: &dyn Methods,
+        author: Author<'_>,
+    ) -> Result<Option<Step>, Refusal> {
+        let mut words = line.words.clone().map_err(Refusal::new)?;
         let name = words.remove(0);
         if (name == LAST_RESORT || name == NO_LAST_RESORT) && !words.is_empty() {
-            return Err(format!("`{}` stands alone", text::harmless(&name)));
+            return Err(Refusal::new(format!("`{}` stands alone", text::harmless(&name))));
         }
         if name == NO_LAST_RESORT {
             return Ok(None);
         }
-        let method = methods.find(name.as_bytes()).map_err(|refusal| refusal.text().to_owned())?;
+        let (method, as_started) = author.find(&name, without_timeout(&words), methods)?;
         let timeout = match method.works_with() {
-            WorksWith::Owner => take_timeout(&mut words)?,
+            WorksWith::Owner => take_timeout(&mut words).map_err(Refusal::new)?,
             WorksWith::Nobody => None,
         };
-        method.check_words(&words)?;
         let label = method.label(&Harmless(&line.text).to_string());
-        // Files of the storage are the owner's, whoever says that they are to be worked on.
-        let as_started = method.works_with() == WorksWith::Owner
-            && match author {
-                Author::Root => true,
-                Author::CommandLine => !method.names_relative_files(&words),
-                Author::Anybody => false,
-            };
         let (line, place) = (line.text.clone(), place.to_owned());
         let wrong_server = Cell::new(false);
-        Ok(Some(Step { method, words, timeout, line, label, place, as_started, wrong_server }))
+        let step = Step { method, words, timeout, line, label, place, as_started, wrong_server };
+        author.with_rights(as_started, || step.method.check_words(&step.words))?;
+        Ok(Some(step))
     }
 
-    fn add_last_resort(&mut self, methods: &'m dyn Methods) {
+    fn add_last_resort(&mut self, methods: &dyn Methods) {
         if let Ok(method) = methods.find(LAST_RESORT.as_bytes()) {
             let label = method.label(LAST_RESORT);
             let place = "the last resort".to_owned();
@@ -228,6 +269,14 @@ impl<'m> Plan<'m> {
                 wrong_server: Cell::new(false),
             });
         }
+    }
+}
+
+/// The words but for a last one that is the program's, not the method's.
+fn without_timeout(words: &[OsString]) -> &[OsString] {
+    match words.split_last() {
+        Some((last, rest)) if last.as_bytes().starts_with(b"timeout=") => rest,
+        _ => words,
     }
 }
 
@@ -248,15 +297,20 @@ fn read(
     path: &Path,
     rights: &Rights,
     open: &dyn Fn() -> io::Result<File>,
-) -> io::Result<(Vec<u8>, Author)> {
-    let trusted = rights.are_lowered() && rights.as_started(|| rights::only_root_can_change(path));
+) -> io::Result<(Vec<u8>, Who)> {
+    let trusted = rights.are_lowered() && rights.as_started(|| only_root_can_change(path));
     let file = if trusted { rights.as_started(open) } else { open() }?;
     let mut text = Vec::new();
     file.take(LARGEST + 1).read_to_end(&mut text)?;
     if text.len() as u64 > LARGEST {
         return Err(io::Error::other(format!("larger than {LARGEST} bytes")));
     }
-    Ok((text, if trusted { Author::Root } else { Author::Anybody }))
+    Ok((text, if trusted { Who::Root } else { Who::Anybody }))
+}
+
+/// Whether the lines of a conf can be nobody's but root's.
+fn only_root_can_change(path: &Path) -> bool {
+    std::path::absolute(path).is_ok_and(|path| trust::only_changed_by(&path, ROOT).is_ok())
 }
 
 /// Whether a `--snapshot-conf` argument means the default path.

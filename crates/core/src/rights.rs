@@ -5,11 +5,11 @@
 //! leads nowhere that the owner could not go. Only the effective ids change, in all threads of
 //! the process; the real ones stay root's, so that COMMAND can have them back.
 
-use std::ffi::{CString, OsString};
+use std::ffi::CString;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use nix::unistd::{self, Gid, Uid, User};
 use rustix::fs::{Access, AtFlags, CWD};
@@ -126,60 +126,6 @@ impl Ids {
     }
 }
 
-/// Whether only root can change the file at `path`, or what the path leads to: root owns the file
-/// and every folder and link on the way there, and nobody else may write to them. A sticky
-/// folder counts as such.
-pub fn only_root_can_change(path: &Path) -> bool {
-    let on_the_way = std::path::absolute(path).ok().and_then(|path| on_the_way(&path));
-    on_the_way.is_some_and(|parts| {
-        parts.iter().all(|part| {
-            fs::symlink_metadata(part).is_ok_and(|found| {
-                let sticky = found.is_dir() && found.mode() & 0o1000 != 0;
-                found.uid() == 0 && (found.is_symlink() || sticky || found.mode() & 0o022 == 0)
-            })
-        })
-    })
-}
-
-/// How many links are followed: as many as Linux does.
-const LINKS: usize = 40;
-
-/// Everything that the system looks at on the way to an absolute path, links among it; none if
-/// it leads nowhere.
-fn on_the_way(path: &Path) -> Option<Vec<PathBuf>> {
-    let mut ahead: Vec<OsString> = words(path);
-    let (mut here, mut seen, mut links) = (PathBuf::from("/"), vec![PathBuf::from("/")], 0);
-    while let Some(word) = ahead.pop() {
-        if word == ".." {
-            here.pop();
-            continue;
-        }
-        let part = here.join(&word);
-        if fs::symlink_metadata(&part).ok()?.is_symlink() {
-            links += 1;
-            let target = fs::read_link(&part).ok().filter(|_| links <= LINKS)?;
-            if target.is_absolute() {
-                here = PathBuf::from("/");
-            }
-            ahead.extend(words(&target));
-        } else {
-            here.clone_from(&part);
-        }
-        seen.push(part);
-    }
-    Some(seen)
-}
-
-/// The names in a path, the last one first.
-fn words(path: &Path) -> Vec<OsString> {
-    let names = path
-        .components()
-        .filter(|part| matches!(part, Component::Normal(_) | Component::ParentDir));
-    let mut words: Vec<_> = names.map(|part| part.as_os_str().to_owned()).collect();
-    words.reverse();
-    words
-}
-
 /// Whether the effective user may make, rename and remove entries of the folder at `path`.
 ///
 /// # Errors
@@ -235,61 +181,6 @@ pub fn cannot_read(path: &Path, error: &io::Error) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
-
-    #[test]
-    fn the_root_folder_is_roots_and_a_file_in_a_folder_of_everybody_is_not() {
-        assert!(only_root_can_change(Path::new("/")));
-        let folder = tempfile::tempdir().unwrap();
-        let open = folder.path().join("open");
-        fs::create_dir(&open).unwrap();
-        fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
-        fs::write(open.join("conf"), "").unwrap();
-        assert!(!only_root_can_change(&open.join("conf")));
-        assert!(!only_root_can_change(&open.join("absent")));
-    }
-
-    #[test]
-    fn a_sticky_folder_counts_as_roots_own() {
-        if !unistd::geteuid().is_root() {
-            return; // only root can make files that are root's
-        }
-        let folder = tempfile::tempdir().unwrap();
-        let conf = folder.path().join("conf");
-        fs::write(&conf, "").unwrap();
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o1777)).unwrap();
-        assert!(only_root_can_change(&conf));
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o775)).unwrap();
-        assert!(!only_root_can_change(&conf));
-    }
-
-    #[test]
-    fn a_link_counts_where_it_stands_and_where_it_leads() {
-        let folder = tempfile::tempdir().unwrap();
-        let (conf, link) = (folder.path().join("conf"), folder.path().join("link"));
-        fs::write(&conf, "").unwrap();
-        fs::set_permissions(&conf, fs::Permissions::from_mode(0o666)).unwrap();
-        std::os::unix::fs::symlink(&conf, &link).unwrap();
-        assert!(!only_root_can_change(&link));
-    }
-
-    #[test]
-    fn every_link_on_the_way_counts_and_not_only_the_first_and_the_last() {
-        if !unistd::geteuid().is_root() {
-            return; // only root can make files that are root's
-        }
-        let folder = tempfile::tempdir().unwrap();
-        let (conf, open) = (folder.path().join("conf"), folder.path().join("open"));
-        fs::write(&conf, "").unwrap();
-        fs::create_dir(&open).unwrap();
-        std::os::unix::fs::symlink("../conf", open.join("middle")).unwrap();
-        std::os::unix::fs::symlink("open/middle", folder.path().join("link")).unwrap();
-        assert!(only_root_can_change(&folder.path().join("link")));
-        fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
-        assert!(!only_root_can_change(&folder.path().join("link")));
-        std::os::unix::fs::symlink("circle", folder.path().join("circle")).unwrap();
-        assert!(!only_root_can_change(&folder.path().join("circle")));
-    }
 
     #[test]
     fn a_missing_right_names_the_user_and_the_cure() {

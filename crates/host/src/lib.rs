@@ -5,6 +5,8 @@
 //! run nor `dsnap-core` can tell which is which.
 #![forbid(unsafe_code)]
 
+use std::sync::Arc;
+
 use dsnap_core::Refusal;
 use dsnap_core::method::{Methods, SnapshotMethod};
 use dsnap_core::text::Harmless;
@@ -12,7 +14,7 @@ use dsnap_core::text::Harmless;
 /// All methods that a program can use.
 #[derive(Debug, Default)]
 pub struct Registry {
-    linked: Vec<Box<dyn SnapshotMethod>>,
+    linked: Vec<Arc<dyn SnapshotMethod>>,
 }
 
 impl Registry {
@@ -24,15 +26,15 @@ impl Registry {
     /// Adds a method that is linked into the program. Of two with one name the first is used.
     #[must_use]
     pub fn with(mut self, method: impl SnapshotMethod + 'static) -> Self {
-        self.linked.push(Box::new(method));
+        self.linked.push(Arc::new(method));
         self
     }
 }
 
 impl Methods for Registry {
-    fn find(&self, name: &[u8]) -> Result<&dyn SnapshotMethod, Refusal> {
+    fn find(&self, name: &[u8]) -> Result<Arc<dyn SnapshotMethod>, Refusal> {
         let found = self.linked.iter().find(|method| method.name().as_bytes() == name);
-        found.map(Box::as_ref).ok_or_else(|| {
+        found.map(Arc::clone).ok_or_else(|| {
             let known: Vec<_> = self.linked.iter().map(|method| method.name()).collect();
             Refusal::new(format!(
                 "there is no method `{}`; there is: {}",

@@ -32,6 +32,7 @@ mod xml;
 
 use std::ffi::OsString;
 
+use dsnap_core::Refusal;
 use dsnap_core::limits;
 use dsnap_core::method::{Entered, Left, Request, SnapshotMethod, Status};
 
@@ -51,8 +52,8 @@ impl SnapshotMethod for Http {
         line::label(line)
     }
 
-    fn check_words(&self, words: &[OsString]) -> Result<(), String> {
-        line::check(words)
+    fn check_words(&self, words: &[OsString]) -> Result<(), Refusal> {
+        line::check(words).map_err(Refusal::new)
     }
 
     /// A server that can be asked is open; no question closes its storage.

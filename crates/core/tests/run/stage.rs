@@ -76,7 +76,7 @@ impl SnapshotMethod for Scripted {
 pub(crate) struct Stage {
     pub(crate) storage: Storage,
     pub(crate) job: Job,
-    methods: Vec<Scripted>,
+    methods: Vec<Arc<Scripted>>,
     conf: String,
     journal: Journal,
     stop: Cell<Option<i32>>,
@@ -153,7 +153,7 @@ impl Stage {
         self.conf += &format!("{name}\n");
         let (enters, leaves) = (Mutex::new(enters.into()), Mutex::new(leaves.into()));
         let journal = Arc::clone(&self.journal);
-        self.methods.push(Scripted { name, works_with, enters, leaves, journal });
+        self.methods.push(Arc::new(Scripted { name, works_with, enters, leaves, journal }));
         self
     }
 
@@ -218,9 +218,9 @@ impl Stage {
 }
 
 impl Methods for Stage {
-    fn find(&self, name: &[u8]) -> Result<&dyn SnapshotMethod, Refusal> {
+    fn find(&self, name: &[u8]) -> Result<Arc<dyn SnapshotMethod>, Refusal> {
         let found = self.methods.iter().find(|method| method.name.as_bytes() == name);
-        found.map(|method| method as _).ok_or_else(|| Refusal::new("no such method"))
+        found.map(|method| Arc::clone(method) as _).ok_or_else(|| Refusal::new("no such method"))
     }
 }
 
