@@ -39,6 +39,9 @@ pub(crate) struct Args {
     pub(crate) code: Option<OsString>,
     pub(crate) snapshot_conf: Option<OsString>,
     pub(crate) methods: Vec<OsString>,
+    pub(crate) plugin_dirs: Vec<PathBuf>,
+    pub(crate) list_methods: bool,
+    pub(crate) json: bool,
     pub(crate) operands: Vec<OsString>,
 }
 
@@ -46,7 +49,7 @@ pub(crate) struct Args {
 #[derive(Debug)]
 pub(crate) enum Asked {
     /// To run.
-    Run(Args),
+    Run(Box<Args>),
     /// To print this text on stdout.
     Print(String),
 }
@@ -71,7 +74,7 @@ impl Misuse {
 /// Reads the command line.
 pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Asked, Misuse> {
     match command().try_get_matches_from(words) {
-        Ok(matches) => Ok(Asked::Run(Args::from(matches))),
+        Ok(matches) => Ok(Asked::Run(Box::new(Args::from(matches)))),
         Err(error) if !error.use_stderr() => Ok(Asked::Print(error.render().to_string())),
         Err(error) => {
             let message = error.render().to_string();
@@ -119,10 +122,28 @@ fn command() -> Command {
                 .long(None),
         )
         .arg(value("accept-existing", "AGE", "Run also in another's snapshot, if it is no older"))
+        .args(plugins())
         .args(recover())
         .arg(count("verbose", 'v', "More words; repeatable"))
         .arg(count("quiet", 'q', "Fewer words; repeatable"))
         .arg(operands())
+}
+
+/// Where methods come from that are not linked in, and which there are.
+fn plugins() -> [Arg; 3] {
+    [
+        value("plugin-dir", "DIR", "Where loadable methods are; repeatable")
+            .action(ArgAction::Append)
+            .value_parser(value_parser!(PathBuf)),
+        Arg::new("list-methods")
+            .long("list-methods")
+            .help("Only list the methods there are, and what the conf's lines come to")
+            .action(ArgAction::SetTrue),
+        Arg::new("json")
+            .long("json")
+            .help("With --list-methods: for programs")
+            .action(ArgAction::SetTrue),
+    ]
 }
 
 /// To repair instead of running COMMAND.
@@ -173,9 +194,12 @@ impl From<ArgMatches> for Args {
             snapshot_conf: word("snapshot-conf"),
             storage: word("storage").map(PathBuf::from),
             recover: matches.get_flag("recover"),
+            list_methods: matches.get_flag("list-methods"),
+            json: matches.get_flag("json"),
             verbose: matches.get_count("verbose"),
             quiet: matches.get_count("quiet"),
             methods: matches.remove_many("method").into_iter().flatten().collect(),
+            plugin_dirs: matches.remove_many("plugin-dir").into_iter().flatten().collect(),
             operands: matches.remove_many("operands").into_iter().flatten().collect(),
         }
     }
@@ -188,7 +212,7 @@ mod tests {
     fn parsed(line: &str) -> Args {
         let words = std::iter::once("dsnap").chain(line.split_whitespace()).map(OsString::from);
         match parse(words) {
-            Ok(Asked::Run(args)) => args,
+            Ok(Asked::Run(args)) => *args,
             other => panic!("{line}: {other:?}"),
         }
     }

@@ -3,16 +3,46 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use dsnap_core::nested::Inherited;
 
+use crate::resolve::Outside;
+
+/// All of it that counts.
+pub(crate) fn outside() -> Outside {
+    Outside { outer: outer_run(), plugin_path: plugin_path() }
+}
+
 /// What an outer run of this tool, or of the original, left in the environment.
-pub(crate) fn outer_run() -> Option<Inherited> {
+fn outer_run() -> Option<Inherited> {
     Some(Inherited {
         version: env::var_os("SNAPSHOT_VERSION")?,
         directory: env::var_os("SNAPSHOT_DIRECTORY"),
         code: env::var_os("SNAPSHOT_CODE"),
     })
+}
+
+/// Where libraries are looked for besides `--plugin-dir`: the folders of `DSNAP_PLUGIN_PATH`,
+/// unless whoever started the program has fewer rights than it, and then the program's own.
+fn plugin_path() -> Vec<PathBuf> {
+    let path = env::var_os("DSNAP_PLUGIN_PATH").filter(|_| !has_raised_rights());
+    let own = env::current_exe()
+        .ok()
+        .and_then(|program| Some(program.parent()?.parent()?.join("lib/dsnap")));
+    let named = path.iter().flat_map(env::split_paths).filter(|folder| folder.is_absolute());
+    named.chain(own).collect()
+}
+
+/// AT_SECURE of `elf.h`: the kernel says that rights were raised when the program started.
+const AT_SECURE: u64 = 23;
+
+fn has_raised_rights() -> bool {
+    use rustix::process::{getegid, geteuid, getgid, getuid};
+    let said = procfs::process::Process::myself().and_then(|process| process.auxv());
+    // What it does not say of a program is what it hides of one with raised rights.
+    let raised = said.map_or(true, |said| said.get(&AT_SECURE).is_none_or(|secure| *secure != 0));
+    raised || getuid() != geteuid() || getgid() != getegid()
 }
 
 /// The command line, the program's name included.

@@ -7,6 +7,7 @@
 
 mod args;
 mod environment;
+mod listing;
 mod output;
 mod report;
 mod resolve;
@@ -17,20 +18,24 @@ use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
 use dsnap_core::job::Outcome;
+use dsnap_core::plan::Plan;
 use dsnap_core::recover::{self, NotRecovered};
 use dsnap_core::rights::Rights;
-use dsnap_core::{Refusal, Storage, exit, nested, run, text};
+use dsnap_core::{Refusal, Storage, exit, mounts, nested, run, text};
 use dsnap_direct::Direct;
+use dsnap_exec::Exec;
 use dsnap_host::Registry;
 use dsnap_http::Http;
 
 use crate::args::{Asked, Misuse};
+use crate::listing::Listing;
 use crate::report::Reporter;
 use crate::resolve::{Action, Task};
 use crate::signals::Signals;
 use crate::spawn::Spawn;
 
 fn main() -> ExitCode {
+    dsnap_host::answer_isolated_call();
     // Whatever was entered is left while the panic unwinds.
     let status = panic::catch_unwind(AssertUnwindSafe(program));
     ExitCode::from(status.unwrap_or_else(|_| report::tell_panic(spawn::has_begun())))
@@ -42,7 +47,7 @@ fn program() -> u8 {
             output::answer(text.trim_end());
             return 0;
         }
-        Ok(Asked::Run(args)) => resolve::resolve(args, environment::outer_run()),
+        Ok(Asked::Run(args)) => resolve::resolve(*args, environment::outside()),
         Err(misuse) => Err(misuse),
     };
     match task {
@@ -59,7 +64,7 @@ fn carry_out(task: &Task) -> u8 {
         Action::Run => {
             let outcome = with_storage(task, |storage, rights, reporter| match &task.outer {
                 Some(outer) => nested::run(&task.job, storage, outer, reporter),
-                None => run::run(&task.job, storage, rights, &methods(), reporter),
+                None => run::run(&task.job, storage, rights, &methods(task), reporter),
             });
             let outcome = outcome.unwrap_or_else(|refusal| Outcome::not_run(refusal.into()));
             let command = task.command.first().map(text::harmless);
@@ -68,11 +73,42 @@ fn carry_out(task: &Task) -> u8 {
         }
         Action::Recover(code) => {
             let recovered = with_storage(task, |storage, rights, reporter| {
-                recover::recover(&task.job, code.as_ref(), storage, rights, &methods(), reporter)
+                recover::recover(
+                    &task.job,
+                    code.as_ref(),
+                    storage,
+                    rights,
+                    &methods(task),
+                    reporter,
+                )
             });
             report::tell_recovered(recovered.unwrap_or_else(|e| Err(NotRecovered::misused(e))))
         }
+        Action::List { json } => match list(task) {
+            Ok(listing) => {
+                output::answer(&if *json { listing.to_json() } else { listing.to_string() });
+                listing.status()
+            }
+            Err(refusal) => {
+                output::say(&format!("the conf cannot be looked at: {refusal}"));
+                exit::FAILED
+            }
+        },
     }
+}
+
+/// Lists the methods there are; with a storage, also what the lines of its conf come to, with
+/// the rights that these have.
+fn list(task: &Task) -> Result<Listing, Refusal> {
+    let methods = methods(task);
+    if task.dir.is_none() {
+        return Ok(Listing::of(&methods, None));
+    }
+    with_storage(task, |storage, rights, _| {
+        let reach = mounts::locks_reach(&storage.misc());
+        let plan = Plan::make(&task.job.source, storage, &methods, rights, reach);
+        Listing::of(&methods, Some(&plan))
+    })
 }
 
 /// Hears signals, steps back from root's rights where they are not needed, and works.
@@ -99,7 +135,8 @@ fn with_storage<T>(
     Ok(work(&storage, &rights, &reporter))
 }
 
-/// The methods that are linked in.
-fn methods() -> Registry {
-    Registry::new().with(Direct).with(Http)
+/// The methods that are linked in, and where others are looked for.
+fn methods(task: &Task) -> Registry {
+    let linked = Registry::new(env!("CARGO_PKG_VERSION")).with(Direct).with(Http).with(Exec);
+    linked.searching(task.plugin_dirs.clone())
 }

@@ -26,7 +26,18 @@ pub(crate) struct Task {
     /// More than 0 with `-v`, less with `-q`.
     pub(crate) verbosity: i16,
     pub(crate) kill_after: Option<Duration>,
+    /// Where libraries are looked for.
+    pub(crate) plugin_dirs: Vec<PathBuf>,
     pub(crate) outer: Option<Inherited>,
+}
+
+/// What counts besides the command line.
+#[derive(Debug, Default)]
+pub(crate) struct Outside {
+    /// The run that this one stands in.
+    pub(crate) outer: Option<Inherited>,
+    /// Where else libraries are looked for.
+    pub(crate) plugin_path: Vec<PathBuf>,
 }
 
 /// What the program does with the storage.
@@ -36,14 +47,26 @@ pub(crate) enum Action {
     Run,
     /// Leaves what earlier runs left behind, and the snapshot with this code.
     Recover(Option<Code>),
+    /// Lists the methods there are; for programs, or for people.
+    List {
+        /// For programs.
+        json: bool,
+    },
 }
 
 /// Makes the task out of the arguments.
-pub(crate) fn resolve(args: Args, outer: Option<Inherited>) -> Result<Task, Misuse> {
+pub(crate) fn resolve(args: Args, outside: Outside) -> Result<Task, Misuse> {
     let action = action(&args)?;
+    let Outside { outer, plugin_path } = outside;
+    let given_dirs: Vec<_> = args.plugin_dirs.iter().map(|dir| absolute(dir)).collect();
     // To recover is not a matter of a run inside a run: it is about the storage that is named.
     let outer = outer.filter(|_| action == Action::Run);
-    let form = form(args.storage, args.operands, args.snapshot_conf, outer.is_some())?;
+    let form = match action {
+        Action::List { .. } => {
+            Form { dir: args.storage, conf: args.snapshot_conf, command: Vec::new() }
+        }
+        _ => form(args.storage, args.operands, args.snapshot_conf, outer.is_some())?,
+    };
     let source = match form.conf {
         _ if !args.methods.is_empty() => Source::Lines(args.methods),
         Some(conf) if conf == "-" => Source::Default,
@@ -51,7 +74,7 @@ pub(crate) fn resolve(args: Args, outer: Option<Inherited>) -> Result<Task, Misu
         None => Source::Default,
     };
     let job = Job {
-        recover: recover_command(form.dir.as_deref(), &source),
+        recover: recover_command(form.dir.as_deref(), &source, &given_dirs),
         source,
         wait: given("-t", args.wait.as_deref())?.unwrap_or(Duration::ZERO),
         pause: given("-s", args.pause.as_deref())?
@@ -68,11 +91,18 @@ pub(crate) fn resolve(args: Args, outer: Option<Inherited>) -> Result<Task, Misu
         command: form.command,
         verbosity: i16::from(args.verbose) - i16::from(args.quiet),
         kill_after: given("-k", args.kill_after.as_deref())?,
+        plugin_dirs: given_dirs.into_iter().chain(plugin_path).collect(),
         outer,
     })
 }
 
 fn action(args: &Args) -> Result<Action, Misuse> {
+    if args.list_methods {
+        return list(args);
+    }
+    if args.json {
+        return Err(Misuse::new("--json is for --list-methods"));
+    }
     match (&args.code, args.recover) {
         (None, false) => Ok(Action::Run),
         (Some(_), false) => Err(Misuse::new("--code is for --recover")),
@@ -88,9 +118,19 @@ fn action(args: &Args) -> Result<Action, Misuse> {
     }
 }
 
+fn list(args: &Args) -> Result<Action, Misuse> {
+    if args.recover || args.code.is_some() || !args.operands.is_empty() {
+        return Err(Misuse::new("--list-methods does nothing else: no --recover, and no COMMAND"));
+    }
+    Ok(Action::List { json: args.json })
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or(path.to_owned())
+}
+
 /// The command that repairs the storage, asking the same methods: for hints.
-fn recover_command(dir: Option<&Path>, source: &Source) -> String {
-    let absolute = |path: &Path| std::path::absolute(path).unwrap_or(path.to_owned());
+fn recover_command(dir: Option<&Path>, source: &Source, plugin_dirs: &[PathBuf]) -> String {
     let mut words: Vec<OsString> = vec!["dsnap".into(), "--storage".into()];
     words.push(absolute(dir.unwrap_or(Path::new(""))).into());
     match source {
@@ -100,6 +140,7 @@ fn recover_command(dir: Option<&Path>, source: &Source) -> String {
             words.extend(lines.iter().flat_map(|line| ["--method".into(), line.clone()]));
         }
     }
+    words.extend(plugin_dirs.iter().flat_map(|dir| ["--plugin-dir".into(), dir.into()]));
     words.push("--recover".into());
     text::command_line(words.iter().map(OsString::as_os_str))
 }
@@ -181,34 +222,40 @@ mod tests {
         }
     }
 
-    fn outer() -> Option<Inherited> {
-        Some(Inherited { version: "2".into(), directory: Some("/srv/ds".into()), code: None })
+    fn outer() -> Outside {
+        let directory = Some("/srv/ds".into());
+        let outer = Some(Inherited { version: "2".into(), directory, code: None });
+        Outside { outer, plugin_path: Vec::new() }
     }
 
     #[test]
     fn the_old_form_is_directory_conf_and_command() {
-        let task = resolve(args(None, &["/srv/ds", "my.conf", "cp", "-a"]), None).unwrap();
+        let task =
+            resolve(args(None, &["/srv/ds", "my.conf", "cp", "-a"]), Outside::default()).unwrap();
         assert_eq!(task.dir, Some("/srv/ds".into()));
         assert_eq!(task.job.source, Source::File("my.conf".into()));
         assert_eq!(task.command, ["cp", "-a"]);
-        let task = resolve(args(None, &["/srv/ds", "-", "true"]), None).unwrap();
+        let task = resolve(args(None, &["/srv/ds", "-", "true"]), Outside::default()).unwrap();
         assert_eq!(task.job.source, Source::Default);
     }
 
     #[test]
     fn the_old_form_needs_a_command() {
         assert!(
-            resolve(args(None, &["/srv/ds", "-"]), None)
+            resolve(args(None, &["/srv/ds", "-"]), Outside::default())
                 .unwrap_err()
                 .what
                 .contains("too few words")
         );
-        assert_eq!(resolve(args(None, &[]), None).unwrap_err().what, "--storage DIR is missing");
+        assert_eq!(
+            resolve(args(None, &[]), Outside::default()).unwrap_err().what,
+            "--storage DIR is missing"
+        );
     }
 
     #[test]
     fn a_lone_operand_gets_a_hint_which_option_was_meant() {
-        let hint = |word: &str| resolve(args(None, &[word]), None).unwrap_err().hint;
+        let hint = |word: &str| resolve(args(None, &[word]), Outside::default()).unwrap_err().hint;
         assert_eq!(hint("version"), "did you mean: dsnap --version");
         assert_eq!(hint("/"), "did you mean: dsnap --storage /");
         assert_eq!(hint("frobnicate"), "`dsnap --help` shows all options");
@@ -225,19 +272,25 @@ mod tests {
     #[test]
     fn methods_replace_any_conf() {
         let args = Args { methods: vec!["direct".into()], ..args(None, &["ds", "conf", "cp"]) };
-        assert_eq!(resolve(args, None).unwrap().job.source, Source::Lines(vec!["direct".into()]));
+        assert_eq!(
+            resolve(args, Outside::default()).unwrap().job.source,
+            Source::Lines(vec!["direct".into()])
+        );
     }
 
     #[test]
     fn a_bad_duration_names_its_option() {
         let args = Args { wait: Some("-1".into()), ..args(Some("ds"), &[]) };
-        assert_eq!(resolve(args, None).unwrap_err().what, "-t: `-1` is negative");
+        assert_eq!(resolve(args, Outside::default()).unwrap_err().what, "-t: `-1` is negative");
     }
 
     #[test]
     fn a_pause_of_less_than_a_tenth_counts_as_a_tenth() {
         let args = Args { pause: Some("0".into()), ..args(Some("ds"), &[]) };
-        assert_eq!(resolve(args, None).unwrap().job.pause, Duration::from_millis(100));
+        assert_eq!(
+            resolve(args, Outside::default()).unwrap().job.pause,
+            Duration::from_millis(100)
+        );
     }
 
     #[test]
@@ -248,7 +301,7 @@ mod tests {
                 code: code.map(OsString::from),
                 ..args(Some("ds"), operands)
             };
-            resolve(args, None).map(|task| task.action).map_err(|misuse| misuse.what)
+            resolve(args, Outside::default()).map(|task| task.action).map_err(|misuse| misuse.what)
         };
         assert_eq!(recover(None, &[]), Ok(Action::Recover(None)));
         let code = Code::from_bytes(b"db-1-x");
@@ -257,12 +310,12 @@ mod tests {
         assert_eq!(recover(Some("a b"), &[]), Err("--code: `a b` is no code".to_owned()));
         assert!(recover(None, &["cp"]).is_err());
         let args = Args { code: Some("x".into()), ..args(Some("ds"), &["cp"]) };
-        assert_eq!(resolve(args, None).unwrap_err().what, "--code is for --recover");
+        assert_eq!(resolve(args, Outside::default()).unwrap_err().what, "--code is for --recover");
     }
 
     #[test]
     fn the_command_that_repairs_is_complete_and_quoted() {
-        let words = |source| recover_command(Some(Path::new("/srv/my ds")), &source);
+        let words = |source| recover_command(Some(Path::new("/srv/my ds")), &source, &[]);
         assert_eq!(words(Source::Default), "dsnap --storage '/srv/my ds' --recover");
         assert_eq!(
             words(Source::File("/etc/s.conf".into())),
@@ -275,7 +328,31 @@ mod tests {
     }
 
     #[test]
+    fn to_list_needs_no_storage_and_takes_nothing_else() {
+        let list = |json, operands: &[&str]| {
+            let args = Args { list_methods: true, json, ..args(None, operands) };
+            resolve(args, Outside::default()).map(|task| task.action).map_err(|it| it.what)
+        };
+        assert_eq!(list(false, &[]), Ok(Action::List { json: false }));
+        assert_eq!(list(true, &[]), Ok(Action::List { json: true }));
+        assert!(list(false, &["cp"]).is_err());
+        let args = Args { json: true, ..args(Some("ds"), &["cp"]) };
+        let misuse = resolve(args, Outside::default()).unwrap_err();
+        assert_eq!(misuse.what, "--json is for --list-methods");
+    }
+
+    #[test]
+    fn libraries_are_looked_for_where_options_say_first() {
+        let args = Args { plugin_dirs: vec!["/opt/a b".into()], ..args(Some("/ds"), &[]) };
+        let outside = Outside { plugin_path: vec!["/usr/lib/dsnap".into()], ..Outside::default() };
+        let task = resolve(args, outside).unwrap();
+        assert_eq!(task.plugin_dirs, [Path::new("/opt/a b"), Path::new("/usr/lib/dsnap")]);
+        let recover = "dsnap --storage /ds --plugin-dir '/opt/a b' --recover";
+        assert_eq!(task.job.recover, recover);
+    }
+
+    #[test]
     fn without_command_the_storage_is_tested() {
-        assert_eq!(resolve(args(Some("ds"), &[]), None).unwrap().job.command, None);
+        assert_eq!(resolve(args(Some("ds"), &[]), Outside::default()).unwrap().job.command, None);
     }
 }

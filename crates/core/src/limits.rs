@@ -10,6 +10,10 @@ pub const ENTER: Duration = Duration::from_secs(300);
 pub const LEAVE: Duration = Duration::from_secs(15);
 /// The answer to something that was sent before the program was asked to end.
 pub const LAST_ANSWER: Duration = Duration::from_secs(20);
+/// What a library says of itself, and whether it takes the words of a line.
+pub const DESCRIBE: Duration = Duration::from_secs(10);
+/// The address space of a process in which a loaded method is called, in bytes.
+pub const ADDRESS_SPACE: u64 = 2 << 30;
 /// How often a method that waits asks whether it shall stop, at least.
 pub const ASK: Duration = Duration::from_millis(200);
 /// How large an answer may be, in bytes.

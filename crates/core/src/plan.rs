@@ -128,6 +128,8 @@ pub struct Plan {
     pub conf_folder: PathBuf,
     /// What is to be said about lines and files that could not be used, in order.
     pub complaints: Vec<String>,
+    /// Whether a line has no method that can be used.
+    pub malformed: bool,
     /// The file that the lines come from, for people.
     pub source: String,
 }
@@ -206,7 +208,7 @@ impl Plan {
 
     fn empty(conf_folder: PathBuf, source: String) -> Self {
         let conf_folder = std::path::absolute(&conf_folder).unwrap_or(conf_folder);
-        Self { steps: Vec::new(), conf_folder, complaints: Vec::new(), source }
+        Self { steps: Vec::new(), conf_folder, complaints: Vec::new(), malformed: false, source }
     }
 
     /// Adds what a line says; true if it decides about the last resort.
@@ -221,6 +223,7 @@ impl Plan {
             Err(reason) => {
                 let what = format!("malformed {place} ({})", reason.text());
                 self.complaints.push(reason.reworded(what).to_string());
+                self.malformed = true;
                 false
             }
         }

@@ -96,7 +96,7 @@ impl Rights {
 }
 
 /// The user that this process acts as now.
-pub(crate) fn effective_user() -> u32 {
+pub fn effective_user() -> u32 {
     unistd::geteuid().as_raw()
 }
 

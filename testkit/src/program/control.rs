@@ -1,10 +1,11 @@
 //! The control port of a site, and `dsnap-testkit ctl`, which talks to it.
 //!
-//! One connection is one command: a line with a JSON list of words, answered by a line that
-//! begins `ok` or `error`. The port stands in a file of the storage while the site runs.
+//! One connection is one command: a line of words, answered by text that begins `ok`, `busy` or
+//! `error`, so that a plugin under test can talk to it, too. The port stands in a file of the
+//! storage while the site runs.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,6 +22,9 @@ use super::site::list_of_faults;
 
 /// How long a command may take: entering waits for the journal.
 const LIMIT: Duration = Duration::from_secs(600);
+
+/// The exit status if the storage is in use: EX_TEMPFAIL, as of a method's program.
+const BUSY: u8 = 75;
 
 const COMMANDS: &str = "enter [CODE], leave [CODE], stop, start, crash, commit N, pack, end-packing, \
     status, fault [FAULT... | none]";
@@ -50,20 +54,25 @@ pub(crate) fn run(order: &Order) -> io::Result<ExitCode> {
     let port: u16 = port.trim().parse().map_err(io::Error::other)?;
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).map_err(nobody)?;
     stream.set_read_timeout(Some(LIMIT))?;
-    writeln!(stream, "{}", serde_json::to_string(&order.words)?)?;
+    writeln!(stream, "{}", order.words.join(" "))?;
     let mut answer = String::new();
-    BufReader::new(stream).read_line(&mut answer)?;
-    let answer: Result<String, String> = serde_json::from_str(&answer)?;
-    match answer {
-        Ok(words) if words.is_empty() => Ok(ExitCode::SUCCESS),
-        Ok(words) => {
+    stream.read_to_string(&mut answer)?;
+    let answer = answer.trim_end();
+    match answer.split_once(' ').unwrap_or((answer, "")) {
+        ("ok", "") => Ok(ExitCode::SUCCESS),
+        ("ok", words) => {
             say::line(words);
             Ok(ExitCode::SUCCESS)
         }
-        Err(why) => {
+        ("busy", why) => {
+            say::error(why);
+            Ok(ExitCode::from(BUSY))
+        }
+        ("error", why) => {
             say::error(why);
             Ok(ExitCode::FAILURE)
         }
+        _ => Err(io::Error::other("the site ended before it answered")),
     }
 }
 
@@ -99,14 +108,36 @@ impl Drop for Control {
 fn serve(stream: &TcpStream, site: &Site) -> io::Result<()> {
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line)?;
-    let words: Vec<String> = serde_json::from_str(&line)?;
-    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    let words: Vec<_> = line.split_whitespace().collect();
     let mut stream = stream;
-    writeln!(stream, "{}", serde_json::to_string(&obey(site, &words))?)
+    match obey(site, &words) {
+        Ok(words) => writeln!(stream, "ok {words}"),
+        Err(Disobeyed { busy: true, why }) => writeln!(stream, "busy {why}"),
+        Err(Disobeyed { busy: false, why }) => writeln!(stream, "error {why}"),
+    }
+}
+
+/// Why an order was not carried out.
+struct Disobeyed {
+    /// The storage is in use.
+    busy: bool,
+    why: String,
+}
+
+impl From<String> for Disobeyed {
+    fn from(why: String) -> Self {
+        Self { busy: false, why }
+    }
+}
+
+impl From<io::Error> for Disobeyed {
+    fn from(error: io::Error) -> Self {
+        error.to_string().into()
+    }
 }
 
 /// Does what it is told.
-fn obey(site: &Site, words: &[&str]) -> Result<String, String> {
+fn obey(site: &Site, words: &[&str]) -> Result<String, Disobeyed> {
     let server = || site.server().map_err(refused);
     let none = |()| String::new();
     match words {
@@ -116,15 +147,15 @@ fn obey(site: &Site, words: &[&str]) -> Result<String, String> {
         ["leave", code] => server()?.leave(code).map(none).map_err(refused),
         ["pack"] => server()?.pack().map(none).map_err(refused),
         ["end-packing"] => server()?.end_packing().map(none).map_err(refused),
-        ["stop"] => site.stop_server().map(none).map_err(|error| error.to_string()),
-        ["start"] => site.start_server().map(none).map_err(|error| error.to_string()),
+        ["stop"] => Ok(site.stop_server().map(none)?),
+        ["start"] => Ok(site.start_server().map(none)?),
         ["crash"] => {
             site.crash_server();
             Ok(String::new())
         }
         ["commit", count] => {
             let count = count.parse().map_err(|_| format!("`{count}` is no number"))?;
-            server()?.commit(count).map(none).map_err(|error| error.to_string())
+            Ok(server()?.commit(count).map(none)?)
         }
         ["status"] => {
             let code = server()?.code().map_err(refused)?;
@@ -141,12 +172,13 @@ fn obey(site: &Site, words: &[&str]) -> Result<String, String> {
             wanted.iter().for_each(|wanted| wanted.plan(site));
             Ok(String::new())
         }
-        _ => Err(format!("`{}` is none of: {COMMANDS}", words.join(" "))),
+        _ => Err(format!("`{}` is none of: {COMMANDS}", words.join(" ")).into()),
     }
 }
 
-fn refused(why: Refused) -> String {
-    match why {
+fn refused(why: Refused) -> Disobeyed {
+    let busy = matches!(why, Refused::InUse(_) | Refused::SublockHeld);
+    let why = match why {
         Refused::InUse(code) => format!("the storage is in use by {code}"),
         Refused::BadCode(given, Some(code)) => format!("the code is {code}, not {given}"),
         Refused::BadCode(given, None) => format!("there is no snapshot {given}"),
@@ -154,5 +186,6 @@ fn refused(why: Refused) -> String {
         Refused::NotAscii => "the code is not ASCII, the snapshot is broken".to_owned(),
         Refused::DiskFull => "the disk is full, the snapshot is broken".to_owned(),
         Refused::Ended => "the server has ended".to_owned(),
-    }
+    };
+    Disobeyed { busy, why }
 }

@@ -1,0 +1,240 @@
+//! A loaded library: the handshake, and calls through its tables. Only ever used in the process
+//! that isolates a call, because loading runs the library's code already.
+//!
+//! The handshake goes in steps: a bare number first, then sizes, then names. Nothing is read
+//! before the step that makes it safe to.
+#![allow(unsafe_code, reason = "calls through a table of C functions")]
+
+use std::ffi::c_void;
+use std::mem::MaybeUninit;
+use std::path::Path;
+use std::ptr;
+
+use dsnap_core::abi::{
+    DSNAP_ABI_VERSION, DSNAP_NO_LIMIT, DsnapBytes, DsnapCaller, DsnapEntry, DsnapLibrary,
+    DsnapMethod, DsnapRequest,
+};
+use libloading::os::unix::{Library as Shared, RTLD_LOCAL, RTLD_NOW};
+
+use crate::wire::{Call, Described, Verb};
+
+/// More methods than any library has.
+const MOST: u64 = 64;
+/// Longer than any name or version.
+const LONGEST: u64 = 256;
+
+/// A library whose handshake went well.
+#[derive(Debug)]
+pub(crate) struct Library {
+    methods: Vec<Method>,
+}
+
+#[derive(Debug)]
+struct Method {
+    described: Described,
+    table: DsnapMethod,
+}
+
+/// Who hears what a method says.
+pub(crate) trait Listener: Sync {
+    fn say(&self, kind: u32, text: &[u8]);
+    fn progress(&self, done: u64, of: u64, unit: &[u8]);
+    fn shall_stop(&self) -> bool;
+}
+
+impl Library {
+    /// Loads the file and shakes hands.
+    ///
+    /// # Errors
+    ///
+    /// It is no library, no plugin, or one that does not fit.
+    pub(crate) fn open(path: &Path) -> Result<Self, String> {
+        // SAFETY: loading runs the library's initialisers. They may do anything, which is why
+        // this process has nothing to lose; the file was trusted before.
+        let shared = unsafe { Shared::open(Some(path), RTLD_NOW | RTLD_LOCAL) };
+        let shared = shared.map_err(|error| format!("it cannot be loaded: {}", plain(&error)))?;
+        // SAFETY: the type is what the interface says of the function of that name.
+        let entry = unsafe { shared.get::<DsnapEntry>(b"dsnap_entry\0") };
+        let entry =
+            *entry.map_err(|_| "it is no plugin of dsnap: it has no function dsnap_entry")?;
+        // The tables stay valid only as long as the library is loaded: until this process ends.
+        std::mem::forget(shared);
+        // SAFETY: the library says that it is a plugin; the function takes nothing.
+        let library = unsafe { entry() };
+        Ok(Self {
+            methods: tables(library)?.into_iter().map(Method::read).collect::<Result<_, _>>()?,
+        })
+    }
+
+    pub(crate) fn describe(&self) -> impl Iterator<Item = &Described> {
+        self.methods.iter().map(|method| &method.described)
+    }
+
+    /// Calls the method; the number that it gives back.
+    ///
+    /// # Errors
+    ///
+    /// There is no such method.
+    pub(crate) fn call(&self, call: &Call, listener: &dyn Listener) -> Result<i64, String> {
+        let found = self.methods.iter().find(|method| method.described.name == call.method);
+        let method = found.ok_or_else(|| {
+            let names: Vec<_> = self.describe().map(|it| it.name.as_str()).collect();
+            format!("it offers no method `{}`, but: {}", call.method, names.join(", "))
+        })?;
+        Ok(method.call(call, listener))
+    }
+}
+
+/// The addresses of the methods' tables.
+fn tables(library: *const DsnapLibrary) -> Result<Vec<*const DsnapMethod>, String> {
+    if library.is_null() {
+        return Err("its dsnap_entry gives back no table".to_owned());
+    }
+    // SAFETY: not null, and every version of the interface begins with this number.
+    let version = unsafe { library.cast::<u32>().read_unaligned() };
+    if version != DSNAP_ABI_VERSION {
+        return Err(format!(
+            "it speaks version {version} of the interface, and this dsnap version {DSNAP_ABI_VERSION}"
+        ));
+    }
+    // SAFETY: in this version the size is the next number.
+    let size = unsafe { library.cast::<u32>().add(1).read_unaligned() };
+    let needed = size_of::<DsnapLibrary>();
+    if (size as usize) < needed {
+        return Err(format!("the table of the library has {size} bytes, and {needed} are needed"));
+    }
+    // SAFETY: it has at least that size.
+    let library = unsafe { library.read_unaligned() };
+    if library.method_count == 0 || library.methods.is_null() {
+        return Err("it offers no method".to_owned());
+    }
+    if library.method_count > MOST {
+        return Err(format!("it says that it has {} methods", library.method_count));
+    }
+    let count = usize::try_from(library.method_count).unwrap_or_default();
+    // SAFETY: the library says that there are so many addresses.
+    Ok((0..count).map(|number| unsafe { library.methods.add(number).read_unaligned() }).collect())
+}
+
+impl Method {
+    fn read(table: *const DsnapMethod) -> Result<Self, String> {
+        if table.is_null() {
+            return Err("one of its methods has no table".to_owned());
+        }
+        // SAFETY: not null, and every table begins with its size.
+        let size = unsafe { table.cast::<u64>().read_unaligned() };
+        if size < DsnapMethod::SMALLEST {
+            let needed = DsnapMethod::SMALLEST;
+            return Err(format!("the table of a method has {size} bytes, and {needed} are needed"));
+        }
+        let known = usize::try_from(size).unwrap_or(usize::MAX).min(size_of::<DsnapMethod>());
+        let mut copy = MaybeUninit::<DsnapMethod>::zeroed();
+        // SAFETY: `known` bytes lie in the library's table, as it says itself, and fit into ours.
+        // What the library does not have stays zero: a function that is not there.
+        let table = unsafe {
+            ptr::copy_nonoverlapping(table.cast::<u8>(), copy.as_mut_ptr().cast::<u8>(), known);
+            copy.assume_init()
+        };
+        let name = text(table.name).filter(|name| is_name(name));
+        let name =
+            name.ok_or("the name of a method is none: it must be a-z, then a-z, 0-9 or _")?;
+        if table.enter.is_none() || table.leave.is_none() || table.status.is_none() {
+            return Err(format!("the method `{name}` lacks a function"));
+        }
+        let version = text(table.version).unwrap_or_default();
+        let (works_with, flags) = (table.works_with, table.flags);
+        Ok(Self { described: Described { name, version, works_with, flags }, table })
+    }
+
+    fn call(&self, call: &Call, listener: &dyn Listener) -> i64 {
+        let words: Vec<_> = call.words.iter().map(|word| DsnapBytes::of(&word.0)).collect();
+        let caller = DsnapCaller {
+            size: size_of::<DsnapCaller>() as u64,
+            context: (&raw const listener).cast_mut().cast(),
+            say: Some(say),
+            progress: Some(progress),
+            shall_stop: Some(shall_stop),
+        };
+        let request = DsnapRequest {
+            size: size_of::<DsnapRequest>() as u64,
+            storage: DsnapBytes::of(&call.storage.0),
+            conf_folder: DsnapBytes::of(&call.conf_folder.0),
+            words: words.as_ptr(),
+            word_count: words.len() as u64,
+            code: DsnapBytes::of(call.code.as_bytes()),
+            time_left_ms: call.time_left.unwrap_or(DSNAP_NO_LIMIT),
+            caller: &raw const caller,
+        };
+        let table = &self.table;
+        let function = match call.verb {
+            Verb::Enter => table.enter,
+            Verb::Leave => table.leave,
+            Verb::Status => table.status,
+            Verb::Describe => None,
+            Verb::CheckWords => {
+                // A table without the function takes all words.
+                let Some(check) = table.check_words else { return 1 };
+                // SAFETY: as below.
+                return unsafe { check(&raw const request) }.into();
+            }
+        };
+        // SAFETY: the function is the library's, of the type that the interface says. The request
+        // and all that it points to outlive the call.
+        function.map_or(0, |function| unsafe { function(&raw const request) }.into())
+    }
+}
+
+/// A method's name as a line may have it.
+pub(crate) fn is_name(name: &str) -> bool {
+    let mut letters = name.bytes();
+    letters.next().is_some_and(|first| first.is_ascii_lowercase())
+        && letters.all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'_')
+}
+
+fn text(bytes: DsnapBytes) -> Option<String> {
+    let sane = !bytes.data.is_null() && bytes.len <= LONGEST;
+    // SAFETY: not null, and the library says that it is so long.
+    sane.then(|| String::from_utf8_lossy(unsafe { slice(bytes) }).into_owned())
+}
+
+/// What dlopen says, without the descriptor that the file was opened by.
+fn plain(error: &libloading::Error) -> String {
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    let text = cause.unwrap_or_else(|| error.to_string());
+    let shown = text.strip_prefix("/proc/self/fd/").and_then(|rest| rest.split_once(": "));
+    shown.map_or_else(|| text.clone(), |(_, rest)| rest.to_owned())
+}
+
+/// # Safety
+///
+/// `bytes` describes memory that stays valid and unchanged for `'a`, or is empty.
+unsafe fn slice<'a>(bytes: DsnapBytes) -> &'a [u8] {
+    if bytes.data.is_null() || bytes.len == 0 {
+        return &[];
+    }
+    // SAFETY: by this function's own condition.
+    unsafe { std::slice::from_raw_parts(bytes.data, usize::try_from(bytes.len).unwrap_or(0)) }
+}
+
+/// # Safety
+///
+/// `context` is what the caller's structure holds: the address of a listener.
+unsafe fn listener<'a>(context: *mut c_void) -> &'a dyn Listener {
+    // SAFETY: by this function's own condition; the listener outlives the call of the method.
+    unsafe { *context.cast::<&dyn Listener>() }
+}
+
+unsafe extern "C" fn say(context: *mut c_void, kind: u32, text: DsnapBytes) {
+    // SAFETY: the method passes on the context that it got, and bytes that live until we return.
+    unsafe { listener(context).say(kind, slice(text)) }
+}
+
+unsafe extern "C" fn progress(context: *mut c_void, done: u64, of: u64, unit: DsnapBytes) {
+    // SAFETY: as for `say`.
+    unsafe { listener(context).progress(done, of, slice(unit)) }
+}
+
+unsafe extern "C" fn shall_stop(context: *mut c_void) -> u32 {
+    // SAFETY: as for `say`.
+    u32::from(unsafe { listener(context) }.shall_stop())
+}

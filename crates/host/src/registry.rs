@@ -1,0 +1,182 @@
+//! The registry: one list of linked and loaded methods.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dsnap_core::Refusal;
+use dsnap_core::abi::DSNAP_ABI_VERSION;
+use dsnap_core::method::{Methods, SnapshotMethod, WorksWith};
+use dsnap_core::text::{self, Harmless};
+
+use crate::library::is_name;
+use crate::loaded::{Loaded, Plugin};
+use crate::search::{Search, open_trusted};
+
+/// Whether this build can load libraries at all.
+pub const CAN_LOAD: bool = !cfg!(target_feature = "crt-static");
+
+/// All methods that a program can use.
+#[derive(Debug)]
+pub struct Registry {
+    linked: Vec<Arc<dyn SnapshotMethod>>,
+    version: &'static str,
+    search: Search,
+    program: PathBuf,
+    loaded: Mutex<HashMap<(String, u32), Found>>,
+}
+
+type Found = Result<Arc<Loaded>, Refusal>;
+
+/// A method, or a library that is none, as `--list-methods` shows it.
+#[derive(Debug)]
+pub struct Listed {
+    /// The name by which a line calls it.
+    pub name: String,
+    /// Where it is; none is linked in.
+    pub file: Option<PathBuf>,
+    /// What it is, or why it cannot be used.
+    pub about: Result<About, Refusal>,
+}
+
+/// What is known of a method.
+#[derive(Debug)]
+pub struct About {
+    /// Its own version.
+    pub version: String,
+    /// The version of the interface, if it is loaded.
+    pub abi: Option<u32>,
+    /// With whom it works.
+    pub works_with: WorksWith,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self {
+            linked: Vec::new(),
+            version: "",
+            search: Search::default(),
+            program: "/proc/self/exe".into(),
+            loaded: Mutex::default(),
+        }
+    }
+}
+
+impl Registry {
+    /// A registry without methods, of a program of that version.
+    pub fn new(version: &'static str) -> Self {
+        Self { version, ..Self::default() }
+    }
+
+    /// Adds a method that is linked into the program. Of two with one name the first is used.
+    #[must_use]
+    pub fn with(mut self, method: impl SnapshotMethod + 'static) -> Self {
+        self.linked.push(Arc::new(method));
+        self
+    }
+
+    /// Where libraries are looked for, in that order, once a line names a method that is not
+    /// linked in.
+    #[must_use]
+    pub fn searching(self, folders: Vec<PathBuf>) -> Self {
+        Self { search: Search::new(folders), ..self }
+    }
+
+    /// The program that makes isolated calls, instead of the running one: its `main` must begin
+    /// with [`answer_isolated_call`](crate::answer_isolated_call).
+    #[must_use]
+    pub fn isolated_by(self, program: PathBuf) -> Self {
+        Self { program, ..self }
+    }
+
+    /// Forgets what is linked in, so that a loaded method of the same name is used.
+    #[must_use]
+    pub fn without_linked(self) -> Self {
+        Self { linked: Vec::new(), ..self }
+    }
+
+    /// Everything there is, for people: linked methods, then each library in the folders.
+    pub fn list(&self) -> Vec<Listed> {
+        let linked = self.linked.iter().map(|method| Listed {
+            name: method.name().to_owned(),
+            file: None,
+            about: Ok(About {
+                version: self.version.to_owned(),
+                abi: None,
+                works_with: method.works_with(),
+            }),
+        });
+        let files = self.search.list().into_iter().map(|(name, file)| {
+            let about = self.about(&name);
+            Listed { name, file: Some(file), about }
+        });
+        linked.chain(files).collect()
+    }
+
+    fn about(&self, name: &str) -> Result<About, Refusal> {
+        if self.linked(name.as_bytes()).is_some() {
+            return Err(Refusal::new(format!("the method `{name}` that is linked in comes first")));
+        }
+        let method = self.load(name)?;
+        let works_with = method.works_with();
+        let version = text::harmless(&method.described.version);
+        Ok(About { version, abi: Some(DSNAP_ABI_VERSION), works_with })
+    }
+
+    fn linked(&self, name: &[u8]) -> Option<Arc<dyn SnapshotMethod>> {
+        self.linked.iter().find(|method| method.name().as_bytes() == name).cloned()
+    }
+
+    /// The loaded method of that name, for the effective user: what one may load, another may
+    /// not.
+    fn load(&self, name: &str) -> Found {
+        let user = rustix::process::geteuid().as_raw();
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        loaded.entry((name.to_owned(), user)).or_insert_with(|| self.load_anew(name)).clone()
+    }
+
+    fn load_anew(&self, name: &str) -> Found {
+        if !is_name(name) {
+            let shown = text::harmless(name);
+            return Err(Refusal::new(format!("`{shown}` is no name of a method"))
+                .hint("a library is named by its method: libdsnap_NAME.so in a folder of --plugin-dir is `NAME`"));
+        }
+        let file = self.search.find(name).ok_or_else(|| self.unknown(name))?;
+        if !CAN_LOAD {
+            let file = text::path(file);
+            return Err(Refusal::new(format!(
+                "this build of dsnap is static and cannot load {file}"
+            )));
+        }
+        let plugin = Plugin::new(file.clone(), open_trusted(&file)?, self.program.clone());
+        let methods = plugin.describe()?;
+        let names: Vec<_> = methods.iter().map(|method| text::harmless(&method.name)).collect();
+        let described =
+            methods.into_iter().find(|method| method.name == name).ok_or_else(|| {
+                let (file, names) = (text::path(&file), names.join(", "));
+                Refusal::new(format!("{file} offers no method `{name}`, but: {names}"))
+            })?;
+        Ok(Arc::new(Loaded::new(Arc::new(plugin), described)))
+    }
+
+    fn unknown(&self, name: &str) -> Refusal {
+        let known: Vec<_> = self.linked.iter().map(|method| method.name()).collect();
+        let known = known.join(", ");
+        let what = format!("there is no method `{name}`; there is: {known}");
+        if self.search.folders().is_empty() {
+            return Refusal::new(what);
+        }
+        let folders: Vec<_> = self.search.folders().iter().map(text::path).collect();
+        Refusal::new(format!("{what}; and no libdsnap_{name}.so in {}", folders.join(", ")))
+    }
+}
+
+impl Methods for Registry {
+    fn find(&self, name: &[u8]) -> Result<Arc<dyn SnapshotMethod>, Refusal> {
+        if let Some(linked) = self.linked(name) {
+            return Ok(linked);
+        }
+        let name = Harmless(name).to_string();
+        self.load(&name).map(|loaded| loaded as Arc<dyn SnapshotMethod>)
+    }
+}

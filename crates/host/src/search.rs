@@ -1,0 +1,99 @@
+//! Where libraries are looked for, and which of them are trusted.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use dsnap_core::{Refusal, reading, text, trust};
+
+/// The folders, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Search {
+    folders: Vec<PathBuf>,
+}
+
+impl Search {
+    pub(crate) fn new(folders: Vec<PathBuf>) -> Self {
+        Self { folders }
+    }
+
+    pub(crate) fn folders(&self) -> &[PathBuf] {
+        &self.folders
+    }
+
+    /// The file for a method's name: the first there is.
+    pub(crate) fn find(&self, name: &str) -> Option<PathBuf> {
+        let files = self.folders.iter().map(|folder| folder.join(file_name(name)));
+        // One that is not to be used is refused, not passed over: it may be the one that is meant.
+        files.into_iter().find(|file| file.symlink_metadata().is_ok())
+    }
+
+    /// Every file in the folders that has the name of a library of ours: the method's name, and
+    /// the file. Of several with one name the first is used, so only that one is listed.
+    pub(crate) fn list(&self) -> Vec<(String, PathBuf)> {
+        let mut found: Vec<(String, PathBuf)> = Vec::new();
+        for folder in &self.folders {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            let mut here: Vec<_> = entries
+                .filter_map(|entry| Some((method_name(entry.file_name().to_str()?)?, entry.path())))
+                .filter(|(name, _)| !found.iter().any(|(known, _)| known == name))
+                .collect();
+            here.sort();
+            found.extend(here);
+        }
+        found
+    }
+}
+
+fn file_name(method: &str) -> String {
+    format!("libdsnap_{method}.so")
+}
+
+fn method_name(file: &str) -> Option<String> {
+    Some(file.strip_prefix("libdsnap_")?.strip_suffix(".so")?.to_owned())
+}
+
+/// Opens a file that nobody but root and the effective user can change.
+///
+/// # Errors
+///
+/// Somebody else can, or it cannot be opened, or it was exchanged meanwhile.
+pub(crate) fn open_trusted(path: &Path) -> Result<File, Refusal> {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let failed = |error: io::Error| Refusal::new(format!("{}: {error}", text::path(&path)));
+    // Opened first: what is checked below is what stands behind this descriptor.
+    let file = reading::open(&path).map_err(failed)?;
+    let checked = trust::only_changed_by(&path, rustix::process::geteuid().as_raw())?;
+    let opened = file.metadata().map_err(failed)?;
+    if (opened.dev(), opened.ino()) == (checked.dev(), checked.ino()) {
+        return Ok(file);
+    }
+    Err(Refusal::new(format!("{} was exchanged while it was looked at", text::path(&path)))
+        .hint("run again; if it is a deployment that does so, let it finish first"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn the_first_folder_that_has_a_file_counts() {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(two.path().join("libdsnap_lvm.so"), "").unwrap();
+        let search = Search::new(vec![one.path().into(), two.path().into()]);
+        assert_eq!(search.find("lvm"), Some(two.path().join("libdsnap_lvm.so")));
+        fs::write(one.path().join("libdsnap_lvm.so"), "").unwrap();
+        assert_eq!(search.find("lvm"), Some(one.path().join("libdsnap_lvm.so")));
+        assert_eq!(search.find("zfs"), None);
+        assert_eq!(search.list(), [("lvm".to_owned(), one.path().join("libdsnap_lvm.so"))]);
+    }
+
+    #[test]
+    fn other_files_are_no_libraries_of_ours() {
+        for name in ["libfoo.so", "dsnap_x.so", "libdsnap_x.so.1", "README"] {
+            assert_eq!(method_name(name), None, "{name}");
+        }
+    }
+}

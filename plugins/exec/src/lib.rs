@@ -1,0 +1,64 @@
+//! The method `exec PROGRAM [ARG]...`: a program in any language is asked.
+//!
+//! PROGRAM is run as `PROGRAM VERB [ARG]...`, with what it needs in its environment, in a
+//! process that `dsnap-host` isolates. Its exit status is the result ([`status`]); the last line
+//! that it writes to stderr is the reason.
+//!
+//! Deliberately elsewhere: how the process is kept apart and ended (`dsnap-host`), and what an
+//! *unknown* enter leads to (`dsnap-core`).
+#![forbid(unsafe_code)]
+
+mod program;
+mod status;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use dsnap_core::Refusal;
+use dsnap_core::limits;
+use dsnap_core::method::{Entered, Left, Request, SnapshotMethod, Status};
+
+use crate::program::Program;
+
+/// The method.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Exec;
+
+impl SnapshotMethod for Exec {
+    fn name(&self) -> &str {
+        "exec"
+    }
+
+    fn check_words(&self, words: &[OsString]) -> Result<(), Refusal> {
+        match words.first() {
+            Some(program) if !program.is_empty() => Ok(()),
+            _ => Err(Refusal::new("`exec` takes a PROGRAM, and its arguments")),
+        }
+    }
+
+    /// Arguments are the program's own affair; the program itself is what is run.
+    fn names_relative_files(&self, words: &[OsString]) -> bool {
+        words.first().is_none_or(|program| !Path::new(program).is_absolute())
+    }
+
+    fn enter(&self, request: &Request<'_>) -> Entered {
+        match Program::of(request).and_then(|program| program.run("enter", limits::ENTER)) {
+            Ok(ran) => status::entered(ran),
+            Err(refusal) => Entered::Refused(refusal),
+        }
+    }
+
+    fn leave(&self, request: &Request<'_>) -> Left {
+        match Program::of(request).and_then(|program| program.run("leave", limits::LEAVE)) {
+            Ok(ran) => status::left(ran),
+            Err(refusal) => Left::Refused(refusal),
+        }
+    }
+
+    fn status(&self, request: &Request<'_>) -> Status {
+        match Program::of(request).and_then(|program| program.run("status", limits::LEAVE)) {
+            Ok(ran) => status::seen(ran),
+            Err(refusal) => Status::Refused(refusal),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! A loadable snapshot method, to copy: `template HOST:PORT`.
+//!
+//! It asks a server that takes one line (`enter CODE`, `leave CODE` or `status`) a connection
+//! and answers with one that begins `ok`, `busy` or `error`. Replace the conversation in
+//! [`Server::ask`] by your own; the rest shows how a method keeps what
+//! `docs/writing-a-method.md` asks of it.
+
+mod server;
+
+use std::ffi::OsString;
+
+use dsnap_sdk::{Entered, Left, Refusal, Request, SnapshotMethod, Status};
+
+use crate::server::{Answer, Server};
+
+/// The method. It keeps nothing between two calls: another process may make the next one.
+#[derive(Debug)]
+struct Template;
+
+impl SnapshotMethod for Template {
+    fn name(&self) -> &str {
+        "template"
+    }
+
+    /// This server only answers as long as it has the storage open.
+    fn may_close(&self) -> bool {
+        false
+    }
+
+    fn check_words(&self, words: &[OsString]) -> Result<(), Refusal> {
+        Server::of(words).map(drop)
+    }
+
+    fn enter(&self, request: &Request<'_>) -> Entered {
+        let server = match Server::of(request.words) {
+            Ok(server) => server,
+            Err(refusal) => return Entered::Refused(refusal),
+        };
+        match server.ask(&format!("enter {}", request.code), request) {
+            Answer::Ok(_) => Entered::Held,
+            Answer::Busy(reason) => Entered::Busy(reason),
+            // It answered, so nothing happened.
+            Answer::Error(reason) => Entered::Failed(reason),
+            Answer::Unreachable(reason) => Entered::Unavailable(reason),
+            // It was asked, and what it did about it is not known. Never say `Failed` here.
+            Answer::Missing(reason) => Entered::Unknown(reason),
+        }
+    }
+
+    /// Leaving twice is no error, and a snapshot with another code is never touched: so first
+    /// look whose it is.
+    fn leave(&self, request: &Request<'_>) -> Left {
+        let server = match Server::of(request.words) {
+            Ok(server) => server,
+            Err(refusal) => return Left::Refused(refusal),
+        };
+        let ours = format!("user/{}", request.code);
+        match server.ask("status", request) {
+            Answer::Ok(held) if held == ours => {}
+            Answer::Ok(_) => return Left::Left,
+            other => return not_left(other),
+        }
+        match server.ask(&format!("leave {}", request.code), request) {
+            Answer::Ok(_) => Left::Left,
+            other => not_left(other),
+        }
+    }
+
+    fn status(&self, request: &Request<'_>) -> Status {
+        let server = match Server::of(request.words) {
+            Ok(server) => server,
+            Err(refusal) => return Status::Refused(refusal),
+        };
+        match server.ask("status", request) {
+            Answer::Ok(held) if held.starts_with("user/") => Status::Held(held.into_bytes()),
+            Answer::Ok(_) => Status::CouldEnter,
+            Answer::Busy(reason) => Status::Busy(reason),
+            Answer::Unreachable(reason) | Answer::Missing(reason) => Status::Unavailable(reason),
+            Answer::Error(reason) => Status::Refused(reason),
+        }
+    }
+}
+
+fn not_left(answer: Answer) -> Left {
+    match answer {
+        Answer::Ok(_) => Left::Left,
+        Answer::Busy(reason) => Left::Busy(reason),
+        Answer::Unreachable(reason) => Left::Unavailable(reason),
+        Answer::Error(reason) | Answer::Missing(reason) => Left::Failed(reason),
+    }
+}
+
+dsnap_sdk::export!(Template);
