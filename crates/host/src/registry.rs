@@ -137,9 +137,9 @@ impl Registry {
 
     fn load_anew(&self, name: &str) -> Found {
         if !is_name(name) {
-            let shown = text::harmless(name);
-            return Err(Refusal::new(format!("`{shown}` is no name of a method"))
-                .hint("a library is named by its method: libdsnap_NAME.so in a folder of --plugin-dir is `NAME`"));
+            let hint = "a method is named, not its file: libdsnap_NAME.so in a folder of --plugin-dir is `NAME`";
+            let refusal = Refusal::new(self.there_is(name));
+            return Err(if name.contains('/') { refusal.hint(hint) } else { refusal });
         }
         let file = self.search.find(name).ok_or_else(|| self.unknown(name))?;
         if !CAN_LOAD {
@@ -159,14 +159,18 @@ impl Registry {
         Ok(Arc::new(Loaded::new(Arc::new(plugin), described)))
     }
 
-    fn unknown(&self, name: &str) -> Refusal {
+    fn there_is(&self, name: &str) -> String {
         let known: Vec<_> = self.linked.iter().map(|method| method.name()).collect();
-        let known = known.join(", ");
-        let what = format!("there is no method `{name}`; there is: {known}");
-        if self.search.folders().is_empty() {
+        format!("there is no method `{}`; there is: {}", text::harmless(name), known.join(", "))
+    }
+
+    fn unknown(&self, name: &str) -> Refusal {
+        let what = self.there_is(name);
+        let folders = self.search.folders().iter().filter(|folder| folder.is_dir());
+        let folders: Vec<_> = folders.map(text::path).collect();
+        if folders.is_empty() {
             return Refusal::new(what);
         }
-        let folders: Vec<_> = self.search.folders().iter().map(text::path).collect();
         Refusal::new(format!("{what}; and no libdsnap_{name}.so in {}", folders.join(", ")))
     }
 }
