@@ -15,6 +15,8 @@ mod moving;
 mod recovery;
 mod replica;
 mod survey;
+#[cfg(test)]
+mod testing;
 
 use dsnap_core::holders;
 use dsnap_core::lock::{FileLock, LockError};

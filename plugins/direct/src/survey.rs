@@ -8,7 +8,7 @@ use std::fs::{self, DirEntry};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use dsnap_core::mark::{Content, Mark};
+use dsnap_core::mark::Content;
 use dsnap_core::settings::Settings;
 use dsnap_core::storage::{self, JournalEntry};
 use dsnap_core::{Refusal, Storage, rights, text};
@@ -157,9 +157,4 @@ fn on_one_file_system(one: &Path, other: &Path) -> Result<(), Refusal> {
         format!("{} and {} are on different file systems", text::path(one), text::path(other));
     Err(Refusal::new(what)
         .hint("DirectoryStorage moves files between A, B and journal: put them on one file system"))
-}
-
-/// The mark, for recovery to see whether there is one to remove.
-pub(crate) fn mark_exists(storage: &Storage) -> bool {
-    Mark::look(&storage.snapshot()).is_ok_and(|mark| mark.content != Content::Absent)
 }

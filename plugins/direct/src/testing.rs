@@ -1,0 +1,38 @@
+//! Small storages for the unit tests, in format flat.
+
+use std::fs;
+
+use dsnap_core::Storage;
+use dsnap_core::method::{Caller, Said};
+
+pub(crate) const TIDS: [&str; 2] = ["040D31C8F3CE2ECC", "040D31C8F3CE2ECD"];
+
+/// Never wants to stop.
+pub(crate) struct Patient;
+
+impl Caller for Patient {
+    fn say(&self, _said: Said<'_>) {}
+
+    fn shall_stop(&self) -> bool {
+        false
+    }
+}
+
+/// A storage that a server left without closing it, empty but for its settings.
+pub(crate) fn storage() -> (tempfile::TempDir, Storage) {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["A", "B", "journal", "misc", "config"] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    let settings = "[structure]\nformat: flat\nversion: 0.11\n[filesystem]\nsync: 1\n";
+    fs::write(folder.path().join("config/settings"), settings).unwrap();
+    let storage = Storage::open(folder.path()).unwrap();
+    (folder, storage)
+}
+
+/// Commits a transaction of one file, whose content is the transaction's name.
+pub(crate) fn commit(storage: &Storage, tid: &str, name: &str) {
+    let folder = storage.journal().join(format!("working_{tid}_done"));
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join(name), tid).unwrap();
+}
