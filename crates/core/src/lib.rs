@@ -30,6 +30,7 @@ pub mod limits;
 pub mod lock;
 pub mod mark;
 pub mod method;
+pub mod modes;
 pub mod mounts;
 pub mod nested;
 pub mod orphans;

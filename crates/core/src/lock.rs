@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use fs2::FileExt;
 
-/// Files that DirectoryStorage makes have this mode, less the umask.
-const MODE: u32 = 0o640;
+use crate::modes;
+
 /// More than anybody writes into a lock file, in bytes.
 pub(crate) const LARGEST: u64 = 1 << 20;
 
@@ -52,14 +52,18 @@ impl FileLock {
     ///
     /// As for `take`.
     pub fn take_silently(path: &Path) -> Result<Self, LockError> {
+        let existed = path.exists();
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .mode(MODE)
+            .mode(modes::FILE)
             .open(path);
         let file = file.map_err(LockError::Io)?;
+        if !existed {
+            modes::like_neighbours(&file, path, modes::LOCK);
+        }
         match FileExt::try_lock_exclusive(&file) {
             Ok(()) => Ok(Self { file, path: path.to_owned() }),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(LockError::Held),

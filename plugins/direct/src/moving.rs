@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use dsnap_core::method::{Caller, Said};
-use dsnap_core::{Refusal, storage};
+use dsnap_core::{Refusal, modes, storage};
 
 use crate::journal::{Transaction, list};
 use crate::{on, stuck};
@@ -143,7 +143,7 @@ fn rename(from: &Path, to: &Path) -> Result<(), Refusal> {
     })
 }
 
-/// Makes a folder and those above it, with the mode that the original gives them.
+/// Makes a folder and those above it.
 pub(crate) fn make_folders(folder: &Path) -> Result<(), Refusal> {
-    fs::create_dir_all(folder).map_err(|error| stuck(format!("making {}", on(folder, error))))
+    modes::make_folders(folder).map_err(|error| stuck(format!("making {}", on(folder, error))))
 }

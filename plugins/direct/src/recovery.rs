@@ -10,7 +10,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use dsnap_core::method::Caller;
-use dsnap_core::{Refusal, Storage};
+use dsnap_core::{Refusal, Storage, modes};
 
 use crate::durability::Durability;
 use crate::moving::{self, Progress};
@@ -19,8 +19,6 @@ use crate::{on, stuck};
 
 /// The name under which `misc/snapshot` is written before it appears.
 const UNFINISHED: &str = "snapshot.dsnap";
-/// Files that DirectoryStorage makes have this mode, less the umask.
-const MODE: u32 = 0o640;
 
 /// Rolls the storage forward and marks it as closed.
 ///
@@ -100,7 +98,8 @@ fn write_mark(storage: &Storage, durability: Durability) -> Result<(), Refusal> 
             _ => {}
         }
         let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(MODE).open(&unfinished)?;
+            OpenOptions::new().write(true).create_new(true).mode(modes::FILE).open(&unfinished)?;
+        modes::like_neighbours(&file, &unfinished, modes::FILE);
         file.write_all(b"shutdown")?;
         durability.file(&file)?;
         fs::rename(&unfinished, storage.snapshot())

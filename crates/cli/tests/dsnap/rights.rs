@@ -201,6 +201,38 @@ fn the_own_lock_has_its_mode_whatever_the_umask() {
 }
 
 #[test]
+fn what_is_made_under_the_umask_of_roots_cron_is_like_its_neighbours() {
+    for state in [State::Crashed, State::InSnapshot, State::Replica] {
+        let Some((_folder, fixture)) = foreign(state) else { return };
+        fs::remove_file(fixture.storage().lock()).unwrap();
+        let ran = Dsnap::through(&["sh", "-c", "umask 077; exec \"$@\"", "sh"])
+            .arg("--storage")
+            .arg(fixture.path())
+            .arg("true")
+            .run();
+        assert_eq!(ran.status.code(), Some(0), "{ran}");
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o7777;
+        let file = mode(&fixture.storage().sublock());
+        assert_eq!(mode(&fixture.storage().snapshot()), file);
+        assert_eq!(mode(&fixture.storage().lock()), file);
+        let mut folders = Vec::new();
+        folders_below(&fixture.storage().a(), &mut folders);
+        let usual = mode(&fixture.storage().a());
+        let closed = folders.iter().filter(|folder| mode(folder) != usual).count();
+        assert_eq!(closed, 0, "of {} folders", folders.len());
+    }
+}
+
+fn folders_below(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        if entry.path().is_dir() {
+            folders_below(&entry.path(), found);
+            found.push(entry.path());
+        }
+    }
+}
+
+#[test]
 fn with_a_conf_that_the_owner_may_change_root_sends_nothing_of_its_own_files() {
     if !as_root("act for another user") {
         return;
