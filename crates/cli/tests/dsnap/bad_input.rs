@@ -247,7 +247,22 @@ fn b_that_is_a_dangling_link() {
     let fixture = storage(State::Clean);
     fs::remove_dir(fixture.storage().b()).unwrap();
     symlink("/no/such/folder", fixture.storage().b()).unwrap();
-    refused(&fixture, "DIR/B is missing or is no folder");
+    refused(&fixture, "DIR/B is missing or is no folder").hint(
+        "DIR/B is a link to /no/such/folder, where no folder is: mount or make that, or correct the link",
+    );
+}
+
+#[test]
+fn no_mkdir_is_suggested_where_something_lies() {
+    let fixture = storage(State::Clean);
+    fs::remove_dir(fixture.storage().b()).unwrap();
+    fs::remove_dir(fixture.storage().journal()).unwrap();
+    write(&fixture, "B", "");
+    refused(&fixture, "DIR/B is missing or is no folder")
+        .mentions(
+            "hint: find out what DIR/B is, move it away (mv DIR/B /some/other/place), and make a folder\n",
+        )
+        .hint("a storage restored from A and config needs: mkdir DIR/journal");
 }
 
 #[test]
