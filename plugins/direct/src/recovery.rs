@@ -15,10 +15,10 @@ use dsnap_core::{Refusal, Storage, modes};
 use crate::durability::Durability;
 use crate::moving::{self, Progress};
 use crate::survey::Survey;
-use crate::{on, stuck};
+use crate::{on, stuck_at};
 
 /// The name under which `misc/snapshot` is written before it appears.
-const UNFINISHED: &str = "snapshot.dsnap";
+pub(crate) const UNFINISHED: &str = "snapshot.dsnap";
 
 /// Rolls the storage forward and marks it as closed.
 ///
@@ -82,7 +82,7 @@ fn remove_transactions(survey: &Survey<'_>, durability: Durability) -> Result<()
         moving::remove_emptied(&transaction.folder)?;
     }
     for folder in &survey.temp {
-        fs::remove_dir_all(folder).map_err(|error| stuck(on(folder, error)))?;
+        fs::remove_dir_all(folder).map_err(|error| stuck_at("removing", folder, &error))?;
     }
     durability.folder(&survey.storage.b())?;
     durability.folder(&survey.storage.journal())
@@ -104,7 +104,7 @@ fn write_mark(storage: &Storage, durability: Durability) -> Result<(), Refusal> 
         durability.file(&file)?;
         fs::rename(&unfinished, storage.snapshot())
     })();
-    written.map_err(|error| stuck(format!("writing {}", on(&storage.snapshot(), error))))?;
+    written.map_err(|error| stuck_at("writing", &storage.snapshot(), &error))?;
     durability.folder(&storage.misc())
 }
 
