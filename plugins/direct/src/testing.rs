@@ -1,6 +1,7 @@
 //! Small storages for the unit tests, in format flat.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 
 use dsnap_core::Storage;
 use dsnap_core::method::{Caller, Said};
@@ -35,4 +36,22 @@ pub(crate) fn commit(storage: &Storage, tid: &str, name: &str) {
     let folder = storage.journal().join(format!("working_{tid}_done"));
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join(name), tid).unwrap();
+}
+
+/// Leaves a replica of files at these places, all of them empty.
+pub(crate) fn replicate(storage: &Storage, places: &[&str]) {
+    let owner = fs::metadata(storage.root()).unwrap();
+    let mut archive = tar::Builder::new(Vec::new());
+    for place in places {
+        let mut header = tar::Header::new_ustar();
+        header.set_path(place).unwrap();
+        header.set_mode(0o640);
+        header.set_mtime(1_768_000_000);
+        header.set_uid(owner.uid().into());
+        header.set_gid(owner.gid().into());
+        header.set_size(0);
+        header.set_cksum();
+        archive.append(&header, std::io::empty()).unwrap();
+    }
+    fs::write(storage.journal().join("replica.tar"), archive.into_inner().unwrap()).unwrap();
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 use dsnap_testkit::{Fixture, Site, State};
 
 use crate::http::conf;
+use crate::recovery::{assert_like_the_replica, write_replica_with_folders};
 use crate::stage::{DIRECT, Dsnap, HTTP, as_root};
 
 /// A user that owns nothing else on the machine and may not even have a name.
@@ -139,6 +140,19 @@ fn a_folder_that_the_owner_may_not_change_is_found_before_anything_changes() {
             "{ran}"
         );
     }
+}
+
+#[test]
+fn a_replica_unpacked_as_the_owner_keeps_modes_and_times_whatever_the_umask() {
+    let Some((_folder, fixture)) = foreign(State::Replica) else { return };
+    write_replica_with_folders(&fixture);
+    let ran = Dsnap::through(&["sh", "-c", "umask 077; exec \"$@\"", "sh"])
+        .arg("--storage")
+        .arg(fixture.path())
+        .arg("true")
+        .run();
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    assert_like_the_replica(&fixture);
 }
 
 #[test]
