@@ -11,7 +11,7 @@ use std::io::{self, Read, Seek};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
-use dsnap_core::{Refusal, Storage, reading, text};
+use dsnap_core::{Refusal, Storage, reading, rights, text};
 use filetime::FileTime;
 use nix::unistd::{self, Group, User};
 use tar::{Archive, Entry, EntryType, Header};
@@ -19,7 +19,7 @@ use tar::{Archive, Entry, EntryType, Header};
 use crate::durability::Durability;
 use crate::journal::unreadable;
 use crate::moving::{self, Progress};
-use crate::{on, stuck, stuck_at};
+use crate::{on, stuck, stuck_at, survey};
 
 /// An archive ends with two blocks of zeros; a block has 512 bytes.
 const END: usize = 1024;
@@ -74,6 +74,27 @@ impl Replica {
             return Err(damaged(&"the archive has no proper end"));
         }
         Ok(Self { path, files, folders })
+    }
+
+    /// Whether everything in it can be unpacked, and the archive moved away.
+    ///
+    /// # Errors
+    ///
+    /// Something is in the way, or a right is missing.
+    pub(crate) fn check_access(&self, storage: &Storage) -> Result<(), Refusal> {
+        let (root, journal, misc) = (storage.root(), storage.journal(), storage.misc());
+        survey::on_one_device(&journal, &misc).map_err(|refusal| {
+            refusal.hint("journal/replica.tar becomes misc/replica.previous: put both folders on one file system")
+        })?;
+        survey::check_place(&kept(storage))?;
+        for folder in &self.folders {
+            let path = root.join(folder);
+            match fs::symlink_metadata(&path) {
+                Ok(_) if path.is_dir() => may_be_given_attributes(&path)?,
+                _ => survey::check_destination(root, folder)?,
+            }
+        }
+        survey::check_places(root, self.files.iter().map(PathBuf::as_path))
     }
 
     /// Unpacks the archive over the storage, and moves it away.
@@ -133,6 +154,17 @@ impl Replica {
 /// Where an archive that was unpacked goes.
 fn kept(storage: &Storage) -> PathBuf {
     storage.misc().join("replica.previous")
+}
+
+/// Only its owner may change the mode and the time of a folder.
+fn may_be_given_attributes(folder: &Path) -> Result<(), Refusal> {
+    let user = unistd::geteuid();
+    let owner = fs::metadata(folder).map_err(|error| unreadable(folder, &error))?.uid();
+    if user.is_root() || user.as_raw() == owner {
+        return Ok(());
+    }
+    let error = io::Error::from(rustix::io::Errno::PERM);
+    Err(rights::no_access(folder, "cannot be changed", &error))
 }
 
 /// Whether an entry is something that a replica holds.

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
@@ -243,6 +244,36 @@ pub(crate) fn assert_like_the_replica(fixture: &Fixture) {
         let found = fs::metadata(fixture.path().join(name)).unwrap();
         assert_eq!((found.mode() & 0o7777, found.mtime()), (mode, time.cast_signed()), "{name}");
     }
+}
+
+#[test]
+fn a_replica_on_another_file_system_than_misc_costs_nothing_but_the_run() {
+    let Some(elsewhere) = on_another_file_system() else { return };
+    let fixture = storage(State::Replica);
+    let (journal, mark) = (fixture.storage().journal(), fixture.storage().snapshot());
+    fs::write(&mark, "user/old-1").unwrap();
+    fs::copy(journal.join("replica.tar"), elsewhere.path().join("replica.tar")).unwrap();
+    fs::remove_dir_all(&journal).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), &journal).unwrap();
+    let before = Tree::of(&fixture.storage().a()).unwrap();
+    let ran = Dsnap::on(&fixture).arg("true").run();
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    ran.mentions("DIR/journal and DIR/misc are on different file systems\n")
+        .mentions("hint: journal/replica.tar becomes misc/replica.previous: put both folders on one file system\n");
+    assert_eq!(fs::read_to_string(mark).unwrap(), "user/old-1");
+    assert_eq!(before.difference(&Tree::of(&fixture.storage().a()).unwrap()), None);
+}
+
+/// A folder on another file system than that of the fixtures, where this machine has one.
+fn on_another_file_system() -> Option<tempfile::TempDir> {
+    let usual = fs::metadata(std::env::temp_dir()).unwrap().dev();
+    let found = tempfile::tempdir_in("/dev/shm").ok();
+    let other = found.filter(|folder| fs::metadata(folder.path()).unwrap().dev() != usual);
+    if other.is_none() {
+        // Not `eprintln!`, which nobody sees of a test that passes.
+        let _ = writeln!(std::io::stderr(), "passed over: /dev/shm is no other file system here");
+    }
+    other
 }
 
 #[test]

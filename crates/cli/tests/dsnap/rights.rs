@@ -143,6 +143,47 @@ fn a_folder_that_the_owner_may_not_change_is_found_before_anything_changes() {
 }
 
 #[test]
+fn a_replica_that_cannot_be_unpacked_is_found_before_anything_changes() {
+    let Some((_folder, fixture)) = foreign(State::Replica) else { return };
+    fs::write(fixture.storage().snapshot(), "user/old-1").unwrap();
+    let a = fixture.storage().a();
+    fs::read_dir(&a).unwrap().flatten().for_each(|entry| give(&entry.path(), 0, 0));
+    refused_for_want_of_rights(&fixture, "A/");
+}
+
+#[test]
+fn a_replica_with_a_folder_of_somebody_else_is_found_before_anything_changes() {
+    let Some((_folder, fixture)) = foreign(State::Replica) else { return };
+    write_replica_with_folders(&fixture);
+    let folder = fixture.storage().a().join("o7");
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, Permissions::from_mode(0o777)).unwrap();
+    refused_for_want_of_rights(&fixture, "A/o7");
+}
+
+#[test]
+fn an_unfinished_transaction_that_cannot_be_removed_is_found_before_anything_changes() {
+    let Some((_folder, fixture)) = foreign(State::InSnapshot) else { return };
+    let below = fixture.storage().journal().join("working_0000000000000001_temp/below");
+    fs::create_dir_all(&below).unwrap();
+    fs::write(below.join("file"), "").unwrap();
+    chown(below.parent().unwrap(), Some(OWNER), Some(GROUP)).unwrap();
+    refused_for_want_of_rights(&fixture, "journal/working_0000000000000001_temp/below");
+}
+
+/// The run fails, the hint is the `chown` line for a path that begins so, and nothing changed.
+#[track_caller]
+fn refused_for_want_of_rights(fixture: &Fixture, path: &str) {
+    let left_out = ["misc/lock", "misc/sublock", "misc/dsnap.lock"];
+    let tree = || dsnap_testkit::tree::Tree::of(fixture.path()).unwrap().without(&left_out);
+    let before = tree();
+    let ran = Dsnap::on(fixture).arg("true").run();
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    assert_eq!(before.difference(&tree()), None, "{ran}");
+    ran.mentions(&format!("\nhint: chown {OWNER} DIR/{path}"));
+}
+
+#[test]
 fn a_replica_unpacked_as_the_owner_keeps_modes_and_times_whatever_the_umask() {
     let Some((_folder, fixture)) = foreign(State::Replica) else { return };
     write_replica_with_folders(&fixture);
