@@ -12,6 +12,7 @@ mod examples;
 mod header;
 mod interop;
 mod process;
+mod roundtrip;
 mod say;
 mod test;
 mod tidy;
@@ -31,11 +32,13 @@ Usage: cargo xtask TASK
   tidy      checks the rules of the house that no compiler checks
   header    writes crates/abi/include/dsnap.h from the definitions in Rust
               --check           only says whether it is up to date
+  roundtrip calls libraries in C and Rust from C, under sanitizers; needs a C compiler
   interop   compares dsnap with the real DirectoryStorage 1.1.21; needs Python 2.7
               --dsnap PROGRAM   this program instead of the one built here
               --keep            leave the storages in target/interop, also on success
   bench     measures what calls of methods cost, against the floors that are promised
-  ci        fmt, tidy, header, clippy, doc, deny, test, demo, examples, interop; stops at the first failure
+  ci        fmt, tidy, header, clippy, doc, deny, test, roundtrip, demo, examples, interop;
+            stops at the first failure
 ";
 
 fn main() -> ExitCode {
@@ -58,6 +61,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
         "bench" => bench::run()?,
         "tidy" => tidy::run()?,
         "header" => header::run(rest)?,
+        "roundtrip" => roundtrip::run()?,
         "interop" => interop::run(rest)?,
         "ci" => ci::run()?,
         "help" | "-h" | "--help" => say::line(HELP),
