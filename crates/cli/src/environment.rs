@@ -1,4 +1,5 @@
-//! What the program was started with, words and variables: the only file that reads them. What COMMAND gets is written in `spawn.rs`.
+//! What the program was started with, words and variables: the only file that reads
+//! them. What COMMAND gets is written in `spawn.rs`.
 #![allow(clippy::disallowed_methods, reason = "this is the place")]
 
 use std::env;
@@ -48,4 +49,9 @@ fn has_raised_rights() -> bool {
 /// The command line, the program's name included.
 pub(crate) fn words() -> impl Iterator<Item = OsString> {
     env::args_os()
+}
+
+/// Whether the terminal, if there is one, can empty a line: one without a name is not known to.
+pub(crate) fn terminal_can_erase() -> bool {
+    env::var_os("TERM").is_some_and(|name| !name.is_empty() && name != "dumb")
 }

@@ -25,4 +25,5 @@ mod recovery;
 mod rights;
 mod signals;
 mod stage;
+mod terminal;
 mod unanswered;

@@ -108,6 +108,11 @@ impl Dsnap {
         self
     }
 
+    /// Starts, with the streams that were chosen.
+    pub(crate) fn child(mut self) -> Child {
+        self.command.spawn().unwrap()
+    }
+
     /// Runs to the end.
     pub(crate) fn run(mut self) -> Ran {
         let output = self.command.output().unwrap();
