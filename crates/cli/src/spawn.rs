@@ -22,7 +22,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid, getsid};
 use rustix::io::FdFlags;
 
-use crate::signals::{Heard, Signals};
+use crate::signals::{Heard, Sender, Signals};
 
 /// COMMAND was started: from then on the program cannot say any more that it was not run.
 static BEGUN: AtomicBool = AtomicBool::new(false);
@@ -97,10 +97,10 @@ impl Spawn<'_> {
             }
             match self.signals.next(kill_at) {
                 Some(Heard::Child) => {}
-                Some(Heard::End { sender: Some(sender), .. }) if sender == command.as_raw() => {}
+                Some(Heard::End { sender, .. }) if sender == Sender::Process(command.as_raw()) => {}
                 Some(Heard::End { signal, sender }) => {
                     kill_at = kill_at.or(self.kill_after.map(|after| Instant::now() + after));
-                    if sender.is_some() || only_we_heard(signal) {
+                    if !command_heard(signal, sender) {
                         self.send(command, Signal::try_from(signal).ok());
                     }
                 }
@@ -118,10 +118,13 @@ impl Spawn<'_> {
     }
 }
 
-/// A hangup from the kernel goes to the leader of the session only; what a terminal's keys send
-/// goes to COMMAND, too.
-fn only_we_heard(signal: i32) -> bool {
-    signal == Signal::SIGHUP as i32 && getsid(None) == Ok(getpid())
+/// What a terminal's keys send goes to COMMAND, too; its hangup to the leader of the session only.
+fn command_heard(signal: i32, sender: Sender) -> bool {
+    match (sender, Signal::try_from(signal)) {
+        (Sender::Kernel, Ok(Signal::SIGINT | Signal::SIGQUIT)) => true,
+        (Sender::Kernel, Ok(Signal::SIGHUP)) => getsid(None) != Ok(getpid()),
+        _ => false,
+    }
 }
 
 /// The end of COMMAND, if it came. As pid 1 this program is everybody's parent in the end.

@@ -3,6 +3,7 @@
 use std::fs;
 
 use dsnap_testkit::{Fixture, State, locks};
+use nix::libc::SYS_rt_sigqueueinfo;
 use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use dsnap_core::holders::is_held;
@@ -63,6 +64,31 @@ fn a_signal_that_command_itself_sends_is_not_passed_back_and_starts_no_clock() {
     let fixture = storage(State::Clean);
     let script = "trap 'echo got it back' TERM; kill -TERM $PPID; for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.03; done; exit 12";
     Dsnap::on(&fixture).args(["-k", "0"]).sh(script).run().says(12, DIRECT).prints("");
+}
+
+#[test]
+fn a_signal_whose_sender_is_not_told_is_passed_on() {
+    // A timer's, a finished input's or output's, a looked-up name's.
+    for code in [-2, -4, -60] {
+        let fixture = storage(State::Clean);
+        let running = Dsnap::on(&fixture).sh(&trapping("TERM")).start();
+        queue(running.pid(), code);
+        running.end().says(40, DIRECT).prints("begun\ngot TERM\n");
+    }
+}
+
+/// Sends TERM with that `si_code`.
+fn queue(pid: i32, code: i32) {
+    let script = "import ctypes, struct, sys
+call, pid, signal, code = map(int, sys.argv[1:])
+info = struct.pack('iii', signal, 0, code).ljust(128, b'\\0')
+sys.exit(ctypes.CDLL(None).syscall(call, pid, signal, info))";
+    let sent = std::process::Command::new("python3")
+        .args(["-c", script])
+        .args([SYS_rt_sigqueueinfo.to_string(), pid.to_string()])
+        .args([(SIGTERM as i32).to_string(), code.to_string()])
+        .status();
+    assert!(sent.unwrap().success());
 }
 
 #[test]
