@@ -55,3 +55,10 @@ pub(crate) fn words() -> impl Iterator<Item = OsString> {
 pub(crate) fn terminal_can_erase() -> bool {
     env::var_os("TERM").is_some_and(|name| !name.is_empty() && name != "dumb")
 }
+
+/// The folders in which a COMMAND without a slash is looked for.
+pub(crate) fn search_path() -> Vec<PathBuf> {
+    // What the C library takes where there is no PATH.
+    let path = env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
+    env::split_paths(&path).collect()
+}

@@ -7,6 +7,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{self, Child, Command};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +23,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid, getsid};
 use rustix::io::FdFlags;
 
+use crate::environment;
 use crate::signals::{Heard, Sender, Signals};
 
 /// COMMAND was started: from then on the program cannot say any more that it was not run.
@@ -77,16 +79,25 @@ impl Spawn<'_> {
     }
 
     fn not_started(&self, error: io::Error) -> CommandEnd {
-        let program = self.command.first().map(Path::new);
         // The system says "not found" of a script, too, whose interpreter is.
-        let exists = program.is_some_and(|path| path.components().count() > 1 && path.exists());
         match error.kind() {
-            io::ErrorKind::NotFound if exists => CommandEnd::CannotExecute(io::Error::other(
-                "its interpreter (the first line) is not found",
-            )),
+            io::ErrorKind::NotFound if self.rights.as_started(|| self.exists()) => {
+                CommandEnd::CannotExecute(io::Error::other(
+                    "its interpreter (the first line) is not found",
+                ))
+            }
             io::ErrorKind::NotFound => CommandEnd::NotFound(error),
             _ => CommandEnd::CannotExecute(error),
         }
+    }
+
+    /// Whether there is a file of COMMAND's name, where the system looks for it.
+    fn exists(&self) -> bool {
+        let Some(program) = self.command.first() else { return false };
+        if program.as_bytes().contains(&b'/') {
+            return Path::new(program).is_file();
+        }
+        environment::search_path().iter().any(|folder| folder.join(program).is_file())
     }
 
     fn wait(&self, command: Pid) -> CommandEnd {

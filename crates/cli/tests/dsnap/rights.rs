@@ -73,6 +73,17 @@ fn command_is_root_with_all_ids() {
 }
 
 #[test]
+fn whether_command_exists_is_asked_with_its_rights() {
+    let Some((_folder, fixture)) = foreign(State::Clean) else { return };
+    let roots = tempfile::tempdir().unwrap();
+    let script = roots.path().join("script");
+    fs::write(&script, "#!/no/such/interpreter\n").unwrap();
+    fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+    let ran = Dsnap::on(&fixture).knows(roots.path()).arg(&script).run();
+    ran.ends(126, "COMMAND was not run: `DIR/script` cannot be executed: its interpreter (the first line) is not found");
+}
+
+#[test]
 fn signals_are_sent_with_commands_rights() {
     let Some((_folder, fixture)) = foreign(State::Clean) else { return };
     let running = Dsnap::on(&fixture)
