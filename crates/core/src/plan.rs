@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::conf::{self, Line};
 use crate::duration;
+use crate::job::Program;
 use crate::method::{Methods, SnapshotMethod, WorksWith};
 use crate::reading;
 use crate::refusal::Refusal;
@@ -136,23 +137,27 @@ pub struct Plan {
 
 impl Plan {
     /// Makes the plan. `locks_reach` is what [`mounts`](crate::mounts) says of the storage.
+    ///
+    /// Once `program` was asked to end, the plan may be any: a file was not waited for.
     pub fn make(
         source: &Source,
         storage: &Storage,
         methods: &dyn Methods,
         rights: &Rights,
         locks_reach: bool,
+        program: &dyn Program,
     ) -> Self {
+        let stopped = || program.stopped().is_some();
         match source {
             Source::Lines(lines) => Self::of_options(lines, storage, methods, rights),
             Source::File(path) => {
                 // Somebody who names it may mean a pipe.
-                let text = read(path, rights, &|| File::open(path));
+                let text = read(path, rights, &|| reading::open_any(path), &stopped);
                 Self::of_file(path, text, methods, rights, locks_reach)
             }
             Source::Default => {
                 let path = storage.given().join("config/snapshot.conf");
-                let text = read(&path, rights, &|| reading::open(&path));
+                let text = read(&path, rights, &|| reading::open(&path), &stopped);
                 Self::of_file(&path, text, methods, rights, locks_reach)
             }
         }
@@ -300,14 +305,11 @@ fn read(
     path: &Path,
     rights: &Rights,
     open: &dyn Fn() -> io::Result<File>,
+    stopped: &dyn Fn() -> bool,
 ) -> io::Result<(Vec<u8>, Who)> {
     let trusted = rights.are_lowered() && rights.as_started(|| only_root_can_change(path));
     let file = if trusted { rights.as_started(open) } else { open() }?;
-    let mut text = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > LARGEST {
-        return Err(io::Error::other(format!("larger than {LARGEST} bytes")));
-    }
+    let text = reading::patiently(file, LARGEST, stopped)?;
     Ok((text, if trusted { Who::Root } else { Who::Anybody }))
 }
 

@@ -48,7 +48,10 @@ pub fn recover(
 ) -> Result<String, NotRecovered> {
     storage.check_folders().map_err(NotRecovered::misused)?;
     let locks_reach = mounts::locks_reach(&storage.misc());
-    let plan = Plan::make(&job.source, storage, methods, rights, locks_reach);
+    let plan = Plan::make(&job.source, storage, methods, rights, locks_reach, program);
+    if let Some(signal) = program.stopped() {
+        return Err(NotRecovered::stopped(signal));
+    }
     plan.complaints.iter().for_each(|words| program.report(Event::Complaint(words.clone())));
     let context = Context { job, storage, plan: &plan, rights, program, locks_reach };
     let own = OwnLock::take(storage).map_err(NotRecovered::misused)?;
@@ -99,6 +102,12 @@ impl NotRecovered {
     /// Nothing could even be tried.
     pub fn misused(reason: Refusal) -> Self {
         Self::with(reason, exit::FAILED)
+    }
+
+    /// A signal came before anything was done.
+    fn stopped(signal: i32) -> Self {
+        let reason = Refusal::new(format!("stopped by signal {signal}"));
+        Self { reason, status: exit::by_signal(signal) }
     }
 
     fn with(reason: Refusal, status: u8) -> Self {

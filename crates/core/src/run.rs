@@ -36,7 +36,10 @@ pub fn run(
         return Outcome::not_run(refusal.into());
     }
     let locks_reach = mounts::locks_reach(&storage.misc());
-    let plan = Plan::make(&job.source, storage, methods, rights, locks_reach);
+    let plan = Plan::make(&job.source, storage, methods, rights, locks_reach, program);
+    if let Some(signal) = program.stopped() {
+        return Outcome::not_run(NotRun::Stopped(signal));
+    }
     plan.complaints.iter().for_each(|words| program.report(Event::Complaint(words.clone())));
     retry(&Context { job, storage, plan: &plan, rights, program, locks_reach })
 }

@@ -1,6 +1,9 @@
 //! Signals end a run in order, in every phase.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Stdio;
 
 use dsnap_testkit::{Fixture, State, locks};
 use nix::libc::SYS_rt_sigqueueinfo;
@@ -40,7 +43,7 @@ fn a_second_signal_never_skips_the_end() {
     let mut running = Dsnap::on(&fixture)
         .args(["bash", "-c", script])
         .change(|command| {
-            command.stdin(std::process::Stdio::piped());
+            command.stdin(Stdio::piped());
         })
         .start();
     running.signal(SIGTERM);
@@ -100,6 +103,46 @@ fn a_signal_while_waiting_is_the_status_and_nothing_is_held() {
     assert!(!is_held(&fixture.storage().own_lock()));
     waiting.signal(SIGTERM);
     waiting.end().ends(128 + 15, "COMMAND was not run: stopped by signal TERM");
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_a_conf_that_nobody_writes() {
+    let fixture = storage(State::Crashed);
+    let fifo = fixture.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let run = |conf: &Path, what: &[&str]| {
+        let dsnap = Dsnap::on(&fixture).arg("--snapshot-conf").arg(conf).args(what);
+        dsnap.change(|command| {
+            command.stdin(Stdio::piped());
+        })
+    };
+    for conf in [&fifo, Path::new("/dev/stdin")] {
+        for (what, last) in [("true", "COMMAND was not run"), ("--recover", "not recovered")] {
+            let waiting = run(conf, &[what]).spawn();
+            wait_until("opening the conf", || has_open(waiting.pid(), conf));
+            waiting.signal(SIGTERM);
+            let ran = waiting.end();
+            assert_eq!(ran.status.code(), Some(128 + 15), "{ran}");
+            assert!(ran.stderr.starts_with(&format!("{last}: stopped by signal ")), "{ran}");
+        }
+    }
+    assert!(!fixture.storage().own_lock().exists(), "something was begun");
+    let waiting = run(&fifo, &["true"]).spawn();
+    wait_until("opening the conf", || has_open(waiting.pid(), &fifo));
+    fs::write(&fifo, "direct\n").unwrap();
+    waiting.end().says(0, DIRECT);
+}
+
+/// Whether a process has something open that it did not start with.
+fn has_open(pid: i32, path: &Path) -> bool {
+    let inode = |path: &Path| fs::metadata(path).map(|found| found.ino()).ok();
+    let wanted = if path == Path::new("/dev/stdin") {
+        inode(Path::new(&format!("/proc/{pid}/fd/0")))
+    } else {
+        inode(path)
+    };
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+    open.filter(|entry| entry.file_name() != "0" && inode(&entry.path()) == wanted).count() > 0
 }
 
 #[test]

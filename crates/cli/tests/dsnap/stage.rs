@@ -195,6 +195,10 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
+    pub(crate) fn pid(&self) -> i32 {
+        self.child.id().cast_signed()
+    }
+
     /// Waits for a line on stderr that begins with these words.
     #[track_caller]
     pub(crate) fn wait_for(&mut self, words: &str) {
@@ -212,8 +216,7 @@ impl Waiting {
     }
 
     pub(crate) fn signal(&self, signal: nix::sys::signal::Signal) {
-        let pid = nix::unistd::Pid::from_raw(self.child.id().cast_signed());
-        nix::sys::signal::kill(pid, signal).unwrap();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.pid()), signal).unwrap();
     }
 
     /// Waits for the end.
