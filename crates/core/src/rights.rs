@@ -95,6 +95,19 @@ impl Rights {
     }
 }
 
+/// Looks at other processes with the rights of the user that started the program: with lowered
+/// rights `/proc` does not show what root's processes have open. Nothing else may be done in it.
+pub(crate) fn looking_at_processes<T>(look: impl FnOnce() -> T) -> T {
+    let lowered = unistd::geteuid();
+    let raised = unistd::getuid() != lowered && unistd::seteuid(unistd::getuid()).is_ok();
+    let result = look();
+    if raised {
+        // As above: it had them a moment ago.
+        let _ = unistd::seteuid(lowered);
+    }
+    result
+}
+
 /// The user that this process acts as now.
 pub fn effective_user() -> u32 {
     unistd::geteuid().as_raw()

@@ -120,6 +120,21 @@ fn a_folder_that_the_owner_cannot_reach_is_not_called_missing() {
 }
 
 #[test]
+fn who_holds_a_lock_is_shown_to_the_owners_rights_too() {
+    let Some((_folder, fixture)) = foreign(State::Clean) else { return };
+    let running = Dsnap::on(&fixture)
+        .args(["sh", "-c", "echo begun; read line"])
+        .change(|command| {
+            command.stdin(std::process::Stdio::piped());
+        })
+        .start();
+    let by = format!("another run of dsnap uses this storage: dsnap (pid {}, user ", running.pid());
+    let ran = Dsnap::on(&fixture).arg("true").run().mentions(&by);
+    assert_eq!(ran.status.code(), Some(75), "{ran}");
+    running.end();
+}
+
+#[test]
 fn a_folder_that_the_owner_may_not_change_is_found_before_anything_changes() {
     for folder in ["A", "B", "journal", "misc"] {
         let Some((_folder, fixture)) = foreign(State::InSnapshot) else { return };
