@@ -120,6 +120,29 @@ fn a_folder_that_the_owner_cannot_reach_is_not_called_missing() {
 }
 
 #[test]
+fn a_folder_above_that_the_owner_may_not_pass_is_named_and_not_given_away() {
+    let Some((folder, fixture)) = foreign(State::Clean) else { return };
+    let (private, sub) = (folder.path().join("pri vate"), folder.path().join("pri vate/sub"));
+    fs::create_dir_all(&sub).unwrap();
+    fs::rename(fixture.path(), sub.join("ds")).unwrap();
+    fs::set_permissions(&private, Permissions::from_mode(0o700)).unwrap();
+    let run = |dir: &Path| {
+        let dsnap = Dsnap::new().knows(folder.path()).arg("--storage").arg(dir);
+        let ran = dsnap.arg("true").run();
+        assert_eq!(ran.status.code(), Some(125), "{ran}");
+        ran.mentions(&format!(" cannot be reached by user {OWNER}: "))
+            .hint("chmod a+x 'DIR/pri vate'");
+    };
+    run(&sub.join("ds"));
+    let link = folder.path().join("link");
+    symlink("pri vate/sub", &link).unwrap();
+    run(&link.join("ds"));
+    fs::set_permissions(&private, Permissions::from_mode(0o711)).unwrap();
+    let dsnap = Dsnap::new().arg("--method=direct").arg("--storage").arg(link.join("ds"));
+    dsnap.arg("true").run().says(0, DIRECT);
+}
+
+#[test]
 fn who_holds_a_lock_is_shown_to_the_owners_rights_too() {
     let Some((_folder, fixture)) = foreign(State::Clean) else { return };
     let running = Dsnap::on(&fixture)
