@@ -104,9 +104,9 @@ fn list(task: &Task) -> Result<Listing, Refusal> {
     if task.dir.is_none() {
         return Ok(Listing::of(&methods, None));
     }
-    with_storage(task, |storage, rights, _| {
+    with_storage(task, |storage, rights, reporter| {
         let reach = mounts::locks_reach(&storage.misc());
-        let plan = Plan::make(&task.job.source, storage, &methods, rights, reach);
+        let plan = Plan::make(&task.job.source, storage, &methods, rights, reach, reporter);
         Listing::of(&methods, Some(&plan))
     })
 }

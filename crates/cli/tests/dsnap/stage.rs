@@ -83,6 +83,12 @@ impl Dsnap {
         self
     }
 
+    /// The same for another path and word.
+    pub(crate) fn knows_as(mut self, path: &Path, word: &'static str) -> Self {
+        self.replaced.push((path.display().to_string(), word));
+        self
+    }
+
     pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.command.arg(arg);
         self
