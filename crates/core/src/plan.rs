@@ -212,6 +212,8 @@ impl Plan {
     }
 
     fn empty(conf_folder: PathBuf, source: String) -> Self {
+        // The folder of a bare name is the empty path, which is none.
+        let conf_folder = Path::new(".").join(conf_folder);
         let conf_folder = std::path::absolute(&conf_folder).unwrap_or(conf_folder);
         Self { steps: Vec::new(), conf_folder, complaints: Vec::new(), malformed: false, source }
     }
@@ -321,4 +323,19 @@ fn only_root_can_change(path: &Path) -> bool {
 /// Whether a `--snapshot-conf` argument means the default path.
 pub fn is_default(argument: &OsStr) -> bool {
     argument == "-"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_of_a_bare_name_is_the_working_directory() {
+        let here = std::env::current_dir().unwrap();
+        for (folder, resolved) in
+            [("", here.clone()), ("etc", here.join("etc")), ("/etc", "/etc".into())]
+        {
+            assert_eq!(Plan::empty(folder.into(), String::new()).conf_folder, resolved);
+        }
+    }
 }
