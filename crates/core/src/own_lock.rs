@@ -5,13 +5,13 @@
 //! in place and never replaced. COMMAND does not inherit it.
 
 use std::cell::RefCell;
-use std::fs::{File, Permissions};
+use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::code::Code;
+use crate::durability::Durability;
 use crate::guard;
 use crate::holders;
 use crate::identity::{Place, ProcessId};
@@ -55,15 +55,6 @@ pub struct OwnLock {
     durability: Durability,
     damaged: usize,
     written: RefCell<Written>,
-}
-
-/// What is put on disk before something is asked for.
-#[derive(Debug)]
-struct Durability {
-    /// The content of the file.
-    sync: bool,
-    /// The folder whose entry it is: a file that was just made may be lost without that.
-    folder: Option<PathBuf>,
 }
 
 #[derive(Debug, Default)]
@@ -220,22 +211,6 @@ impl OwnLock {
     }
 }
 
-impl Durability {
-    fn wanted_for(storage: &Storage) -> Self {
-        let settings = storage.settings().ok();
-        let sync = settings.is_none_or(|settings| settings.sync);
-        let folder = sync && settings.is_none_or(|settings| settings.dirsync);
-        Self { sync, folder: folder.then(|| storage.misc()) }
-    }
-
-    fn sync(&self, file: &File) -> io::Result<()> {
-        if self.sync {
-            file.sync_all()?;
-        }
-        self.folder.iter().try_for_each(|folder| File::open(folder)?.sync_all())
-    }
-}
-
 /// Whether a line that is no record is one of the others that belong into the file.
 fn is_other_line(line: &str) -> bool {
     let inode = line.strip_prefix(INODE).and_then(|rest| rest.strip_prefix(' '));
@@ -355,20 +330,6 @@ mod tests {
         lock.written.borrow_mut().records.push(older.clone());
         lock.will_ask(Record { since: older.since + 1, ..older.clone() }).unwrap_err();
         assert_eq!(lock.written.borrow().records, [older]);
-    }
-
-    #[test]
-    fn the_folder_is_put_on_disk_unless_the_settings_want_none_of_that() {
-        let (_folder, storage) = storage();
-        assert_eq!(Durability::wanted_for(&storage).folder, Some(storage.misc()));
-        fs::create_dir(storage.config()).unwrap();
-        for (settings, sync) in [("[filesystem]\nsync: 0", false), ("[posix]\ndirsync: 0", true)] {
-            let structure = "[structure]\nversion: 0.11\nformat: flat\n";
-            fs::write(storage.config().join("settings"), format!("{structure}{settings}\n"))
-                .unwrap();
-            let wanted = Durability::wanted_for(&storage);
-            assert_eq!((wanted.sync, wanted.folder), (sync, None));
-        }
     }
 
     #[test]
