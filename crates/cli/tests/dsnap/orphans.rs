@@ -110,6 +110,19 @@ fn recover_with_a_code_leaves_a_snapshot_whose_record_is_lost() {
 }
 
 #[test]
+fn recover_with_a_code_takes_its_record_away_also_where_nothing_is_held() {
+    let site = site();
+    finish(killed(&site));
+    let code = site.held().unwrap();
+    let kept = || fs::read_to_string(site.storage().own_lock()).unwrap().contains("record ");
+    site.stop_server().unwrap();
+    assert!(kept());
+    let ran = Dsnap::at(&site).args(["--recover", "--code", &code]).run();
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    assert!(!kept());
+}
+
+#[test]
 fn recover_on_a_storage_that_nobody_has_open_sends_nothing() {
     let site = site();
     site.server().unwrap().enter("lost").unwrap();

@@ -10,6 +10,7 @@
 )]
 
 mod accepting;
+mod closed;
 mod freshness;
 mod leaving;
 mod orphans;
