@@ -62,7 +62,8 @@ impl<'a> Held<'a> {
         code: Code,
         shown: Shown,
     ) -> Self {
-        own.became(&code, &step.line, shown.state());
+        let state = if shown == Shown::Closed { State::Closed } else { State::Held };
+        own.became(&code, &step.line, state);
         let origin = Origin::Entered;
         Self { context, own, origin, step: Some(step), code, shown, left: false }
     }
@@ -87,8 +88,8 @@ impl<'a> Held<'a> {
             self.shown = Shown::Code;
         } else if self.shown == Shown::Nothing && closed {
             self.shown = Shown::Closed;
-            self.own.became(&self.code, &step.line, self.shown.state());
         }
+        self.own.became(&self.code, &step.line, self.shown.state());
     }
 
     /// Leaves the snapshot and waits for the confirmation.
@@ -228,9 +229,7 @@ impl<'a> Held<'a> {
             let what = format!(
                 "the server at {label} (another storage) is still in the snapshot user/{code}: {why}"
             );
-            return reason.reworded(what).waiting(Waiting::Useless).hint(format!(
-                "restart that server, or run on its machine, DIR being its storage: dsnap --storage DIR --recover --code {code}"
-            ));
+            return reason.reworded(what).waiting(Waiting::Useless).hint(cure_elsewhere(code));
         }
         let storage = text::path(self.context.storage.root());
         let what = format!("{storage} is still in snapshot mode (code user/{code}): {why}");
@@ -250,11 +249,19 @@ impl<'a> Held<'a> {
     }
 }
 
+/// What a person can do about a snapshot of another storage.
+pub(crate) fn cure_elsewhere(code: &Code) -> String {
+    format!(
+        "restart that server, or run on its machine, DIR being its storage: dsnap --storage DIR --recover --code {code}"
+    )
+}
+
 impl Shown {
     /// What a record says of it.
     fn state(self) -> State {
         match self {
-            Self::Nothing | Self::Code => State::Held,
+            Self::Nothing => State::Elsewhere,
+            Self::Code => State::Held,
             Self::Closed => State::Closed,
         }
     }

@@ -16,7 +16,7 @@ use crate::event::Event;
 use crate::guard::{self, Guard};
 use crate::identity::Place;
 use crate::job::Job;
-use crate::leave::{Held, Shown};
+use crate::leave::{self, Held, Shown};
 use crate::limits;
 use crate::mark::Content;
 use crate::own_lock::OwnLock;
@@ -131,13 +131,17 @@ impl Orphan<'_> {
         let may_be_closed = match self.record.state {
             State::Closed => free != Some(false),
             State::Unknown => ended && self.record.may_close,
-            State::Held => false,
+            State::Held | State::Elsewhere => false,
         };
         if may_be_closed && mark.content == Content::Shutdown {
             return self.open_again();
         }
         if mark.is_held_by(&self.record.code) && !ended {
             return self.leave();
+        }
+        if self.record.state == State::Elsewhere {
+            // While nobody has this storage open nothing is sent.
+            return if ended { Ok(false) } else { self.leave_elsewhere() };
         }
         if self.record.state != State::Unknown || ended || self.server_is_another() {
             self.settle();
@@ -172,6 +176,31 @@ impl Orphan<'_> {
             }
         }
         self.leave_by(self.step(), Shown::Code)
+    }
+
+    /// Tries again to leave what a server of another storage holds. Should that fail, it is said,
+    /// but keeps no run from using this storage. False: here nothing was left.
+    fn leave_elsewhere(&self) -> Result<bool, Refusal> {
+        if self.nobody_uses_it().is_err() {
+            return Ok(false);
+        }
+        let Record { code, line, conf, .. } = self.record;
+        let left = match self.step() {
+            Some(step) => self.leave_by(Some(step), Shown::Nothing),
+            None => {
+                self.settle();
+                let line = text::harmless(OsStr::from_bytes(line));
+                let conf = text::harmless(conf);
+                Err(Refusal::new(format!("an earlier run entered the snapshot user/{code} of another storage by `{line}` ({conf}), and that line is gone"))
+                    .hint(leave::cure_elsewhere(code)))
+            }
+        };
+        match left {
+            Err(reason) if self.named => return Err(reason),
+            Err(reason) => self.context.program.report(Event::NotLeft(reason)),
+            Ok(_) => {}
+        }
+        Ok(false)
     }
 
     /// Opens a storage again that the enter closed: only where that was, and only by its line.

@@ -178,15 +178,19 @@ impl OwnLock {
     /// What became of a line under a code. Should it not reach the file, a later run finds out
     /// by itself.
     pub fn became(&self, code: &Code, line: &[u8], state: State) {
-        self.change(|written| {
-            let known = written.records.iter_mut().find(|known| known.is_of(code, Some(line)));
-            known.into_iter().for_each(|record| record.state = state);
-        });
+        let is_it = |known: &Record| known.is_of(code, Some(line)) && known.state != state;
+        let known = self.written.borrow().records.iter().position(is_it);
+        if let Some(known) = known {
+            self.change(|written| written.records[known].state = state);
+        }
     }
 
-    /// Nothing (more) is held under that code by that line, or by any.
+    /// Nothing (more) is held under that code by that line; without a line, by any in this storage.
     pub fn settle(&self, code: &Code, line: Option<&[u8]>) {
-        self.change(|written| written.records.retain(|known| !known.is_of(code, line)));
+        let settled = |known: &Record| {
+            known.is_of(code, line) && (line.is_some() || known.state != State::Elsewhere)
+        };
+        self.change(|written| written.records.retain(|known| !settled(known)));
     }
 
     /// Releases the lock; no run holds it any more.

@@ -24,6 +24,8 @@ pub enum State {
     /// The enter itself closed the storage (a script that stopped the server): leaving means to
     /// open it again.
     Closed,
+    /// A server of another storage holds it: here `misc/snapshot` never showed it.
+    Elsewhere,
 }
 
 /// That a snapshot may be held.
@@ -58,8 +60,12 @@ pub struct Record {
 }
 
 impl State {
-    const ALL: [(State, &'static str); 3] =
-        [(Self::Unknown, "unknown"), (Self::Held, "held"), (Self::Closed, "closed")];
+    const ALL: [(State, &'static str); 4] = [
+        (Self::Unknown, "unknown"),
+        (Self::Held, "held"),
+        (Self::Closed, "closed"),
+        (Self::Elsewhere, "elsewhere"),
+    ];
 
     fn name(self) -> &'static str {
         Self::ALL.iter().find(|(state, _)| *state == self).map_or("unknown", |(_, name)| name)

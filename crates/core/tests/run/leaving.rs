@@ -5,6 +5,8 @@ use std::fs;
 use dsnap_core::job::CommandEnd;
 use dsnap_core::lock::FileLock;
 use dsnap_core::method::{Entered, Left};
+use dsnap_core::own_lock::OwnLock;
+use dsnap_core::record::State;
 
 use crate::stage::{Stage, because, enter, leave, mark, nothing};
 
@@ -327,6 +329,8 @@ fn a_wrong_server_that_cannot_be_left_is_named_and_the_status_is_122_whatever_ca
         )]
     );
     assert!(stage.said().contains(&not_left.text().to_owned()), "said at once, too");
+    let records = OwnLock::take(&stage.storage).unwrap().records();
+    assert_eq!((records.len(), records[0].state), (1, State::Elsewhere));
 }
 
 #[test]

@@ -11,6 +11,7 @@
 
 mod accepting;
 mod closed;
+mod elsewhere;
 mod freshness;
 mod leaving;
 mod orphans;
