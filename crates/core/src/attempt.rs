@@ -98,7 +98,7 @@ impl<'a> Attempt<'a> {
     /// # Errors
     ///
     /// Nothing did, or the program was asked to end. Whatever was entered is left; what could not
-    /// be is told and put into `not_left`.
+    /// be is told, and put into `not_left` if a server of another storage holds it.
     pub fn snapshot(mut self, not_left: &mut Option<Refusal>) -> Result<Snapshot<'a>, NotRun> {
         let found = match self.round() {
             Err(Round::Changed) => {
@@ -238,9 +238,11 @@ impl<'a> Attempt<'a> {
         };
         match held {
             Some(held) => {
+                let elsewhere = held.is_elsewhere();
                 if let Err(not_left) = held.leave() {
                     self.context.program.report(Event::NotLeft(not_left.clone()));
-                    self.not_left = Some(not_left);
+                    // What is held here is entered again by a later try, or found by a later run.
+                    self.not_left = self.not_left.take().or(elsewhere.then_some(not_left));
                 }
                 self.failed(step, reason, true);
             }

@@ -92,6 +92,11 @@ impl<'a> Held<'a> {
         self.own.became(&self.code, &step.line, self.shown.state());
     }
 
+    /// Whether a server of another storage holds it, as far as can be told.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.shown == Shown::Nothing
+    }
+
     /// Leaves the snapshot and waits for the confirmation.
     ///
     /// # Errors

@@ -75,7 +75,7 @@ struct Tries {
     began: SystemTime,
     /// When this run left what an earlier one had left behind, if it did.
     left_at: Option<Instant>,
-    /// What this run entered in vain, and could not leave.
+    /// What this run entered at the server of another storage, and could not leave.
     not_left: Option<Refusal>,
 }
 
@@ -120,18 +120,13 @@ fn repaired<'a>(
     own: &'a OwnLock,
     tries: &mut Tries,
 ) -> Result<Snapshot<'a>, NotRun> {
-    let left = orphans::repair(context, own, Some(&tries.code)).map_err(|reason| match context
-        .program
-        .stopped()
-    {
-        Some(signal) => {
+    match (orphans::repair(context, own, Some(&tries.code)), context.program.stopped()) {
+        (Ok(left), _) => tries.left_at = left.then(Instant::now).or(tries.left_at),
+        (Err(reason), None) => return Err(reason.into()),
+        (Err(reason), Some(signal)) => {
             context.program.report(Event::NotLeft(reason));
-            NotRun::Stopped(signal)
+            return Err(NotRun::Stopped(signal));
         }
-        None => reason.into(),
-    })?;
-    if left {
-        tries.left_at = Some(Instant::now());
     }
     Attempt::new(*context, own, tries.code.clone(), tries.began).snapshot(&mut tries.not_left)
 }
