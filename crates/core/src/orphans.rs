@@ -28,8 +28,8 @@ use crate::text;
 use crate::unknown::{self, Fate};
 
 /// Leaves what earlier runs left behind; records that are settled go. `ours` is the code of
-/// this run, which it goes on with. True if something was left: then the server may be busy for
-/// a while, putting its files together.
+/// this run, which it goes on with; there is none where only the repair is wanted. True if
+/// something was left: then the server may be busy for a while, putting its files together.
 ///
 /// # Errors
 ///
@@ -42,9 +42,10 @@ pub fn repair(context: &Context<'_>, own: &OwnLock, ours: Option<&Code>) -> Resu
     if own.is_copy() && is_whole(context.storage) {
         own.forget_copied();
     }
+    let purpose = if ours.is_some() { Purpose::Run } else { Purpose::Repair };
     let mut left = false;
     for record in own.records().iter().filter(|record| Some(&record.code) != ours) {
-        left |= Orphan { context, own, record, named: false }.repair()?;
+        left |= Orphan { context, own, record, purpose }.repair()?;
     }
     Ok(left)
 }
@@ -61,7 +62,7 @@ pub(crate) fn repair_named(
     code: &Code,
 ) -> Result<(), Refusal> {
     for record in own.records().iter().filter(|record| &record.code == code) {
-        Orphan { context, own, record, named: true }.repair()?;
+        Orphan { context, own, record, purpose: Purpose::Named }.repair()?;
     }
     Ok(())
 }
@@ -118,8 +119,18 @@ struct Orphan<'a> {
     context: &'a Context<'a>,
     own: &'a OwnLock,
     record: &'a Record,
-    /// A person named its code.
-    named: bool,
+    purpose: Purpose,
+}
+
+/// What a repair is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// A run, which other storages are no matter of.
+    Run,
+    /// Only the repair: `--recover`.
+    Repair,
+    /// Only the repair, and a person named the code.
+    Named,
 }
 
 impl Orphan<'_> {
@@ -196,11 +207,12 @@ impl Orphan<'_> {
             }
         };
         match left {
-            Err(reason) if self.named => return Err(reason),
-            Err(reason) => self.context.program.report(Event::NotLeft(reason)),
-            Ok(_) => {}
+            Err(reason) if self.purpose == Purpose::Run => {
+                self.context.program.report(Event::NotLeft(reason));
+                Ok(false)
+            }
+            left => left.map(|_| false),
         }
-        Ok(false)
     }
 
     /// Opens a storage again that the enter closed: only where that was, and only by its line.
@@ -235,7 +247,7 @@ impl Orphan<'_> {
     /// COMMAND of the run that entered may live on; where it cannot be seen, the server knows
     /// whether somebody holds `misc/sublock`, if locks reach it.
     fn nobody_uses_it(&self) -> Result<(), Refusal> {
-        if self.named {
+        if self.purpose == Purpose::Named {
             return Ok(());
         }
         let Record { code, command, place, since, .. } = self.record;
