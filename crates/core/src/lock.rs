@@ -16,7 +16,8 @@ use crate::modes;
 /// More than anybody writes into a lock file, in bytes.
 pub(crate) const LARGEST: u64 = 1 << 20;
 
-/// A lock that this process holds. Dropping it unlocks; the file stays.
+/// A lock that this process holds. Dropping it unlocks, for everybody who inherited a descriptor
+/// too; the file stays.
 #[derive(Debug)]
 pub struct FileLock {
     file: File,
@@ -86,15 +87,6 @@ impl FileLock {
         &self.file
     }
 
-    /// Unlocks for everybody who inherited a descriptor, not only for this process.
-    ///
-    /// # Errors
-    ///
-    /// The system refuses; the lock is then held until the last descriptor is closed.
-    pub fn unlock(self) -> io::Result<()> {
-        FileExt::unlock(&self.file)
-    }
-
     /// The content of the file, as far as it can be ours.
     pub(crate) fn read(&self) -> io::Result<Vec<u8>> {
         let mut file = &self.file;
@@ -115,7 +107,7 @@ impl FileLock {
 
 impl Drop for FileLock {
     fn drop(&mut self) {
-        // The net for ways out that did not unlock: a panic, or an error on the way.
+        // What the system does not unlock is unlocked when the last descriptor is closed.
         let _ = FileExt::unlock(&self.file);
     }
 }
@@ -159,12 +151,12 @@ mod tests {
     }
 
     #[test]
-    fn unlocking_releases_inherited_descriptors_too() {
+    fn dropping_releases_inherited_descriptors_too() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sublock");
         let lock = FileLock::take(&path).unwrap();
         let _inherited = lock.file().try_clone().unwrap();
-        lock.unlock().unwrap();
+        drop(lock);
         assert!(FileLock::take(&path).is_ok());
     }
 

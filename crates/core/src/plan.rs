@@ -3,7 +3,7 @@
 //! Made once a run from `snapshot.conf` or from the `--method` lines. Lines that mean nothing
 //! are named and passed over, as the original has done since 1.1.12.
 
-use std::cell::Cell;
+use std::cell::OnceCell;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
@@ -60,8 +60,8 @@ pub struct Step {
     pub place: String,
     /// Whether it is called with the rights that the program was started with.
     pub as_started: bool,
-    /// Its server turned out to serve another storage: not tried again in this run.
-    pub wrong_server: Cell<bool>,
+    /// Its server turned out to serve another storage, and how: not tried again in this run.
+    pub wrong_server: OnceCell<Refusal>,
 }
 
 impl Step {
@@ -212,6 +212,8 @@ impl Plan {
     }
 
     fn empty(conf_folder: PathBuf, source: String) -> Self {
+        // The folder of a bare name is the empty path, which is none.
+        let conf_folder = Path::new(".").join(conf_folder);
         let conf_folder = std::path::absolute(&conf_folder).unwrap_or(conf_folder);
         Self { steps: Vec::new(), conf_folder, complaints: Vec::new(), malformed: false, source }
     }
@@ -256,7 +258,7 @@ impl Plan {
         };
         let label = method.label(&Harmless(&line.text).to_string());
         let (line, place) = (line.text.clone(), place.to_owned());
-        let wrong_server = Cell::new(false);
+        let wrong_server = OnceCell::new();
         let step = Step { method, words, timeout, line, label, place, as_started, wrong_server };
         author.with_rights(as_started, || step.method.check_words(&step.words))?;
         Ok(Some(step))
@@ -274,7 +276,7 @@ impl Plan {
                 label,
                 place,
                 as_started: false,
-                wrong_server: Cell::new(false),
+                wrong_server: OnceCell::new(),
             });
         }
     }
@@ -321,4 +323,19 @@ fn only_root_can_change(path: &Path) -> bool {
 /// Whether a `--snapshot-conf` argument means the default path.
 pub fn is_default(argument: &OsStr) -> bool {
     argument == "-"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_of_a_bare_name_is_the_working_directory() {
+        let here = std::env::current_dir().unwrap();
+        for (folder, resolved) in
+            [("", here.clone()), ("etc", here.join("etc")), ("/etc", "/etc".into())]
+        {
+            assert_eq!(Plan::empty(folder.into(), String::new()).conf_folder, resolved);
+        }
+    }
 }

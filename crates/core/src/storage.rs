@@ -73,6 +73,11 @@ impl Storage {
         &self.root
     }
 
+    /// The directory with all links resolved, as a record keeps it.
+    pub fn resolved(&self) -> PathBuf {
+        fs::canonicalize(&self.root).unwrap_or_else(|_| self.root.clone())
+    }
+
     /// `A/`, the main database directory.
     pub fn a(&self) -> PathBuf {
         self.root.join("A")
