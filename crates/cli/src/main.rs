@@ -86,7 +86,8 @@ fn carry_out(task: &Task) -> u8 {
         }
         Action::List { json } => match list(task) {
             Ok(listing) => {
-                output::answer(&if *json { listing.to_json() } else { listing.to_string() });
+                let text = if *json { listing.to_json() } else { listing.to_string() };
+                output::answer(text.trim_end());
                 listing.status()
             }
             Err(refusal) => {

@@ -6,18 +6,17 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 
-use dsnap_testkit::{Fixture, Site, State};
+use dsnap_testkit::{Fixture, State};
 
-use crate::http::conf;
 use crate::recovery::{assert_like_the_replica, write_replica_with_folders};
-use crate::stage::{DIRECT, Dsnap, HTTP, as_root};
+use crate::stage::{DIRECT, Dsnap, as_root};
 
 /// A user that owns nothing else on the machine and may not even have a name.
 pub(crate) const OWNER: u32 = 54_321;
 const GROUP: u32 = 54_322;
 
 /// A storage of another user, in a folder that everybody may pass through; none without root.
-fn foreign(state: State) -> Option<(tempfile::TempDir, Fixture)> {
+pub(crate) fn foreign(state: State) -> Option<(tempfile::TempDir, Fixture)> {
     if !as_root("act for another user") {
         return None;
     }
@@ -261,38 +260,6 @@ fn a_link_and_its_target_must_have_one_owner() {
 }
 
 #[test]
-fn a_conf_that_only_root_can_read_and_others_can_change_is_not_opened_as_root() {
-    let Some((folder, fixture)) = foreign(State::Crashed) else { return };
-    let open = folder.path().join("open");
-    fs::create_dir(&open).unwrap();
-    fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
-    let conf = open.join("my.conf");
-    fs::write(&conf, "nonsense\n").unwrap();
-    fs::set_permissions(&conf, Permissions::from_mode(0o600)).unwrap();
-    Dsnap::on(&fixture).knows(&open).arg("--snapshot-conf").arg(&conf).arg("true").run().says(
-        0,
-        &format!("failed to open DIR/my.conf (Permission denied (os error 13))\n{DIRECT}"),
-    );
-}
-
-#[test]
-fn a_conf_that_root_alone_can_change_is_opened_as_root() {
-    let Some((_folder, fixture)) = foreign(State::Crashed) else { return };
-    // Every folder above the tests' own is sticky or root's.
-    let own = tempfile::tempdir().unwrap();
-    let conf = own.path().join("my.conf");
-    fs::write(&conf, "nonsense\n").unwrap();
-    fs::set_permissions(&conf, Permissions::from_mode(0o600)).unwrap();
-    Dsnap::on(&fixture)
-        .knows(own.path())
-        .arg("--snapshot-conf")
-        .arg(&conf)
-        .arg("true")
-        .run()
-        .mentions("malformed line 1 in DIR/my.conf (there is no method `nonsense`");
-}
-
-#[test]
 fn the_own_lock_has_its_mode_whatever_the_umask() {
     let Some((_folder, fixture)) = foreign(State::Crashed) else { return };
     let ran = Dsnap::through(&["sh", "-c", "umask 077; exec \"$@\"", "sh"])
@@ -334,84 +301,4 @@ fn folders_below(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
             found.push(entry.path());
         }
     }
-}
-
-#[test]
-fn with_a_conf_that_the_owner_may_change_root_sends_nothing_of_its_own_files() {
-    if !as_root("act for another user") {
-        return;
-    }
-    let (folder, seen) = (tempfile::tempdir().unwrap(), listener());
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-    let dir = folder.path().join("ds");
-    let site = Site::builder().storage(&dir).zopes(0).start().unwrap();
-    let secret = folder.path().join("shadow");
-    fs::write(&secret, "root:top-secret\n").unwrap();
-    fs::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();
-    symlink(&secret, site.storage().config().join("link")).unwrap();
-    for access in [secret.to_str().unwrap(), "link"] {
-        let line = format!("http http://{}/ {access}\nnodirect\n", seen.local_addr().unwrap());
-        fs::write(site.storage().config().join("snapshot.conf"), line).unwrap();
-        give(&dir, OWNER, OWNER);
-        let ran = Dsnap::new().arg("--storage").arg(&dir).arg("true").run();
-        assert_eq!(ran.status.code(), Some(125), "{ran}");
-        assert!(!ran.stderr.contains("top-secret"), "{ran}");
-        ran.mentions(access).mentions("Permission denied");
-    }
-    seen.set_nonblocking(true).unwrap();
-    assert!(seen.accept().is_err(), "something was sent");
-}
-
-#[test]
-fn an_access_file_that_the_storages_owner_cannot_read_is_named_and_the_next_line_tried() {
-    if !as_root("act for another user") {
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-    let dir = folder.path().join("ds");
-    let site = Site::builder().storage(&dir).start().unwrap();
-    conf(&site, "http URL roots\nhttp URL access\n");
-    fs::write(site.storage().config().join("roots"), "admin:adminpass\n").unwrap();
-    fs::set_permissions(site.storage().config().join("roots"), Permissions::from_mode(0o600))
-        .unwrap();
-    give(&dir, OWNER, OWNER);
-    chown(site.storage().config().join("roots"), Some(0), Some(0)).unwrap();
-    let ran = Dsnap::at(&site).arg("true").run().counts("config/roots", 1);
-    assert!(!ran.stderr.contains("chown"), "a file of root's must not be given away: {ran}");
-    let ran = ran.mentions("Permission denied").mentions("Left snapshot mode");
-    assert_eq!(ran.status.code(), Some(0), "{ran}");
-    let owner = fs::metadata(dir.join("misc/dsnap.lock")).unwrap();
-    assert_eq!(std::os::unix::fs::MetadataExt::uid(&owner), OWNER, "what is made is the owner's");
-}
-
-#[test]
-fn a_conf_that_only_root_can_change_has_roots_rights() {
-    if !as_root("act for another user") {
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-    let dir = folder.path().join("ds");
-    let site = Site::builder().storage(&dir).start().unwrap();
-    let trusted = folder.path().join("dsnap.conf");
-    fs::write(&trusted, format!("http {} roots\nnodirect\n", site.urls()[0])).unwrap();
-    fs::write(folder.path().join("roots"), "admin:adminpass\n").unwrap();
-    for file in ["dsnap.conf", "roots"] {
-        fs::set_permissions(folder.path().join(file), Permissions::from_mode(0o600)).unwrap();
-    }
-    give(&dir, OWNER, OWNER);
-    Dsnap::at(&site).arg("--snapshot-conf").arg(&trusted).arg("true").run().says(0, HTTP);
-    // What root types is root's, but for names that are relative to the storage's own folder.
-    let line = format!("http {} {}", site.urls()[0], folder.path().join("roots").display());
-    Dsnap::at(&site).args(["--method", &line, "true"]).run().says(0, HTTP);
-    symlink(folder.path().join("roots"), dir.join("config/link")).unwrap();
-    let line = format!("http {} link", site.urls()[0]);
-    let ran = Dsnap::at(&site).args(["--method", &line, "true"]).run();
-    assert_eq!(ran.status.code(), Some(125), "{ran}");
-    ran.mentions("Permission denied");
-}
-
-fn listener() -> std::net::TcpListener {
-    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap()
 }
