@@ -92,11 +92,17 @@ static int32_t enter(const struct dsnap_request *request)
     setenv("SNAPSHOT_CODE", "stolen", 1);
 #endif
 #ifdef VICE_LEAVES_A_CHILD
+    int ends[2];
+    char ready;
+    if (pipe(ends))
+        abort();
     if (fork() == 0) {
         note(request, "/proc/self/stat", "child");
-        for (;;)
+        for (ready = 1; write(ends[1], &ready, 1) == 1;)
             pause();
     }
+    if (read(ends[0], &ready, 1) != 1)
+        abort();
 #endif
 #ifdef VICE_SAYS_NONSENSE
     static const struct dsnap_bytes nonsense = BYTES("\x1b[31mred\xff\n\a and more");

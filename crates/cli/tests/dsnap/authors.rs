@@ -158,7 +158,7 @@ fn is_the_owners_process(site: &Site, ran: &Ran) {
 }
 
 const LOOKS_AROUND: &str = "#!/bin/sh
-cd \"$DSNAP_STORAGE\" && cat /proc/$$/status >status && ls -l /proc/$$/fd >fds
+cd \"$DSNAP_STORAGE\" && cat /proc/self/status >status && ls -l /proc/$$/fd >fds
 cat /proc/$$/stat >stat; env >env; readlink /proc/$PPID/cwd /proc/$$/fd/0 >cwd
 exit 69
 ";
