@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::workspace::cargo;
-use crate::{demo, examples, interop, say, test, tidy};
+use crate::{demo, examples, header, interop, say, test, tidy};
 
 type Step = (&'static str, fn() -> Result<()>);
 
 const STEPS: &[Step] = &[
     ("fmt", fmt),
     ("tidy", tidy::run),
+    ("header", || header::run(&["--check".to_owned()])),
     ("clippy", clippy),
     ("doc", doc),
     ("deny", deny),

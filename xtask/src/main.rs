@@ -8,6 +8,7 @@
 mod ci;
 mod demo;
 mod examples;
+mod header;
 mod interop;
 mod process;
 mod say;
@@ -27,10 +28,12 @@ Usage: cargo xtask TASK
   test      runs all tests; needs nothing but Rust. Arguments go to `cargo test`
   examples  rehearses a backup in bash, from Rust and with pytest; needs Python 3
   tidy      checks the rules of the house that no compiler checks
+  header    writes crates/abi/include/dsnap.h from the definitions in Rust
+              --check           only says whether it is up to date
   interop   compares dsnap with the real DirectoryStorage 1.1.21; needs Python 2.7
               --dsnap PROGRAM   this program instead of the one built here
               --keep            leave the storages in target/interop, also on success
-  ci        fmt, tidy, clippy, doc, deny, test, demo, examples, interop; stops at the first failure
+  ci        fmt, tidy, header, clippy, doc, deny, test, demo, examples, interop; stops at the first failure
 ";
 
 fn main() -> ExitCode {
@@ -43,7 +46,7 @@ fn main() -> ExitCode {
 
 fn run(args: &[String]) -> Result<ExitCode> {
     let (task, rest) = args.split_first().map_or(("help", args), |(task, rest)| (task, rest));
-    if !matches!(task, "test" | "interop") && !rest.is_empty() {
+    if !matches!(task, "test" | "interop" | "header") && !rest.is_empty() {
         bail!("{task} takes no argument\n\n{HELP}");
     }
     match task {
@@ -51,6 +54,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
         "test" => test::run(rest)?,
         "examples" => examples::run()?,
         "tidy" => tidy::run()?,
+        "header" => header::run(rest)?,
         "interop" => interop::run(rest)?,
         "ci" => ci::run()?,
         "help" | "-h" | "--help" => say::line(HELP),
