@@ -17,17 +17,17 @@ const HEADER: &str = "include/dsnap.h";
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let folder = workspace::root().join("crates/abi");
     match args {
-        [] => write(&folder),
-        [check] if check == "--check" => compare(&folder),
+        [] => write(&folder)?,
+        [check] if check == "--check" => compare(&folder)?,
         _ => bail!("header takes nothing, or --check"),
     }
+    say::line(format_args!("header: crates/abi/{HEADER} is what the definitions say"));
+    Ok(())
 }
 
 fn write(folder: &Path) -> Result<()> {
     let path = folder.join(HEADER);
-    fs::write(&path, generated(folder)?).with_context(|| path.display().to_string())?;
-    say::line("header: written to crates/abi/include/dsnap.h");
-    Ok(())
+    fs::write(&path, generated(folder)?).with_context(|| path.display().to_string())
 }
 
 /// An error unless the header of `folder` is what its definitions say.
@@ -39,7 +39,6 @@ fn compare(folder: &Path) -> Result<()> {
         "crates/abi/{HEADER} is not what the definitions say{}: run `cargo xtask header`",
         first_difference(&committed, &generated)
     );
-    say::line("header: is what the definitions say");
     Ok(())
 }
 
@@ -53,10 +52,60 @@ fn generated(folder: &Path) -> Result<String> {
     let config = cbindgen::Config::from_file(folder.join("cbindgen.toml"))
         .map_err(|error| anyhow!("crates/abi/cbindgen.toml: {error}"))?;
     // The sources themselves: a copy of the folder need not be part of a workspace.
-    let sources = ["lib.rs", "results.rs"].map(|name| folder.join("src").join(name));
+    let entries = fs::read_dir(folder.join("src")).context("crates/abi/src")?;
+    let mut sources = entries.map(|it| Ok(it?.path())).collect::<Result<Vec<_>>>()?;
+    sources.sort();
     let builder = cbindgen::Builder::new().with_config(config);
     let builder = sources.iter().fold(builder, |builder, source| builder.with_src(source));
     let mut header = Vec::new();
     builder.generate().context("the header cannot be generated")?.write(&mut header);
     Ok(String::from_utf8(header)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A copy of what the task reads and writes.
+    fn copy(name: &str) -> std::path::PathBuf {
+        let from = workspace::root().join("crates/abi");
+        let to =
+            workspace::target().unwrap().join(format!("header-test-{}-{name}", std::process::id()));
+        for file in ["cbindgen.toml", "src/lib.rs", "src/results.rs", HEADER] {
+            let copy = to.join(file);
+            fs::create_dir_all(copy.parent().unwrap()).unwrap();
+            fs::copy(from.join(file), copy).unwrap();
+        }
+        to
+    }
+
+    #[test]
+    fn a_definition_that_changed_without_its_header_fails_the_check_and_writing_cures_it() {
+        let folder = copy("changed");
+        assert!(compare(&folder).is_ok());
+        for (file, from, to) in [
+            ("src/lib.rs", "pub time_left_ms: u64,", "pub time_left_ms: u32,"),
+            ("src/lib.rs", "DSNAP_ABI_VERSION: u32 = 1", "DSNAP_ABI_VERSION: u32 = 2"),
+            ("src/results.rs", "DSNAP_BUSY: i32 = 3", "DSNAP_BUSY: i32 = 12"),
+            ("src/lib.rs", "/// How many words there are.", "/// How many there are."),
+        ] {
+            let path = folder.join(file);
+            let before = fs::read_to_string(&path).unwrap();
+            assert!(before.contains(from), "{from}");
+            fs::write(&path, before.replace(from, to)).unwrap();
+            let said = format!("{:#}", compare(&folder).unwrap_err());
+            assert!(said.ends_with("run `cargo xtask header`"), "{said}");
+            write(&folder).unwrap();
+            assert!(compare(&folder).is_ok(), "{to}");
+        }
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_header_that_is_missing_fails_the_check() {
+        let folder = copy("missing");
+        fs::remove_file(folder.join(HEADER)).unwrap();
+        assert!(compare(&folder).is_err());
+        fs::remove_dir_all(folder).unwrap();
+    }
 }
