@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::workspace::cargo;
-use crate::{demo, examples, header, interop, say, test, tidy};
+use crate::{demo, examples, header, interop, roundtrip, say, test, tidy};
 
 type Step = (&'static str, fn() -> Result<()>);
 
@@ -20,6 +20,7 @@ const STEPS: &[Step] = &[
     ("doc", doc),
     ("deny", deny),
     ("test", || test::run(&[])),
+    ("roundtrip", roundtrip::run),
     ("demo", demo),
     ("examples", examples::run),
     ("interop", || interop::run(&[])),

@@ -11,6 +11,7 @@ mod examples;
 mod header;
 mod interop;
 mod process;
+mod roundtrip;
 mod say;
 mod test;
 mod tidy;
@@ -30,10 +31,12 @@ Usage: cargo xtask TASK
   tidy      checks the rules of the house that no compiler checks
   header    writes crates/abi/include/dsnap.h from the definitions in Rust
               --check           only says whether it is up to date
+  roundtrip calls libraries in C and Rust from C, under sanitizers; needs a C compiler
   interop   compares dsnap with the real DirectoryStorage 1.1.21; needs Python 2.7
               --dsnap PROGRAM   this program instead of the one built here
               --keep            leave the storages in target/interop, also on success
-  ci        fmt, tidy, header, clippy, doc, deny, test, demo, examples, interop; stops at the first failure
+  ci        fmt, tidy, header, clippy, doc, deny, test, roundtrip, demo, examples, interop;
+            stops at the first failure
 ";
 
 fn main() -> ExitCode {
@@ -55,6 +58,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
         "examples" => examples::run()?,
         "tidy" => tidy::run()?,
         "header" => header::run(rest)?,
+        "roundtrip" => roundtrip::run()?,
         "interop" => interop::run(rest)?,
         "ci" => ci::run()?,
         "help" | "-h" | "--help" => say::line(HELP),
