@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod ci;
 mod demo;
 mod examples;
@@ -35,6 +36,7 @@ Usage: cargo xtask TASK
   interop   compares dsnap with the real DirectoryStorage 1.1.21; needs Python 2.7
               --dsnap PROGRAM   this program instead of the one built here
               --keep            leave the storages in target/interop, also on success
+  bench     measures what calls of methods cost, against the floors that are promised
   ci        fmt, tidy, header, clippy, doc, deny, test, roundtrip, demo, examples, interop;
             stops at the first failure
 ";
@@ -56,6 +58,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
         "demo" => return demo::run(),
         "test" => test::run(rest)?,
         "examples" => examples::run()?,
+        "bench" => bench::run()?,
         "tidy" => tidy::run()?,
         "header" => header::run(rest)?,
         "roundtrip" => roundtrip::run()?,

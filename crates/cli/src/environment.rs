@@ -1,4 +1,5 @@
-//! What the program was started with, words and variables: the only file that reads them. What COMMAND gets is written in `spawn.rs`.
+//! What the program was started with, words and variables: the only file that reads
+//! them. What COMMAND gets is written in `spawn.rs`.
 #![allow(clippy::disallowed_methods, reason = "this is the place")]
 
 use std::env;
@@ -48,4 +49,16 @@ fn has_raised_rights() -> bool {
 /// The command line, the program's name included.
 pub(crate) fn words() -> impl Iterator<Item = OsString> {
     env::args_os()
+}
+
+/// Whether the terminal, if there is one, can empty a line: one without a name is not known to.
+pub(crate) fn terminal_can_erase() -> bool {
+    env::var_os("TERM").is_some_and(|name| !name.is_empty() && name != "dumb")
+}
+
+/// The folders in which a COMMAND without a slash is looked for.
+pub(crate) fn search_path() -> Vec<PathBuf> {
+    // What the C library takes where there is no PATH.
+    let path = env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
+    env::split_paths(&path).collect()
 }

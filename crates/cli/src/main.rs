@@ -86,7 +86,8 @@ fn carry_out(task: &Task) -> u8 {
         }
         Action::List { json } => match list(task) {
             Ok(listing) => {
-                output::answer(&if *json { listing.to_json() } else { listing.to_string() });
+                let text = if *json { listing.to_json() } else { listing.to_string() };
+                output::answer(text.trim_end());
                 listing.status()
             }
             Err(refusal) => {
@@ -104,9 +105,9 @@ fn list(task: &Task) -> Result<Listing, Refusal> {
     if task.dir.is_none() {
         return Ok(Listing::of(&methods, None));
     }
-    with_storage(task, |storage, rights, _| {
+    with_storage(task, |storage, rights, reporter| {
         let reach = mounts::locks_reach(&storage.misc());
-        let plan = Plan::make(&task.job.source, storage, &methods, rights, reach);
+        let plan = Plan::make(&task.job.source, storage, &methods, rights, reach, reporter);
         Listing::of(&methods, Some(&plan))
     })
 }

@@ -1,7 +1,6 @@
 //! What people see: which events are shown, and how a run's end is told.
 
-use std::cell::RefCell;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
 use dsnap_core::event::{self, Event, Level};
@@ -10,9 +9,9 @@ use dsnap_core::identity::ProcessId;
 use dsnap_core::job::{CommandEnd, NotRun, Outcome, Program};
 use dsnap_core::recover::NotRecovered;
 use dsnap_core::{Refusal, duration, exit, text};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nix::sys::signal::Signal;
 
+use crate::environment;
 use crate::output::{self, say};
 use crate::signals::Signals;
 use crate::spawn::Spawn;
@@ -26,12 +25,14 @@ pub(crate) struct Reporter<'a> {
     pub(crate) verbosity: i16,
     pub(crate) signals: &'a Signals,
     pub(crate) spawn: Spawn<'a>,
-    live: RefCell<Option<ProgressBar>>,
+    /// Stderr is a terminal on which a line can be shown and taken away again.
+    has_live_line: bool,
 }
 
 impl<'a> Reporter<'a> {
     pub(crate) fn new(verbosity: i16, signals: &'a Signals, spawn: Spawn<'a>) -> Self {
-        Self { verbosity, signals, spawn, live: RefCell::new(None) }
+        let has_live_line = io::stderr().is_terminal() && environment::terminal_can_erase();
+        Self { verbosity, signals, spawn, has_live_line }
     }
 
     fn shows(&self, level: Level) -> bool {
@@ -42,37 +43,22 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// Shows words on the one live line of a terminal; false where there is no terminal.
-    fn show_live(&self, words: String) -> bool {
-        if !self.shows(Level::Normal) || !std::io::stderr().is_terminal() {
-            return false;
+    /// Shows words on the one live line of a terminal; false where there is none.
+    fn show_live(&self, words: &str) -> bool {
+        let shows = self.has_live_line && self.shows(Level::Normal);
+        if shows {
+            output::show_live(words);
         }
-        let mut live = self.live.borrow_mut();
-        live.get_or_insert_with(live_line).set_message(words);
-        true
+        shows
     }
-
-    fn end_live(&self) {
-        if let Some(line) = self.live.borrow_mut().take() {
-            line.finish_and_clear();
-        }
-    }
-}
-
-fn live_line() -> ProgressBar {
-    let line = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    line.set_style(
-        ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar()),
-    );
-    line
 }
 
 impl Program for Reporter<'_> {
     fn report(&self, event: Event) {
-        if matches!(event, Event::Progress(..)) && self.show_live(event.to_string()) {
+        if matches!(event, Event::Progress(..)) && self.show_live(&event.to_string()) {
             return;
         }
-        self.end_live();
+        output::end_live();
         if self.shows(event.level()) {
             say(&event.to_string());
         }
@@ -84,16 +70,15 @@ impl Program for Reporter<'_> {
 
     fn pause(&self, pause: Duration, left: Duration, reason: &Refusal) {
         let began = Instant::now();
-        let words =
-            |left| format!("waiting (for {} more): {}", duration::in_words(left), reason.text());
-        if !self.show_live(words(left)) && self.shows(Level::Normal) {
+        let words = |left| format!("waiting, {} left: {}", duration::in_words(left), reason.text());
+        if !self.show_live(&words(left)) && self.shows(Level::Normal) {
             say(&format!("Retrying snapshot.... ({})", reason.text()));
         }
         while began.elapsed() < pause && self.stopped().is_none() {
             self.signals.sleep(TICK.min(pause.saturating_sub(began.elapsed())));
-            self.show_live(words(left.saturating_sub(began.elapsed())));
+            self.show_live(&words(left.saturating_sub(began.elapsed())));
         }
-        self.end_live();
+        output::end_live();
     }
 
     fn run_command(
@@ -101,7 +86,7 @@ impl Program for Reporter<'_> {
         environment: Option<&Environment<'_>>,
         began: &mut dyn FnMut(ProcessId),
     ) -> CommandEnd {
-        self.end_live();
+        output::end_live();
         self.spawn.run(environment, began)
     }
 }

@@ -36,9 +36,20 @@ pub(crate) enum Heard {
     End {
         /// Its number.
         signal: i32,
-        /// Who sent it; nobody if the kernel did (a terminal, a hangup).
-        sender: Option<i32>,
+        /// Who sent it.
+        sender: Sender,
     },
+}
+
+/// Who sent a signal, as the system tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sender {
+    /// A terminal, or its hangup.
+    Kernel,
+    /// The process of that number.
+    Process(i32),
+    /// Not told: a timer, or a sender that wrote something else in its place.
+    Unknown,
 }
 
 impl Signals {
@@ -102,8 +113,11 @@ impl Signals {
 
 impl From<&Origin> for Heard {
     fn from(origin: &Origin) -> Self {
-        let from_kernel = matches!(origin.cause, Cause::Kernel);
-        let sender = origin.process.filter(|_| !from_kernel).map(|process| process.pid);
+        let sender = match (origin.cause, &origin.process) {
+            (Cause::Kernel, _) => Sender::Kernel,
+            (_, Some(process)) => Sender::Process(process.pid),
+            (_, None) => Sender::Unknown,
+        };
         match origin.signal {
             SIGCHLD => Self::Child,
             signal => Self::End { signal, sender },

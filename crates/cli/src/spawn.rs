@@ -7,6 +7,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{self, Child, Command};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +23,8 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid, getsid};
 use rustix::io::FdFlags;
 
-use crate::signals::{Heard, Signals};
+use crate::environment;
+use crate::signals::{Heard, Sender, Signals};
 
 /// COMMAND was started: from then on the program cannot say any more that it was not run.
 static BEGUN: AtomicBool = AtomicBool::new(false);
@@ -77,16 +79,25 @@ impl Spawn<'_> {
     }
 
     fn not_started(&self, error: io::Error) -> CommandEnd {
-        let program = self.command.first().map(Path::new);
         // The system says "not found" of a script, too, whose interpreter is.
-        let exists = program.is_some_and(|path| path.components().count() > 1 && path.exists());
         match error.kind() {
-            io::ErrorKind::NotFound if exists => CommandEnd::CannotExecute(io::Error::other(
-                "its interpreter (the first line) is not found",
-            )),
+            io::ErrorKind::NotFound if self.rights.as_started(|| self.exists()) => {
+                CommandEnd::CannotExecute(io::Error::other(
+                    "its interpreter (the first line) is not found",
+                ))
+            }
             io::ErrorKind::NotFound => CommandEnd::NotFound(error),
             _ => CommandEnd::CannotExecute(error),
         }
+    }
+
+    /// Whether there is a file of COMMAND's name, where the system looks for it.
+    fn exists(&self) -> bool {
+        let Some(program) = self.command.first() else { return false };
+        if program.as_bytes().contains(&b'/') {
+            return Path::new(program).is_file();
+        }
+        environment::search_path().iter().any(|folder| folder.join(program).is_file())
     }
 
     fn wait(&self, command: Pid) -> CommandEnd {
@@ -97,10 +108,10 @@ impl Spawn<'_> {
             }
             match self.signals.next(kill_at) {
                 Some(Heard::Child) => {}
-                Some(Heard::End { sender: Some(sender), .. }) if sender == command.as_raw() => {}
+                Some(Heard::End { sender, .. }) if sender == Sender::Process(command.as_raw()) => {}
                 Some(Heard::End { signal, sender }) => {
                     kill_at = kill_at.or(self.kill_after.map(|after| Instant::now() + after));
-                    if sender.is_some() || only_we_heard(signal) {
+                    if !command_heard(signal, sender) {
                         self.send(command, Signal::try_from(signal).ok());
                     }
                 }
@@ -118,10 +129,13 @@ impl Spawn<'_> {
     }
 }
 
-/// A hangup from the kernel goes to the leader of the session only; what a terminal's keys send
-/// goes to COMMAND, too.
-fn only_we_heard(signal: i32) -> bool {
-    signal == Signal::SIGHUP as i32 && getsid(None) == Ok(getpid())
+/// What a terminal's keys send goes to COMMAND, too; its hangup to the leader of the session only.
+fn command_heard(signal: i32, sender: Sender) -> bool {
+    match (sender, Signal::try_from(signal)) {
+        (Sender::Kernel, Ok(Signal::SIGINT | Signal::SIGQUIT)) => true,
+        (Sender::Kernel, Ok(Signal::SIGHUP)) => getsid(None) != Ok(getpid()),
+        _ => false,
+    }
 }
 
 /// The end of COMMAND, if it came. As pid 1 this program is everybody's parent in the end.

@@ -52,8 +52,7 @@ impl<'a> Asking<'a> {
         };
         let entered = step.call(self.context.rights, |method| method.enter(&request));
         match &entered {
-            Entered::Held => self.own.became(&self.code, &step.line, State::Held),
-            Entered::Unknown(_) => {}
+            Entered::Held | Entered::Unknown(_) => {}
             _ if can_hold => self.own.settle(&self.code, Some(&step.line)),
             _ => {}
         }
@@ -72,7 +71,8 @@ impl<'a> Asking<'a> {
             user: rights::effective_user(),
             command_name: self.context.job.command.clone().unwrap_or_default(),
             command: None,
-            storage: storage.root().to_owned(),
+            may_close: step.method.may_close(),
+            storage: storage.resolved(),
             directory: storage.inode(),
             file: self.own.inode(),
         }

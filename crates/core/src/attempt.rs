@@ -1,7 +1,6 @@
 //! One try: forcing the storage into snapshot mode by whatever method works, and judging what
 //! came of it. How one method is asked is `asking`'s part.
 
-use std::cell::Cell;
 use std::time::{Duration, SystemTime};
 
 use crate::asking::Asking;
@@ -12,16 +11,15 @@ use crate::freshness::{self, Came, Verdict};
 use crate::guard::{self, Environment, Guard};
 use crate::holders;
 use crate::job::NotRun;
-use crate::leave::Held;
+use crate::leave::{Held, Shown};
 use crate::limits;
 use crate::mark::{Content, Mark};
 use crate::method::{Entered, WorksWith};
 use crate::orphans;
 use crate::own_lock::OwnLock;
 use crate::plan::Step;
-use crate::record::State;
 use crate::refusal::{Refusal, Waiting};
-use crate::storage::Storage;
+use crate::storage::{Leftovers, Storage};
 use crate::text;
 use crate::unknown::Fate;
 
@@ -63,7 +61,7 @@ pub struct Attempt<'a> {
     files_refused: bool,
     torn: Option<Refusal>,
     second_round: bool,
-    lock_free: Cell<Option<Option<bool>>>,
+    not_left: Option<Refusal>,
 }
 
 /// What the round through all lines came to, if no snapshot.
@@ -90,7 +88,7 @@ impl<'a> Attempt<'a> {
             files_refused: false,
             torn: None,
             second_round: false,
-            lock_free: Cell::new(None),
+            not_left: None,
         }
     }
 
@@ -99,18 +97,20 @@ impl<'a> Attempt<'a> {
     ///
     /// # Errors
     ///
-    /// Nothing did, or the program was asked to end. Whatever was entered is left.
-    pub fn snapshot(mut self) -> Result<Snapshot<'a>, NotRun> {
+    /// Nothing did, or the program was asked to end. Whatever was entered is left; what could not
+    /// be is told, and put into `not_left` if a server of another storage holds it.
+    pub fn snapshot(mut self, not_left: &mut Option<Refusal>) -> Result<Snapshot<'a>, NotRun> {
         let found = match self.round() {
             Err(Round::Changed) => {
                 self.second_round = true;
                 self.tried.clear();
-                self.lock_free.set(None);
+                self.context.lock.begin_anew();
                 self.round()
             }
             first => first,
         };
         let found = found.or_else(|over| self.settle_unknown().ok_or(over));
+        *not_left = self.not_left.take().or(not_left.take());
         match (found, self.context.program.stopped()) {
             // Where the program is to end, the run leaves it before COMMAND.
             (Ok(snapshot), _) => Ok(snapshot),
@@ -138,9 +138,8 @@ impl<'a> Attempt<'a> {
             self.failed(step, reason, false);
             return Ok(None);
         }
-        self.owner_asked |= step.method.works_with() == WorksWith::Owner;
         let held = match self.asking.enter(step) {
-            Entered::Held => Some(Held::entered(self.context, self.own, step, self.code.clone())),
+            Entered::Held => Some(self.held(step, Shown::Nothing)),
             Entered::Done => None,
             other => {
                 self.did_not_enter(step, other);
@@ -154,14 +153,16 @@ impl<'a> Attempt<'a> {
     /// Why a line is not even tried.
     fn is_out_of_question(&mut self, step: &Step) -> Option<Refusal> {
         match step.method.works_with() {
-            WorksWith::Owner if step.wrong_server.get() => {
-                Some(Refusal::new("it is the server of another storage, as seen before"))
+            WorksWith::Owner => {
+                // What it was in an earlier try it is still.
+                let known = step.wrong_server.get().cloned();
+                if known.is_none() && self.context.lock.is_free() == Some(true) {
+                    self.passed_over = true;
+                    return Some(Refusal::not_to_be_had("no process has this storage open"));
+                }
+                self.owner_asked = true;
+                known
             }
-            WorksWith::Owner if self.lock_free() == Some(true) => {
-                self.passed_over = true;
-                Some(Refusal::not_to_be_had("no process has this storage open"))
-            }
-            WorksWith::Owner => None,
             WorksWith::Nobody => {
                 self.torn = orphans::torn_copy(self.context.storage, self.own, self.context.job);
                 self.files_refused |= self.torn.is_some();
@@ -175,12 +176,8 @@ impl<'a> Attempt<'a> {
     fn settle_unknown(&mut self) -> Option<Snapshot<'a>> {
         let step = *self.unknown.last()?;
         match self.asking.watch(step) {
-            Fate::Held | Fate::Closed => {
-                self.own.became(&self.code, &step.line, State::Held);
-                self.context.program.report(Event::Entered(step.label.clone()));
-                let held = Held::entered(self.context, self.own, step, self.code.clone());
-                self.judge(step, Some(held)).ok().flatten()
-            }
+            Fate::Held => self.came_after_all(step, Shown::Code),
+            Fate::Closed => self.came_after_all(step, Shown::Closed),
             Fate::Gone => {
                 self.unknown.iter().for_each(|step| self.own.settle(&self.code, Some(&step.line)));
                 None
@@ -191,6 +188,16 @@ impl<'a> Attempt<'a> {
                 None
             }
         }
+    }
+
+    fn came_after_all(&mut self, step: &'a Step, shown: Shown) -> Option<Snapshot<'a>> {
+        let held = self.held(step, shown);
+        self.context.program.report(Event::Entered(step.label.clone()));
+        self.judge(step, Some(held)).ok().flatten()
+    }
+
+    fn held(&self, step: &'a Step, shown: Shown) -> Held<'a> {
+        Held::entered(self.context, self.own, step, self.code.clone(), shown)
     }
 
     fn did_not_enter(&mut self, step: &'a Step, entered: Entered) {
@@ -231,8 +238,11 @@ impl<'a> Attempt<'a> {
         };
         match held {
             Some(held) => {
+                let elsewhere = held.is_elsewhere();
                 if let Err(not_left) = held.leave() {
-                    self.context.program.report(Event::NotLeft(not_left));
+                    self.context.program.report(Event::NotLeft(not_left.clone()));
+                    // What is held here is entered again by a later try, or found by a later run.
+                    self.not_left = self.not_left.take().or(elsewhere.then_some(not_left));
                 }
                 self.failed(step, reason, true);
             }
@@ -244,42 +254,47 @@ impl<'a> Attempt<'a> {
         Ok(None)
     }
 
-    /// Locks `misc/sublock` and looks whether the snapshot is fresh after *held* or *done*.
-    fn lock_fresh(&self, step: &Step, held: Option<&mut Held<'a>>) -> Result<Guard<'a>, Refusal> {
+    /// Locks `misc/sublock` and looks whether the snapshot is fresh after *held* or *done*. It is
+    /// looked at before, too: our own server may hold the lock, and then locking would only fail.
+    fn lock_fresh(
+        &self,
+        step: &Step,
+        mut held: Option<&mut Held<'a>>,
+    ) -> Result<Guard<'a>, Refusal> {
         let storage = self.context.storage;
-        let came = if held.is_some() { Came::Held(&self.code) } else { Came::Done };
-        let patience = if held.is_some() { limits::SUBLOCK } else { Duration::ZERO };
-        // Our own server may hold the lock, and then locking would only fail.
-        self.look_first(step, came, &guard::look_at_mark(storage)?)?;
-        let guard = Guard::lock(storage, patience, limits::LOOK)?;
-        let mark = guard.mark();
-        if let Some(held) = held {
-            held.judged(mark.is_held_by(&self.code), mark.content == Content::Shutdown);
-        }
-        match self.verdict(came, mark)? {
-            Verdict::Fresh => Ok(guard),
-            _ => Err(disagreement(step, came, &mark.content)),
-        }
-    }
-
-    /// Before the lock: content that no lock could make right.
-    fn look_first(&self, step: &Step, came: Came<'_>, mark: &Mark) -> Result<(), Refusal> {
-        match (came, &mark.content) {
-            (Came::Held(_), content)
-                if *content != Content::Shutdown && !mark.is_held_by(&self.code) =>
-            {
-                Err(disagreement(step, came, content))
+        let (came, patience) = match held {
+            Some(_) => (Came::Held(&self.code), limits::SUBLOCK),
+            None => (Came::Done, Duration::ZERO),
+        };
+        let mut look = |mark: &Mark| {
+            if let Some(held) = held.as_mut() {
+                held.sees(mark);
             }
-            _ => Ok(()),
-        }
+            match self.verdict(came, mark)? {
+                Verdict::Fresh => Ok(()),
+                other => Err(disagreement(step, other, &mark.content)),
+            }
+        };
+        look(&guard::look_at_mark(storage)?)?;
+        let guard = Guard::lock(storage, patience)?;
+        look(guard.mark())?;
+        Ok(guard)
     }
 
     fn verdict(&self, came: Came<'_>, mark: &Mark) -> Result<Verdict, Refusal> {
-        let left = self.context.storage.leftovers().map_err(|error| {
+        let left = match mark.content {
+            Content::Shutdown => self.leftovers()?,
+            // Of no other content do they say anything.
+            _ => Leftovers::default(),
+        };
+        Ok(freshness::verdict(came, &mark.content, left))
+    }
+
+    fn leftovers(&self) -> Result<Leftovers, Refusal> {
+        self.context.storage.leftovers().map_err(|error| {
             let root = text::path(self.context.storage.root());
             Refusal::new(format!("journal/ or B/ in {root} cannot be listed: {error}"))
-        })?;
-        Ok(freshness::verdict(came, &mark.content, left))
+        })
     }
 
     /// Where no method worked: a clean stop is as good, and so is what the user accepts.
@@ -288,13 +303,13 @@ impl<'a> Attempt<'a> {
         let mark = guard::look_at_mark(storage)?;
         let came = Came::Nothing {
             files_refused: self.files_refused,
-            lock_free: self.lock_free() == Some(true),
+            lock_free: self.context.lock.is_free() == Some(true),
         };
         let promising = self.verdict(came, &mark)? == Verdict::Fresh || self.accepts(&mark);
         if !promising {
             return Err(self.unusable(&mark));
         }
-        let guard = Guard::lock(storage, Duration::ZERO, limits::LOOK)?;
+        let guard = Guard::lock(storage, Duration::ZERO)?;
         let mark = guard.mark();
         match self.verdict(came, mark)? {
             Verdict::Fresh => Ok(Snapshot { timestamp: self.began, held: None, guard }),
@@ -316,15 +331,13 @@ impl<'a> Attempt<'a> {
 
     /// Why the snapshot that is there, if any, cannot be used.
     fn unusable(&self, mark: &Mark) -> Refusal {
-        let (open, closed) = (self.lock_free() == Some(false), self.lock_free() == Some(true));
-        crate::unusable::explain(self.context.storage, mark, open, closed)
-    }
-
-    /// Whether nobody has the storage open; the lock itself is tried at most once a try.
-    fn lock_free(&self) -> Option<bool> {
-        let known = self.lock_free.get().unwrap_or_else(|| self.context.lock_is_free());
-        self.lock_free.set(Some(known));
-        known
+        let free = self.context.lock.is_free();
+        crate::unusable::explain(
+            self.context.storage,
+            mark,
+            free == Some(false),
+            free == Some(true),
+        )
     }
 
     fn failed(&mut self, step: &'a Step, reason: Refusal, important: bool) {
@@ -360,15 +373,15 @@ impl<'a> Attempt<'a> {
 }
 
 /// A method said that it worked, and the storage says something else.
-fn disagreement(step: &Step, came: Came<'_>, content: &Content) -> Refusal {
-    if let Came::Held(_) = came {
-        step.wrong_server.set(true);
-        return Refusal::new(format!(
-            "it entered a snapshot, but misc/snapshot of this storage is {content}: it is the server of another storage"
-        ))
-        .hint(format!("correct {}: it must lead to the server that has this storage open", step.place));
+fn disagreement(step: &Step, verdict: Verdict, content: &Content) -> Refusal {
+    if verdict != Verdict::WrongServer {
+        return Refusal::not_to_be_had(format!(
+            "the storage was closed, but then misc/snapshot was {content}: somebody opened it meanwhile"
+        ));
     }
-    Refusal::not_to_be_had(format!(
-        "the storage was closed, but then misc/snapshot was {content}: somebody opened it meanwhile"
+    let refusal = Refusal::new(format!(
+        "it entered a snapshot, but misc/snapshot of this storage is {content}: it is the server of another storage"
     ))
+    .hint(format!("correct {}: it must lead to the server that has this storage open", step.place));
+    step.wrong_server.get_or_init(|| refusal).clone()
 }

@@ -5,9 +5,8 @@ use std::fmt;
 use std::time::Instant;
 
 use crate::event::Event;
-use crate::holders;
 use crate::job::{Job, Program};
-use crate::lock;
+use crate::main_lock::MainLock;
 use crate::method::{Caller, Said};
 use crate::plan::Plan;
 use crate::rights::Rights;
@@ -26,8 +25,8 @@ pub struct Context<'a> {
     pub rights: &'a Rights,
     /// The program around the run.
     pub program: &'a dyn Program,
-    /// Whether a lock that is free here is free on every machine.
-    pub locks_reach: bool,
+    /// Whether anybody has the storage open.
+    pub lock: &'a MainLock,
 }
 
 impl fmt::Debug for Context<'_> {
@@ -37,15 +36,6 @@ impl fmt::Debug for Context<'_> {
 }
 
 impl<'a> Context<'a> {
-    /// Whether nobody has the storage open; `None` where that cannot be known.
-    pub fn lock_is_free(&self) -> Option<bool> {
-        let path = self.storage.lock();
-        if holders::is_held(&path) {
-            return Some(false);
-        }
-        self.locks_reach.then(|| lock::is_free(&path)).flatten()
-    }
-
     /// A caller that asks a method to stop when the program is to end, and notes when that was
     /// first seen: for entering.
     pub(crate) fn listener<'b>(&self, stopped_at: &'b OnceCell<Instant>) -> Listener<'b>

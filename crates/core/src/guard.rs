@@ -10,8 +10,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::code::Code;
 use crate::holders;
+use crate::limits;
 use crate::lock::{FileLock, LockError};
-use crate::mark::{Content, Mark};
+use crate::mark::Mark;
 use crate::refusal::Refusal;
 use crate::rights;
 use crate::storage::Storage;
@@ -23,7 +24,8 @@ pub struct Guard<'a> {
     storage: &'a Storage,
     sublock: FileLock,
     mark: Mark,
-    lock_written: Option<SystemTime>,
+    was_open: bool,
+    lock_taken: Option<SystemTime>,
 }
 
 /// What COMMAND is told in its environment, and the lock that it inherits.
@@ -48,9 +50,9 @@ impl<'a> Guard<'a> {
     ///
     /// Somebody holds the lock (waiting helps), or it cannot be opened, or `misc/snapshot` not
     /// be read.
-    pub fn lock(storage: &'a Storage, patience: Duration, look: Duration) -> Result<Self, Refusal> {
+    pub fn lock(storage: &'a Storage, patience: Duration) -> Result<Self, Refusal> {
         let path = storage.sublock();
-        let sublock = lock_within(&path, patience, look)?;
+        let sublock = lock_within(&path, patience)?;
         if !sublock.is_in_place() {
             return Err(Refusal::in_use(format!(
                 "{} was replaced while it was locked",
@@ -58,7 +60,8 @@ impl<'a> Guard<'a> {
             )));
         }
         let mark = look_at_mark(storage)?;
-        Ok(Self { storage, sublock, mark, lock_written: written(&storage.lock()) })
+        let (was_open, lock_taken) = (holders::is_held(&storage.lock()), written(&storage.lock()));
+        Ok(Self { storage, sublock, mark, was_open, lock_taken })
     }
 
     /// The mark as it was seen when the lock was taken.
@@ -87,15 +90,9 @@ impl<'a> Guard<'a> {
     /// Whether a server was started on the closed storage since the lock was taken.
     pub fn server_came_up(&self) -> bool {
         let lock = self.storage.lock();
-        let written = written(&lock);
-        let written_since = written.is_some() && written != self.lock_written;
-        self.mark.content == Content::Shutdown && (written_since || holders::is_held(&lock))
-    }
-
-    /// Unlocks `misc/sublock`, for everybody who inherited it too.
-    pub fn unlock(self) {
-        // What the system does not unlock is unlocked when the program ends.
-        let _ = self.sublock.unlock();
+        let taken = written(&lock);
+        let taken_since = taken.is_some() && taken != self.lock_taken;
+        !self.was_open && (taken_since || holders::is_held(&lock))
     }
 }
 
@@ -131,12 +128,12 @@ pub fn look_at_mark(storage: &Storage) -> Result<Mark, Refusal> {
     Mark::look(&path).map_err(|error| rights::no_access(&path, "cannot be read", &error))
 }
 
-fn lock_within(path: &Path, patience: Duration, look: Duration) -> Result<FileLock, Refusal> {
+fn lock_within(path: &Path, patience: Duration) -> Result<FileLock, Refusal> {
     let begin = std::time::Instant::now();
     loop {
         match FileLock::take(path) {
             Ok(lock) => return Ok(lock),
-            Err(LockError::Held) if begin.elapsed() < patience => std::thread::sleep(look),
+            Err(LockError::Held) if begin.elapsed() < patience => std::thread::sleep(limits::LOOK),
             Err(LockError::Held) => {
                 let by = holders::holder(path);
                 return Err(Refusal::in_use(format!("{} is held by {by}", text::path(path))));

@@ -13,6 +13,7 @@ use nix::unistd::{Uid, User};
 use procfs::process::Process;
 use procfs::{Current, LockType, Locks};
 
+use crate::rights;
 use crate::text;
 
 /// A process that holds a lock, as far as it can be seen.
@@ -50,11 +51,15 @@ pub fn holder(path: &Path) -> Holder {
     let Ok(file) = fs::metadata(path).map(|found| (found.dev(), found.ino())) else {
         return Holder::Unseen;
     };
-    // The process that took the lock comes first; a child that inherited it may be all that is left.
-    let locker = pid_of_holder(path).and_then(|pid| Process::new(pid).ok());
-    let everybody = procfs::process::all_processes().into_iter().flatten().flatten();
-    let confirmed = locker.into_iter().chain(everybody).find(|process| has_open(process, file));
-    confirmed.map_or(Holder::Unseen, |process| describe(&process))
+    let locker = pid_of_holder(path);
+    rights::looking_at_processes(|| {
+        // The process that took the lock comes first; a child that inherited it may be all that
+        // is left.
+        let locker = locker.and_then(|pid| Process::new(pid).ok());
+        let everybody = procfs::process::all_processes().into_iter().flatten().flatten();
+        let confirmed = locker.into_iter().chain(everybody).find(|process| has_open(process, file));
+        confirmed.map_or(Holder::Unseen, |process| describe(&process))
+    })
 }
 
 /// The pid that `/proc/locks` gives for the lock on `path`.
@@ -106,7 +111,7 @@ mod tests {
         assert!(is_held(&path));
         let Holder::Process { pid, .. } = holder(&path) else { panic!("unseen") };
         assert_eq!(pid, i32::try_from(std::process::id()).unwrap());
-        lock.unlock().unwrap();
+        drop(lock);
         assert!(!is_held(&path));
     }
 

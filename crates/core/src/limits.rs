@@ -34,6 +34,10 @@ pub const SUBLOCK: Duration = Duration::from_secs(1);
 /// For how long tries are made after this run itself left an earlier one's snapshot: the server
 /// puts its files together first, and that is nobody's use of it.
 pub const RECOMBINING: Duration = Duration::from_secs(300);
+/// The pause between two tries then: with few files it takes milliseconds.
+pub const RECOMBINING_PAUSE: Duration = Duration::from_millis(500);
+/// How long the server's last step may take, after it put its last file in place.
+pub const RECOMBINING_ENDS: Duration = Duration::from_secs(2);
 /// Between two looks at something that is about to change.
 pub const LOOK: Duration = Duration::from_millis(20);
 /// `-s`: the pause between two tries, unless the user says another.

@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 
 use fs2::FileExt;
 
-/// Files that DirectoryStorage makes have this mode, less the umask.
-const MODE: u32 = 0o640;
+use crate::modes;
+
 /// More than anybody writes into a lock file, in bytes.
 pub(crate) const LARGEST: u64 = 1 << 20;
 
-/// A lock that this process holds. Dropping it unlocks; the file stays.
+/// A lock that this process holds. Dropping it unlocks, for everybody who inherited a descriptor
+/// too; the file stays.
 #[derive(Debug)]
 pub struct FileLock {
     file: File,
@@ -52,14 +53,18 @@ impl FileLock {
     ///
     /// As for `take`.
     pub fn take_silently(path: &Path) -> Result<Self, LockError> {
+        let existed = path.exists();
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .mode(MODE)
+            .mode(modes::FILE)
             .open(path);
         let file = file.map_err(LockError::Io)?;
+        if !existed {
+            modes::like_neighbours(&file, path, modes::LOCK);
+        }
         match FileExt::try_lock_exclusive(&file) {
             Ok(()) => Ok(Self { file, path: path.to_owned() }),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(LockError::Held),
@@ -82,15 +87,6 @@ impl FileLock {
         &self.file
     }
 
-    /// Unlocks for everybody who inherited a descriptor, not only for this process.
-    ///
-    /// # Errors
-    ///
-    /// The system refuses; the lock is then held until the last descriptor is closed.
-    pub fn unlock(self) -> io::Result<()> {
-        FileExt::unlock(&self.file)
-    }
-
     /// The content of the file, as far as it can be ours.
     pub(crate) fn read(&self) -> io::Result<Vec<u8>> {
         let mut file = &self.file;
@@ -111,7 +107,7 @@ impl FileLock {
 
 impl Drop for FileLock {
     fn drop(&mut self) {
-        // The net for ways out that did not unlock: a panic, or an error on the way.
+        // What the system does not unlock is unlocked when the last descriptor is closed.
         let _ = FileExt::unlock(&self.file);
     }
 }
@@ -155,12 +151,12 @@ mod tests {
     }
 
     #[test]
-    fn unlocking_releases_inherited_descriptors_too() {
+    fn dropping_releases_inherited_descriptors_too() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sublock");
         let lock = FileLock::take(&path).unwrap();
         let _inherited = lock.file().try_clone().unwrap();
-        lock.unlock().unwrap();
+        drop(lock);
         assert!(FileLock::take(&path).is_ok());
     }
 

@@ -44,7 +44,7 @@ impl Inherited {
                 "SNAPSHOT_VERSION is `{version}`, and this is a tool of version {VERSION}"
             )));
         }
-        let Some(directory) = &self.directory else {
+        let Some(directory) = self.directory.as_ref().filter(|it| !it.is_empty()) else {
             return Err(leftover(
                 "SNAPSHOT_VERSION is set, and SNAPSHOT_DIRECTORY is not".to_owned(),
             ));
@@ -111,5 +111,25 @@ fn is_same(one: &Path, other: &Path) -> bool {
     match (fs::canonicalize(one), fs::canonicalize(other)) {
         (Ok(one), Ok(other)) => one == other,
         _ => one == other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_directory_is_a_missing_one() {
+        let directory = |directory: Option<&str>| {
+            let inherited = Inherited {
+                version: VERSION.into(),
+                directory: directory.map(OsString::from),
+                code: None,
+            };
+            inherited.directory(None)
+        };
+        assert_eq!(directory(Some("/srv/ds")), Ok(PathBuf::from("/srv/ds")));
+        assert_eq!(directory(Some("")), directory(None));
+        assert!(directory(None).unwrap_err().text().contains("SNAPSHOT_DIRECTORY is not"));
     }
 }

@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::code::Code;
 use crate::context::Context;
@@ -16,7 +16,7 @@ use crate::event::Event;
 use crate::guard::{self, Guard};
 use crate::identity::Place;
 use crate::job::Job;
-use crate::leave::Held;
+use crate::leave::{self, Held, Shown};
 use crate::limits;
 use crate::mark::Content;
 use crate::own_lock::OwnLock;
@@ -28,8 +28,8 @@ use crate::text;
 use crate::unknown::{self, Fate};
 
 /// Leaves what earlier runs left behind; records that are settled go. `ours` is the code of
-/// this run, which it goes on with. True if something was left: then the server may be busy for
-/// a while, putting its files together.
+/// this run, which it goes on with; there is none where only the repair is wanted. True if
+/// something was left: then the server may be busy for a while, putting its files together.
 ///
 /// # Errors
 ///
@@ -42,11 +42,39 @@ pub fn repair(context: &Context<'_>, own: &OwnLock, ours: Option<&Code>) -> Resu
     if own.is_copy() && is_whole(context.storage) {
         own.forget_copied();
     }
+    let purpose = if ours.is_some() { Purpose::Run } else { Purpose::Repair };
     let mut left = false;
     for record in own.records().iter().filter(|record| Some(&record.code) != ours) {
-        left |= Orphan { context, own, record }.repair()?;
+        left |= Orphan { context, own, record, purpose }.repair()?;
     }
     Ok(left)
+}
+
+/// Leaves what the records of one code tell of, because somebody named it: who may still use it
+/// is that person's affair.
+///
+/// # Errors
+///
+/// It could not be left, or somebody is seen to hold `misc/sublock`: the record stays.
+pub(crate) fn repair_named(
+    context: &Context<'_>,
+    own: &OwnLock,
+    code: &Code,
+) -> Result<(), Refusal> {
+    for record in own.records().iter().filter(|record| &record.code == code) {
+        Orphan { context, own, record, purpose: Purpose::Named }.repair()?;
+    }
+    Ok(())
+}
+
+/// Whether the server still puts its files together after what was left at `left_at`: it refuses
+/// to enter then, and that is nobody's use of the storage.
+pub(crate) fn is_recombining(storage: &Storage, left_at: Instant) -> bool {
+    let no_snapshot =
+        guard::look_at_mark(storage).is_ok_and(|mark| mark.content == Content::Absent);
+    // Its last step comes after the last file.
+    let ends = || left_at.elapsed() < limits::RECOMBINING_ENDS;
+    no_snapshot && (storage.leftovers().is_ok_and(|left| left.in_b) || ends())
 }
 
 /// Why the files of this storage must not be worked on: it is a file-by-file copy made while a
@@ -91,25 +119,40 @@ struct Orphan<'a> {
     context: &'a Context<'a>,
     own: &'a OwnLock,
     record: &'a Record,
+    purpose: Purpose,
+}
+
+/// What a repair is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// A run, which other storages are no matter of.
+    Run,
+    /// Only the repair: `--recover`.
+    Repair,
+    /// Only the repair, and a person named the code.
+    Named,
 }
 
 impl Orphan<'_> {
     /// True if something was left.
     fn repair(&self) -> Result<bool, Refusal> {
         let mark = guard::look_at_mark(self.context.storage)?;
-        let lock_free = self.context.lock_is_free();
-        let ended = lock_free == Some(true);
-        let shut_down = ended && mark.content == Content::Shutdown;
-        let closed = match self.record.state {
-            State::Closed => ended,
-            State::Unknown => shut_down && self.step().is_none_or(|step| step.method.may_close()),
-            State::Held => false,
+        let free = self.context.lock.is_free();
+        let ended = free == Some(true);
+        let may_be_closed = match self.record.state {
+            State::Closed => free != Some(false),
+            State::Unknown => ended && self.record.may_close,
+            State::Held | State::Elsewhere => false,
         };
-        if closed {
+        if may_be_closed && mark.content == Content::Shutdown {
             return self.open_again();
         }
         if mark.is_held_by(&self.record.code) && !ended {
             return self.leave();
+        }
+        if self.record.state == State::Elsewhere {
+            // While nobody has this storage open nothing is sent.
+            return if ended { Ok(false) } else { self.leave_elsewhere() };
         }
         if self.record.state != State::Unknown || ended || self.server_is_another() {
             self.settle();
@@ -119,8 +162,8 @@ impl Orphan<'_> {
 
     /// The server that was asked has ended since, and another one has the storage open.
     fn server_is_another(&self) -> bool {
-        let written = fs::metadata(self.context.storage.lock()).and_then(|it| it.modified());
-        written.is_ok_and(|written| guard::seconds(written) > self.record.since)
+        let taken = self.context.lock.taken();
+        taken.is_some_and(|taken| guard::seconds(taken) > self.record.since)
     }
 
     fn settle(&self) {
@@ -137,27 +180,53 @@ impl Orphan<'_> {
         self.nobody_uses_it()?;
         if self.record.state == State::Unknown {
             let settling = self.context.job.settling;
-            let may_close = self.step().is_none_or(|step| step.method.may_close());
-            match unknown::watch(self.context, &self.record.code, may_close, || settling)? {
+            let Record { code, may_close, .. } = self.record;
+            match unknown::watch(self.context, code, *may_close, || settling)? {
                 Fate::Held => {}
                 _ => return Ok(false),
             }
         }
-        self.leave_by(self.step(), false)
+        self.leave_by(self.step(), Shown::Code)
+    }
+
+    /// Tries again to leave what a server of another storage holds. Should that fail, it is said,
+    /// but keeps no run from using this storage. False: here nothing was left.
+    fn leave_elsewhere(&self) -> Result<bool, Refusal> {
+        if self.nobody_uses_it().is_err() {
+            return Ok(false);
+        }
+        let Record { code, line, conf, .. } = self.record;
+        let left = match self.step() {
+            Some(step) => self.leave_by(Some(step), Shown::Nothing),
+            None => {
+                self.settle();
+                let line = text::harmless(OsStr::from_bytes(line));
+                let conf = text::harmless(conf);
+                Err(Refusal::new(format!("an earlier run entered the snapshot user/{code} of another storage by `{line}` ({conf}), and that line is gone"))
+                    .hint(leave::cure_elsewhere(code)))
+            }
+        };
+        match left {
+            Err(reason) if self.purpose == Purpose::Run => {
+                self.context.program.report(Event::NotLeft(reason));
+                Ok(false)
+            }
+            left => left.map(|_| false),
+        }
     }
 
     /// Opens a storage again that the enter closed: only where that was, and only by its line.
     fn open_again(&self) -> Result<bool, Refusal> {
         let storage = self.context.storage;
         let here = self.record.place.host == Place::here().host
-            && self.record.storage == storage.root()
+            && self.record.storage == storage.resolved()
             && self.record.directory == storage.inode();
         if !here {
             return Ok(false);
         }
         self.nobody_uses_it()?;
         // A COMMAND that cannot be seen from here holds the lock.
-        drop(Guard::lock(storage, limits::SUBLOCK, limits::LOOK)?);
+        drop(Guard::lock(storage, limits::SUBLOCK)?);
         let Some(step) = self.step() else {
             let line = text::harmless(OsStr::from_bytes(&self.record.line));
             return Err(Refusal::new(format!(
@@ -167,18 +236,20 @@ impl Orphan<'_> {
             ))
             .hint("put the line back, or start the server, and run again"));
         };
-        self.leave_by(Some(step), true)
+        self.leave_by(Some(step), Shown::Closed)
     }
 
-    fn leave_by(&self, step: Option<&Step>, closed: bool) -> Result<bool, Refusal> {
-        Held::found(*self.context, self.own, step, self.record.code.clone(), closed).leave()?;
-        self.settle();
+    fn leave_by(&self, step: Option<&Step>, shown: Shown) -> Result<bool, Refusal> {
+        Held::found(*self.context, self.own, step, self.record.code.clone(), shown).leave()?;
         Ok(true)
     }
 
     /// COMMAND of the run that entered may live on; where it cannot be seen, the server knows
     /// whether somebody holds `misc/sublock`, if locks reach it.
     fn nobody_uses_it(&self) -> Result<(), Refusal> {
+        if self.purpose == Purpose::Named {
+            return Ok(());
+        }
         let Record { code, command, place, since, .. } = self.record;
         if let Some(command) = command.as_ref().filter(|command| place.sees(command)) {
             let age = guard::seconds(SystemTime::now()).saturating_sub(*since);
@@ -189,7 +260,7 @@ impl Orphan<'_> {
                 duration::in_words(Duration::from_secs(age))
             )));
         }
-        if !place.is_visible() && !self.context.locks_reach {
+        if !place.is_visible() && !self.context.lock.reaches() {
             return Err(Refusal::new(format!(
                 "{} is in the snapshot user/{code} of a run on {}, and whether that still runs cannot be seen from here",
                 text::path(self.context.storage.root()),

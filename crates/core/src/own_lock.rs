@@ -11,6 +11,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::SystemTime;
 
 use crate::code::Code;
+use crate::durability::Durability;
 use crate::guard;
 use crate::holders;
 use crate::identity::{Place, ProcessId};
@@ -22,6 +23,8 @@ use crate::rights;
 use crate::sealed::{Sealed, Sealing};
 use crate::storage::Storage;
 
+/// The first word of the line that names the file's inode.
+const INODE: &str = "inode";
 /// The first word of the line about the run that holds the lock.
 const RUN: &str = "run";
 /// Mode of the file: the owner's tools and its group's may take turns.
@@ -49,7 +52,7 @@ pub struct RunRecord {
 pub struct OwnLock {
     lock: FileLock,
     inode: u64,
-    sync: bool,
+    durability: Durability,
     damaged: usize,
     written: RefCell<Written>,
 }
@@ -76,8 +79,7 @@ impl OwnLock {
                     // Whatever the umask: see MODE. If the system refuses, the lock is as good.
                     let _ = lock.file().set_permissions(Permissions::from_mode(MODE));
                 }
-                let sync = storage.settings().map_or(true, |settings| settings.sync);
-                Self::read(lock, sync).map_err(no_access)
+                Self::read(lock, Durability::wanted_for(storage)).map_err(no_access)
             }
             Err(LockError::Held) => {
                 let by = holders::holder(&path);
@@ -87,23 +89,22 @@ impl OwnLock {
         }
     }
 
-    fn read(lock: FileLock, sync: bool) -> io::Result<Self> {
+    fn read(lock: FileLock, durability: Durability) -> io::Result<Self> {
         let inode = lock.file().metadata()?.ino();
         let content = lock.read()?;
         let content = String::from_utf8_lossy(&content);
-        let meant: Vec<_> = content.lines().filter(|line| Record::is_meant(line)).collect();
-        let records: Vec<_> = meant.iter().filter_map(|line| Record::from_line(line)).collect();
-        let damaged = meant.len() - records.len();
-        Ok(Self {
-            lock,
-            inode,
-            sync,
-            damaged,
-            written: RefCell::new(Written { run: None, records }),
-        })
+        let (mut records, mut damaged) = (Vec::new(), 0);
+        for line in content.lines().filter(|line| !line.is_empty()) {
+            match Record::from_line(line) {
+                Some(record) => records.push(record),
+                None => damaged += usize::from(!is_other_line(line)),
+            }
+        }
+        let written = RefCell::new(Written { run: None, records });
+        Ok(Self { lock, inode, durability, damaged, written })
     }
 
-    /// How many records cannot be read any more: they are passed over.
+    /// How many lines cannot be read any more: they are passed over.
     pub fn damaged(&self) -> usize {
         self.damaged
     }
@@ -160,14 +161,16 @@ impl OwnLock {
     /// It cannot be written: then nothing must be asked for.
     pub fn will_ask(&self, record: Record) -> io::Result<()> {
         let mut written = self.written.borrow_mut();
+        let before = written.records.clone();
         written.records.retain(|known| !known.is_of(&record.code, Some(&record.line)));
         written.records.push(record);
         let surplus = written.records.len().saturating_sub(MOST);
         written.records.drain(..surplus);
-        let done = self.write(&written).and_then(|()| self.sync());
-        drop(written);
+        let done = self.write(&written).and_then(|()| self.durability.sync(self.lock.file()));
         if done.is_err() {
-            self.written.borrow_mut().records.pop();
+            written.records = before;
+            // What the file says now is anybody's guess; with luck it is this.
+            let _ = self.write(&written);
         }
         done
     }
@@ -175,21 +178,24 @@ impl OwnLock {
     /// What became of a line under a code. Should it not reach the file, a later run finds out
     /// by itself.
     pub fn became(&self, code: &Code, line: &[u8], state: State) {
-        self.change(|written| {
-            let known = written.records.iter_mut().find(|known| known.is_of(code, Some(line)));
-            known.into_iter().for_each(|record| record.state = state);
-        });
+        let is_it = |known: &Record| known.is_of(code, Some(line)) && known.state != state;
+        let known = self.written.borrow().records.iter().position(is_it);
+        if let Some(known) = known {
+            self.change(|written| written.records[known].state = state);
+        }
     }
 
-    /// Nothing (more) is held under that code by that line, or by any.
+    /// Nothing (more) is held under that code by that line; without a line, by any in this storage.
     pub fn settle(&self, code: &Code, line: Option<&[u8]>) {
-        self.change(|written| written.records.retain(|known| !known.is_of(code, line)));
+        let settled = |known: &Record| {
+            known.is_of(code, line) && (line.is_some() || known.state != State::Elsewhere)
+        };
+        self.change(|written| written.records.retain(|known| !settled(known)));
     }
 
     /// Releases the lock; no run holds it any more.
     pub fn release(self) {
         self.change(|written| written.run = None);
-        let _ = self.lock.unlock();
     }
 
     fn change(&self, change: impl FnOnce(&mut Written)) {
@@ -199,7 +205,7 @@ impl OwnLock {
     }
 
     fn write(&self, written: &Written) -> io::Result<()> {
-        let mut content = format!("inode {}\n", self.inode);
+        let mut content = format!("{INODE} {}\n", self.inode);
         let lines = written.run.iter().map(RunRecord::to_line);
         for line in lines.chain(written.records.iter().map(Record::to_line)) {
             content += &line;
@@ -207,10 +213,12 @@ impl OwnLock {
         }
         self.lock.write(content.as_bytes())
     }
+}
 
-    fn sync(&self) -> io::Result<()> {
-        if self.sync { self.lock.file().sync_all() } else { Ok(()) }
-    }
+/// Whether a line that is no record is one of the others that belong into the file.
+fn is_other_line(line: &str) -> bool {
+    let inode = line.strip_prefix(INODE).and_then(|rest| rest.strip_prefix(' '));
+    inode.is_some_and(|inode| inode.parse::<u64>().is_ok()) || RunRecord::from_line(line).is_some()
 }
 
 impl Record {
@@ -315,6 +323,28 @@ mod tests {
         assert_eq!(RunRecord::read(&storage).unwrap(), None);
         assert_eq!(fs::read_to_string(storage.own_lock()).unwrap(), format!("inode {inode}\n"));
         assert_eq!(fs::metadata(storage.own_lock()).unwrap().ino(), inode);
+    }
+
+    #[test]
+    fn what_could_not_be_written_down_leaves_the_older_record_of_that_line_as_it_was() {
+        let (_folder, storage) = storage();
+        std::os::unix::fs::symlink("/dev/full", storage.own_lock()).unwrap();
+        let lock = OwnLock::take(&storage).unwrap();
+        let older = crate::record::tests::record("db-1-x");
+        lock.written.borrow_mut().records.push(older.clone());
+        lock.will_ask(Record { since: older.since + 1, ..older.clone() }).unwrap_err();
+        assert_eq!(lock.written.borrow().records, [older]);
+    }
+
+    #[test]
+    fn every_line_that_means_nothing_is_damaged() {
+        let (_folder, storage) = storage();
+        let record = crate::record::tests::record("db-1-x").to_line();
+        let good = format!("inode 17\n{}\n\n{record}\n", run().to_line());
+        for (more, damaged) in [("", 0), (&record[3..], 1), ("inode x\n\0\u{1}\nrun code=", 3)] {
+            fs::write(storage.own_lock(), format!("{good}{more}")).unwrap();
+            assert_eq!(OwnLock::take(&storage).unwrap().damaged(), damaged, "{more}");
+        }
     }
 
     #[test]

@@ -3,10 +3,10 @@
 //! Made once a run from `snapshot.conf` or from the `--method` lines. Lines that mean nothing
 //! are named and passed over, as the original has done since 1.1.12.
 
-use std::cell::Cell;
+use std::cell::OnceCell;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crate::conf::{self, Line};
 use crate::duration;
+use crate::job::Program;
 use crate::method::{Methods, SnapshotMethod, WorksWith};
 use crate::reading;
 use crate::refusal::Refusal;
@@ -59,8 +60,8 @@ pub struct Step {
     pub place: String,
     /// Whether it is called with the rights that the program was started with.
     pub as_started: bool,
-    /// Its server turned out to serve another storage: not tried again in this run.
-    pub wrong_server: Cell<bool>,
+    /// Its server turned out to serve another storage, and how: not tried again in this run.
+    pub wrong_server: OnceCell<Refusal>,
 }
 
 impl Step {
@@ -136,23 +137,27 @@ pub struct Plan {
 
 impl Plan {
     /// Makes the plan. `locks_reach` is what [`mounts`](crate::mounts) says of the storage.
+    ///
+    /// Once `program` was asked to end, the plan may be any: a file was not waited for.
     pub fn make(
         source: &Source,
         storage: &Storage,
         methods: &dyn Methods,
         rights: &Rights,
         locks_reach: bool,
+        program: &dyn Program,
     ) -> Self {
+        let stopped = || program.stopped().is_some();
         match source {
             Source::Lines(lines) => Self::of_options(lines, storage, methods, rights),
             Source::File(path) => {
                 // Somebody who names it may mean a pipe.
-                let text = read(path, rights, &|| File::open(path));
+                let text = read(path, rights, &|| reading::open_any(path), &stopped);
                 Self::of_file(path, text, methods, rights, locks_reach)
             }
             Source::Default => {
                 let path = storage.given().join("config/snapshot.conf");
-                let text = read(&path, rights, &|| reading::open(&path));
+                let text = read(&path, rights, &|| reading::open(&path), &stopped);
                 Self::of_file(&path, text, methods, rights, locks_reach)
             }
         }
@@ -207,6 +212,8 @@ impl Plan {
     }
 
     fn empty(conf_folder: PathBuf, source: String) -> Self {
+        // The folder of a bare name is the empty path, which is none.
+        let conf_folder = Path::new(".").join(conf_folder);
         let conf_folder = std::path::absolute(&conf_folder).unwrap_or(conf_folder);
         Self { steps: Vec::new(), conf_folder, complaints: Vec::new(), malformed: false, source }
     }
@@ -251,7 +258,7 @@ impl Plan {
         };
         let label = method.label(&Harmless(&line.text).to_string());
         let (line, place) = (line.text.clone(), place.to_owned());
-        let wrong_server = Cell::new(false);
+        let wrong_server = OnceCell::new();
         let step = Step { method, words, timeout, line, label, place, as_started, wrong_server };
         author.with_rights(as_started, || step.method.check_words(&step.words))?;
         Ok(Some(step))
@@ -269,7 +276,7 @@ impl Plan {
                 label,
                 place,
                 as_started: false,
-                wrong_server: Cell::new(false),
+                wrong_server: OnceCell::new(),
             });
         }
     }
@@ -300,14 +307,11 @@ fn read(
     path: &Path,
     rights: &Rights,
     open: &dyn Fn() -> io::Result<File>,
+    stopped: &dyn Fn() -> bool,
 ) -> io::Result<(Vec<u8>, Who)> {
     let trusted = rights.are_lowered() && rights.as_started(|| only_root_can_change(path));
     let file = if trusted { rights.as_started(open) } else { open() }?;
-    let mut text = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > LARGEST {
-        return Err(io::Error::other(format!("larger than {LARGEST} bytes")));
-    }
+    let text = reading::patiently(file, LARGEST, stopped)?;
     Ok((text, if trusted { Who::Root } else { Who::Anybody }))
 }
 
@@ -319,4 +323,19 @@ fn only_root_can_change(path: &Path) -> bool {
 /// Whether a `--snapshot-conf` argument means the default path.
 pub fn is_default(argument: &OsStr) -> bool {
     argument == "-"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_of_a_bare_name_is_the_working_directory() {
+        let here = std::env::current_dir().unwrap();
+        for (folder, resolved) in
+            [("", here.clone()), ("etc", here.join("etc")), ("/etc", "/etc".into())]
+        {
+            assert_eq!(Plan::empty(folder.into(), String::new()).conf_folder, resolved);
+        }
+    }
 }

@@ -24,6 +24,8 @@ pub enum State {
     /// The enter itself closed the storage (a script that stopped the server): leaving means to
     /// open it again.
     Closed,
+    /// A server of another storage holds it: here `misc/snapshot` never showed it.
+    Elsewhere,
 }
 
 /// That a snapshot may be held.
@@ -37,6 +39,8 @@ pub struct Record {
     pub conf: String,
     /// What is known of it.
     pub state: State,
+    /// Whether that line's method may close the storage by entering.
+    pub may_close: bool,
     /// When it was asked for, in seconds since 1970.
     pub since: u64,
     /// Where.
@@ -56,8 +60,12 @@ pub struct Record {
 }
 
 impl State {
-    const ALL: [(State, &'static str); 3] =
-        [(Self::Unknown, "unknown"), (Self::Held, "held"), (Self::Closed, "closed")];
+    const ALL: [(State, &'static str); 4] = [
+        (Self::Unknown, "unknown"),
+        (Self::Held, "held"),
+        (Self::Closed, "closed"),
+        (Self::Elsewhere, "elsewhere"),
+    ];
 
     fn name(self) -> &'static str {
         Self::ALL.iter().find(|(state, _)| *state == self).map_or("unknown", |(_, name)| name)
@@ -69,17 +77,13 @@ impl State {
 }
 
 impl Record {
-    /// Whether a line of the file is meant as a record.
-    pub(crate) fn is_meant(line: &str) -> bool {
-        line.starts_with(KIND)
-    }
-
     pub(crate) fn to_line(&self) -> String {
         let line = Sealing::new(KIND)
             .field("code", self.code.as_str())
             .field("state", self.state.name())
             .field("line", &self.line)
             .field("conf", &self.conf)
+            .number("closes", u8::from(self.may_close))
             .number("since", self.since)
             .number("user", self.user)
             .field("name", self.command_name.as_bytes())
@@ -97,6 +101,7 @@ impl Record {
             state: State::from_name(&fields.text("state")?)?,
             line: fields.bytes("line")?,
             conf: fields.text("conf")?,
+            may_close: fields.number::<u8>("closes")? != 0,
             since: fields.number("since")?,
             place: Place::from_fields(fields)?,
             user: fields.number("user")?,
@@ -119,6 +124,7 @@ pub(crate) mod tests {
             line: b"http http://x/ 'my access' \xff".to_vec(),
             conf: "/srv/ds/config/snapshot.conf".to_owned(),
             state: State::Unknown,
+            may_close: true,
             since: 1_767_225_600,
             place: Place::here(),
             user: 33,

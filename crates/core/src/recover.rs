@@ -8,7 +8,8 @@ use crate::event::Event;
 use crate::exit;
 use crate::guard;
 use crate::job::{Job, Program};
-use crate::leave::Held;
+use crate::leave::{Held, Shown};
+use crate::main_lock::MainLock;
 use crate::mark::Content;
 use crate::method::Methods;
 use crate::mounts;
@@ -48,9 +49,13 @@ pub fn recover(
 ) -> Result<String, NotRecovered> {
     storage.check_folders().map_err(NotRecovered::misused)?;
     let locks_reach = mounts::locks_reach(&storage.misc());
-    let plan = Plan::make(&job.source, storage, methods, rights, locks_reach);
+    let plan = Plan::make(&job.source, storage, methods, rights, locks_reach, program);
+    if let Some(signal) = program.stopped() {
+        return Err(NotRecovered::stopped(signal));
+    }
     plan.complaints.iter().for_each(|words| program.report(Event::Complaint(words.clone())));
-    let context = Context { job, storage, plan: &plan, rights, program, locks_reach };
+    let lock = MainLock::of(storage, locks_reach);
+    let context = Context { job, storage, plan: &plan, rights, program, lock: &lock };
     let own = OwnLock::take(storage).map_err(NotRecovered::misused)?;
     let copied = own.is_copy();
     own.forget_copied();
@@ -64,13 +69,15 @@ pub fn recover(
     Ok(words(storage, copied)?)
 }
 
-/// Leaves a snapshot by asking every line; nothing is sent unless the storage is in it.
+/// Leaves a snapshot as its records say; where they are lost, by asking every line. Nothing is
+/// sent unless the storage is in it.
 fn leave_named(context: &Context<'_>, own: &OwnLock, code: &Code) -> Result<(), Refusal> {
+    orphans::repair_named(context, own, code)?;
     let mark = guard::look_at_mark(context.storage)?;
     match &mark.content {
-        _ if context.lock_is_free() == Some(true) => Ok(()),
+        _ if context.lock.is_free() == Some(true) => Ok(()),
         Content::User(_) if mark.is_held_by(code) => {
-            Held::found(*context, own, None, code.clone(), false).leave().map(drop)
+            Held::found(*context, own, None, code.clone(), Shown::Code).leave()
         }
         Content::User(_) => Err(Refusal::new(format!(
             "{} is in the snapshot {}, not in user/{code}",
@@ -99,6 +106,12 @@ impl NotRecovered {
     /// Nothing could even be tried.
     pub fn misused(reason: Refusal) -> Self {
         Self::with(reason, exit::FAILED)
+    }
+
+    /// A signal came before anything was done.
+    fn stopped(signal: i32) -> Self {
+        let reason = Refusal::new(format!("stopped by signal {signal}"));
+        Self { reason, status: exit::by_signal(signal) }
     }
 
     fn with(reason: Refusal, status: u8) -> Self {

@@ -9,7 +9,7 @@ use std::ffi::CString;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::unistd::{self, Gid, Uid, User};
 use rustix::fs::{Access, AtFlags, CWD};
@@ -18,6 +18,9 @@ use crate::holders;
 use crate::refusal::Refusal;
 use crate::storage::Storage;
 use crate::text;
+
+/// How many links are followed: as many as Linux does.
+const LINKS: usize = 40;
 
 /// The rights that a run has.
 #[derive(Debug)]
@@ -95,6 +98,19 @@ impl Rights {
     }
 }
 
+/// Looks at other processes with the rights of the user that started the program: with lowered
+/// rights `/proc` does not show what root's processes have open. Nothing else may be done in it.
+pub(crate) fn looking_at_processes<T>(look: impl FnOnce() -> T) -> T {
+    let lowered = unistd::geteuid();
+    let raised = unistd::getuid() != lowered && unistd::seteuid(unistd::getuid()).is_ok();
+    let result = look();
+    if raised {
+        // As above: it had them a moment ago.
+        let _ = unistd::seteuid(lowered);
+    }
+    result
+}
+
 /// The user that this process acts as now.
 pub fn effective_user() -> u32 {
     unistd::geteuid().as_raw()
@@ -137,27 +153,64 @@ pub fn may_change_entries(path: &Path) -> Result<(), Refusal> {
         .map_err(|error| no_access(path, "cannot be changed", &error.into()))
 }
 
-/// A refusal because of an error on a path; if rights are missing, the hint is the `chown` line.
+/// A refusal because of an error on a path; if rights are missing, the hint is the line that
+/// gives them.
 pub fn no_access(path: &Path, what: &str, error: &io::Error) -> Refusal {
-    let user = unistd::geteuid();
-    let name = holders::user_name(user.as_raw());
+    let name = holders::user_name(effective_user());
     if error.kind() != io::ErrorKind::PermissionDenied {
         return Refusal::new(format!("{} {what}: {error}", text::path(path)));
     }
     let refusal = Refusal::new(format!("{} {what} by user {name}: {error}", text::path(path)));
-    // The entry itself, or the folder it cannot be made in.
-    let culprit = if path.exists() { Some(path) } else { path.parent() };
-    let Some(culprit) = culprit.and_then(|path| std::path::absolute(path).ok()) else {
-        return refusal;
+    let Some((culprit, cure)) = culprit(path) else { return refusal };
+    let owner = fs::symlink_metadata(&culprit).map_or(effective_user(), |found| found.uid());
+    let own = owner == effective_user();
+    let cure = match cure {
+        Cure::ToPass if own => "chmod u+x".to_owned(),
+        // A folder above the storage is somebody else's for a reason: it is not given away.
+        Cure::ToPass => "chmod a+x".to_owned(),
+        Cure::ToChange if own => "chmod u+rwx".to_owned(),
+        Cure::ToChange => format!("chown {name}"),
     };
-    let owner = fs::symlink_metadata(&culprit).map_or(user.as_raw(), |found| found.uid());
-    let cure =
-        if owner == user.as_raw() { "chmod u+rwx".to_owned() } else { format!("chown {name}") };
     let cure = format!("{cure} {}", text::quoted(culprit));
     // Somebody who only came along should not take the storage over.
     let alternative = format!("run dsnap as root or as {}, or: ", holders::user_name(owner));
-    let stranger = owner != user.as_raw() && !unistd::getuid().is_root();
+    let stranger = !own && !unistd::getuid().is_root();
     refusal.hint(if stranger { alternative + &cure } else { cure })
+}
+
+/// What the user must be able to do with a file or folder.
+enum Cure {
+    ToPass,
+    ToChange,
+}
+
+/// What stands in the way to a path, or in it.
+fn culprit(path: &Path) -> Option<(PathBuf, Cure)> {
+    let path = std::path::absolute(path).ok()?;
+    match closed_folder(&path) {
+        Some(folder) if Some(&*folder) != path.parent() => Some((folder, Cure::ToPass)),
+        // The entry itself, or the folder it cannot be made in.
+        _ if path.exists() => Some((path, Cure::ToChange)),
+        _ => Some((path.parent()?.to_owned(), Cure::ToChange)),
+    }
+}
+
+/// The first folder on the way to an absolute path that the user may not pass through.
+fn closed_folder(path: &Path) -> Option<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS {
+        let mut above: Vec<_> = path.ancestors().skip(1).map(Path::to_owned).collect();
+        above.reverse();
+        let closed = above.into_iter().find(|folder| {
+            let access = rustix::fs::accessat(CWD, folder, Access::EXEC_OK, AtFlags::EACCESS);
+            access == Err(rustix::io::Errno::ACCESS)
+        });
+        // It may be a link: then what stands in the way lies where it leads to.
+        let at = closed.clone().unwrap_or_else(|| path.clone());
+        let Ok(target) = fs::read_link(&at) else { return closed };
+        path = at.parent()?.join(target).join(path.strip_prefix(&at).ok()?);
+    }
+    None
 }
 
 /// A refusal because a file that a line names cannot be read. No command is suggested: whoever

@@ -13,12 +13,13 @@ use crate::event::Event;
 use crate::identity::Place;
 use crate::job::{Job, NotRun, Outcome, Program};
 use crate::limits;
+use crate::main_lock::MainLock;
 use crate::method::Methods;
 use crate::mounts;
 use crate::orphans;
 use crate::own_lock::{OwnLock, RunRecord};
 use crate::plan::Plan;
-use crate::refusal::Waiting;
+use crate::refusal::{Refusal, Waiting};
 use crate::rights::Rights;
 use crate::storage::Storage;
 
@@ -36,9 +37,13 @@ pub fn run(
         return Outcome::not_run(refusal.into());
     }
     let locks_reach = mounts::locks_reach(&storage.misc());
-    let plan = Plan::make(&job.source, storage, methods, rights, locks_reach);
+    let plan = Plan::make(&job.source, storage, methods, rights, locks_reach, program);
+    if let Some(signal) = program.stopped() {
+        return Outcome::not_run(NotRun::Stopped(signal));
+    }
     plan.complaints.iter().for_each(|words| program.report(Event::Complaint(words.clone())));
-    retry(&Context { job, storage, plan: &plan, rights, program, locks_reach })
+    let lock = MainLock::of(storage, locks_reach);
+    retry(&Context { job, storage, plan: &plan, rights, program, lock: &lock })
 }
 
 /// Tries until COMMAND ran, waiting is useless, or time is up: `-t` limits when a try begins.
@@ -48,11 +53,14 @@ fn retry(context: &Context<'_>) -> Outcome {
     loop {
         let outcome = once(context, &mut tries);
         let Err(NotRun::Refused { reason, waiting, .. }) = &outcome.command else { return outcome };
-        let left = context.job.wait.max(tries.grace).saturating_sub(began.elapsed());
+        let (pause, left) = match tries.recombining(context, *waiting) {
+            Some(left) => (limits::RECOMBINING_PAUSE, left),
+            None => (context.job.pause, context.job.wait.saturating_sub(began.elapsed())),
+        };
         if *waiting == Waiting::Useless || left == Duration::ZERO {
             return outcome;
         }
-        context.program.pause(context.job.pause.min(left), left, reason);
+        context.program.pause(pause.min(left), left, reason);
         if let Some(signal) = context.program.stopped() {
             return Outcome::not_run(NotRun::Stopped(signal));
         }
@@ -65,14 +73,24 @@ struct Tries {
     code: Code,
     /// When the first try with this code began.
     began: SystemTime,
-    /// For how long tries are made whatever `-t` says.
-    grace: Duration,
+    /// When this run left what an earlier one had left behind, if it did.
+    left_at: Option<Instant>,
+    /// What this run entered at the server of another storage, and could not leave.
+    not_left: Option<Refusal>,
 }
 
 impl Tries {
     fn new() -> Self {
         let code = Code::unique(&Place::here().host, std::process::id());
-        Self { code, began: SystemTime::now(), grace: Duration::ZERO }
+        Self { code, began: SystemTime::now(), left_at: None, not_left: None }
+    }
+
+    /// For how much longer tries are made whatever `-t` says, because nobody but the server itself
+    /// uses the storage, to end what this run left.
+    fn recombining(&self, context: &Context<'_>, waiting: Waiting) -> Option<Duration> {
+        let left_at = self.left_at.filter(|_| waiting == Waiting::InUse)?;
+        let left = limits::RECOMBINING.checked_sub(left_at.elapsed())?;
+        orphans::is_recombining(context.storage, left_at).then_some(left)
     }
 }
 
@@ -83,11 +101,13 @@ fn once(context: &Context<'_>, tries: &mut Tries) -> Outcome {
         Err(refusal) => return Outcome::not_run(refusal.into()),
     };
     if !own.remembers(&tries.code) {
-        *tries = Tries { grace: tries.grace, ..Tries::new() };
+        let Tries { code, began, .. } = Tries::new();
+        (tries.code, tries.began) = (code, began);
     }
+    context.lock.begin_anew();
     own.describe(&RunRecord::new(tries.code.clone()));
     let outcome = match repaired(context, &own, tries) {
-        Ok(snapshot) => in_snapshot(context, snapshot, &own, &tries.code),
+        Ok(snapshot) => in_snapshot(context, snapshot, &own, tries),
         Err(why) => Outcome::not_run(why),
     };
     own.release();
@@ -100,10 +120,15 @@ fn repaired<'a>(
     own: &'a OwnLock,
     tries: &mut Tries,
 ) -> Result<Snapshot<'a>, NotRun> {
-    if orphans::repair(context, own, Some(&tries.code))? {
-        tries.grace = limits::RECOMBINING;
+    match (orphans::repair(context, own, Some(&tries.code)), context.program.stopped()) {
+        (Ok(left), _) => tries.left_at = left.then(Instant::now).or(tries.left_at),
+        (Err(reason), None) => return Err(reason.into()),
+        (Err(reason), Some(signal)) => {
+            context.program.report(Event::NotLeft(reason));
+            return Err(NotRun::Stopped(signal));
+        }
     }
-    Attempt::new(*context, own, tries.code.clone(), tries.began).snapshot()
+    Attempt::new(*context, own, tries.code.clone(), tries.began).snapshot(&mut tries.not_left)
 }
 
 /// From the guaranteed snapshot to the confirmation that it was left.
@@ -111,9 +136,9 @@ fn in_snapshot(
     context: &Context<'_>,
     snapshot: Snapshot<'_>,
     own: &OwnLock,
-    code: &Code,
+    tries: &Tries,
 ) -> Outcome {
-    let program = context.program;
+    let (program, code) = (context.program, &tries.code);
     program.report(Event::Locked);
     let command = match program.stopped() {
         Some(signal) => Err(NotRun::Stopped(signal)),
@@ -126,10 +151,11 @@ fn in_snapshot(
     };
     let Snapshot { guard, held, .. } = snapshot;
     let broken = guard.check().err();
-    let server_came_up = held.is_none() && guard.server_came_up();
-    guard.unlock();
+    let server_came_up = guard.server_came_up();
+    drop(guard);
     program.report(Event::Unlocked);
-    let not_left = held.and_then(|held| held.leave().err());
+    context.lock.begin_anew();
+    let not_left = held.and_then(|held| held.leave().err()).or(tries.not_left.clone());
     if server_came_up {
         program.report(Event::ServerStuck);
     }

@@ -73,6 +73,11 @@ impl Storage {
         &self.root
     }
 
+    /// The directory with all links resolved, as a record keeps it.
+    pub fn resolved(&self) -> PathBuf {
+        fs::canonicalize(&self.root).unwrap_or_else(|_| self.root.clone())
+    }
+
     /// `A/`, the main database directory.
     pub fn a(&self) -> PathBuf {
         self.root.join("A")
@@ -123,24 +128,31 @@ impl Storage {
     /// # Errors
     ///
     /// One is missing. They are never made on their own: `journal` may be a disk that is not
-    /// mounted. The hint is the command for a storage restored from `A/` and `config/`.
+    /// mounted. The hint is the command for a storage restored from `A/` and `config/`, or what
+    /// lies in the place of a folder.
     pub fn check_folders(&self) -> Result<(), Refusal> {
-        let mut missing = Vec::new();
+        let mut unusable = Vec::new();
         for folder in [self.b(), self.journal(), self.misc()] {
             match fs::metadata(&folder) {
                 Ok(found) if found.is_dir() => {}
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                     return Err(rights::no_access(&folder, "cannot be reached", &error));
                 }
-                _ => missing.push(folder),
+                _ => unusable.push(folder),
             }
         }
-        let Some(first) = missing.first() else { return Ok(()) };
-        let mkdir =
-            std::iter::once(OsStr::new("mkdir")).chain(missing.iter().map(|path| path.as_os_str()));
-        let hint =
-            format!("a storage restored from A and config needs: {}", text::command_line(mkdir));
-        Err(Refusal::new(format!("{} is missing or is no folder", text::path(first))).hint(hint))
+        let Some(first) = unusable.first() else { return Ok(()) };
+        let refusal = Refusal::new(format!("{} is missing or is no folder", text::path(first)));
+        let in_the_way: Vec<_> = unusable.iter().filter_map(|path| in_the_way(path)).collect();
+        let refusal = in_the_way.into_iter().fold(refusal, Refusal::hint);
+        // Where something lies, `mkdir` fails.
+        unusable.retain(|path| fs::symlink_metadata(path).is_err());
+        if unusable.is_empty() {
+            return Err(refusal);
+        }
+        let words = unusable.iter().map(|path| path.as_os_str());
+        let mkdir = text::command_line(std::iter::once(OsStr::new("mkdir")).chain(words));
+        Err(refusal.hint(format!("a storage restored from A and config needs: {mkdir}")))
     }
 
     /// What `config/settings` says.
@@ -203,6 +215,21 @@ impl Leftovers {
     pub fn is_none(self) -> bool {
         self == Self::default()
     }
+}
+
+/// What to do about something that is no folder and lies where one should; none if nothing does.
+fn in_the_way(path: &Path) -> Option<String> {
+    let found = fs::symlink_metadata(path).ok()?;
+    let shown = text::path(path);
+    if !found.is_symlink() {
+        let mv = ["mv".as_ref(), path.as_os_str(), OsStr::new("/some/other/place")];
+        let mv = text::command_line(mv);
+        return Some(format!("find out what {shown} is, move it away ({mv}), and make a folder"));
+    }
+    let target = text::path(fs::read_link(path).ok()?);
+    Some(format!(
+        "{shown} is a link to {target}, where no folder is: mount or make that, or correct the link"
+    ))
 }
 
 /// What the name of an entry of `journal/` makes it.

@@ -76,6 +76,6 @@ impl Server {
     /// Looks again; the lock itself is only tried when the server is not seen any more, once.
     fn ended(&mut self, context: &Context<'_>) -> bool {
         let was_seen = std::mem::replace(&mut self.seen, holders::is_held(&context.storage.lock()));
-        was_seen && !self.seen && context.lock_is_free() == Some(true)
+        was_seen && !self.seen && context.lock.is_free() == Some(true)
     }
 }

@@ -154,7 +154,7 @@ impl Registry {
         let described =
             methods.into_iter().find(|method| method.name == name).ok_or_else(|| {
                 let (file, names) = (text::path(&file), names.join(", "));
-                Refusal::new(format!("{file} offers no method `{name}`, but: {names}"))
+                Refusal::new(format!("{file}: it offers no method `{name}`, but: {names}"))
             })?;
         Ok(Arc::new(Loaded::new(Arc::new(plugin), described)))
     }

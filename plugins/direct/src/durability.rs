@@ -33,14 +33,14 @@ impl Durability {
     pub(crate) fn file_system(self, folder: &Path) -> Result<(), Refusal> {
         match self {
             Self::None => Ok(()),
-            _ => sync_with(folder, |file| rustix::fs::syncfs(file).map_err(io::Error::from)),
+            _ => sync_with("file system", folder, |file| Ok(rustix::fs::syncfs(file)?)),
         }
     }
 
     /// The entries of `folder` are on disk afterwards.
     pub(crate) fn folder(self, folder: &Path) -> Result<(), Refusal> {
         match self {
-            Self::Full => sync_with(folder, File::sync_all),
+            Self::Full => sync_with("folder", folder, File::sync_all),
             _ => self.file_system(folder),
         }
     }
@@ -51,7 +51,12 @@ impl Durability {
     }
 }
 
-fn sync_with(folder: &Path, sync: impl FnOnce(&File) -> io::Result<()>) -> Result<(), Refusal> {
+fn sync_with(
+    what: &'static str,
+    folder: &Path,
+    sync: impl FnOnce(&File) -> io::Result<()>,
+) -> Result<(), Refusal> {
+    record(what, folder);
     let synced = File::open(folder).and_then(|file| sync(&file));
     synced.map_err(|error| {
         let refusal = stuck(format!("syncing {}", on(folder, &error)));
@@ -61,4 +66,33 @@ fn sync_with(folder: &Path, sync: impl FnOnce(&File) -> io::Result<()>) -> Resul
             _ => refusal,
         }
     })
+}
+
+#[cfg(not(test))]
+fn record(_what: &'static str, _folder: &Path) {}
+
+#[cfg(test)]
+pub(crate) use recording::{record, recorded};
+
+/// What is synced, and in which order, shows only after a power cut; unit tests look on here.
+#[cfg(test)]
+mod recording {
+    use std::cell::RefCell;
+    use std::path::{Path, PathBuf};
+
+    type Syncs = Vec<(&'static str, PathBuf)>;
+
+    thread_local! {
+        static SYNCS: RefCell<Syncs> = const { RefCell::new(Vec::new()) };
+    }
+
+    pub(crate) fn record(what: &'static str, folder: &Path) {
+        SYNCS.with_borrow_mut(|syncs| syncs.push((what, folder.to_owned())));
+    }
+
+    /// Does something, and says which syncs it made.
+    pub(crate) fn recorded<T>(work: impl FnOnce() -> T) -> (T, Syncs) {
+        SYNCS.take();
+        (work(), SYNCS.take())
+    }
 }

@@ -15,6 +15,11 @@ mod moving;
 mod recovery;
 mod replica;
 mod survey;
+#[cfg(test)]
+mod testing;
+
+use std::io;
+use std::path::Path;
 
 use dsnap_core::holders;
 use dsnap_core::lock::{FileLock, LockError};
@@ -80,6 +85,9 @@ impl SnapshotMethod for Direct {
     }
 }
 
+/// What to do about a recovery that stopped.
+const AGAIN: &str = "remove the cause and run dsnap again: it goes on where it stopped";
+
 fn take_locks(storage: &Storage) -> Result<(FileLock, FileLock), Entered> {
     let lock = FileLock::take(&storage.lock()).map_err(|error| match error {
         LockError::Held => Entered::Unavailable(is_open(storage)),
@@ -101,19 +109,62 @@ fn is_open(storage: &Storage) -> Refusal {
         .hint("direct access works only while no process has the storage open; snapshot.conf needs a line that asks that one")
 }
 
-fn cannot_lock(path: &std::path::Path, error: &std::io::Error) -> Entered {
+fn cannot_lock(path: &Path, error: &io::Error) -> Entered {
     Entered::Refused(rights::no_access(path, "cannot be locked", error))
 }
 
 /// A failure in the middle of a recovery: what happened, and what that means.
 pub(crate) fn stuck(what: impl std::fmt::Display) -> Refusal {
+    unfinished(what).hint(AGAIN)
+}
+
+/// The same because of an error on a path. If a right is missing, its cure is the first hint.
+pub(crate) fn stuck_at(doing: &str, path: &Path, error: &io::Error) -> Refusal {
+    let missing = match error.kind() {
+        // What the survey looked at may have changed since.
+        io::ErrorKind::PermissionDenied => {
+            let folder = path.ancestors().skip(1).find(|folder| folder.exists());
+            folder.and_then(|folder| rights::may_change_entries(folder).err())
+        }
+        _ => None,
+    };
+    let Some(missing) = missing else { return stuck(format!("{doing} {}", on(path, error))) };
+    let refusal = unfinished(format!("{doing} {}: {}", text::path(path), missing.text()));
+    missing.hints().iter().fold(refusal, Refusal::hint).hint(AGAIN)
+}
+
+fn unfinished(what: impl std::fmt::Display) -> Refusal {
     Refusal::new(format!(
         "{what}; nothing is lost, but the storage is no snapshot until it is rolled forward"
     ))
-    .hint("remove the cause and run dsnap again: it goes on where it stopped")
 }
 
 /// `PATH: ERROR`.
-pub(crate) fn on(path: &std::path::Path, error: impl std::fmt::Display) -> String {
+pub(crate) fn on(path: &Path, error: impl std::fmt::Display) -> String {
     format!("{}: {}", text::path(path), text::harmless(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_right_that_is_missing_half_way_is_named_with_its_cure() {
+        // Even root cannot make files there.
+        let path = Path::new("/proc/sys/file");
+        let refusal = stuck_at("making", path, &io::ErrorKind::PermissionDenied.into());
+        let begin = "making /proc/sys/file: /proc/sys cannot be changed by user ";
+        assert!(refusal.text().starts_with(begin), "{refusal}");
+        assert!(refusal.text().contains("; nothing is lost, but "), "{refusal}");
+        assert!(refusal.hints()[0].ends_with(" /proc/sys"), "{refusal}");
+        assert_eq!(refusal.hints()[1], AGAIN);
+    }
+
+    #[test]
+    fn another_failure_half_way_has_only_the_error() {
+        let error = io::Error::from(io::ErrorKind::IsADirectory);
+        let refusal = stuck_at("making", Path::new("/proc/sys/file"), &error);
+        assert!(refusal.text().starts_with("making /proc/sys/file: is a directory; "), "{refusal}");
+        assert_eq!(refusal.hints(), [AGAIN]);
+    }
 }

@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use dsnap_core::method::{Caller, Said};
-use dsnap_core::{Refusal, storage};
+use dsnap_core::{Refusal, modes, storage, text};
 
 use crate::journal::{Transaction, list};
-use crate::{on, stuck};
+use crate::{on, stuck, stuck_at};
 
 /// How often progress is reported.
 const REPORT: Duration = Duration::from_secs(1);
@@ -94,7 +94,7 @@ pub(crate) fn remove_emptied(folder: &Path) -> Result<(), Refusal> {
         }
         fs::remove_dir(folder)
     };
-    remove().map_err(|error: io::Error| stuck(on(folder, error)))
+    remove().map_err(|error: io::Error| stuck_at("removing", folder, &error))
 }
 
 /// Removes the files that a later transaction replaces; the others are returned with their
@@ -109,7 +109,7 @@ pub(crate) fn drop_superseded(
             let file = transaction.folder.join(name);
             if let Some(older) = newest.insert(place, file) {
                 progress.next()?;
-                fs::remove_file(&older).map_err(|error| stuck(on(&older, error)))?;
+                fs::remove_file(&older).map_err(|error| stuck_at("removing", &older, &error))?;
             }
         }
     }
@@ -138,12 +138,10 @@ fn rename(from: &Path, to: &Path) -> Result<(), Refusal> {
         }
         moved => moved,
     };
-    moved.map_err(|error| {
-        stuck(format!("moving {} to {}", dsnap_core::text::path(from), on(to, error)))
-    })
+    moved.map_err(|error| stuck_at(&format!("moving {} to", text::path(from)), to, &error))
 }
 
-/// Makes a folder and those above it, with the mode that the original gives them.
+/// Makes a folder and those above it.
 pub(crate) fn make_folders(folder: &Path) -> Result<(), Refusal> {
-    fs::create_dir_all(folder).map_err(|error| stuck(format!("making {}", on(folder, error))))
+    modes::make_folders(folder).map_err(|error| stuck_at("making", folder, &error))
 }

@@ -10,17 +10,15 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use dsnap_core::method::Caller;
-use dsnap_core::{Refusal, Storage};
+use dsnap_core::{Refusal, Storage, modes};
 
 use crate::durability::Durability;
 use crate::moving::{self, Progress};
-use crate::survey::{self, Survey};
-use crate::{on, stuck};
+use crate::survey::Survey;
+use crate::{on, stuck_at};
 
 /// The name under which `misc/snapshot` is written before it appears.
-const UNFINISHED: &str = "snapshot.dsnap";
-/// Files that DirectoryStorage makes have this mode, less the umask.
-const MODE: u32 = 0o640;
+pub(crate) const UNFINISHED: &str = "snapshot.dsnap";
 
 /// Rolls the storage forward and marks it as closed.
 ///
@@ -53,22 +51,28 @@ fn settle_older_files(
 ) -> Result<Vec<(PathBuf, PathBuf)>, Refusal> {
     let (a, b) = (survey.storage.a(), survey.storage.b());
     let moved = moving::empty_into(&b, &a, progress)?;
-    let all: usize = survey.done.iter().map(|transaction| transaction.files.len()).sum();
     let files = moving::drop_superseded(&survey.done, progress)?;
-    if moved || files.len() < all {
-        durability.file_system(&b)?;
+    // Also if nothing was left to move or remove: an earlier run may have done it, and ended
+    // before that was on disk.
+    if moved || !files.is_empty() {
+        // The survey made sure that whatever was moved or removed lay on the file system of
+        // `A/`; an empty `B/` may lie elsewhere.
+        durability.file_system(&a)?;
     }
     moving::remove_folders_below(&b)?;
     Ok(files)
 }
 
+/// A mark that is gone may be so in memory only: an earlier run may have removed it, and ended
+/// before that was on disk. So the folder is synced in any case.
 fn remove_mark(storage: &Storage, durability: Durability) -> Result<(), Refusal> {
-    if !survey::mark_exists(storage) {
-        return Ok(());
-    }
     let path = storage.snapshot();
-    fs::remove_file(&path)
-        .map_err(|error| Refusal::new(format!("removing {}", on(&path, error))))?;
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(Refusal::new(format!("removing {}", on(&path, error))));
+        }
+        _ => {}
+    }
     durability.folder(&storage.misc())
 }
 
@@ -78,7 +82,7 @@ fn remove_transactions(survey: &Survey<'_>, durability: Durability) -> Result<()
         moving::remove_emptied(&transaction.folder)?;
     }
     for folder in &survey.temp {
-        fs::remove_dir_all(folder).map_err(|error| stuck(on(folder, error)))?;
+        fs::remove_dir_all(folder).map_err(|error| stuck_at("removing", folder, &error))?;
     }
     durability.folder(&survey.storage.b())?;
     durability.folder(&survey.storage.journal())
@@ -94,11 +98,58 @@ fn write_mark(storage: &Storage, durability: Durability) -> Result<(), Refusal> 
             _ => {}
         }
         let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(MODE).open(&unfinished)?;
+            OpenOptions::new().write(true).create_new(true).mode(modes::FILE).open(&unfinished)?;
+        modes::like_neighbours(&file, &unfinished, modes::FILE);
         file.write_all(b"shutdown")?;
         durability.file(&file)?;
         fs::rename(&unfinished, storage.snapshot())
     })();
-    written.map_err(|error| stuck(format!("writing {}", on(&storage.snapshot(), error))))?;
+    written.map_err(|error| stuck_at("writing", &storage.snapshot(), &error))?;
     durability.folder(&storage.misc())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::durability::recorded;
+    use crate::testing::{self, Patient, TIDS};
+
+    fn syncs_of_a_recovery(storage: &Storage) -> Vec<String> {
+        let survey = Survey::take(storage).unwrap();
+        let (recovered, syncs) = recorded(|| recover(&survey, &Patient));
+        recovered.unwrap();
+        let name = |path: &Path| path.strip_prefix(storage.root()).unwrap().display().to_string();
+        syncs.iter().map(|(what, path)| format!("{what} {}", name(path))).collect()
+    }
+
+    #[test]
+    fn that_the_mark_is_gone_is_on_disk_before_anything_else_even_if_it_was_gone() {
+        let (_folder, storage) = testing::storage();
+        testing::commit(&storage, TIDS[0], "x.oid");
+        let syncs = syncs_of_a_recovery(&storage);
+        assert_eq!(syncs[..2], ["folder misc", "file system A"]);
+        assert_eq!(syncs.last().unwrap(), "folder misc");
+    }
+
+    #[test]
+    fn older_files_are_gone_on_the_disk_of_a_before_newer_ones_come() {
+        let (_folder, storage) = testing::storage();
+        testing::commit(&storage, TIDS[0], "x.oid");
+        testing::commit(&storage, TIDS[1], "x.oid");
+        let syncs = syncs_of_a_recovery(&storage);
+        assert_eq!(
+            syncs,
+            [
+                "folder misc",
+                "file system A",
+                "file system A",
+                "folder B",
+                "folder journal",
+                "folder misc"
+            ]
+        );
+        assert_eq!(fs::read_to_string(storage.a().join("x.oid")).unwrap(), TIDS[1]);
+    }
 }

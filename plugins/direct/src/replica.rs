@@ -4,12 +4,14 @@
 //! below the storage directory, and a proper end. Then it is unpacked over the storage and kept
 //! as `misc/replica.previous`, as the original does.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
-use dsnap_core::{Refusal, Storage, reading, text};
+use dsnap_core::{Refusal, Storage, reading, rights, text};
 use filetime::FileTime;
 use nix::unistd::{self, Group, User};
 use tar::{Archive, Entry, EntryType, Header};
@@ -17,11 +19,13 @@ use tar::{Archive, Entry, EntryType, Header};
 use crate::durability::Durability;
 use crate::journal::unreadable;
 use crate::moving::{self, Progress};
-use crate::{on, stuck};
+use crate::{on, stuck, stuck_at, survey};
 
 /// An archive ends with two blocks of zeros; a block has 512 bytes.
 const END: usize = 1024;
 const BLOCK: u64 = 512;
+/// The mode of a file while it is unpacked.
+const PRIVATE: u32 = 0o600;
 /// No replica holds anything there, and locks must not be replaced.
 const NOT_OURS: [&str; 2] = ["journal", "misc"];
 
@@ -29,7 +33,9 @@ const NOT_OURS: [&str; 2] = ["journal", "misc"];
 #[derive(Debug)]
 pub(crate) struct Replica {
     path: PathBuf,
-    entries: usize,
+    /// Places below the storage directory, of files and of the folders that have entries.
+    files: Vec<PathBuf>,
+    folders: Vec<PathBuf>,
 }
 
 impl Replica {
@@ -47,7 +53,7 @@ impl Replica {
         let mut file = reading::open(&path).map_err(|error| unreadable(&path, &error))?;
         let mut archive = Archive::new(&mut file);
         let mut end = 0;
-        let mut entries = 0;
+        let (mut files, mut folders) = (Vec::new(), Vec::new());
         for entry in archive.entries().map_err(|error| damaged(&error))? {
             let mut entry = entry.map_err(|error| damaged(&error))?;
             check(&entry).map_err(|what| damaged(&what))?;
@@ -57,12 +63,38 @@ impl Replica {
                 return Err(damaged(&"the archive breaks off in the middle of a file"));
             }
             end = entry.raw_file_position() + size.next_multiple_of(BLOCK);
-            entries += 1;
+            let place = entry.path().map_err(|error| damaged(&error))?.into_owned();
+            match entry.header().entry_type() {
+                EntryType::XGlobalHeader => {}
+                EntryType::Directory => folders.push(place),
+                _ => files.push(place),
+            }
         }
         if !ends_properly(&mut file, end) {
             return Err(damaged(&"the archive has no proper end"));
         }
-        Ok(Self { path, entries })
+        Ok(Self { path, files, folders })
+    }
+
+    /// Whether everything in it can be unpacked, and the archive moved away.
+    ///
+    /// # Errors
+    ///
+    /// Something is in the way, or a right is missing.
+    pub(crate) fn check_access(&self, storage: &Storage) -> Result<(), Refusal> {
+        let (root, journal, misc) = (storage.root(), storage.journal(), storage.misc());
+        survey::on_one_device(&journal, &misc).map_err(|refusal| {
+            refusal.hint("journal/replica.tar becomes misc/replica.previous: put both folders on one file system")
+        })?;
+        survey::check_place(&kept(storage))?;
+        for folder in &self.folders {
+            let path = root.join(folder);
+            match fs::symlink_metadata(&path) {
+                Ok(_) if path.is_dir() => may_be_given_attributes(&path)?,
+                _ => survey::check_destination(root, folder)?,
+            }
+        }
+        survey::check_places(root, self.files.iter().map(PathBuf::as_path))
     }
 
     /// Unpacks the archive over the storage, and moves it away.
@@ -77,23 +109,62 @@ impl Replica {
         durability: Durability,
         progress: &mut Progress<'_>,
     ) -> Result<(), Refusal> {
-        progress.expect(self.entries);
+        progress.expect(self.files.len() + self.folders.len());
         let broken = |error: io::Error| stuck(on(&self.path, error));
         let mut archive = Archive::new(reading::open(&self.path).map_err(broken)?);
+        let mut folders = Vec::new();
         for entry in archive.entries().map_err(broken)? {
             progress.next()?;
             let mut entry = entry.map_err(broken)?;
             let place = storage.root().join(entry.path().map_err(broken)?);
-            unpack_entry(&mut entry, &place)?;
+            match entry.header().entry_type() {
+                EntryType::XGlobalHeader => {}
+                EntryType::Directory => folders.push(make_folder(&entry, place)?),
+                _ => unpack_file(&mut entry, &place)?,
+            }
         }
-        durability.file_system(&storage.a())?;
-        let kept = storage.misc().join("replica.previous");
+        finish_folders(folders)?;
+        self.sync(storage.root(), durability)?;
+        let kept = kept(storage);
         fs::rename(&self.path, &kept).map_err(|error| {
-            stuck(format!("moving {} to {}", text::path(&self.path), on(&kept, error)))
+            stuck_at(&format!("moving {} to", text::path(&self.path)), &kept, &error)
         })?;
         durability.folder(&storage.misc())?;
         durability.folder(&storage.journal())
     }
+
+    /// Syncs every file system that was written to: `config` may lie on another one than `A`.
+    fn sync(&self, root: &Path, durability: Durability) -> Result<(), Refusal> {
+        let parents = self.files.iter().filter_map(|file| file.parent());
+        let folders: BTreeSet<_> =
+            parents.chain(self.folders.iter().map(PathBuf::as_path)).collect();
+        let mut synced = HashSet::new();
+        for folder in folders {
+            let folder = root.join(folder);
+            let found = fs::metadata(&folder);
+            let device = found.map_err(|error| stuck_at("syncing", &folder, &error))?.dev();
+            if synced.insert(device) {
+                durability.file_system(&folder)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where an archive that was unpacked goes.
+fn kept(storage: &Storage) -> PathBuf {
+    storage.misc().join("replica.previous")
+}
+
+/// Only its owner may change the mode and the time of a folder.
+fn may_be_given_attributes(folder: &Path) -> Result<(), Refusal> {
+    let user = unistd::geteuid();
+    let owner = fs::metadata(folder).map_err(|error| unreadable(folder, &error))?.uid();
+    if user.is_root() || user.as_raw() == owner {
+        return Ok(());
+    }
+    let error = io::Error::from(rustix::io::Errno::PERM);
+    Err(rights::no_access(folder, "cannot be changed", &error))
 }
 
 /// Whether an entry is something that a replica holds.
@@ -126,30 +197,43 @@ fn ends_properly(file: &mut File, end: u64) -> bool {
     read.is_ok() && tail == [0; END]
 }
 
-fn unpack_entry(entry: &mut Entry<'_, impl Read>, place: &Path) -> Result<(), Refusal> {
-    let broken = |error: io::Error| stuck(format!("unpacking {}", on(place, error)));
-    let attributes = Attributes::of(entry.header()).map_err(broken)?;
-    match entry.header().entry_type() {
-        EntryType::XGlobalHeader => return Ok(()),
-        EntryType::Directory => moving::make_folders(place)?,
-        _ => {
-            place.parent().map_or(Ok(()), moving::make_folders)?;
-            unpack_file(entry, place, attributes.mode).map_err(broken)?;
-        }
+/// Makes a folder. What the archive says of it comes when its contents are there.
+fn make_folder(
+    entry: &Entry<'_, impl Read>,
+    place: PathBuf,
+) -> Result<(PathBuf, Attributes), Refusal> {
+    moving::make_folders(&place)?;
+    let attributes = Attributes::of(entry.header());
+    Ok((place.clone(), attributes.map_err(|error| stuck_at("unpacking", &place, &error))?))
+}
+
+/// Folders get their attributes last, because files in them change their times, and the deepest
+/// first, because a mode may close what is below.
+fn finish_folders(mut folders: Vec<(PathBuf, Attributes)>) -> Result<(), Refusal> {
+    folders.sort_by_key(|(place, _)| Reverse(place.components().count()));
+    for (place, attributes) in folders {
+        attributes.give(&place).map_err(|error| stuck_at("unpacking", &place, &error))?;
     }
-    attributes.give(place).map_err(broken)
+    Ok(())
 }
 
 /// Replaces a file as tar does: by a new one, never by writing into the old one.
-fn unpack_file(entry: &mut Entry<'_, impl Read>, place: &Path, mode: u32) -> io::Result<()> {
-    match fs::remove_file(place) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(mode & 0o777).open(place)?;
-    let written = io::copy(entry, &mut file)?;
-    if written == entry.size() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+fn unpack_file(entry: &mut Entry<'_, impl Read>, place: &Path) -> Result<(), Refusal> {
+    place.parent().map_or(Ok(()), moving::make_folders)?;
+    let mut unpack = || {
+        let attributes = Attributes::of(entry.header())?;
+        match fs::remove_file(place) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        // Closed to others until it has its owner.
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(place)?;
+        if io::copy(entry, &mut file)? != entry.size() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        attributes.give(place)
+    };
+    unpack().map_err(|error| stuck_at("unpacking", place, &error))
 }
 
 /// What an entry says of its file, besides the content.
@@ -179,12 +263,46 @@ impl Attributes {
         })
     }
 
-    /// Time for everybody; owner and exact mode only for root, as tar does it.
+    /// Mode and time, and the owner if root unpacks, as tar does it.
     fn give(&self, place: &Path) -> io::Result<()> {
         if unistd::geteuid().is_root() {
             std::os::unix::fs::chown(place, Some(self.uid), Some(self.gid))?;
-            fs::set_permissions(place, Permissions::from_mode(self.mode & 0o7777))?;
         }
+        fs::set_permissions(place, Permissions::from_mode(self.mode & 0o7777))?;
         filetime::set_file_mtime(place, self.modified)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::durability::recorded;
+    use crate::survey::Survey;
+    use crate::testing::{self, Patient};
+
+    #[test]
+    fn every_file_system_that_was_written_to_is_synced_once() {
+        let (_folder, storage) = testing::storage();
+        let usual = fs::metadata(storage.root()).unwrap().dev();
+        let elsewhere = tempfile::tempdir_in("/dev/shm").ok();
+        let Some(elsewhere) = elsewhere.filter(|it| it.path().metadata().unwrap().dev() != usual)
+        else {
+            // Not `eprintln!`, which nobody sees of a test that passes.
+            let _ = writeln!(io::stderr(), "passed over: /dev/shm is no other file system here");
+            return;
+        };
+        std::os::unix::fs::symlink(elsewhere.path(), storage.root().join("other")).unwrap();
+        testing::replicate(&storage, &["A/x.oid", "A/y", "other/one", "other/two"]);
+        let survey = Survey::take(&storage).unwrap();
+        let replica = survey.replica.as_ref().unwrap();
+        let durability = Durability::wanted_by(survey.settings);
+        let (unpacked, syncs) =
+            recorded(|| replica.unpack(&storage, durability, &mut Progress::new(&Patient)));
+        unpacked.unwrap();
+        let systems = syncs.iter().filter(|(what, _)| *what == "file system");
+        let places: Vec<_> = systems.map(|(_, path)| path.clone()).collect();
+        assert_eq!(places, [storage.a(), storage.root().join("other")]);
     }
 }

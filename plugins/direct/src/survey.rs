@@ -8,12 +8,13 @@ use std::fs::{self, DirEntry};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use dsnap_core::mark::{Content, Mark};
+use dsnap_core::mark::Content;
 use dsnap_core::settings::Settings;
 use dsnap_core::storage::{self, JournalEntry};
 use dsnap_core::{Refusal, Storage, rights, text};
 
 use crate::journal::{Transaction, list, strange, unreadable};
+use crate::recovery::UNFINISHED;
 use crate::replica::Replica;
 
 /// A storage as it was found.
@@ -103,50 +104,103 @@ impl<'a> Survey<'a> {
     /// Whether every folder that will change can be changed, and files can be moved between them.
     fn check_access(&self) -> Result<(), Refusal> {
         let (a, b, journal) = (self.storage.a(), self.storage.b(), self.storage.journal());
-        for folder in [&self.storage.misc(), &journal, &b, &a] {
+        let misc = self.storage.misc();
+        for folder in [&misc, &journal, &b, &a] {
             rights::may_change_entries(folder)?;
         }
+        check_place(&misc.join(UNFINISHED))?;
         if !self.b_is_empty {
             on_one_file_system(&b, &a)?;
             check_folders_below(&b, &a)?;
         }
-        for folder in self.done.iter().map(|transaction| &transaction.folder).chain(&self.temp) {
-            rights::may_change_entries(folder)?;
-            on_one_file_system(folder, &a)?;
+        for transaction in &self.done {
+            rights::may_change_entries(&transaction.folder)?;
+            on_one_file_system(&transaction.folder, &a)?;
         }
-        let places =
-            self.done.iter().flat_map(|transaction| &transaction.files).map(|(_, place)| place);
-        let parents: HashSet<&Path> = places.filter_map(|place| place.parent()).collect();
-        parents.into_iter().try_for_each(|parent| check_destination(&a, parent))
+        self.temp.iter().try_for_each(|folder| check_removable(folder))?;
+        self.replica.as_ref().map_or(Ok(()), |replica| replica.check_access(self.storage))?;
+        let files = self.done.iter().flat_map(|transaction| &transaction.files);
+        check_places(&a, files.map(|(_, place)| place.as_path()))
     }
 }
 
 /// Every folder below `b` can be emptied, and what is of its name below `a` can take the files.
 fn check_folders_below(b: &Path, a: &Path) -> Result<(), Refusal> {
     for entry in list(b)? {
+        let counterpart = a.join(entry.file_name());
         if entry.file_type().map_err(|error| unreadable(&entry.path(), &error))?.is_dir() {
-            let counterpart = a.join(entry.file_name());
             rights::may_change_entries(&entry.path())?;
             check_destination(a, Path::new(&entry.file_name()))?;
             check_folders_below(&entry.path(), &counterpart)?;
+        } else {
+            check_place(&counterpart)?;
         }
     }
     Ok(())
 }
 
-/// The folder at `place` below `a`, or the lowest one above it that exists, takes new entries.
-fn check_destination(a: &Path, place: &Path) -> Result<(), Refusal> {
-    let existing = place.ancestors().map(|part| a.join(part)).find(|path| path.exists());
-    match existing {
+/// The folder of a transaction that was never committed can go, with whatever is in it.
+fn check_removable(folder: &Path) -> Result<(), Refusal> {
+    let unreadable = |error: std::io::Error| unreadable(folder, &error);
+    let entries: Vec<_> = fs::read_dir(folder).and_then(Iterator::collect).map_err(unreadable)?;
+    if !entries.is_empty() {
+        rights::may_change_entries(folder)?;
+    }
+    for entry in entries {
+        if entry.file_type().map_err(unreadable)?.is_dir() {
+            check_removable(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Files can be put at these places below `root`.
+pub(crate) fn check_places<'a>(
+    root: &Path,
+    places: impl Iterator<Item = &'a Path>,
+) -> Result<(), Refusal> {
+    let mut checked = HashSet::new();
+    for place in places {
+        if let Some(parent) = place.parent()
+            && checked.insert(parent)
+        {
+            check_destination(root, parent)?;
+        }
+        check_place(&root.join(place))?;
+    }
+    Ok(())
+}
+
+/// No folder lies where a file is to be put.
+pub(crate) fn check_place(path: &Path) -> Result<(), Refusal> {
+    if !fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()) {
+        return Ok(());
+    }
+    Err(Refusal::new(format!("{} is a folder where a file is needed", text::path(path)))
+        .hint("no server puts it there: find out what it is before you move it away"))
+}
+
+/// The folder at `place` below `root`, or the lowest one above it that exists, takes new entries.
+pub(crate) fn check_destination(root: &Path, place: &Path) -> Result<(), Refusal> {
+    let mut paths = place.ancestors().map(|part| root.join(part));
+    match paths.find(|path| fs::symlink_metadata(path).is_ok()) {
         Some(folder) if folder.is_dir() => rights::may_change_entries(&folder),
-        Some(file) => {
-            Err(Refusal::new(format!("{} is a file where a folder is needed", text::path(file))))
+        Some(other) => {
+            let what = if other.is_symlink() { "a link to no folder" } else { "a file" };
+            let what = format!("{} is {what} where a folder is needed", text::path(other));
+            Err(Refusal::new(what))
         }
         None => Ok(()),
     }
 }
 
 fn on_one_file_system(one: &Path, other: &Path) -> Result<(), Refusal> {
+    let hint = "DirectoryStorage moves files between A, B and journal: put them on one file system";
+    on_one_device(one, other).map_err(|refusal| refusal.hint(hint))
+}
+
+/// Files can be moved from one folder to the other.
+pub(crate) fn on_one_device(one: &Path, other: &Path) -> Result<(), Refusal> {
     let device = |path: &Path| {
         fs::metadata(path).map(|found| found.dev()).map_err(|error| unreadable(path, &error))
     };
@@ -155,11 +209,5 @@ fn on_one_file_system(one: &Path, other: &Path) -> Result<(), Refusal> {
     }
     let what =
         format!("{} and {} are on different file systems", text::path(one), text::path(other));
-    Err(Refusal::new(what)
-        .hint("DirectoryStorage moves files between A, B and journal: put them on one file system"))
-}
-
-/// The mark, for recovery to see whether there is one to remove.
-pub(crate) fn mark_exists(storage: &Storage) -> bool {
-    Mark::look(&storage.snapshot()).is_ok_and(|mark| mark.content != Content::Absent)
+    Err(Refusal::new(what))
 }

@@ -20,6 +20,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("plugins/template", &["dsnap-core", "dsnap-sdk"]),
     ("crates/cli", PROGRAM),
     ("testkit", PROGRAM),
+    ("testkit/villains", &["dsnap-sdk"]),
     ("xtask", &[]),
 ];
 

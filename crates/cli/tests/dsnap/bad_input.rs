@@ -152,6 +152,34 @@ fn strange_things_in_transactions() {
 }
 
 #[test]
+fn a_folder_where_a_file_has_to_go() {
+    let hint = "no server puts it there: find out what it is before you move it away";
+    // From the journal, from `B/`, from a replica; the last folders are in nobody's way but ours.
+    for (state, name) in [
+        (State::Crashed, None),
+        (State::InSnapshot, None),
+        (State::Replica, None),
+        (State::Crashed, Some("misc/snapshot.dsnap")),
+        (State::Replica, Some("misc/replica.previous")),
+    ] {
+        let fixture =
+            Fixture::builder().format(dsnap_testkit::Format::Flat).state(state).build().unwrap();
+        let name = name.unwrap_or("A/x.oid");
+        let _ = fs::remove_file(fixture.path().join(name));
+        fs::create_dir(fixture.path().join(name)).unwrap();
+        refused(&fixture, &format!("DIR/{name} is a folder where a file is needed")).hint(hint);
+    }
+}
+
+#[test]
+fn a_link_where_a_folder_has_to_go() {
+    let fixture = storage(State::Replica);
+    fs::remove_dir_all(fixture.storage().a().join("x")).unwrap();
+    symlink("/no/such/folder", fixture.storage().a().join("x")).unwrap();
+    refused(&fixture, "DIR/A/x is a link to no folder where a folder is needed");
+}
+
+#[test]
 fn a_replica_beside_other_things() {
     let fixture = storage(State::Replica);
     fs::create_dir(fixture.path().join("journal/working_0000000000000001_temp")).unwrap();
@@ -247,7 +275,22 @@ fn b_that_is_a_dangling_link() {
     let fixture = storage(State::Clean);
     fs::remove_dir(fixture.storage().b()).unwrap();
     symlink("/no/such/folder", fixture.storage().b()).unwrap();
-    refused(&fixture, "DIR/B is missing or is no folder");
+    refused(&fixture, "DIR/B is missing or is no folder").hint(
+        "DIR/B is a link to /no/such/folder, where no folder is: mount or make that, or correct the link",
+    );
+}
+
+#[test]
+fn no_mkdir_is_suggested_where_something_lies() {
+    let fixture = storage(State::Clean);
+    fs::remove_dir(fixture.storage().b()).unwrap();
+    fs::remove_dir(fixture.storage().journal()).unwrap();
+    write(&fixture, "B", "");
+    refused(&fixture, "DIR/B is missing or is no folder")
+        .mentions(
+            "hint: find out what DIR/B is, move it away (mv DIR/B /some/other/place), and make a folder\n",
+        )
+        .hint("a storage restored from A and config needs: mkdir DIR/journal");
 }
 
 #[test]

@@ -36,13 +36,20 @@ fn a_command_that_is_not_found_is_127_and_one_that_cannot_be_executed_126() {
         126,
         "COMMAND was not run: `/etc/passwd` cannot be executed: Permission denied (os error 13)",
     );
-    let script = fixture.path().join("script");
+    let script = fixture.path().join("dsnaps-script");
     fs::write(&script, "#!/no/such/interpreter\n").unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
     Dsnap::on(&fixture).arg(&script).run().ends(
         126,
-        "COMMAND was not run: `DIR/script` cannot be executed: its interpreter (the first line) is not found",
+        "COMMAND was not run: `DIR/dsnaps-script` cannot be executed: its interpreter (the first line) is not found",
     );
+    let folder = fixture.path().display();
+    for path in [format!("/no/such:{folder}"), format!("{folder}:/bin")] {
+        Dsnap::on(&fixture).arg("dsnaps-script").env("PATH", path).run().ends(
+            126,
+            "COMMAND was not run: `dsnaps-script` cannot be executed: its interpreter (the first line) is not found",
+        );
+    }
 }
 
 #[test]
@@ -127,6 +134,7 @@ fn command_holds_the_sublock_even_when_the_tool_is_killed() {
     assert_eq!(words[2], running.pid().to_string(), "COMMAND is a direct child");
     assert_eq!(fs::read_to_string(&sublock).unwrap(), format!(" {}\n", running.pid()));
     running.signal(nix::sys::signal::Signal::SIGKILL);
+    wait_until("the tool's end", || !is_held(&fixture.storage().own_lock()));
     assert!(is_held(&sublock), "COMMAND lost the lock");
     Dsnap::on(&fixture).arg("true").run().ends(
         75,

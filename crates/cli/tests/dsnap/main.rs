@@ -11,6 +11,7 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "scenarios start the program, and others beside it")]
 
+mod authors;
 mod bad_input;
 mod command;
 mod command_line;
@@ -18,11 +19,17 @@ mod conf;
 mod freshness;
 mod http;
 mod in_use;
+mod isolation;
+mod listing;
 mod nested;
 mod orphans;
 mod output;
+mod plugins;
 mod recovery;
 mod rights;
 mod signals;
 mod stage;
+mod terminal;
+mod trust;
 mod unanswered;
+mod villains;

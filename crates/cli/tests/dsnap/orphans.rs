@@ -110,6 +110,19 @@ fn recover_with_a_code_leaves_a_snapshot_whose_record_is_lost() {
 }
 
 #[test]
+fn recover_with_a_code_takes_its_record_away_also_where_nothing_is_held() {
+    let site = site();
+    finish(killed(&site));
+    let code = site.held().unwrap();
+    let kept = || fs::read_to_string(site.storage().own_lock()).unwrap().contains("record ");
+    site.stop_server().unwrap();
+    assert!(kept());
+    let ran = Dsnap::at(&site).args(["--recover", "--code", &code]).run();
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    assert!(!kept());
+}
+
+#[test]
 fn recover_on_a_storage_that_nobody_has_open_sends_nothing() {
     let site = site();
     site.server().unwrap().enter("lost").unwrap();
@@ -143,13 +156,18 @@ fn copy_of_held(site: &Site) -> PathBuf {
     let running = begun(site);
     site.server().unwrap().commit(10).unwrap();
     let copy = site.path().parent().unwrap().join("copy of it");
-    run("cp", &["-a", site.path().to_str().unwrap(), copy.to_str().unwrap()]);
+    copy_all(site, &copy);
     running.end();
     copy
 }
 
-fn run(program: &str, args: &[&str]) {
-    assert!(std::process::Command::new(program).args(args).status().unwrap().success());
+/// Copies the whole directory. The server moves files meanwhile, and `cp` minds what vanishes.
+fn copy_all(site: &Site, copy: &Path) {
+    wait_until("a copy without a complaint", || {
+        let _ = fs::remove_dir_all(copy);
+        let mut cp = std::process::Command::new("cp");
+        cp.arg("-a").arg(site.path()).arg(copy).status().unwrap().success()
+    });
 }
 
 fn on(copy: &Path) -> Dsnap {
@@ -162,7 +180,7 @@ fn a_copy_of_a_held_storage_is_not_rolled_forward_and_nothing_is_sent() {
     let running = begun(&site);
     site.server().unwrap().commit(10).unwrap();
     let copy = site.path().parent().unwrap().join("copy");
-    run("cp", &["-a", site.path().to_str().unwrap(), copy.to_str().unwrap()]);
+    copy_all(&site, &copy);
     let held = site.held();
     // A server that gets a request would fail it, and that would be seen.
     site.fault(None, Fault::Unauthorized, None, None);

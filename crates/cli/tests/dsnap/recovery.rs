@@ -2,7 +2,9 @@
 
 use std::cell::Cell;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 
 use dsnap_core::Code;
 use dsnap_core::method::{Caller, Entered, Request, Said, SnapshotMethod};
@@ -124,13 +126,17 @@ impl Caller for Impatient {
 }
 
 fn enter(fixture: &Fixture, patience: u32) -> Entered {
+    enter_asked_by(fixture, &Impatient(Cell::new(patience)))
+}
+
+fn enter_asked_by(fixture: &Fixture, caller: &dyn Caller) -> Entered {
     Direct.enter(&Request {
         storage: fixture.path(),
         conf_folder: &fixture.storage().config(),
         words: &[],
         code: &Code::unique("test", 1),
         time_left: None,
-        caller: &Impatient(Cell::new(patience)),
+        caller,
     })
 }
 
@@ -163,24 +169,111 @@ fn stopped_again_and_again_it_comes_to_the_end() {
     fixture.ledger().verify(&fixture.storage().a()).assert_holds();
 }
 
+/// Puts a folder where a file has to go, when the survey is over.
+struct InTheWay(PathBuf);
+
+impl Caller for InTheWay {
+    fn say(&self, _said: Said<'_>) {}
+
+    fn shall_stop(&self) -> bool {
+        let _ = fs::remove_file(&self.0);
+        fs::create_dir_all(self.0.join("in the way")).unwrap();
+        false
+    }
+}
+
 #[test]
 fn a_failing_step_stops_and_reports_and_leaves_no_snapshot() {
     let fixture = storage(State::InSnapshot);
-    // A folder where a file has to go: only moving it there finds out.
     let place = a_file_below(&fixture.storage().b());
     let target = fixture.storage().a().join(place.strip_prefix(fixture.storage().b()).unwrap());
-    let _ = fs::remove_file(&target);
-    fs::create_dir_all(target.join("in the way")).unwrap();
-    let ran = Dsnap::on(&fixture)
-        .arg("true")
-        .run()
-        .mentions("nothing is lost, but the storage is no snapshot until it is rolled forward")
-        .hint("remove the cause and run dsnap again: it goes on where it stopped");
-    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    let Entered::Failed(refusal) = enter_asked_by(&fixture, &InTheWay(target.clone())) else {
+        panic!("a folder was replaced by a file")
+    };
+    let what = "nothing is lost, but the storage is no snapshot until it is rolled forward";
+    assert!(refusal.text().ends_with(what), "{refusal}");
+    assert_eq!(
+        refusal.hints(),
+        ["remove the cause and run dsnap again: it goes on where it stopped"]
+    );
     assert!(!fixture.storage().snapshot().exists());
     fs::remove_dir_all(&target).unwrap();
     Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
     fixture.ledger().verify(&fixture.storage().a()).assert_holds();
+}
+
+#[test]
+fn a_replicas_files_and_folders_get_their_modes_and_times() {
+    let fixture = storage(State::Replica);
+    write_replica_with_folders(&fixture);
+    Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
+    assert_like_the_replica(&fixture);
+}
+
+/// A replica whose folders come before what is in them, as tar writes them.
+pub(crate) fn write_replica_with_folders(fixture: &Fixture) {
+    let owner = fs::metadata(fixture.path()).unwrap();
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, mode, time, kind) in IN_REPLICA {
+        let mut header = tar::Header::new_ustar();
+        header.set_path(name).unwrap();
+        header.set_entry_type(kind);
+        header.set_mode(mode);
+        header.set_mtime(time);
+        header.set_uid(owner.uid().into());
+        header.set_gid(owner.gid().into());
+        header.set_size(0);
+        header.set_cksum();
+        archive.append(&header, std::io::empty()).unwrap();
+    }
+    let path = fixture.storage().journal().join("replica.tar");
+    fs::write(&path, archive.into_inner().unwrap()).unwrap();
+    std::os::unix::fs::chown(&path, Some(owner.uid()), Some(owner.gid())).unwrap();
+}
+
+const IN_REPLICA: [(&str, u32, u64, tar::EntryType); 4] = [
+    ("A/o7", 0o775, 1_768_000_000, tar::EntryType::Directory),
+    ("A/o7/77", 0o750, 1_768_000_001, tar::EntryType::Directory),
+    ("A/o7/77/c", 0o604, 1_768_000_002, tar::EntryType::Regular),
+    ("A/o7/77/d", 0o660, 1_768_000_003, tar::EntryType::Regular),
+];
+
+#[track_caller]
+pub(crate) fn assert_like_the_replica(fixture: &Fixture) {
+    for (name, mode, time, _) in IN_REPLICA {
+        let found = fs::metadata(fixture.path().join(name)).unwrap();
+        assert_eq!((found.mode() & 0o7777, found.mtime()), (mode, time.cast_signed()), "{name}");
+    }
+}
+
+#[test]
+fn a_replica_on_another_file_system_than_misc_costs_nothing_but_the_run() {
+    let Some(elsewhere) = on_another_file_system() else { return };
+    let fixture = storage(State::Replica);
+    let (journal, mark) = (fixture.storage().journal(), fixture.storage().snapshot());
+    fs::write(&mark, "user/old-1").unwrap();
+    fs::copy(journal.join("replica.tar"), elsewhere.path().join("replica.tar")).unwrap();
+    fs::remove_dir_all(&journal).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), &journal).unwrap();
+    let before = Tree::of(&fixture.storage().a()).unwrap();
+    let ran = Dsnap::on(&fixture).arg("true").run();
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    ran.mentions("DIR/journal and DIR/misc are on different file systems\n")
+        .mentions("hint: journal/replica.tar becomes misc/replica.previous: put both folders on one file system\n");
+    assert_eq!(fs::read_to_string(mark).unwrap(), "user/old-1");
+    assert_eq!(before.difference(&Tree::of(&fixture.storage().a()).unwrap()), None);
+}
+
+/// A folder on another file system than that of the fixtures, where this machine has one.
+fn on_another_file_system() -> Option<tempfile::TempDir> {
+    let usual = fs::metadata(std::env::temp_dir()).unwrap().dev();
+    let found = tempfile::tempdir_in("/dev/shm").ok();
+    let other = found.filter(|folder| fs::metadata(folder.path()).unwrap().dev() != usual);
+    if other.is_none() {
+        // Not `eprintln!`, which nobody sees of a test that passes.
+        let _ = writeln!(std::io::stderr(), "passed over: /dev/shm is no other file system here");
+    }
+    other
 }
 
 #[test]

@@ -6,17 +6,17 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 
-use dsnap_testkit::{Fixture, Site, State};
+use dsnap_testkit::{Fixture, State};
 
-use crate::http::conf;
-use crate::stage::{DIRECT, Dsnap, HTTP, as_root};
+use crate::recovery::{assert_like_the_replica, write_replica_with_folders};
+use crate::stage::{DIRECT, Dsnap, as_root};
 
 /// A user that owns nothing else on the machine and may not even have a name.
 pub(crate) const OWNER: u32 = 54_321;
 const GROUP: u32 = 54_322;
 
 /// A storage of another user, in a folder that everybody may pass through; none without root.
-fn foreign(state: State) -> Option<(tempfile::TempDir, Fixture)> {
+pub(crate) fn foreign(state: State) -> Option<(tempfile::TempDir, Fixture)> {
     if !as_root("act for another user") {
         return None;
     }
@@ -72,6 +72,17 @@ fn command_is_root_with_all_ids() {
 }
 
 #[test]
+fn whether_command_exists_is_asked_with_its_rights() {
+    let Some((_folder, fixture)) = foreign(State::Clean) else { return };
+    let roots = tempfile::tempdir().unwrap();
+    let script = roots.path().join("script");
+    fs::write(&script, "#!/no/such/interpreter\n").unwrap();
+    fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+    let ran = Dsnap::on(&fixture).knows(roots.path()).arg(&script).run();
+    ran.ends(126, "COMMAND was not run: `DIR/script` cannot be executed: its interpreter (the first line) is not found");
+}
+
+#[test]
 fn signals_are_sent_with_commands_rights() {
     let Some((_folder, fixture)) = foreign(State::Clean) else { return };
     let running = Dsnap::on(&fixture)
@@ -105,6 +116,44 @@ fn a_folder_that_the_owner_cannot_reach_is_not_called_missing() {
     let ran = Dsnap::on(&fixture).arg("true").run();
     assert_eq!(ran.status.code(), Some(125), "{ran}");
     ran.mentions(&format!("DIR/B cannot be reached by user {OWNER}: "));
+}
+
+#[test]
+fn a_folder_above_that_the_owner_may_not_pass_is_named_and_not_given_away() {
+    let Some((folder, fixture)) = foreign(State::Clean) else { return };
+    let (private, sub) = (folder.path().join("pri vate"), folder.path().join("pri vate/sub"));
+    fs::create_dir_all(&sub).unwrap();
+    fs::rename(fixture.path(), sub.join("ds")).unwrap();
+    fs::set_permissions(&private, Permissions::from_mode(0o700)).unwrap();
+    let run = |dir: &Path| {
+        let dsnap = Dsnap::new().knows(folder.path()).arg("--storage").arg(dir);
+        let ran = dsnap.arg("true").run();
+        assert_eq!(ran.status.code(), Some(125), "{ran}");
+        ran.mentions(&format!(" cannot be reached by user {OWNER}: "))
+            .hint("chmod a+x 'DIR/pri vate'");
+    };
+    run(&sub.join("ds"));
+    let link = folder.path().join("link");
+    symlink("pri vate/sub", &link).unwrap();
+    run(&link.join("ds"));
+    fs::set_permissions(&private, Permissions::from_mode(0o711)).unwrap();
+    let dsnap = Dsnap::new().arg("--method=direct").arg("--storage").arg(link.join("ds"));
+    dsnap.arg("true").run().says(0, DIRECT);
+}
+
+#[test]
+fn who_holds_a_lock_is_shown_to_the_owners_rights_too() {
+    let Some((_folder, fixture)) = foreign(State::Clean) else { return };
+    let running = Dsnap::on(&fixture)
+        .args(["sh", "-c", "echo begun; read line"])
+        .change(|command| {
+            command.stdin(std::process::Stdio::piped());
+        })
+        .start();
+    let by = format!("another run of dsnap uses this storage: dsnap (pid {}, user ", running.pid());
+    let ran = Dsnap::on(&fixture).arg("true").run().mentions(&by);
+    assert_eq!(ran.status.code(), Some(75), "{ran}");
+    running.end();
 }
 
 #[test]
@@ -142,6 +191,60 @@ fn a_folder_that_the_owner_may_not_change_is_found_before_anything_changes() {
 }
 
 #[test]
+fn a_replica_that_cannot_be_unpacked_is_found_before_anything_changes() {
+    let Some((_folder, fixture)) = foreign(State::Replica) else { return };
+    fs::write(fixture.storage().snapshot(), "user/old-1").unwrap();
+    let a = fixture.storage().a();
+    fs::read_dir(&a).unwrap().flatten().for_each(|entry| give(&entry.path(), 0, 0));
+    refused_for_want_of_rights(&fixture, "A/");
+}
+
+#[test]
+fn a_replica_with_a_folder_of_somebody_else_is_found_before_anything_changes() {
+    let Some((_folder, fixture)) = foreign(State::Replica) else { return };
+    write_replica_with_folders(&fixture);
+    let folder = fixture.storage().a().join("o7");
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, Permissions::from_mode(0o777)).unwrap();
+    refused_for_want_of_rights(&fixture, "A/o7");
+}
+
+#[test]
+fn an_unfinished_transaction_that_cannot_be_removed_is_found_before_anything_changes() {
+    let Some((_folder, fixture)) = foreign(State::InSnapshot) else { return };
+    let below = fixture.storage().journal().join("working_0000000000000001_temp/below");
+    fs::create_dir_all(&below).unwrap();
+    fs::write(below.join("file"), "").unwrap();
+    chown(below.parent().unwrap(), Some(OWNER), Some(GROUP)).unwrap();
+    refused_for_want_of_rights(&fixture, "journal/working_0000000000000001_temp/below");
+}
+
+/// The run fails, the hint is the `chown` line for a path that begins so, and nothing changed.
+#[track_caller]
+fn refused_for_want_of_rights(fixture: &Fixture, path: &str) {
+    let left_out = ["misc/lock", "misc/sublock", "misc/dsnap.lock"];
+    let tree = || dsnap_testkit::tree::Tree::of(fixture.path()).unwrap().without(&left_out);
+    let before = tree();
+    let ran = Dsnap::on(fixture).arg("true").run();
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    assert_eq!(before.difference(&tree()), None, "{ran}");
+    ran.mentions(&format!("\nhint: chown {OWNER} DIR/{path}"));
+}
+
+#[test]
+fn a_replica_unpacked_as_the_owner_keeps_modes_and_times_whatever_the_umask() {
+    let Some((_folder, fixture)) = foreign(State::Replica) else { return };
+    write_replica_with_folders(&fixture);
+    let ran = Dsnap::through(&["sh", "-c", "umask 077; exec \"$@\"", "sh"])
+        .arg("--storage")
+        .arg(fixture.path())
+        .arg("true")
+        .run();
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    assert_like_the_replica(&fixture);
+}
+
+#[test]
 fn a_link_and_its_target_must_have_one_owner() {
     let Some((folder, fixture)) = foreign(State::Clean) else { return };
     let elsewhere = folder.path().join("A");
@@ -157,38 +260,6 @@ fn a_link_and_its_target_must_have_one_owner() {
 }
 
 #[test]
-fn a_conf_that_only_root_can_read_and_others_can_change_is_not_opened_as_root() {
-    let Some((folder, fixture)) = foreign(State::Crashed) else { return };
-    let open = folder.path().join("open");
-    fs::create_dir(&open).unwrap();
-    fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
-    let conf = open.join("my.conf");
-    fs::write(&conf, "nonsense\n").unwrap();
-    fs::set_permissions(&conf, Permissions::from_mode(0o600)).unwrap();
-    Dsnap::on(&fixture).knows(&open).arg("--snapshot-conf").arg(&conf).arg("true").run().says(
-        0,
-        &format!("failed to open DIR/my.conf (Permission denied (os error 13))\n{DIRECT}"),
-    );
-}
-
-#[test]
-fn a_conf_that_root_alone_can_change_is_opened_as_root() {
-    let Some((_folder, fixture)) = foreign(State::Crashed) else { return };
-    // Every folder above the tests' own is sticky or root's.
-    let own = tempfile::tempdir().unwrap();
-    let conf = own.path().join("my.conf");
-    fs::write(&conf, "nonsense\n").unwrap();
-    fs::set_permissions(&conf, Permissions::from_mode(0o600)).unwrap();
-    Dsnap::on(&fixture)
-        .knows(own.path())
-        .arg("--snapshot-conf")
-        .arg(&conf)
-        .arg("true")
-        .run()
-        .mentions("malformed line 1 in DIR/my.conf (there is no method `nonsense`");
-}
-
-#[test]
 fn the_own_lock_has_its_mode_whatever_the_umask() {
     let Some((_folder, fixture)) = foreign(State::Crashed) else { return };
     let ran = Dsnap::through(&["sh", "-c", "umask 077; exec \"$@\"", "sh"])
@@ -201,81 +272,33 @@ fn the_own_lock_has_its_mode_whatever_the_umask() {
 }
 
 #[test]
-fn with_a_conf_that_the_owner_may_change_root_sends_nothing_of_its_own_files() {
-    if !as_root("act for another user") {
-        return;
+fn what_is_made_under_the_umask_of_roots_cron_is_like_its_neighbours() {
+    for state in [State::Crashed, State::InSnapshot, State::Replica] {
+        let Some((_folder, fixture)) = foreign(state) else { return };
+        fs::remove_file(fixture.storage().lock()).unwrap();
+        let ran = Dsnap::through(&["sh", "-c", "umask 077; exec \"$@\"", "sh"])
+            .arg("--storage")
+            .arg(fixture.path())
+            .arg("true")
+            .run();
+        assert_eq!(ran.status.code(), Some(0), "{ran}");
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o7777;
+        let file = mode(&fixture.storage().sublock());
+        assert_eq!(mode(&fixture.storage().snapshot()), file);
+        assert_eq!(mode(&fixture.storage().lock()), file);
+        let mut folders = Vec::new();
+        folders_below(&fixture.storage().a(), &mut folders);
+        let usual = mode(&fixture.storage().a());
+        let closed = folders.iter().filter(|folder| mode(folder) != usual).count();
+        assert_eq!(closed, 0, "of {} folders", folders.len());
     }
-    let (folder, seen) = (tempfile::tempdir().unwrap(), listener());
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-    let dir = folder.path().join("ds");
-    let site = Site::builder().storage(&dir).zopes(0).start().unwrap();
-    let secret = folder.path().join("shadow");
-    fs::write(&secret, "root:top-secret\n").unwrap();
-    fs::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();
-    symlink(&secret, site.storage().config().join("link")).unwrap();
-    for access in [secret.to_str().unwrap(), "link"] {
-        let line = format!("http http://{}/ {access}\nnodirect\n", seen.local_addr().unwrap());
-        fs::write(site.storage().config().join("snapshot.conf"), line).unwrap();
-        give(&dir, OWNER, OWNER);
-        let ran = Dsnap::new().arg("--storage").arg(&dir).arg("true").run();
-        assert_eq!(ran.status.code(), Some(125), "{ran}");
-        assert!(!ran.stderr.contains("top-secret"), "{ran}");
-        ran.mentions(access).mentions("Permission denied");
-    }
-    seen.set_nonblocking(true).unwrap();
-    assert!(seen.accept().is_err(), "something was sent");
 }
 
-#[test]
-fn an_access_file_that_the_storages_owner_cannot_read_is_named_and_the_next_line_tried() {
-    if !as_root("act for another user") {
-        return;
+fn folders_below(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        if entry.path().is_dir() {
+            folders_below(&entry.path(), found);
+            found.push(entry.path());
+        }
     }
-    let folder = tempfile::tempdir().unwrap();
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-    let dir = folder.path().join("ds");
-    let site = Site::builder().storage(&dir).start().unwrap();
-    conf(&site, "http URL roots\nhttp URL access\n");
-    fs::write(site.storage().config().join("roots"), "admin:adminpass\n").unwrap();
-    fs::set_permissions(site.storage().config().join("roots"), Permissions::from_mode(0o600))
-        .unwrap();
-    give(&dir, OWNER, OWNER);
-    chown(site.storage().config().join("roots"), Some(0), Some(0)).unwrap();
-    let ran = Dsnap::at(&site).arg("true").run().counts("config/roots", 1);
-    assert!(!ran.stderr.contains("chown"), "a file of root's must not be given away: {ran}");
-    let ran = ran.mentions("Permission denied").mentions("Left snapshot mode");
-    assert_eq!(ran.status.code(), Some(0), "{ran}");
-    let owner = fs::metadata(dir.join("misc/dsnap.lock")).unwrap();
-    assert_eq!(std::os::unix::fs::MetadataExt::uid(&owner), OWNER, "what is made is the owner's");
-}
-
-#[test]
-fn a_conf_that_only_root_can_change_has_roots_rights() {
-    if !as_root("act for another user") {
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-    let dir = folder.path().join("ds");
-    let site = Site::builder().storage(&dir).start().unwrap();
-    let trusted = folder.path().join("dsnap.conf");
-    fs::write(&trusted, format!("http {} roots\nnodirect\n", site.urls()[0])).unwrap();
-    fs::write(folder.path().join("roots"), "admin:adminpass\n").unwrap();
-    for file in ["dsnap.conf", "roots"] {
-        fs::set_permissions(folder.path().join(file), Permissions::from_mode(0o600)).unwrap();
-    }
-    give(&dir, OWNER, OWNER);
-    Dsnap::at(&site).arg("--snapshot-conf").arg(&trusted).arg("true").run().says(0, HTTP);
-    // What root types is root's, but for names that are relative to the storage's own folder.
-    let line = format!("http {} {}", site.urls()[0], folder.path().join("roots").display());
-    Dsnap::at(&site).args(["--method", &line, "true"]).run().says(0, HTTP);
-    symlink(folder.path().join("roots"), dir.join("config/link")).unwrap();
-    let line = format!("http {} link", site.urls()[0]);
-    let ran = Dsnap::at(&site).args(["--method", &line, "true"]).run();
-    assert_eq!(ran.status.code(), Some(125), "{ran}");
-    ran.mentions("Permission denied");
-}
-
-fn listener() -> std::net::TcpListener {
-    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap()
 }

@@ -1,8 +1,12 @@
 //! Signals end a run in order, in every phase.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Stdio;
 
 use dsnap_testkit::{Fixture, State, locks};
+use nix::libc::SYS_rt_sigqueueinfo;
 use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use dsnap_core::holders::is_held;
@@ -39,7 +43,7 @@ fn a_second_signal_never_skips_the_end() {
     let mut running = Dsnap::on(&fixture)
         .args(["bash", "-c", script])
         .change(|command| {
-            command.stdin(std::process::Stdio::piped());
+            command.stdin(Stdio::piped());
         })
         .start();
     running.signal(SIGTERM);
@@ -66,6 +70,31 @@ fn a_signal_that_command_itself_sends_is_not_passed_back_and_starts_no_clock() {
 }
 
 #[test]
+fn a_signal_whose_sender_is_not_told_is_passed_on() {
+    // A timer's, a finished input's or output's, a looked-up name's.
+    for code in [-2, -4, -60] {
+        let fixture = storage(State::Clean);
+        let running = Dsnap::on(&fixture).sh(&trapping("TERM")).start();
+        queue(running.pid(), code);
+        running.end().says(40, DIRECT).prints("begun\ngot TERM\n");
+    }
+}
+
+/// Sends TERM with that `si_code`.
+fn queue(pid: i32, code: i32) {
+    let script = "import ctypes, struct, sys
+call, pid, signal, code = map(int, sys.argv[1:])
+info = struct.pack('iii', signal, 0, code).ljust(128, b'\\0')
+sys.exit(ctypes.CDLL(None).syscall(call, pid, signal, info))";
+    let sent = std::process::Command::new("python3")
+        .args(["-c", script])
+        .args([SYS_rt_sigqueueinfo.to_string(), pid.to_string()])
+        .args([(SIGTERM as i32).to_string(), code.to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+#[test]
 fn a_signal_while_waiting_is_the_status_and_nothing_is_held() {
     let fixture = storage(State::Clean);
     let _tool = locks::Holder::hold(&fixture.storage().sublock()).unwrap();
@@ -74,6 +103,46 @@ fn a_signal_while_waiting_is_the_status_and_nothing_is_held() {
     assert!(!is_held(&fixture.storage().own_lock()));
     waiting.signal(SIGTERM);
     waiting.end().ends(128 + 15, "COMMAND was not run: stopped by signal TERM");
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_a_conf_that_nobody_writes() {
+    let fixture = storage(State::Crashed);
+    let fifo = fixture.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let run = |conf: &Path, what: &[&str]| {
+        let dsnap = Dsnap::on(&fixture).arg("--snapshot-conf").arg(conf).args(what);
+        dsnap.change(|command| {
+            command.stdin(Stdio::piped());
+        })
+    };
+    for conf in [&fifo, Path::new("/dev/stdin")] {
+        for (what, last) in [("true", "COMMAND was not run"), ("--recover", "not recovered")] {
+            let waiting = run(conf, &[what]).spawn();
+            wait_until("opening the conf", || has_open(waiting.pid(), conf));
+            waiting.signal(SIGTERM);
+            let ran = waiting.end();
+            assert_eq!(ran.status.code(), Some(128 + 15), "{ran}");
+            assert!(ran.stderr.starts_with(&format!("{last}: stopped by signal ")), "{ran}");
+        }
+    }
+    assert!(!fixture.storage().own_lock().exists(), "something was begun");
+    let waiting = run(&fifo, &["true"]).spawn();
+    wait_until("opening the conf", || has_open(waiting.pid(), &fifo));
+    fs::write(&fifo, "direct\n").unwrap();
+    waiting.end().says(0, DIRECT);
+}
+
+/// Whether a process has something open that it did not start with.
+fn has_open(pid: i32, path: &Path) -> bool {
+    let inode = |path: &Path| fs::metadata(path).map(|found| found.ino()).ok();
+    let wanted = if path == Path::new("/dev/stdin") {
+        inode(Path::new(&format!("/proc/{pid}/fd/0")))
+    } else {
+        inode(path)
+    };
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+    open.filter(|entry| entry.file_name() != "0" && inode(&entry.path()) == wanted).count() > 0
 }
 
 #[test]

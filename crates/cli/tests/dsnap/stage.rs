@@ -83,6 +83,12 @@ impl Dsnap {
         self
     }
 
+    /// The same for another path and word.
+    pub(crate) fn knows_as(mut self, path: &Path, word: &'static str) -> Self {
+        self.replaced.push((path.display().to_string(), word));
+        self
+    }
+
     pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.command.arg(arg);
         self
@@ -106,6 +112,11 @@ impl Dsnap {
     pub(crate) fn change(mut self, change: impl FnOnce(&mut Command)) -> Self {
         change(&mut self.command);
         self
+    }
+
+    /// Starts, with the streams that were chosen.
+    pub(crate) fn child(mut self) -> Child {
+        self.command.spawn().unwrap()
     }
 
     /// Runs to the end.
@@ -190,6 +201,10 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
+    pub(crate) fn pid(&self) -> i32 {
+        self.child.id().cast_signed()
+    }
+
     /// Waits for a line on stderr that begins with these words.
     #[track_caller]
     pub(crate) fn wait_for(&mut self, words: &str) {
@@ -207,8 +222,7 @@ impl Waiting {
     }
 
     pub(crate) fn signal(&self, signal: nix::sys::signal::Signal) {
-        let pid = nix::unistd::Pid::from_raw(self.child.id().cast_signed());
-        nix::sys::signal::kill(pid, signal).unwrap();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.pid()), signal).unwrap();
     }
 
     /// Waits for the end.

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use dsnap_core::holders::is_held;
+use dsnap_testkit::Site;
 use dsnap_testkit::site::{Call, Fault, Step};
 use nix::sys::signal::Signal::SIGTERM;
 
@@ -121,4 +122,15 @@ fn a_stop_while_the_enter_is_on_its_way_waits_for_it_and_leaves() {
         .mentions("Left snapshot mode")
         .ends(128 + 15, "COMMAND was not run: stopped by signal TERM");
     assert_free(&site);
+}
+
+#[test]
+fn an_enter_that_another_line_confirms_leaves_no_record_behind() {
+    let site = Site::builder().zopes(2).start().unwrap();
+    site.fault(Some(0), Fault::ResetAfter, Some(Call::Enter), Some(1));
+    let ran = Dsnap::at(&site).arg("true").run().mentions("Entered snapshot using URL2");
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    assert_free(&site);
+    let kept = std::fs::read_to_string(site.storage().own_lock()).unwrap();
+    assert!(!kept.contains("record "), "{kept}");
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use dsnap_core::job::CommandEnd;
 use dsnap_core::method::Entered;
 
 use crate::stage::{Stage, because, nothing};
@@ -66,4 +67,36 @@ fn the_methods_are_tried_first() {
         "COMMAND runs",
         "Unlocked snapshot mode",
     ]);
+}
+
+const ACCEPTED: &str =
+    "Using the existing snapshot `user/somebody-else`, 0 s old: later transactions are not in it";
+
+#[test]
+fn a_server_that_comes_up_meanwhile_is_told_of_whatever_the_snapshot_is() {
+    let stage = with_snapshot(Stage::closed(), "user/somebody-else").command(|storage| {
+        fs::write(storage.lock(), " 4711\n").unwrap();
+        CommandEnd::Exited(0)
+    });
+    stage.play(0, &[
+        ACCEPTED,
+        "Locked snapshot mode",
+        "COMMAND runs",
+        "Unlocked snapshot mode",
+        "a server was started while the snapshot was in use; it cannot write to A/ until it is restarted",
+    ]);
+}
+
+#[test]
+fn a_server_that_was_there_before_did_not_come_up() {
+    let stage = with_snapshot(Stage::open(), "shutdown");
+    stage.play(
+        0,
+        &[
+            "Using the existing snapshot `shutdown`, 0 s old: later transactions are not in it",
+            "Locked snapshot mode",
+            "COMMAND runs",
+            "Unlocked snapshot mode",
+        ],
+    );
 }

@@ -4,6 +4,7 @@
 use std::fs;
 
 use dsnap_core::job::CommandEnd;
+use dsnap_core::lock::FileLock;
 use dsnap_core::method::{Entered, Left};
 
 use crate::stage::{Stage, because, enter, leave, mark, nothing, reason};
@@ -47,6 +48,31 @@ fn done_and_a_complete_shutdown_is_fresh_and_nothing_is_left() {
 fn after_done_a_server_that_came_up_costs_one_more_try() {
     let done = |content| (mark(content), Entered::Done);
     Stage::closed().nobody("files", vec![done("packing"), done("shutdown")]).play(
+        0,
+        &[
+            "files enters",
+            "Entered snapshot using files",
+            "files enters",
+            "Entered snapshot using files",
+            "Locked snapshot mode",
+            "COMMAND runs",
+            "Unlocked snapshot mode",
+        ],
+    );
+}
+
+#[test]
+fn after_done_a_server_that_has_its_lock_already_costs_one_more_try_too() {
+    let server = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let ends = std::sync::Arc::clone(&server);
+    let comes_up: crate::stage::Deed = Box::new(move |storage, _| {
+        *server.lock().unwrap() = Some(FileLock::take(&storage.sublock()).unwrap());
+    });
+    let closes: crate::stage::Deed = Box::new(move |storage, code| {
+        drop(ends.lock().unwrap().take());
+        mark("shutdown")(storage, code);
+    });
+    Stage::closed().nobody("files", vec![(comes_up, Entered::Done), (closes, Entered::Done)]).play(
         0,
         &[
             "files enters",

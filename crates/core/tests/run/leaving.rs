@@ -5,6 +5,8 @@ use std::fs;
 use dsnap_core::job::CommandEnd;
 use dsnap_core::lock::FileLock;
 use dsnap_core::method::{Entered, Left};
+use dsnap_core::own_lock::OwnLock;
+use dsnap_core::record::State;
 
 use crate::stage::{Stage, because, enter, leave, mark, nothing};
 
@@ -258,4 +260,111 @@ fn a_sublock_that_cannot_be_had_leaves_before_reporting() {
     let outcome = stage.run();
     assert_eq!(outcome.status(), 75, "{outcome:#?}");
     assert!(!stage.storage.snapshot().exists());
+}
+
+#[test]
+fn a_wrong_server_is_left_even_if_nobody_has_this_storage_open_any_more() {
+    let stage = Stage::open();
+    let end = stage.ends_server();
+    let stage = stage.owner("wrong", vec![(end, Entered::Held)], vec![(nothing(), Left::Left)]);
+    stage.play(125, &[
+        "wrong enters",
+        "Entered snapshot using wrong",
+        "wrong leaves",
+        "Left snapshot mode",
+        "wrong: it entered a snapshot, but misc/snapshot of this storage is absent: it is the server of another storage",
+    ]);
+}
+
+#[test]
+fn a_wrong_server_may_be_left_by_another_line_but_its_own_confirms_it() {
+    let refuse = || (nothing(), Left::Refused(because("401")));
+    Stage::open()
+        .owner("wrong", vec![(nothing(), Entered::Held)], vec![refuse(), (nothing(), Left::Left)])
+        .owner(
+            "right",
+            vec![(enter(), Entered::Held)],
+            vec![(nothing(), Left::Left), (leave(), Left::Left)],
+        )
+        .play(0, &[
+            "wrong enters",
+            "Entered snapshot using wrong",
+            "wrong leaves",
+            "right leaves",
+            "wrong leaves",
+            "Left snapshot mode (at try 2)",
+            "wrong: it entered a snapshot, but misc/snapshot of this storage is absent: it is the server of another storage",
+            "right enters",
+            "Entered snapshot using right",
+            "Locked snapshot mode",
+            "COMMAND runs",
+            "Unlocked snapshot mode",
+            "right leaves",
+            "Left snapshot mode",
+        ]);
+}
+
+#[test]
+fn a_wrong_server_that_cannot_be_left_is_named_and_the_status_is_122_whatever_came_after() {
+    let refuse = || (nothing(), Left::Refused(because("401")));
+    let no_help = || (nothing(), Left::Left);
+    let stage = Stage::open()
+        .owner("wrong", vec![(nothing(), Entered::Held)], (0..3).map(|_| refuse()).collect())
+        .owner(
+            "right",
+            vec![(enter(), Entered::Held)],
+            vec![no_help(), no_help(), no_help(), (leave(), Left::Left)],
+        );
+    let outcome = stage.run();
+    assert_eq!(outcome.status(), 122, "{outcome:?}");
+    let not_left = outcome.not_left.unwrap();
+    let (what, why) = not_left.text().split_once(" user/").unwrap();
+    assert_eq!(what, "the server at wrong (another storage) is still in the snapshot");
+    let (code, why) = why.split_once(": ").unwrap();
+    assert_eq!(why, "401");
+    assert_eq!(
+        not_left.hints(),
+        [format!(
+            "restart that server, or run on its machine, DIR being its storage: dsnap --storage DIR --recover --code {code}"
+        )]
+    );
+    assert!(stage.said().contains(&not_left.text().to_owned()), "said at once, too");
+    let records = OwnLock::take(&stage.storage).unwrap().records();
+    assert_eq!((records.len(), records[0].state), (1, State::Elsewhere));
+}
+
+#[test]
+fn a_sublock_that_cannot_be_had_does_not_keep_the_other_lines_from_leaving() {
+    let stage = Stage::open()
+        .owner(
+            "one",
+            vec![(enter(), Entered::Held)],
+            vec![(nothing(), Left::Refused(because("401")))],
+        )
+        .owner(
+            "two",
+            vec![(nothing(), Entered::Refused(because("401")))],
+            vec![(leave(), Left::Left)],
+        );
+    let _holder = FileLock::take(&stage.storage.sublock()).unwrap();
+    let outcome = stage.run();
+    assert_eq!(outcome.status(), 75, "{outcome:#?}");
+    let said = stage.said();
+    assert_eq!(said[2..5], ["one leaves", "two leaves", "Left snapshot mode"], "{said:?}");
+}
+
+#[test]
+fn where_only_a_restart_ends_it_no_repair_is_suggested() {
+    let refuse = || (nothing(), Left::Refused(because("`startup`")));
+    let stage = Stage::open()
+        .owner("zope", vec![(enter(), Entered::Held)], vec![refuse(), refuse(), refuse()])
+        .command(|storage| {
+            // Another server takes the lock, later than the clock of the file system ticks.
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            fs::write(storage.lock(), " 4711\n").unwrap();
+            CommandEnd::Exited(0)
+        });
+    let outcome = stage.run();
+    assert_eq!(outcome.status(), 122);
+    assert!(outcome.not_left.unwrap().hints().is_empty());
 }

@@ -10,6 +10,8 @@
 )]
 
 mod accepting;
+mod closed;
+mod elsewhere;
 mod freshness;
 mod leaving;
 mod orphans;

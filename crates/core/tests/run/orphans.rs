@@ -1,6 +1,7 @@
 //! What earlier runs left behind: found by their records, and left, or not.
 
 use std::fs;
+use std::time::Instant;
 
 use dsnap_core::Storage;
 use dsnap_core::identity::{Place, ProcessId};
@@ -12,7 +13,8 @@ use dsnap_core::record::{Record, State};
 use crate::stage::{Stage, because, enter, leave, mark, nothing, reason};
 
 const CODE: &str = "db-1-left";
-const LEFT: &str = "Left the snapshot user/db-1-left, which an earlier run had left behind";
+pub(crate) const LEFT: &str =
+    "Left the snapshot user/db-1-left, which an earlier run had left behind";
 /// What a run says that enters by `zope`, once the way is clear.
 const RUN: [&str; 7] = [
     "zope enters",
@@ -31,19 +33,20 @@ fn record(storage: &Storage, state: State) -> Record {
         line: b"zope".to_vec(),
         conf: "line 2 in snapshot.conf".to_owned(),
         state,
+        may_close: true,
         since: 1_767_225_600,
         place: Place::here(),
         user: 0,
         command_name: "rsync".into(),
         command: Some(ProcessId { pid: i32::MAX, start: 1 }),
-        storage: storage.root().to_owned(),
+        storage: storage.resolved(),
         directory: storage.inode(),
         file: 0,
     }
 }
 
 /// Leaves a record behind, and `misc/snapshot` as it was then.
-fn left_behind(stage: &Stage, content: &str, change: impl FnOnce(Record) -> Record) {
+pub(crate) fn left_behind(stage: &Stage, content: &str, change: impl FnOnce(Record) -> Record) {
     let own = OwnLock::take(&stage.storage).unwrap();
     let record = Record { file: own.inode(), ..record(&stage.storage, State::Held) };
     own.will_ask(change(record)).unwrap();
@@ -52,17 +55,17 @@ fn left_behind(stage: &Stage, content: &str, change: impl FnOnce(Record) -> Reco
     }
 }
 
-fn records(stage: &Stage) -> Vec<Record> {
+pub(crate) fn records(stage: &Stage) -> Vec<Record> {
     OwnLock::take(&stage.storage).unwrap().records()
 }
 
 /// An open storage with a good line `zope`, which may have to leave something before.
-fn zope(before: Vec<(crate::stage::Deed, Left)>) -> Stage {
+pub(crate) fn zope(before: Vec<(crate::stage::Deed, Left)>) -> Stage {
     let leaves = before.into_iter().chain([(leave(), Left::Left)]).collect();
     Stage::open().owner("zope", vec![(enter(), Entered::Held)], leaves)
 }
 
-fn after<'a>(before: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn after<'a>(before: &[&'a str]) -> Vec<&'a str> {
     before.iter().copied().chain(RUN).collect()
 }
 
@@ -164,6 +167,63 @@ fn a_torn_record_gets_a_warning_and_is_passed_over() {
 }
 
 #[test]
+fn a_record_that_is_damaged_at_its_start_gets_the_warning_too() {
+    let stage = zope(Vec::new());
+    left_behind(&stage, "", |record| record);
+    let path = stage.storage.own_lock();
+    fs::write(&path, fs::read_to_string(&path).unwrap().replace("record code", "cord code"))
+        .unwrap();
+    stage.run();
+    assert!(stage.said()[0].starts_with("misc/dsnap.lock: what earlier runs wrote down"));
+}
+
+#[test]
+fn a_signal_while_a_repair_fails_is_the_status() {
+    let refused = || (nothing(), Left::Refused(because("not authorised")));
+    let stage = zope((0..3).map(|_| refused()).collect()).stopped_at("misc/dsnap.lock");
+    left_behind(&stage, "user/db-1-left", |record| record);
+    let path = stage.storage.own_lock();
+    fs::write(&path, fs::read_to_string(&path).unwrap() + "torn").unwrap();
+    let outcome = stage.run();
+    assert_eq!(outcome.status(), 128 + 15);
+    assert!(stage.said().last().unwrap().ends_with("(code user/db-1-left): not authorised"));
+    assert_eq!(records(&stage).len(), 1);
+}
+
+#[test]
+fn while_the_server_ends_what_was_left_tries_go_on_without_being_asked_to() {
+    let ends: crate::stage::Deed = Box::new(|storage, code| {
+        leave()(storage, code);
+        fs::write(storage.b().join("x"), "").unwrap();
+    });
+    let done: crate::stage::Deed =
+        Box::new(|storage, _| fs::remove_file(storage.b().join("x")).unwrap());
+    let busy = Entered::Busy(because("recombining"));
+    let stage = Stage::open().owner(
+        "zope",
+        vec![(done, busy), (enter(), Entered::Held)],
+        vec![(ends, Left::Left), (leave(), Left::Left)],
+    );
+    left_behind(&stage, "user/db-1-left", |record| record);
+    let before = ["zope leaves", LEFT, "zope enters", "zope: recombining", "pause: recombining"];
+    let begin = Instant::now();
+    stage.play(0, &after(&before));
+    assert!(begin.elapsed() < stage.job.pause, "files that are put together soon are no long wait");
+}
+
+#[test]
+fn what_else_is_in_use_after_a_repair_is_not_waited_for() {
+    let busy = Entered::Busy(because("somebody else's"));
+    let stage = Stage::open().owner(
+        "zope",
+        vec![(mark("user/somebody-else"), busy)],
+        vec![(leave(), Left::Left)],
+    );
+    left_behind(&stage, "user/db-1-left", |record| record);
+    stage.play(75, &["zope leaves", LEFT, "zope enters", "zope: somebody else's"]);
+}
+
+#[test]
 fn a_run_on_another_machine_is_judged_by_the_server_where_locks_reach() {
     let stage = zope(vec![(leave(), Left::Left)]);
     left_behind(&stage, "user/db-1-left", |record| Record {
@@ -172,50 +232,6 @@ fn a_run_on_another_machine_is_judged_by_the_server_where_locks_reach() {
         ..record
     });
     stage.play(0, &after(&["zope leaves", LEFT]));
-}
-
-#[test]
-fn what_an_enter_closed_is_opened_again_by_its_line_only() {
-    let stage = Stage::closed().owner("other", Vec::new(), Vec::new()).owner(
-        "zope",
-        Vec::new(),
-        vec![(nothing(), Left::Left)],
-    );
-    left_behind(&stage, "shutdown", |record| Record { state: State::Closed, ..record });
-    stage.play(
-        0,
-        &[
-            "zope leaves",
-            LEFT,
-            "other: no process has this storage open",
-            "zope: no process has this storage open",
-            "Locked snapshot mode",
-            "COMMAND runs",
-            "Unlocked snapshot mode",
-        ],
-    );
-    assert_eq!(records(&stage), []);
-
-    let stage = Stage::closed().owner("other", Vec::new(), Vec::new());
-    left_behind(&stage, "shutdown", |record| Record { state: State::Closed, ..record });
-    let outcome = stage.play(125, &[]);
-    assert!(
-        reason(&outcome).ends_with("by `zope` (line 2 in snapshot.conf), and that line is gone")
-    );
-    assert_eq!(records(&stage).len(), 1);
-}
-
-#[test]
-fn what_was_closed_elsewhere_is_not_opened_here() {
-    let stage = Stage::closed().owner("zope", Vec::new(), Vec::new());
-    left_behind(&stage, "shutdown", |record| Record {
-        state: State::Closed,
-        place: Place { host: "elsewhere".to_owned(), ..Place::here() },
-        ..record
-    });
-    let outcome = stage.run();
-    assert_eq!(outcome.status(), 0);
-    assert_eq!(records(&stage).len(), 1);
 }
 
 #[test]

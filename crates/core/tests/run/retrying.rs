@@ -150,3 +150,54 @@ fn a_missing_folder_is_an_error_with_the_command_that_makes_it() {
         [format!("a storage restored from A and config needs: mkdir {root}/B")]
     );
 }
+
+#[test]
+fn that_the_files_are_in_use_says_nothing_new_beside_a_known_wrong_server() {
+    let wrong = "wrong: it entered a snapshot, but misc/snapshot of this storage is absent: it is the server of another storage";
+    Stage::open()
+        .owner("wrong", vec![(nothing(), Entered::Held)], vec![(nothing(), Left::Left)])
+        .nobody(
+            "files",
+            vec![
+                (nothing(), Entered::Busy(because("tool"))),
+                (nothing(), Entered::Unavailable(because("open"))),
+            ],
+        )
+        .job(|job| (job.wait, job.pause) = (LONG, Duration::from_millis(1)))
+        .play(
+            125,
+            &[
+                "wrong enters",
+                "Entered snapshot using wrong",
+                "wrong leaves",
+                "Left snapshot mode",
+                wrong,
+                "files enters",
+                "files: tool",
+                "pause: tool",
+                wrong,
+                "files enters",
+                "files: open",
+            ],
+        );
+}
+
+#[test]
+fn a_server_that_ends_cleanly_while_it_is_asked_leaves_a_snapshot() {
+    let stage = Stage::open();
+    let end = stage.ends_server();
+    let ends_cleanly: crate::stage::Deed = Box::new(move |storage, code| {
+        mark("shutdown")(storage, code);
+        end(storage, code);
+    });
+    stage.owner("zope", vec![(ends_cleanly, Entered::Unavailable(because("reset")))], vec![]).play(
+        0,
+        &[
+            "zope enters",
+            "zope: reset",
+            "Locked snapshot mode",
+            "COMMAND runs",
+            "Unlocked snapshot mode",
+        ],
+    );
+}

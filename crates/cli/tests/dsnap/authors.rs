@@ -1,0 +1,248 @@
+//! As root: a line gets nothing that whoever can have written it could not have had, be it a file
+//! that is read or a program that is run.
+//!
+//! These scenarios need root; without it each says that it was passed over.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::path::PathBuf;
+
+use dsnap_testkit::{Site, State};
+
+use crate::http::conf;
+use crate::plugins::{Plugins, script};
+use crate::rights::{OWNER, foreign, give};
+use crate::stage::{DIRECT, Dsnap, HTTP, Ran, as_root};
+
+#[test]
+fn a_conf_that_only_root_can_read_and_others_can_change_is_not_opened_as_root() {
+    let Some((folder, fixture)) = foreign(State::Crashed) else { return };
+    let open = folder.path().join("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
+    let conf = open.join("my.conf");
+    fs::write(&conf, "nonsense\n").unwrap();
+    fs::set_permissions(&conf, Permissions::from_mode(0o600)).unwrap();
+    Dsnap::on(&fixture).knows(&open).arg("--snapshot-conf").arg(&conf).arg("true").run().says(
+        0,
+        &format!("failed to open DIR/my.conf (Permission denied (os error 13))\n{DIRECT}"),
+    );
+}
+
+#[test]
+fn a_conf_that_root_alone_can_change_is_opened_as_root() {
+    let Some((_folder, fixture)) = foreign(State::Crashed) else { return };
+    // Every folder above the tests' own is sticky or root's.
+    let own = tempfile::tempdir().unwrap();
+    let conf = own.path().join("my.conf");
+    fs::write(&conf, "nonsense\n").unwrap();
+    fs::set_permissions(&conf, Permissions::from_mode(0o600)).unwrap();
+    Dsnap::on(&fixture)
+        .knows(own.path())
+        .arg("--snapshot-conf")
+        .arg(&conf)
+        .arg("true")
+        .run()
+        .mentions("malformed line 1 in DIR/my.conf (there is no method `nonsense`");
+}
+
+#[test]
+fn with_a_conf_that_the_owner_may_change_root_sends_nothing_of_its_own_files() {
+    if !as_root("act for another user") {
+        return;
+    }
+    let (folder, seen) = (tempfile::tempdir().unwrap(), listener());
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let dir = folder.path().join("ds");
+    let site = Site::builder().storage(&dir).zopes(0).start().unwrap();
+    let secret = folder.path().join("shadow");
+    fs::write(&secret, "root:top-secret\n").unwrap();
+    fs::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();
+    symlink(&secret, site.storage().config().join("link")).unwrap();
+    for access in [secret.to_str().unwrap(), "link"] {
+        let line = format!("http http://{}/ {access}\nnodirect\n", seen.local_addr().unwrap());
+        fs::write(site.storage().config().join("snapshot.conf"), line).unwrap();
+        give(&dir, OWNER, OWNER);
+        let ran = Dsnap::new().arg("--storage").arg(&dir).arg("true").run();
+        assert_eq!(ran.status.code(), Some(125), "{ran}");
+        assert!(!ran.stderr.contains("top-secret"), "{ran}");
+        ran.mentions(access).mentions("Permission denied");
+    }
+    seen.set_nonblocking(true).unwrap();
+    assert!(seen.accept().is_err(), "something was sent");
+}
+
+#[test]
+fn an_access_file_that_the_storages_owner_cannot_read_is_named_and_the_next_line_tried() {
+    if !as_root("act for another user") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let dir = folder.path().join("ds");
+    let site = Site::builder().storage(&dir).start().unwrap();
+    conf(&site, "http URL roots\nhttp URL access\n");
+    fs::write(site.storage().config().join("roots"), "admin:adminpass\n").unwrap();
+    fs::set_permissions(site.storage().config().join("roots"), Permissions::from_mode(0o600))
+        .unwrap();
+    give(&dir, OWNER, OWNER);
+    chown(site.storage().config().join("roots"), Some(0), Some(0)).unwrap();
+    let ran = Dsnap::at(&site).arg("true").run().counts("config/roots", 1);
+    assert!(!ran.stderr.contains("chown"), "a file of root's must not be given away: {ran}");
+    let ran = ran.mentions("Permission denied").mentions("Left snapshot mode");
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    let owner = fs::metadata(dir.join("misc/dsnap.lock")).unwrap();
+    assert_eq!(std::os::unix::fs::MetadataExt::uid(&owner), OWNER, "what is made is the owner's");
+}
+
+#[test]
+fn a_conf_that_only_root_can_change_has_roots_rights() {
+    if !as_root("act for another user") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let dir = folder.path().join("ds");
+    let site = Site::builder().storage(&dir).start().unwrap();
+    let trusted = folder.path().join("dsnap.conf");
+    fs::write(&trusted, format!("http {} roots\nnodirect\n", site.urls()[0])).unwrap();
+    fs::write(folder.path().join("roots"), "admin:adminpass\n").unwrap();
+    for file in ["dsnap.conf", "roots"] {
+        fs::set_permissions(folder.path().join(file), Permissions::from_mode(0o600)).unwrap();
+    }
+    give(&dir, OWNER, OWNER);
+    Dsnap::at(&site).arg("--snapshot-conf").arg(&trusted).arg("true").run().says(0, HTTP);
+    // What root types is root's, but for names that are relative to the storage's own folder.
+    let line = format!("http {} {}", site.urls()[0], folder.path().join("roots").display());
+    Dsnap::at(&site).args(["--method", &line, "true"]).run().says(0, HTTP);
+    symlink(folder.path().join("roots"), dir.join("config/link")).unwrap();
+    let line = format!("http {} link", site.urls()[0]);
+    let ran = Dsnap::at(&site).args(["--method", &line, "true"]).run();
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    ran.mentions("Permission denied");
+}
+
+/// A site whose storage belongs to somebody else; none without root.
+fn site_of_owner() -> Option<(tempfile::TempDir, Site)> {
+    if !as_root("act for another user") {
+        return None;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let site = Site::builder().storage(folder.path().join("ds")).start().unwrap();
+    give(site.path(), OWNER, OWNER);
+    Some((folder, site))
+}
+
+/// A field of a copy of `/proc/self/status`.
+fn field(status: &str, name: &str) -> String {
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim_start_matches(':').split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[track_caller]
+fn is_the_owners_process(site: &Site, ran: &Ran) {
+    let status = fs::read_to_string(site.path().join("status")).unwrap();
+    let ids = [OWNER; 4].map(|id| id.to_string()).join(" ");
+    for name in ["Uid", "Gid"] {
+        assert_eq!(field(&status, name), ids, "{ran}");
+    }
+    assert_eq!(field(&status, "Groups"), OWNER.to_string());
+    for name in ["CapEff", "CapPrm", "CapAmb"] {
+        assert_eq!(field(&status, name), "0000000000000000");
+    }
+    // INT, TERM, HUP and QUIT are ignored, and nothing is blocked.
+    let ignored = u64::from_str_radix(&field(&status, "SigIgn"), 16).unwrap();
+    assert_eq!(ignored & 0b100_0000_0000_0111, 0b100_0000_0000_0111, "{ignored:b}");
+    assert_eq!(field(&status, "SigBlk"), "0000000000000000");
+}
+
+const LOOKS_AROUND: &str = "#!/bin/sh
+cd \"$DSNAP_STORAGE\" && cat /proc/$$/status >status && ls -l /proc/$$/fd >fds
+cat /proc/$$/stat >stat; env >env; readlink /proc/$PPID/cwd /proc/$$/fd/0 >cwd
+exit 69
+";
+
+#[test]
+fn a_script_of_a_conf_that_the_owner_may_change_has_the_owners_ids_all_of_them() {
+    let Some((_folder, site)) = site_of_owner() else { return };
+    script(&site.storage().config().join("method"), LOOKS_AROUND);
+    conf(&site, "exec method a1\nhttp URL access\n");
+    give(site.path(), OWNER, OWNER);
+    let ran = Dsnap::at(&site).args(["id", "-u"]).run().says(0, HTTP).prints("0\n");
+    is_the_owners_process(&site, &ran);
+}
+
+#[test]
+fn a_library_of_such_a_conf_has_them_too() {
+    let (Some((_folder, site)), plugins) = (site_of_owner(), Plugins::villain("LOOKS_AROUND"))
+    else {
+        return;
+    };
+    conf(&site, "villain\nhttp URL access\n");
+    give(site.path(), OWNER, OWNER);
+    let ran = Dsnap::at(&site).arg("--plugin-dir").arg(&plugins).args(["id", "-u"]);
+    let ran = ran.run().says(0, HTTP).prints("0\n");
+    is_the_owners_process(&site, &ran);
+}
+
+#[test]
+fn a_line_that_root_typed_runs_as_root_but_not_with_a_relative_program() {
+    let Some((folder, site)) = site_of_owner() else { return };
+    let text = "#!/bin/sh\nid -u >>\"$DSNAP_STORAGE/ids\"\nexit 69\n";
+    let roots = folder.path().join("method");
+    script(&roots, text);
+    script(&site.storage().config().join("method"), text);
+    give(site.path(), OWNER, OWNER);
+    fs::write(site.path().join("ids"), "").unwrap();
+    fs::set_permissions(site.path().join("ids"), Permissions::from_mode(0o666)).unwrap();
+    let url = format!("http {} {}", site.urls()[0], site.access().display());
+    for (line, id) in [(format!("exec {}", roots.display()), "0"), ("exec method".into(), "54321")]
+    {
+        fs::write(site.path().join("ids"), "").unwrap();
+        let ran = Dsnap::at(&site).args(["--method", &line, "--method", &url, "true"]).run();
+        assert_eq!(ran.status.code(), Some(0), "{ran}");
+        assert_eq!(fs::read_to_string(site.path().join("ids")).unwrap().trim(), id, "{line}");
+    }
+}
+
+#[test]
+fn a_script_that_root_would_run_must_be_out_of_reach_of_the_owner() {
+    let Some((folder, site)) = site_of_owner() else { return };
+    let owners: PathBuf = folder.path().join("method");
+    script(&owners, "#!/bin/sh\ntouch \"$DSNAP_STORAGE/ran\"\n");
+    chown(&owners, Some(OWNER), Some(OWNER)).unwrap();
+    let line = format!("exec {}", owners.display());
+    let ran = Dsnap::at(&site).knows(&owners).args(["--method", &line, "true"]).run();
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    ran.mentions(" belongs to 54321, who could change it\nhint: chown root ");
+    assert!(!site.path().join("ran").exists());
+}
+
+#[test]
+fn a_program_file_that_the_owner_may_not_execute_is_named_at_the_start() {
+    let (Some((folder, site)), plugins) = (site_of_owner(), Plugins::villain("NONE")) else {
+        return;
+    };
+    let dsnap = folder.path().join("dsnap");
+    fs::copy(env!("CARGO_BIN_EXE_dsnap"), &dsnap).unwrap();
+    fs::set_permissions(&dsnap, Permissions::from_mode(0o700)).unwrap();
+    conf(&site, "villain\nhttp URL access\n");
+    give(site.path(), OWNER, OWNER);
+    let output = std::process::Command::new(&dsnap)
+        .arg("--storage")
+        .arg(site.path())
+        .arg("--plugin-dir")
+        .arg(&plugins)
+        .arg("true")
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let named = format!("{} cannot be executed by user {OWNER}: ", dsnap.display());
+    assert!(stderr.contains(&named) && stderr.contains("hint: "), "{stderr}");
+    assert_eq!(output.status.code(), Some(0), "the next line was tried: {stderr}");
+}
+
+fn listener() -> std::net::TcpListener {
+    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap()
+}

@@ -1,0 +1,92 @@
+//! `--list-methods`, for people and for programs.
+
+use std::fs;
+
+use dsnap_testkit::State;
+
+use crate::plugins::Plugins;
+use crate::stage::{Dsnap, storage};
+
+const LINKED: &str = "\
+direct  VERSION, works on a storage that no process has open; linked in
+http    VERSION, works with the process that has the storage open; linked in
+exec    VERSION, works with the process that has the storage open; linked in
+";
+
+fn without_version(text: &str) -> String {
+    text.replace(env!("CARGO_PKG_VERSION"), "VERSION")
+}
+
+#[test]
+fn without_a_storage_it_is_what_there_is() {
+    let ran = Dsnap::new().arg("--list-methods").run().says(0, "");
+    assert_eq!(without_version(&ran.stdout), LINKED);
+}
+
+#[test]
+fn libraries_are_listed_with_their_file_and_rejected_ones_with_the_reason() {
+    let plugins = Plugins::villain("NONE");
+    fs::write(plugins.file("broken"), "").unwrap();
+    fs::write(plugins.file("http"), "").unwrap();
+    let ran = Dsnap::new().knows_as(plugins.path(), "PLUGINS");
+    let ran = ran.arg("--list-methods").arg("--plugin-dir").arg(&plugins).run().says(0, "");
+    let loaded = "villain  1\u{fffd}[2J, works with the process that has the storage open; interface 1, PLUGINS/libdsnap_villain.so\n";
+    assert!(ran.stdout.contains(loaded), "{ran}");
+    let broken = "not usable: PLUGINS/libdsnap_broken.so: it cannot be loaded: file too short\n";
+    assert!(ran.stdout.contains(broken), "{ran}");
+    let hidden =
+        "not usable: PLUGINS/libdsnap_http.so: the method `http` that is linked in comes first\n";
+    assert!(ran.stdout.contains(hidden), "{ran}");
+}
+
+#[test]
+fn with_a_storage_the_lines_of_its_conf_are_listed_and_one_without_a_method_is_status_1() {
+    let fixture = storage(State::Clean);
+    let conf = fixture.path().join("config/snapshot.conf");
+    fs::write(&conf, "# both\nhttp http://localhost:1/ access\nexec /bin/true\n").unwrap();
+    let ran = Dsnap::on(&fixture).arg("--list-methods").run().says(0, "");
+    let lines = "
+Tried, in this order (DIR/config/snapshot.conf):
+  http://localhost:1/   (line 2 in DIR/config/snapshot.conf)
+  exec /bin/true   (line 3 in DIR/config/snapshot.conf)
+  direct access   (the last resort)
+";
+    assert_eq!(without_version(&ran.stdout), format!("{LINKED}{lines}"));
+    fs::write(&conf, "fly\nnodirect\n").unwrap();
+    let ran = Dsnap::on(&fixture).arg("--list-methods").run().says(1, "");
+    let complaint = "malformed line 1 in DIR/config/snapshot.conf (there is no method `fly`";
+    assert!(ran.stdout.contains(complaint), "{ran}");
+    assert!(
+        fs::read_dir(fixture.storage().misc())
+            .unwrap()
+            .flatten()
+            .all(|it| it.file_name() != "dsnap.lock"),
+        "it only looks"
+    );
+}
+
+#[test]
+fn for_programs_it_is_one_document() {
+    let (fixture, plugins) = (storage(State::Clean), Plugins::villain("OTHER_ABI"));
+    fs::write(fixture.path().join("config/snapshot.conf"), "villain\n").unwrap();
+    let ran = Dsnap::on(&fixture).args(["--list-methods", "--json", "--plugin-dir"]).arg(&plugins);
+    let ran = ran.run().says(1, "");
+    let said: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(said["schema_version"], 1);
+    assert_eq!(said["methods"][0]["name"], "direct");
+    assert_eq!(said["methods"][0]["works_with"], "nobody");
+    assert_eq!(said["methods"][1]["works_with"], "owner");
+    assert!(said["methods"][0]["file"].is_null() && said["methods"][0]["abi_version"].is_null());
+    assert_eq!(said["rejected"][0]["file"], plugins.file("villain").to_str().unwrap());
+    let reason = said["rejected"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("version 7 of the interface"), "{reason}");
+    assert_eq!(said["conf"]["usable"], false);
+    assert_eq!(said["conf"]["lines"][0]["method"], "direct");
+}
+
+#[test]
+fn it_does_nothing_else() {
+    let ran = Dsnap::new().args(["--list-methods", "--recover"]).run();
+    ran.mentions("usage: --list-methods does nothing else");
+    Dsnap::new().arg("--json").run().mentions("usage: --json is for --list-methods");
+}

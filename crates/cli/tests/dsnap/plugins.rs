@@ -1,0 +1,74 @@
+//! Libraries for scenarios: compiled from C with one vice, or in Rust.
+
+use std::ffi::OsStr;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A folder for libraries that everybody may pass and nobody else may change, whatever the umask.
+#[derive(Debug)]
+pub(crate) struct Plugins(tempfile::TempDir);
+
+impl Plugins {
+    pub(crate) fn none() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+        Self(folder)
+    }
+
+    /// The method `villain`, with that vice.
+    pub(crate) fn villain(vice: &str) -> Self {
+        let plugins = Self::none();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let compiled = Command::new("cc")
+            .args(["-shared", "-fPIC", "-std=gnu11", "-Wall", "-Wextra", "-Werror"])
+            // A vice leaves what lies behind it unused.
+            .args(["-Wno-unused-function", "-Wno-array-bounds", "-Wno-infinite-recursion"])
+            .arg(format!("-DVICE_{vice}"))
+            .arg("-I")
+            .arg(root.join("crates/abi/include"))
+            .arg(root.join("testkit/c/villain.c"))
+            .arg("-o")
+            .arg(plugins.file("villain"))
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&compiled.stderr).into_owned();
+        assert!(compiled.status.success(), "{vice}: {said}");
+        plugins.close("villain")
+    }
+
+    /// The method `panics`.
+    pub(crate) fn panics() -> Self {
+        let plugins = Self::none();
+        let tests = std::env::current_exe().unwrap();
+        let library = tests.parent().unwrap().join("libdsnap_villains.so");
+        fs::copy(library, plugins.file("panics")).unwrap();
+        plugins.close("panics")
+    }
+
+    fn close(self, method: &str) -> Self {
+        fs::set_permissions(self.file(method), Permissions::from_mode(0o755)).unwrap();
+        self
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(crate) fn file(&self, method: &str) -> PathBuf {
+        self.path().join(format!("libdsnap_{method}.so"))
+    }
+}
+
+impl AsRef<OsStr> for Plugins {
+    fn as_ref(&self) -> &OsStr {
+        self.path().as_os_str()
+    }
+}
+
+/// Writes a script that may be run by its owner's rights.
+pub(crate) fn script(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+}

@@ -1,0 +1,165 @@
+//! A library is loaded only if no stranger can have changed it; the cure that is named cures.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::plugins::Plugins;
+use crate::stage::{Dsnap, Ran, as_root};
+
+/// The method `villain`, without a vice, in `outer/inner`.
+fn nested() -> (tempfile::TempDir, PathBuf) {
+    let (folder, good) = (tempfile::tempdir().unwrap(), Plugins::villain("NONE"));
+    let inner = folder.path().join("outer/inner");
+    fs::create_dir_all(&inner).unwrap();
+    fs::copy(good.file("villain"), inner.join("libdsnap_villain.so")).unwrap();
+    for path in [folder.path(), &folder.path().join("outer"), &inner] {
+        fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+    }
+    (folder, inner)
+}
+
+fn listed(plugins: &Path) -> Ran {
+    Dsnap::new().arg("--list-methods").arg("--plugin-dir").arg(plugins).run()
+}
+
+#[track_caller]
+fn accepted(plugins: &Path) {
+    let ran = listed(plugins);
+    assert!(ran.stdout.contains("\nvillain "), "{ran}");
+    assert!(!ran.stdout.contains("not usable"), "{ran}");
+}
+
+/// Refused with that reason; and what the hint says, done literally, cures it.
+#[track_caller]
+fn refused(plugins: &Path, part: &Path, reason: &str) {
+    let ran = listed(plugins);
+    assert!(ran.stdout.contains(&format!("{} {reason}\n", part.display())), "{ran}");
+    let hint = ran.stdout.lines().find_map(|line| line.strip_prefix("hint: ")).unwrap();
+    assert!(Command::new("sh").args(["-c", hint]).status().unwrap().success(), "{hint}");
+    accepted(plugins);
+}
+
+#[test]
+fn the_library_its_folder_and_every_folder_above_must_be_closed_to_others() {
+    let (folder, inner) = nested();
+    accepted(&inner);
+    let library = inner.join("libdsnap_villain.so");
+    for part in [&library, &inner, &folder.path().join("outer"), &folder.path().to_owned()] {
+        fs::set_permissions(part, Permissions::from_mode(0o775)).unwrap();
+        refused(&inner, part, "can be changed by its group");
+        fs::set_permissions(part, Permissions::from_mode(0o757)).unwrap();
+        refused(&inner, part, "can be changed by everybody");
+    }
+}
+
+#[test]
+fn a_library_or_folder_of_somebody_else_is_refused() {
+    if !as_root("give files away") {
+        return;
+    }
+    let (folder, inner) = nested();
+    let library = inner.join("libdsnap_villain.so");
+    for part in [&library, &inner, &folder.path().join("outer")] {
+        chown(part, Some(54_321), None).unwrap();
+        refused(&inner, part, "belongs to 54321, who could change it");
+    }
+}
+
+#[test]
+fn a_link_counts_with_what_it_leads_to() {
+    let (folder, inner) = nested();
+    let plugins = folder.path().join("plugins");
+    fs::create_dir(&plugins).unwrap();
+    fs::set_permissions(&plugins, Permissions::from_mode(0o755)).unwrap();
+    symlink(inner.join("libdsnap_villain.so"), plugins.join("libdsnap_villain.so")).unwrap();
+    accepted(&plugins);
+    fs::set_permissions(&inner, Permissions::from_mode(0o777)).unwrap();
+    refused(&plugins, &inner, "can be changed by everybody");
+}
+
+#[test]
+fn a_sticky_folder_above_is_fine() {
+    let (folder, inner) = nested();
+    fs::set_permissions(folder.path().join("outer"), Permissions::from_mode(0o1777)).unwrap();
+    accepted(&inner);
+}
+
+/// A folder as a ConfigMap is mounted: links into a folder with a date, open to everybody.
+const CONFIG_MAP: &str = r#"
+mount -t tmpfs -o mode=0777 none "$1" && cd "$1" || exit 99
+mkdir -m 0777 ..2026_11_25 && cp "$2" ..2026_11_25/ && chmod 0666 ..2026_11_25/*
+ln -s ..2026_11_25 ..data && ln -s ..data/libdsnap_villain.so libdsnap_villain.so
+"$3" --list-methods --plugin-dir "$1"
+mount -o remount,ro "$1" || exit 99
+"$3" --list-methods --plugin-dir "$1"
+"#;
+
+#[test]
+fn a_config_map_on_a_read_only_mount_is_fine_and_on_another_is_not() {
+    if !as_root("mount") {
+        return;
+    }
+    let (folder, good) = (tempfile::tempdir().unwrap(), Plugins::villain("NONE"));
+    let shell = Command::new("unshare")
+        .args(["-m", "sh", "-c", CONFIG_MAP, "sh"])
+        .arg(folder.path())
+        .arg(good.file("villain"))
+        .arg(env!("CARGO_BIN_EXE_dsnap"))
+        .output();
+    let Ok(output) = shell.as_ref().filter_may_mount() else { return };
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(said.matches("not usable").count(), 1, "{said}");
+    assert!(said.contains("can be changed by everybody"), "{said}");
+    assert_eq!(said.matches("\nvillain ").count(), 1, "{said}");
+}
+
+/// Where nothing can be mounted, that is said aloud.
+trait MayMount<'a> {
+    fn filter_may_mount(self) -> Result<&'a std::process::Output, ()>;
+}
+
+impl<'a> MayMount<'a> for Result<&'a std::process::Output, &'a std::io::Error> {
+    fn filter_may_mount(self) -> Result<&'a std::process::Output, ()> {
+        let failed = |output: &&std::process::Output| matches!(output.status.code(), Some(99 | 1));
+        self.ok().filter(|output| !failed(output)).ok_or_else(|| {
+            use std::io::Write;
+            let _ = writeln!(std::io::stderr(), "passed over: nothing can be mounted here");
+        })
+    }
+}
+
+#[test]
+fn the_environments_path_is_searched_unless_rights_were_raised() {
+    if !as_root("raise rights") {
+        return;
+    }
+    let (folder, good) = (tempfile::tempdir().unwrap(), Plugins::villain("NONE"));
+    let dsnap = folder.path().join("dsnap");
+    fs::copy(env!("CARGO_BIN_EXE_dsnap"), &dsnap).unwrap();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let list = |mode: u32| {
+        use std::os::unix::process::CommandExt;
+        fs::set_permissions(&dsnap, Permissions::from_mode(mode)).unwrap();
+        let mut command = Command::new(&dsnap);
+        command.arg("--list-methods").env("DSNAP_PLUGIN_PATH", good.path()).uid(54_321);
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let (ordinary, raised) = (list(0o755), list(0o4755));
+    assert!(ordinary.contains("\nvillain "), "{ordinary}");
+    assert!(raised.contains("linked in") && !raised.contains("villain"), "{raised}");
+}
+
+#[test]
+fn a_relative_folder_in_the_environments_path_is_passed_over() {
+    let good = Plugins::villain("NONE");
+    let ran = Dsnap::new()
+        .arg("--list-methods")
+        .env("DSNAP_PLUGIN_PATH", ".:")
+        .change(|command| {
+            command.current_dir(good.path());
+        })
+        .run();
+    assert!(!ran.stdout.contains("villain"), "{ran}");
+}

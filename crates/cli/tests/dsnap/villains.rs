@@ -1,0 +1,239 @@
+//! Libraries and scripts that misbehave: each costs its line, with the reason, and never the run.
+
+use std::fs;
+
+use dsnap_core::identity::ProcessId;
+use dsnap_testkit::Site;
+
+use crate::http::{assert_free, conf, site};
+use crate::plugins::{Plugins, script};
+use crate::stage::{Dsnap, HTTP, Ran, wait_until};
+
+/// A run whose first line is the villain's, and whose second one a Zope's.
+fn run(site: &Site, plugins: &Plugins, line: &str) -> Ran {
+    conf(site, &format!("{line}\nhttp URL access\n"));
+    Dsnap::at(site)
+        .knows_as(plugins.path(), "PLUGINS")
+        .arg("--plugin-dir")
+        .arg(plugins)
+        .arg("true")
+        .run()
+}
+
+#[track_caller]
+fn costs_its_line(vice: &str, reason: &str) {
+    let site = site();
+    let ran = run(&site, &Plugins::villain(vice), "villain timeout=1");
+    ran.says(0, &format!("villain timeout=1: {reason}\n{HTTP}"));
+    assert_free(&site);
+}
+
+#[test]
+fn one_that_crashes() {
+    costs_its_line("ABORTS", "it was killed by SIGABRT");
+    costs_its_line("SEGFAULTS", "it was killed by SIGSEGV");
+}
+
+#[test]
+fn one_that_never_ends() {
+    costs_its_line("HANGS", "it was killed after 1 s, when its time was up");
+    costs_its_line("SPINS", "it was killed after 1 s, when its time was up");
+}
+
+#[test]
+fn one_that_goes_away_without_an_answer() {
+    costs_its_line("EXITS", "it ended with status 0, without an answer");
+    costs_its_line("CLOSES_ALL", "it ended with status 0, without an answer");
+}
+
+#[test]
+fn one_that_allocates_without_end() {
+    let site = site();
+    let ran = run(&site, &Plugins::villain("ALLOCATES"), "villain timeout=60");
+    ran.says(0, &format!("villain timeout=60: it was killed by SIGABRT\n{HTTP}"));
+}
+
+#[test]
+fn one_that_talks_nonsense_is_made_harmless() {
+    let said = "\u{fffd}[31mred\u{fffd}\u{fffd}\u{fffd} and more";
+    costs_its_line("SAYS_NONSENSE", &format!("{said}\nhint: {said}"));
+    costs_its_line("RETURNS_NONSENSE", "it gave back -559038737, which is no result of this call");
+}
+
+#[test]
+fn one_that_prints_a_lot_is_heard_out_and_shown_only_with_v() {
+    let (site, plugins) = (site(), Plugins::villain("PRINTS"));
+    run(&site, &plugins, "villain").says(0, HTTP);
+    let ran = Dsnap::at(&site).arg("-v").arg("--plugin-dir").arg(&plugins).arg("true").run();
+    assert_eq!(ran.status.code(), Some(0));
+    assert!((1_000_000..1_100_000).contains(&ran.stderr.len()), "{}", ran.stderr.len());
+    assert_eq!(ran.stdout, "");
+}
+
+#[test]
+fn what_one_does_to_its_own_process_is_its_own_affair() {
+    let (site, plugins) = (site(), Plugins::villain("CHANGES_THE_PROCESS"));
+    conf(&site, "villain\nhttp URL access\n");
+    let ran = Dsnap::at(&site).arg("--plugin-dir").arg(&plugins);
+    let script = "umask; pwd; case $SNAPSHOT_CODE in stolen) exit 1;; esac; kill -TERM $$";
+    let (umask, here) =
+        (std::process::Command::new("sh").args(["-c", "umask; pwd"]).output().unwrap().stdout, 143);
+    ran.sh(script).run().says(here, HTTP).prints(&String::from_utf8(umask).unwrap());
+}
+
+#[test]
+fn what_one_leaves_behind_in_its_group_is_ended() {
+    let (site, plugins) = (site(), Plugins::villain("LEAVES_A_CHILD"));
+    run(&site, &plugins, "villain").says(0, HTTP);
+    let child = fs::read_to_string(site.path().join("child")).unwrap();
+    let pid = child.split(' ').next().unwrap().parse().unwrap();
+    wait_until("the end of what was left behind", || ProcessId::of(pid).is_none());
+}
+
+#[track_caller]
+fn is_not_loaded(vice: &str, reason: &str) {
+    let site = site();
+    let ran = run(&site, &Plugins::villain(vice), "villain");
+    let place = "malformed line 1 in DIR/config/snapshot.conf";
+    ran.says(0, &format!("{place} (PLUGINS/libdsnap_villain.so: {reason})\n{HTTP}"));
+}
+
+#[test]
+fn a_library_of_another_version_of_the_interface_names_both() {
+    is_not_loaded("OTHER_ABI", "it speaks version 7 of the interface, and this dsnap version 1");
+}
+
+#[test]
+fn a_library_whose_tables_are_too_short_or_missing() {
+    is_not_loaded("SHORT_LIBRARY", "the table of the library has 8 bytes, and 24 are needed");
+    is_not_loaded("SHORT_METHOD", "the table of a method has 64 bytes, and 72 are needed");
+    is_not_loaded("NO_TABLE", "its dsnap_entry gives back no table");
+    is_not_loaded("NO_METHODS", "it offers no method");
+    is_not_loaded("NO_FUNCTION", "the method `villain` lacks a function");
+}
+
+#[test]
+fn a_library_that_is_no_plugin() {
+    is_not_loaded("NO_SYMBOL", "it is no plugin of dsnap: it has no function dsnap_entry");
+    is_not_loaded("NO_NAME", "the name of a method is none: it must be a-z, then a-z, 0-9 or _");
+    is_not_loaded("OTHER_NAME", "it offers no method `villain`, but: somebody");
+}
+
+#[test]
+fn a_library_that_ends_or_waits_while_it_is_loaded() {
+    is_not_loaded("EXITS_IN_ITS_INITIALISER", "it ended with status 0, without an answer");
+    let waits = "it was killed after 10 s, when its time was up";
+    is_not_loaded("WAITS_IN_ITS_INITIALISER", waits);
+}
+
+#[test]
+fn a_file_that_is_no_library() {
+    let (site, plugins) = (site(), Plugins::none());
+    fs::write(plugins.file("villain"), "no library at all\n".repeat(99)).unwrap();
+    let ran = run(&site, &plugins, "villain");
+    ran.ends(0, "Left snapshot mode").mentions("libdsnap_villain.so: it cannot be loaded: ");
+}
+
+#[test]
+fn a_panic_becomes_words_and_where_it_may_have_had_its_effect_that_is_not_known() {
+    let (site, plugins) = (site(), Plugins::panics());
+    let said = "panics enter: the method panicked: no way to enter";
+    run(&site, &plugins, "panics enter").says(0, &format!("{said}\n{HTTP}"));
+    let said = "panics enter silently: the method panicked, without words";
+    run(&site, &plugins, "panics enter silently").says(0, &format!("{said}\n{HTTP}"));
+    let said =
+        "malformed line 1 in DIR/config/snapshot.conf (the method panicked: no way to words)";
+    run(&site, &plugins, "panics words").says(0, &format!("{said}\n{HTTP}"));
+}
+
+/// A script that enters the site as `http` does, with bash alone, and then does something else.
+fn enters(site: &Site, then: &str) -> String {
+    let url = &site.urls()[0];
+    let address = url.trim_start_matches("http://").split('/').next().unwrap();
+    let (host, port) = address.split_once(':').unwrap();
+    format!(
+        r#"#!/bin/bash
+case $1 in enter)
+  body="<?xml version='1.0'?><methodCall><methodName>enterSnapshot</methodName><params><param><value><string>$DSNAP_CODE</string></value></param></params></methodCall>"
+  exec 3<>/dev/tcp/{host}/{port}
+  printf 'POST /DSToolkit HTTP/1.0\r\nAuthorization: Basic YWRtaW46YWRtaW5wYXNz\r\nContent-Type: text/xml\r\nContent-Length: %s\r\n\r\n%s' ${{#body}} "$body" >&3
+  grep -q 'nil' <&3
+esac
+{then}
+"#
+    )
+}
+
+fn with_script(site: &Site, text: &str, line: &str) -> Ran {
+    script(&site.storage().config().join("method"), text);
+    conf(site, &format!("{line}\nhttp URL access\n"));
+    Dsnap::at(site).arg("true").run()
+}
+
+#[test]
+fn what_was_entered_before_a_crash_is_used_and_left() {
+    let site = site();
+    let ran = with_script(&site, &enters(&site, "kill -9 $$"), "exec method");
+    ran.says(0, &format!("exec method: it was killed by SIGKILL\n{HTTP}"));
+    assert_free(&site);
+}
+
+#[test]
+fn what_its_own_line_cannot_leave_is_left_by_another() {
+    for then in ["[ $1 = enter ]", "[ $1 = enter ] || kill -9 $$", "[ $1 = enter ] || sleep 999"] {
+        let site = site();
+        let ran = with_script(&site, &enters(&site, then), "exec method timeout=1");
+        let ran = ran.ends(0, "Left snapshot mode");
+        ran.mentions("Entered snapshot using exec method");
+        assert_free(&site);
+    }
+}
+
+#[track_caller]
+fn script_costs_its_line(text: &str, reason: &str) {
+    let site = site();
+    let text = format!("#!/bin/sh\n{text}\n");
+    let ran = with_script(&site, &text, "exec method timeout=1");
+    ran.says(0, &format!("exec method timeout=1: {reason}\n{HTTP}"));
+    assert_free(&site);
+}
+
+#[test]
+fn scripts_that_misbehave() {
+    script_costs_its_line("kill -SEGV $$", "it was killed by SIGSEGV");
+    script_costs_its_line("sleep 999", "it was killed after 1 s, when its time was up");
+    script_costs_its_line("exit 1", "it ended with status 1");
+    script_costs_its_line("echo no >&2; exit 7", "no (it ended with status 7)");
+    script_costs_its_line("printf 'a\\033[31m\\377\\n' >&2; exit 78", "a\u{fffd}[31m\u{fffd}");
+    script_costs_its_line("exec >&- 2>&- 0<&-; exit 3", "it ended with status 3");
+}
+
+#[test]
+fn a_script_that_prints_a_lot_or_leaves_a_child_behind_is_heard_out() {
+    let site = site();
+    let text = "#!/bin/sh\nyes | head -c 9000000; sleep 999 & echo $! >\"$DSNAP_STORAGE/child\"; exit 69\n";
+    with_script(&site, text, "exec method").says(0, HTTP);
+    let child = fs::read_to_string(site.path().join("child")).unwrap();
+    let pid = child.trim().parse().unwrap();
+    wait_until("the end of what was left behind", || ProcessId::of(pid).is_none());
+}
+
+#[test]
+fn a_script_that_is_missing_or_cannot_run_says_so() {
+    let site = site();
+    for (line, reason) in [
+        ("exec absent", "DIR/config/absent: No such file or directory (os error 2)"),
+        ("exec access", "DIR/config/access is not executable\nhint: chmod +x DIR/config/access"),
+        ("exec .", "DIR/config/. is not a regular file"),
+    ] {
+        conf(&site, &format!("{line}\nhttp URL access\n"));
+        let ran = Dsnap::at(&site).arg("true").run();
+        ran.says(0, &format!("{line}: {reason}\n{HTTP}"));
+    }
+    let interpreter = "#!/no/such/interpreter\n";
+    script(&site.storage().config().join("method"), interpreter);
+    conf(&site, "exec method\nhttp URL access\n");
+    let ran = Dsnap::at(&site).arg("true").run();
+    ran.mentions("DIR/config/method cannot be executed: No such file")
+        .ends(0, "Left snapshot mode");
+}

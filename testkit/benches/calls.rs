@@ -1,0 +1,87 @@
+//! What calling a loaded method costs over calling a linked one: a process for each call.
+//!
+//! Run by `cargo xtask bench`, which builds the library first. Each round makes both calls, so
+//! that a busy machine makes both slow.
+#![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+#[path = "../examples/nothing.rs"]
+mod nothing;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use dsnap_core::Code;
+use dsnap_core::method::{Caller, Entered, Methods, Request, Said, SnapshotMethod};
+use dsnap_host::Registry;
+
+/// How many pairs are measured, after a few that are not.
+const ROUNDS: usize = 200;
+const WARM_UP: usize = 10;
+/// What a loaded call may cost more.
+const FLOOR: Duration = Duration::from_millis(5);
+
+struct Silent;
+
+impl Caller for Silent {
+    fn say(&self, _: Said<'_>) {}
+
+    fn shall_stop(&self) -> bool {
+        false
+    }
+}
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    dsnap_host::answer_isolated_call();
+    let folder = tempfile::tempdir()?;
+    std::fs::copy(library()?, folder.path().join("libdsnap_nothing.so"))?;
+    let registry = Registry::new("").searching(vec![folder.path().to_owned()]);
+    let loaded = registry.find(b"nothing")?;
+    let rounds = (0..ROUNDS + WARM_UP).map(|_| (time(&nothing::Nothing), time(&*loaded)));
+    let (linked, loaded): (Vec<_>, Vec<_>) = rounds.skip(WARM_UP).unzip();
+    let more: Vec<_> =
+        loaded.iter().zip(&linked).map(|(loaded, linked)| loaded.saturating_sub(*linked)).collect();
+    show("linked", &linked);
+    show("loaded", &loaded);
+    let median = show("loaded over linked", &more);
+    println!("the median is to be at most {FLOOR:?}");
+    Ok(if median <= FLOOR { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn time(method: &dyn SnapshotMethod) -> Duration {
+    let code = Code::unique("bench", 1);
+    let request = Request {
+        storage: Path::new("/"),
+        conf_folder: Path::new("/"),
+        words: &[],
+        code: &code,
+        time_left: Some(Duration::from_secs(60)),
+        caller: &Silent,
+    };
+    let began = Instant::now();
+    let entered = method.enter(&request);
+    let took = began.elapsed();
+    assert_eq!(entered, Entered::Done);
+    took
+}
+
+/// Prints minimum, median and maximum; returns the median.
+fn show(what: &str, times: &[Duration]) -> Duration {
+    let mut times = times.to_vec();
+    times.sort();
+    let median = times[times.len() / 2];
+    println!(
+        "{what:18}  min {:>10.3?}  median {median:>10.3?}  max {:>10.3?}",
+        times[0],
+        times[times.len() - 1]
+    );
+    median
+}
+
+/// Where cargo puts it: the benchmark lies in `deps`, the library beside that in `examples`.
+fn library() -> std::io::Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    let profile = program.parent().and_then(Path::parent).unwrap_or(Path::new("."));
+    Ok(profile.join("examples/libnothing.so"))
+}

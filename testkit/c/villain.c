@@ -1,0 +1,182 @@
+/* A plugin with one vice, chosen by -DVICE_...: what it does wrong costs its line, never the run.
+ * Without a vice it is a method that says that it cannot be had. */
+#define _GNU_SOURCE
+#include "dsnap.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BYTES(text) {(const uint8_t *)(text), sizeof(text) - 1}
+
+static void say(const struct dsnap_request *request, uint32_t kind, struct dsnap_bytes text)
+{
+    request->caller->say(request->caller->context, kind, text);
+}
+
+/* Copies a file of /proc to a file beside the storage's own. */
+static void note(const struct dsnap_request *request, const char *from, const char *name)
+{
+    char path[4096], piece[4096];
+    ssize_t count;
+    snprintf(path, sizeof path, "%.*s/%s", (int)request->storage.len,
+             (const char *)request->storage.data, name);
+    int in = open(from, O_RDONLY), out = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    while ((count = read(in, piece, sizeof piece)) > 0 && write(out, piece, (size_t)count) > 0)
+        ;
+    close(in);
+    close(out);
+}
+
+#ifdef VICE_WAITS_IN_ITS_INITIALISER
+__attribute__((constructor)) static void begin(void)
+{
+    for (;;)
+        pause();
+}
+#endif
+#ifdef VICE_EXITS_IN_ITS_INITIALISER
+__attribute__((constructor)) static void begin(void)
+{
+    _exit(0);
+}
+#endif
+
+static int32_t enter(const struct dsnap_request *request)
+{
+#ifdef VICE_ABORTS
+    abort();
+#endif
+#ifdef VICE_SEGFAULTS
+    *(volatile int *)8 = 1;
+#endif
+#ifdef VICE_HANGS
+    for (;;)
+        pause();
+#endif
+#ifdef VICE_SPINS
+    for (volatile int i = 0;; i++)
+        ;
+#endif
+#ifdef VICE_EXITS
+    exit(0);
+#endif
+#ifdef VICE_CLOSES_ALL
+    for (int fd = 0; fd < 1024; fd++)
+        close(fd);
+#endif
+#ifdef VICE_PRINTS
+    for (int i = 0; i < 20000; i++)
+        printf("%099d\n", i);
+    fflush(stdout);
+#endif
+#ifdef VICE_ALLOCATES
+    for (;;) {
+        char *more = malloc(1 << 24);
+        if (!more)
+            abort();
+        memset(more, 1, 1 << 24);
+    }
+#endif
+#ifdef VICE_CHANGES_THE_PROCESS
+    sigset_t all;
+    sigfillset(&all);
+    if (chdir("/proc") || sigprocmask(SIG_SETMASK, &all, NULL))
+        abort();
+    signal(SIGTERM, SIG_DFL);
+    umask(0777);
+    setenv("SNAPSHOT_CODE", "stolen", 1);
+#endif
+#ifdef VICE_LEAVES_A_CHILD
+    if (fork() == 0) {
+        note(request, "/proc/self/stat", "child");
+        for (;;)
+            pause();
+    }
+#endif
+#ifdef VICE_SAYS_NONSENSE
+    static const struct dsnap_bytes nonsense = BYTES("\x1b[31mred\xff\n\a and more");
+    say(request, DSNAP_SAY_WORDS, nonsense);
+    say(request, 77, nonsense);
+    say(request, DSNAP_SAY_HINT, nonsense);
+    say(request, DSNAP_SAY_REASON, nonsense);
+    return DSNAP_FAILED;
+#endif
+#ifdef VICE_RETURNS_NONSENSE
+    return -559038737;
+#endif
+#ifdef VICE_LOOKS_AROUND
+    note(request, "/proc/self/status", "status");
+    note(request, "/proc/self/stat", "stat");
+#endif
+    static const struct dsnap_bytes why = BYTES("not today");
+    say(request, DSNAP_SAY_REASON, why);
+    return DSNAP_UNAVAILABLE;
+}
+
+static int32_t leave(const struct dsnap_request *request)
+{
+    return request->size ? DSNAP_LEFT : DSNAP_FAILED;
+}
+
+static int32_t status(const struct dsnap_request *request)
+{
+    return request->size ? DSNAP_CANNOT_TELL : DSNAP_REFUSED;
+}
+
+static const struct dsnap_method method = {
+#ifdef VICE_SHORT_METHOD
+    .size = offsetof(struct dsnap_method, status),
+#else
+    .size = sizeof(struct dsnap_method),
+#endif
+#ifdef VICE_NO_NAME
+    .name = BYTES("../villain"),
+#elif defined VICE_OTHER_NAME
+    .name = BYTES("somebody"),
+#else
+    .name = BYTES("villain"),
+#endif
+    .version = BYTES("1\x1b[2J"),
+    .works_with = DSNAP_WORKS_WITH_OWNER,
+    .enter = enter,
+    .leave = leave,
+#ifndef VICE_NO_FUNCTION
+    .status = status,
+#endif
+};
+static const struct dsnap_method *const methods[] = {&method};
+static const struct dsnap_library library = {
+#ifdef VICE_OTHER_ABI
+    .abi_version = DSNAP_ABI_VERSION + 6,
+#else
+    .abi_version = DSNAP_ABI_VERSION,
+#endif
+#ifdef VICE_SHORT_LIBRARY
+    .size = 8,
+#else
+    .size = sizeof(struct dsnap_library),
+#endif
+#ifndef VICE_NO_METHODS
+    .method_count = 1,
+#endif
+    .methods = methods,
+};
+
+#ifdef VICE_NO_SYMBOL
+const struct dsnap_library *another_entry(void);
+const struct dsnap_library *another_entry(void)
+#else
+const struct dsnap_library *dsnap_entry(void)
+#endif
+{
+#ifdef VICE_NO_TABLE
+    return library.size ? NULL : &library;
+#else
+    return &library;
+#endif
+}
