@@ -1,8 +1,8 @@
 //! The commands of `dsnap-testkit`.
 
+pub(crate) mod conformance;
 pub(crate) mod control;
 pub(crate) mod demo;
-mod faults;
 pub(crate) mod make;
 pub(crate) mod rehearse;
 pub(crate) mod say;

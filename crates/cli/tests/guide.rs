@@ -139,9 +139,6 @@ impl Reader {
             while let Some(line) = lines.next_if(|line| !line.starts_with("$ ")) {
                 shown.push(self.here(line));
             }
-            if typed.starts_with("dsnap-testkit conformance") && !self.knows_conformance() {
-                continue;
-            }
             let (said, status) = self.types(&self.here(typed));
             let shown = shown.join("\n");
             assert!(
@@ -150,15 +147,6 @@ impl Reader {
                 block.line
             );
         }
-    }
-
-    /// To be removed once it does.
-    fn knows_conformance(&mut self) -> bool {
-        let knows = self.types("dsnap-testkit conformance --help").1 == 0;
-        if !knows {
-            let _ = writeln!(std::io::stderr(), "passed over: dsnap-testkit conformance");
-        }
-        knows
     }
 
     /// Reads a part to its end, doing what it says.

@@ -1,7 +1,7 @@
 //! The method `exec PROGRAM [ARG]...`: a program in any language is asked.
 //!
 //! PROGRAM is run as `PROGRAM VERB [ARG]...`, with what it needs in its environment, in a
-//! process that `dsnap-host` isolates. Its exit status is the result ([`status`]); the last line
+//! process that `dsnap-host` isolates. Its exit status is the result (`status.rs`); the last line
 //! that it writes to stderr is the reason.
 //!
 //! Deliberately elsewhere: how the process is kept apart and ended (`dsnap-host`), and what an
