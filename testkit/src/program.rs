@@ -2,7 +2,6 @@
 
 pub(crate) mod control;
 pub(crate) mod demo;
-mod faults;
 pub(crate) mod make;
 pub(crate) mod rehearse;
 pub(crate) mod say;

@@ -5,12 +5,14 @@
 
 mod answers;
 mod backend;
+mod control;
 pub(crate) mod faults;
 mod files;
 mod flusher;
 mod manner;
 pub(crate) mod marker;
 mod server;
+mod wanted;
 mod wire;
 mod zope;
 
@@ -32,10 +34,12 @@ use backend::Backend;
 use marker::Marker;
 use zope::Zope;
 
+pub use control::{Control, port_file};
 pub use faults::{Call, Fault};
 pub use manner::{Manner, Step};
 pub use marker::ledger_of_last_snapshot;
 pub use server::{Refused, Server};
+pub use wanted::Wanted;
 
 /// What a site is to be.
 #[derive(Debug, Clone)]

@@ -161,7 +161,8 @@ impl Registry {
 
     fn there_is(&self, name: &str) -> String {
         let known: Vec<_> = self.linked.iter().map(|method| method.name()).collect();
-        format!("there is no method `{}`; there is: {}", text::harmless(name), known.join(", "))
+        let what = format!("there is no method `{}`", text::harmless(name));
+        if known.is_empty() { what } else { format!("{what}; there is: {}", known.join(", ")) }
     }
 
     fn unknown(&self, name: &str) -> Refusal {

@@ -1,7 +1,7 @@
 //! A loadable snapshot method, to copy: `template HOST:PORT`.
 //!
 //! It asks a server that takes one line (`enter CODE`, `leave CODE` or `status`) a connection
-//! and answers with one that begins `ok`, `busy` or `error`. Replace the conversation in
+//! and answers with one that begins `ok`, `busy`, `gone` or `error`. Replace the conversation in
 //! [`Server::ask`] by your own; the rest shows how a method keeps what
 //! `docs/writing-a-method.md` asks of it.
 
@@ -72,8 +72,9 @@ impl SnapshotMethod for Template {
             Err(refusal) => return Status::Refused(refusal),
         };
         match server.ask("status", request) {
+            Answer::Ok(said) if said == "in no snapshot" => Status::CouldEnter,
             Answer::Ok(held) if held.starts_with("user/") => Status::Held(held.into_bytes()),
-            Answer::Ok(_) => Status::CouldEnter,
+            Answer::Ok(work) => Status::Busy(Refusal::in_use(format!("the server is {work}"))),
             Answer::Busy(reason) => Status::Busy(reason),
             Answer::Unreachable(reason) | Answer::Missing(reason) => Status::Unavailable(reason),
             Answer::Error(reason) => Status::Refused(reason),

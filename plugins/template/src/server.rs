@@ -31,7 +31,7 @@ pub(crate) enum Answer {
     Busy(Refusal),
     /// `error`.
     Error(Refusal),
-    /// It could not even be asked.
+    /// It could not even be asked, or `gone`: nobody has the storage open.
     Unreachable(Refusal),
     /// It was asked, and no whole answer came.
     Missing(Refusal),
@@ -79,6 +79,7 @@ impl Server {
         match word {
             "ok" => Answer::Ok(rest.to_owned()),
             "busy" => Answer::Busy(reason()),
+            "gone" => Answer::Unreachable(reason()),
             "error" => Answer::Error(reason()),
             _ => Answer::Missing(Refusal::new(format!("{} says something strange", self.name))),
         }

@@ -8,13 +8,11 @@ use std::sync::Arc;
 
 use clap::Args;
 use dsnap_testkit::Site;
-use dsnap_testkit::site::Fault;
+use dsnap_testkit::site::{Control, Wanted};
 use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::control::Control;
-use super::faults::Wanted;
 use super::say;
 
 /// What a site is to be.
@@ -87,10 +85,4 @@ pub(crate) fn run(wish: &Wish) -> io::Result<ExitCode> {
     drop(control);
     site.stop_server()?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// All faults, with their meanings.
-pub(crate) fn list_of_faults() -> String {
-    let lines = Fault::ALL.map(|(_, name, meaning)| format!("{name:14} {meaning}"));
-    lines.join("\n")
 }

@@ -185,6 +185,11 @@ impl Server {
         !state.ending
     }
 
+    /// Whether a thread waits at the step just now.
+    pub fn is_at(&self, step: Step) -> bool {
+        self.shared.state().is_at == Some(step)
+    }
+
     /// Lets a thread go on that was held.
     pub fn go_on(&self) {
         self.shared.state().hold_at = None;

@@ -1,21 +1,23 @@
 //! Faults as one types them: `502`, `reset-after:leave`, `refused:leave:2`.
 
-use dsnap_testkit::Site;
-use dsnap_testkit::site::{Call, Fault};
-
-use super::site::list_of_faults;
+use super::Site;
+use super::faults::{Call, Fault};
 
 /// A fault, which calls it meets, and how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Wanted {
+pub struct Wanted {
     fault: Fault,
     call: Option<Call>,
     times: Option<usize>,
 }
 
 impl Wanted {
-    /// Reads it; an error names all there are.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    /// Reads it.
+    ///
+    /// # Errors
+    ///
+    /// There is no such fault; the text names all there are.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let mut parts = text.split(':');
         let name = parts.next().unwrap_or_default();
         let fault = Fault::from_name(name).ok_or_else(|| {
@@ -35,9 +37,15 @@ impl Wanted {
     }
 
     /// From now on it happens, at every Zope.
-    pub(crate) fn plan(&self, site: &Site) {
+    pub fn plan(&self, site: &Site) {
         site.fault(None, self.fault, self.call, self.times);
     }
+}
+
+/// All faults, with their meanings.
+pub(crate) fn list_of_faults() -> String {
+    let lines = Fault::ALL.map(|(_, name, meaning)| format!("{name:14} {meaning}"));
+    lines.join("\n")
 }
 
 #[cfg(test)]
