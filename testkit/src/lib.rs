@@ -3,9 +3,10 @@
 //!
 //! [`Fixture`] makes a storage and knows, in its [`Ledger`], what was committed to it;
 //! [`Tree`](tree::Tree) proves that something did not change; [`locks::Holder`] is another
-//! process that holds a lock. The layout's rules are `dsnap-core`'s, never a second copy.
+//! process that holds a lock; [`contract`] holds snapshot methods to what they owe. The layout's rules are `dsnap-core`'s, never a second copy.
 #![forbid(unsafe_code)]
 
+pub mod contract;
 mod fixture;
 mod ledger;
 pub mod locks;

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use program::{control, demo, make, rehearse, site, verify};
+use program::{conformance, control, demo, make, rehearse, site, verify};
 
 #[derive(Parser)]
 #[command(version, about = "To rehearse dsnap, and scripts that use it, without a site.")]
@@ -31,6 +31,8 @@ enum Task {
     Make(make::Wanted),
     /// Runs a simulated site: a storage with commits going on, and Zopes in front, until stopped
     Site(site::Wish),
+    /// Holds a snapshot method to its contract, with a simulated storage
+    Conformance(conformance::Wish),
     /// Gives an order to a site that runs
     Ctl(control::Order),
     /// Runs a script with a site of its own; fails if it leaves the storage held
@@ -40,10 +42,12 @@ enum Task {
 }
 
 fn main() -> ExitCode {
+    dsnap_host::answer_isolated_call();
     let done = match Args::parse().task {
         Task::Demo { dsnap } => demo::run(&dsnap),
         Task::Make(wanted) => make::run(&wanted),
         Task::Site(wish) => site::run(&wish),
+        Task::Conformance(wish) => conformance::run(&wish),
         Task::Ctl(order) => control::run(&order),
         Task::Run(rehearsal) => rehearse::run(&rehearsal),
         Task::Verify(question) => verify::run(&question),

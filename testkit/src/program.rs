@@ -1,5 +1,6 @@
 //! The commands of `dsnap-testkit`.
 
+pub(crate) mod conformance;
 pub(crate) mod control;
 pub(crate) mod demo;
 pub(crate) mod make;
