@@ -139,6 +139,19 @@ impl DsnapBytes {
     }
 }
 
+impl DsnapCaller {
+    /// The size of the structure in the first minor version: what every program passes.
+    pub const SMALLEST: u64 = (core::mem::offset_of!(DsnapCaller, shall_stop)
+        + size_of::<Option<unsafe extern "C" fn(*mut c_void) -> u32>>())
+        as u64;
+}
+
+impl DsnapRequest {
+    /// The size of the structure in the first minor version: what every program passes.
+    pub const SMALLEST: u64 =
+        (core::mem::offset_of!(DsnapRequest, caller) + size_of::<*const DsnapCaller>()) as u64;
+}
+
 impl DsnapMethod {
     /// The size of a table of the first minor version: what every library has, which is
     /// everything up to and including `status`.

@@ -122,6 +122,10 @@ fn list(args: &Args) -> Result<Action, Misuse> {
     if args.recover || args.code.is_some() || !args.operands.is_empty() {
         return Err(Misuse::new("--list-methods does nothing else: no --recover, and no COMMAND"));
     }
+    if args.storage.is_none() && !(args.methods.is_empty() && args.snapshot_conf.is_none()) {
+        let what = "--list-methods needs --storage DIR to say what a conf's lines come to";
+        return Err(Misuse::new(what));
+    }
     Ok(Action::List { json: args.json })
 }
 

@@ -236,6 +236,8 @@ impl<'a> Attempt<'a> {
             }
             Err(reason) => reason,
         };
+        // A storage that was opened or went on meanwhile deserves another try, once.
+        let changed = !self.second_round && reason.helped_by() == Waiting::Helps;
         match held {
             Some(held) => {
                 let elsewhere = held.is_elsewhere();
@@ -244,14 +246,12 @@ impl<'a> Attempt<'a> {
                     // What is held here is entered again by a later try, or found by a later run.
                     self.not_left = self.not_left.take().or(elsewhere.then_some(not_left));
                 }
-                self.failed(step, reason, true);
+                self.failed(step, reason, !changed);
             }
-            None if !self.second_round && reason.helped_by() != Waiting::InUse => {
-                return Err(Round::Changed);
-            }
+            None if changed => {}
             None => self.failed(step, reason, true),
         }
-        Ok(None)
+        if changed { Err(Round::Changed) } else { Ok(None) }
     }
 
     /// Locks `misc/sublock` and looks whether the snapshot is fresh after *held* or *done*. It is
@@ -272,7 +272,7 @@ impl<'a> Attempt<'a> {
             }
             match self.verdict(came, mark)? {
                 Verdict::Fresh => Ok(()),
-                other => Err(disagreement(step, other, &mark.content)),
+                other => Err(self.disagreement(step, other, &mark.content)),
             }
         };
         look(&guard::look_at_mark(storage)?)?;
@@ -370,18 +370,25 @@ impl<'a> Attempt<'a> {
         let tried = tried.chain([("misc/snapshot".to_owned(), last)]).collect();
         NotRun::Refused { tried, reason, waiting }
     }
-}
 
-/// A method said that it worked, and the storage says something else.
-fn disagreement(step: &Step, verdict: Verdict, content: &Content) -> Refusal {
-    if verdict != Verdict::WrongServer {
-        return Refusal::not_to_be_had(format!(
-            "the storage was closed, but then misc/snapshot was {content}: somebody opened it meanwhile"
-        ));
+    /// A method said that it worked, and the storage says something else.
+    fn disagreement(&self, step: &Step, verdict: Verdict, content: &Content) -> Refusal {
+        if verdict != Verdict::WrongServer {
+            return Refusal::not_to_be_had(format!(
+                "the storage was closed, but then misc/snapshot was {content}: somebody opened it meanwhile"
+            ));
+        }
+        // A transaction can end while a server closes, and then lies beside its clean mark.
+        let closed = *content == Content::Shutdown && step.method.may_close();
+        if closed && self.context.lock.is_free() == Some(true) {
+            return Refusal::not_to_be_had(
+                "it closed the storage, but transactions ended meanwhile that are not in A/",
+            );
+        }
+        let refusal = Refusal::new(format!(
+            "it entered a snapshot, but misc/snapshot of this storage is {content}: it is the server of another storage"
+        ))
+        .hint(format!("correct {}: it must lead to the server that has this storage open", step.place));
+        step.wrong_server.get_or_init(|| refusal).clone()
     }
-    let refusal = Refusal::new(format!(
-        "it entered a snapshot, but misc/snapshot of this storage is {content}: it is the server of another storage"
-    ))
-    .hint(format!("correct {}: it must lead to the server that has this storage open", step.place));
-    step.wrong_server.get_or_init(|| refusal).clone()
 }

@@ -2,8 +2,11 @@
 #![allow(unsafe_code, reason = "reads what a C structure points to")]
 
 use std::ffi::{OsStr, OsString};
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
+use std::ptr;
 use std::time::Duration;
 
 use dsnap_core::Code;
@@ -17,14 +20,15 @@ use dsnap_core::{Refusal, method};
 /// What the program passed, for as long as the call lasts.
 #[derive(Debug)]
 pub(crate) struct Passed<'a> {
-    request: &'a DsnapRequest,
-    voice: Voice<'a>,
+    request: DsnapRequest,
+    voice: Voice,
     words: Vec<OsString>,
+    valid: PhantomData<&'a DsnapRequest>,
 }
 
 /// Who listens, and wants the call to stop or not.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Voice<'a>(&'a DsnapCaller);
+pub(crate) struct Voice(DsnapCaller);
 
 impl<'a> Passed<'a> {
     /// # Safety
@@ -34,17 +38,13 @@ impl<'a> Passed<'a> {
     ///
     /// # Errors
     ///
-    /// It is an older program's, smaller than any that this library knows.
+    /// It is smaller than the interface allows.
     pub(crate) unsafe fn read(request: *const DsnapRequest) -> Option<Self> {
-        // SAFETY: by this function's own condition; every request begins with its size.
-        let size = unsafe { request.cast::<u64>().read() };
-        if size < size_of::<DsnapRequest>() as u64 {
-            return None;
-        }
-        // SAFETY: it is as large as the structure that we know, at least.
-        let request: &'a DsnapRequest = unsafe { &*request };
-        // SAFETY: the interface says that a request has a caller, which lives as long.
-        let caller: &'a DsnapCaller = unsafe { &*request.caller };
+        // SAFETY: by this function's own condition; of every version of the interface the sizes
+        // below are the first, and what a request and its caller have at least.
+        let request = unsafe { copy(request, DsnapRequest::SMALLEST) }?;
+        // SAFETY: as above; a request has a caller, which lives as long.
+        let caller = unsafe { copy(request.caller, DsnapCaller::SMALLEST) }?;
         let count = usize::try_from(request.word_count).unwrap_or(0);
         let word = |number| {
             // SAFETY: there are so many words, which live as long as the request.
@@ -52,14 +52,14 @@ impl<'a> Passed<'a> {
             OsString::from_vec(bytes.to_vec())
         };
         let words = (0..count).map(word).collect();
-        Some(Self { request, voice: Voice(caller), words })
+        Some(Self { request, voice: Voice(caller), words, valid: PhantomData })
     }
 
     pub(crate) fn words(&self) -> &[OsString] {
         &self.words
     }
 
-    pub(crate) fn voice(&self) -> Voice<'a> {
+    pub(crate) fn voice(&self) -> Voice {
         self.voice
     }
 
@@ -84,6 +84,28 @@ impl<'a> Passed<'a> {
     }
 }
 
+/// A structure of the program, as far as both it and this library know it; fields that the
+/// program does not have are zero. None if it is smaller than `least`.
+///
+/// # Safety
+///
+/// `structure` is valid and begins with its size in bytes. All fields of `T` may be zero but for
+/// those within the first `least` bytes.
+unsafe fn copy<T>(structure: *const T, least: u64) -> Option<T> {
+    // SAFETY: by this function's own condition.
+    let size = unsafe { structure.cast::<u64>().read_unaligned() };
+    if size < least {
+        return None;
+    }
+    let known = usize::try_from(size).unwrap_or(usize::MAX).min(size_of::<T>());
+    let mut copy = MaybeUninit::<T>::zeroed();
+    // SAFETY: so many bytes are there, and fit; the rest may be zero.
+    unsafe {
+        ptr::copy_nonoverlapping(structure.cast::<u8>(), copy.as_mut_ptr().cast::<u8>(), known);
+        Some(copy.assume_init())
+    }
+}
+
 /// # Safety
 ///
 /// `bytes` describes memory that stays valid and unchanged for `'a`, or is empty.
@@ -95,7 +117,7 @@ unsafe fn slice<'a>(bytes: DsnapBytes) -> &'a [u8] {
     unsafe { std::slice::from_raw_parts(bytes.data, usize::try_from(bytes.len).unwrap_or(0)) }
 }
 
-impl Voice<'_> {
+impl Voice {
     fn pass_on(self, kind: u32, text: &[u8]) {
         if let Some(say) = self.0.say {
             // SAFETY: the function and its context are the program's; the text lives until it
@@ -116,7 +138,7 @@ impl Voice<'_> {
     }
 }
 
-impl Caller for Voice<'_> {
+impl Caller for Voice {
     fn say(&self, said: Said<'_>) {
         match said {
             Said::Words(words) => self.pass_on(DSNAP_SAY_WORDS, words.as_bytes()),

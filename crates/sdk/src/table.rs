@@ -184,11 +184,11 @@ pub unsafe extern "C" fn check_words<P: Provide>(request: *const DsnapRequest) -
     u32::from(unsafe { call::<P>(request, 0, check) } != 0)
 }
 
-fn said(voice: Voice<'_>, reason: &Refusal, result: i32) -> i32 {
+fn said(voice: Voice, reason: &Refusal, result: i32) -> i32 {
     voice.reason(reason);
     result
 }
 
-fn without_code(voice: Voice<'_>) -> i32 {
+fn without_code(voice: Voice) -> i32 {
     said(voice, &Refusal::new("the program passed no code that can be one"), DSNAP_FAILED)
 }

@@ -88,5 +88,7 @@ fn for_programs_it_is_one_document() {
 fn it_does_nothing_else() {
     let ran = Dsnap::new().args(["--list-methods", "--recover"]).run();
     ran.mentions("usage: --list-methods does nothing else");
+    let ran = Dsnap::new().args(["--list-methods", "--method", "fly"]).run();
+    ran.mentions("usage: --list-methods needs --storage DIR");
     Dsnap::new().arg("--json").run().mentions("usage: --json is for --list-methods");
 }

@@ -1,14 +1,16 @@
 //! What the enter of an earlier run closed: opened again, by its own line, and only there.
 
 use std::fs;
+use std::sync::Arc;
 
 use dsnap_core::Storage;
 use dsnap_core::identity::Place;
+use dsnap_core::lock::FileLock;
 use dsnap_core::method::{Entered, Left};
 use dsnap_core::record::{Record, State};
 
 use crate::orphans::{LEFT, after, left_behind, records, zope};
-use crate::stage::{Stage, enter, leave, nothing, reason};
+use crate::stage::{Deed, Stage, enter, leave, mark, nothing, reason};
 
 #[test]
 fn what_an_enter_closed_is_opened_again_by_its_line_only() {
@@ -99,4 +101,51 @@ fn what_was_closed_elsewhere_is_not_opened_here() {
     let outcome = stage.run();
     assert_eq!(outcome.status(), 0);
     assert_eq!(records(&stage).len(), 1);
+}
+
+/// A script that stops the server, which commits once more while it closes, so many times.
+fn stops_in_the_middle(times: usize) -> Stage {
+    let stage = Stage::open();
+    let folder = stage.storage.journal().join("working_0000000000000001_done");
+    let stop = |late: bool| -> Deed {
+        let (ends, folder) = (stage.ends_server(), folder.clone());
+        Box::new(move |storage, code| {
+            ends(storage, code);
+            mark("shutdown")(storage, code);
+            if late {
+                fs::create_dir(&folder).unwrap();
+            }
+        })
+    };
+    let start = || -> Deed {
+        let (server, folder) = (Arc::clone(&stage.server), folder.clone());
+        Box::new(move |storage, _| {
+            *server.lock().unwrap() = Some(FileLock::take(&storage.lock()).unwrap());
+            let _ = fs::remove_dir(&folder);
+            fs::remove_file(storage.snapshot()).unwrap();
+        })
+    };
+    let enters = (0..3).map(|time| (stop(time < times), Entered::Held)).collect();
+    let leaves = (0..3).map(|_| (start(), Left::Left)).collect();
+    stage.owner("script", enters, leaves)
+}
+
+#[test]
+fn a_commit_that_ends_while_a_script_stops_the_server_costs_one_more_try() {
+    let entered = ["script enters", "Entered snapshot using script"];
+    let ran = ["Locked snapshot mode", "COMMAND runs", "Unlocked snapshot mode"];
+    let left = ["script leaves", "Left snapshot mode"];
+    let once = [&entered[..], &ran, &left].concat();
+    stops_in_the_middle(0).play(0, &once);
+    let late = "script: it closed the storage, but transactions ended meanwhile that are not in A/";
+    let twice = [&entered[..], &left, &[late], &once].concat();
+    stops_in_the_middle(1).play(0, &twice);
+    let outcome = stops_in_the_middle(2).run();
+    assert_eq!(outcome.status(), 125, "waiting helps, but nothing was in use");
+    assert!(reason(&outcome).contains("transactions ended meanwhile"));
+    let outcome = stops_in_the_middle(2).job(|job| {
+        job.wait = std::time::Duration::from_secs(60);
+        job.pause = std::time::Duration::ZERO;
+    });
+    assert_eq!(outcome.run().status(), 0);
 }

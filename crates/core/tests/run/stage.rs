@@ -82,7 +82,7 @@ pub(crate) struct Stage {
     stop: Cell<Option<i32>>,
     stop_at_event: Option<&'static str>,
     command: RefCell<Command>,
-    server: Arc<Mutex<Option<FileLock>>>,
+    pub(crate) server: Arc<Mutex<Option<FileLock>>>,
     _folder: tempfile::TempDir,
 }
 
