@@ -96,4 +96,45 @@ mod tests {
             assert_eq!(method_name(name), None, "{name}");
         }
     }
+
+    #[test]
+    fn what_was_checked_is_what_is_opened_even_if_somebody_exchanges_it() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for (name, mode) in [("good", 0o644), ("bad", 0o666)] {
+            fs::write(path(name), name).unwrap();
+            fs::set_permissions(path(name), fs::Permissions::from_mode(mode)).unwrap();
+        }
+        symlink("good", path("link")).unwrap();
+        let good = fs::metadata(path("good")).unwrap().ino();
+        let (mut opened, mut refused) = (0, 0);
+        std::thread::scope(|scope| {
+            let (done, exchanges) = std::sync::mpsc::channel::<()>();
+            let path = &path;
+            scope.spawn(move || {
+                for target in ["bad", "good"].into_iter().cycle() {
+                    symlink(target, path("next")).unwrap();
+                    fs::rename(path("next"), path("link")).unwrap();
+                    if exchanges
+                        .try_recv()
+                        .is_err_and(|it| it == std::sync::mpsc::TryRecvError::Disconnected)
+                    {
+                        return;
+                    }
+                }
+            });
+            // Until both were seen often.
+            while opened < 100 || refused < 100 {
+                match open_trusted(&path("link")) {
+                    Ok(file) => {
+                        assert_eq!(file.metadata().unwrap().ino(), good);
+                        opened += 1;
+                    }
+                    Err(_) => refused += 1,
+                }
+            }
+            drop(done);
+        });
+    }
 }
