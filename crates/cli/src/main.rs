@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod cores;
 mod environment;
 mod listing;
 mod output;
@@ -36,6 +37,7 @@ use crate::spawn::Spawn;
 
 fn main() -> ExitCode {
     dsnap_host::answer_isolated_call();
+    cores::forbid();
     // Whatever was entered is left while the panic unwinds.
     let status = panic::catch_unwind(AssertUnwindSafe(program));
     ExitCode::from(status.unwrap_or_else(|_| report::tell_panic(spawn::has_begun())))

@@ -23,6 +23,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid, getsid};
 use rustix::io::FdFlags;
 
+use crate::cores;
 use crate::environment;
 use crate::signals::{Heard, Sender, Signals};
 
@@ -69,11 +70,11 @@ impl Spawn<'_> {
         let mut command = Command::new(program);
         command.args(arguments);
         let Some(environment) = environment else {
-            return self.rights.as_started(|| command.spawn());
+            return self.rights.as_started(|| cores::as_given(|| command.spawn()));
         };
         describe(&mut command, environment);
         rustix::io::fcntl_setfd(environment.sublock, FdFlags::empty())?;
-        let child = self.rights.as_started(|| command.spawn());
+        let child = self.rights.as_started(|| cores::as_given(|| command.spawn()));
         rustix::io::fcntl_setfd(environment.sublock, FdFlags::CLOEXEC)?;
         child
     }

@@ -3,6 +3,7 @@
 //! Users and passwords belong into the access file. A URL that has some all the same is refused,
 //! and neither its user nor its password is shown; nor is a query, in which Zope takes passwords.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
@@ -97,19 +98,35 @@ pub(crate) fn shown(word: &OsStr) -> String {
         .split_once("://")
         .map_or(("", &*text), |(_, rest)| (&text[..text.len() - rest.len()], rest));
     // In a path an `@` means nothing; in something unusable a password may have any shape.
-    let rest = if usable(word).is_ok() { rest } else { after_credentials(rest) };
-    let (rest, query) = rest.split_once('?').map_or((rest, ""), |(rest, _)| (rest, "?…"));
+    let rest = if usable(word).is_ok() { rest.into() } else { without_secrets(rest) };
+    let (rest, query) = rest.split_once('?').map_or((&*rest, ""), |(rest, _)| (rest, "?…"));
     text::harmless(format!("{scheme}{rest}{query}"))
 }
 
 /// Where a redirect leads, for messages: an absolute URL, or a path on the same server.
 pub(crate) fn shown_target(target: &str) -> String {
     let place = target.split(['?', '#']).next().unwrap_or_default();
+    if place.starts_with("//") {
+        let shown = shown(format!("http:{place}").as_ref());
+        return shown.trim_start_matches("http:").to_owned();
+    }
     if place.starts_with('/') { text::harmless(place) } else { shown(place.as_ref()) }
 }
 
-fn after_credentials(rest: &str) -> &str {
-    rest.rsplit_once('@').map_or(rest, |(_, rest)| rest)
+/// What follows the scheme of an unusable URL: without what stands before an `@`, and without
+/// what stands for a port and is none.
+fn without_secrets(rest: &str) -> Cow<'_, str> {
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    match authority.split_once(':') {
+        Some((host, port))
+            if !host.contains('[') && !port.bytes().all(|it| it.is_ascii_digit()) =>
+        {
+            Cow::Owned(format!("{host}:…{path}"))
+        }
+        _ => Cow::Borrowed(rest),
+    }
 }
 
 #[cfg(test)]
@@ -118,6 +135,25 @@ mod tests {
 
     fn refused(word: impl AsRef<OsStr>) -> Refusal {
         Address::read(word.as_ref()).unwrap_err()
+    }
+
+    #[test]
+    fn what_stands_for_a_port_and_is_none_may_be_a_password() {
+        for word in ["http://admin:sekrit/DSToolkit", "http://admin:sekrit%40zope:8080/DSToolkit"] {
+            let refusal = refused(word).to_string();
+            assert!(refusal.starts_with("the URL http://admin:…/DSToolkit "), "{refusal}");
+            assert!(!refusal.contains("sekrit"), "{refusal}");
+        }
+        assert!(refused("http://zope:99999/x").text().contains("http://zope:99999/x "));
+    }
+
+    #[test]
+    fn a_redirect_to_another_host_shows_no_password_either() {
+        for target in ["//admin:sekrit@evil.example/x", "http://admin:sekrit@evil.example/x"] {
+            let shown = shown_target(target);
+            assert!(shown.ends_with("//evil.example/x") && !shown.contains("sekrit"), "{shown}");
+        }
+        assert_eq!(shown_target("/x@y?secret"), "/x@y");
     }
 
     #[test]

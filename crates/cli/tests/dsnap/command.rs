@@ -172,3 +172,22 @@ fn command_does_not_inherit_the_own_lock() {
 fn user() -> String {
     dsnap_core::holders::user_name(nix::unistd::geteuid().as_raw())
 }
+
+#[test]
+fn this_process_leaves_no_core_and_command_has_the_limit_that_was_given() {
+    let fixture = storage(State::Clean);
+    // The limit is given back for the moment in which COMMAND is started.
+    let text = "until grep 'core file size *[01] ' /proc/$PPID/limits; do :; done; grep 'core file' /proc/$$/limits";
+    let ran = Dsnap::through(&["bash", "-c", "ulimit -S -c $(ulimit -H -c); exec \"$@\"", "bash"])
+        .arg("--storage")
+        .arg(fixture.path())
+        .sh(text)
+        .run();
+    let soft: Vec<_> = ran
+        .stdout
+        .lines()
+        .map(|line| line.split_once("size").unwrap().1.split_whitespace().collect::<Vec<_>>())
+        .collect();
+    assert!(matches!(soft[0][0], "0" | "1"), "{ran}");
+    assert_eq!(soft[1][0], soft[1][1], "{ran}");
+}
