@@ -104,6 +104,17 @@ static int32_t enter(const struct dsnap_request *request)
     if (read(ends[0], &ready, 1) != 1)
         abort();
 #endif
+#ifdef VICE_TALKS
+    static char much[1 << 21];
+    memset(much, 'm', sizeof much);
+    const struct dsnap_bytes unit = BYTES("things"), all = {(const uint8_t *)much, 30000};
+    for (uint64_t i = 0; i < 40000; i++)
+        request->caller->progress(request->caller->context, i, 0, unit);
+    for (int i = 0; i < 60; i++)
+        say(request, DSNAP_SAY_WORDS, all);
+    say(request, DSNAP_SAY_REASON, all);
+    return DSNAP_REFUSED;
+#endif
 #ifdef VICE_SAYS_NONSENSE
     static const struct dsnap_bytes nonsense = BYTES("\x1b[31mred\xff\n\a and more");
     say(request, DSNAP_SAY_WORDS, nonsense);

@@ -21,7 +21,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use dsnap_core::method::{Methods, SnapshotMethod, WorksWith};
+use dsnap_core::method::{Methods, SnapshotMethod, WorksWith, is_name};
 use dsnap_core::text;
 
 pub use words::Words;
@@ -142,9 +142,7 @@ impl Suite<'_> {
     /// Only its owner's words are compared: the registry found the method by them.
     fn name(&self, method: &dyn SnapshotMethod) -> Checked {
         let name = method.name();
-        let mut letters = name.bytes();
-        let plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'_';
-        if !letters.next().is_some_and(|it| it.is_ascii_lowercase()) || !letters.all(plain) {
+        if !is_name(name) {
             let name = text::harmless(name);
             return Err(breach(format!(
                 "the name `{name}` cannot stand on a line: it must be a-z, then a-z, 0-9 or _"

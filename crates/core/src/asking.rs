@@ -81,15 +81,14 @@ impl<'a> Asking<'a> {
     /// Watches an enter whose answer is missing; longer once the program is to end, because then
     /// nobody comes back to it soon.
     pub(crate) fn watch(&self, step: &Step) -> Fate {
-        let patience = || {
+        let settled = Instant::now() + self.context.job.settling;
+        let until = || {
             if self.context.program.stopped().is_some() {
                 self.stopped_at.get_or_init(Instant::now);
             }
-            self.stopped_at.get().map_or(self.context.job.settling, |at| {
-                limits::SETTLING_STOPPED.saturating_sub(at.elapsed())
-            })
+            self.stopped_at.get().map_or(settled, |at| *at + limits::SETTLING_STOPPED)
         };
-        let fate = unknown::watch(&self.context, &self.code, step.method.may_close(), patience);
+        let fate = unknown::watch(&self.context, &self.code, step.method.may_close(), until);
         fate.unwrap_or(Fate::Open)
     }
 }

@@ -11,7 +11,9 @@ pub const LEAVE: Duration = Duration::from_secs(15);
 /// The answer to something that was sent before the program was asked to end.
 pub const LAST_ANSWER: Duration = Duration::from_secs(20);
 /// What a library says of itself, and whether it takes the words of a line.
-pub const DESCRIBE: Duration = Duration::from_secs(10);
+pub const DESCRIBE: Duration = Duration::from_secs(5);
+/// How many words of a method are shown in one call, in bytes.
+pub const WORDS: usize = 1 << 20;
 /// The address space of a process in which a loaded method is called, in bytes.
 pub const ADDRESS_SPACE: u64 = 2 << 30;
 /// How often a method that waits asks whether it shall stop, at least.

@@ -118,6 +118,13 @@ pub trait SnapshotMethod: Debug + Send + Sync {
     fn status(&self, request: &Request<'_>) -> Status;
 }
 
+/// Whether a word can name a method on a line: a-z, then a-z, 0-9 or _.
+pub fn is_name(word: &str) -> bool {
+    let mut letters = word.bytes();
+    letters.next().is_some_and(|first| first.is_ascii_lowercase())
+        && letters.all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'_')
+}
+
 /// With whom a method works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorksWith {

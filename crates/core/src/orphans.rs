@@ -179,9 +179,9 @@ impl Orphan<'_> {
     fn leave(&self) -> Result<bool, Refusal> {
         self.nobody_uses_it()?;
         if self.record.state == State::Unknown {
-            let settling = self.context.job.settling;
+            let settled = Instant::now() + self.context.job.settling;
             let Record { code, may_close, .. } = self.record;
-            match unknown::watch(self.context, code, *may_close, || settling)? {
+            match unknown::watch(self.context, code, *may_close, || settled)? {
                 Fate::Held => {}
                 _ => return Ok(false),
             }

@@ -77,10 +77,11 @@ impl Step {
 }
 
 /// Who can have written a line: it gets nothing that its author could not have had.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 struct Author<'a> {
     who: Who,
     rights: &'a Rights,
+    program: &'a dyn Program,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -103,16 +104,21 @@ impl Author<'_> {
         methods: &dyn Methods,
     ) -> Result<(Arc<dyn SnapshotMethod>, bool), Refusal> {
         let find = |as_started| self.with_rights(as_started, || methods.find(name.as_bytes()));
-        let may_be_as_started = !matches!(self.who, Who::Anybody);
-        let method = find(may_be_as_started)?;
-        let relative = matches!(self.who, Who::CommandLine) && method.names_relative_files(words);
-        // Files of the storage are the owner's, whoever says that they are to be worked on.
-        let owners = method.works_with() == WorksWith::Nobody;
-        if may_be_as_started && (relative || owners) {
-            Ok((find(false)?, false))
-        } else {
-            Ok((method, may_be_as_started))
+        // Files of the storage are the owner's, whoever says that they are to be worked on; and
+        // so are those in a folder that the owner may change.
+        let owners = |method: &dyn SnapshotMethod| {
+            let relative = || method.names_relative_files(words);
+            method.works_with() == WorksWith::Nobody
+                || matches!(self.who, Who::CommandLine) && relative()
+        };
+        let found = find(false);
+        match (self.who, &found) {
+            (Who::Anybody, _) => return found.map(|method| (method, false)),
+            (_, Ok(method)) if owners(&**method) => return found.map(|method| (method, false)),
+            _ => {}
         }
+        let method = find(true)?;
+        if owners(&*method) { found.map(|method| (method, false)) } else { Ok((method, true)) }
     }
 
     fn with_rights<T>(self, as_started: bool, work: impl FnOnce() -> T) -> T {
@@ -148,17 +154,20 @@ impl Plan {
         program: &dyn Program,
     ) -> Self {
         let stopped = || program.stopped().is_some();
+        let author = |who| Author { who, rights, program };
         match source {
-            Source::Lines(lines) => Self::of_options(lines, storage, methods, rights),
+            Source::Lines(lines) => {
+                Self::of_options(lines, storage, methods, author(Who::CommandLine))
+            }
             Source::File(path) => {
                 // Somebody who names it may mean a pipe.
                 let text = read(path, rights, &|| reading::open_any(path), &stopped);
-                Self::of_file(path, text, methods, rights, locks_reach)
+                Self::of_file(path, text, methods, &author, locks_reach)
             }
             Source::Default => {
                 let path = storage.given().join("config/snapshot.conf");
                 let text = read(&path, rights, &|| reading::open(&path), &stopped);
-                Self::of_file(&path, text, methods, rights, locks_reach)
+                Self::of_file(&path, text, methods, &author, locks_reach)
             }
         }
     }
@@ -167,9 +176,8 @@ impl Plan {
         lines: &[OsString],
         storage: &Storage,
         methods: &dyn Methods,
-        rights: &Rights,
+        author: Author<'_>,
     ) -> Self {
-        let author = Author { who: Who::CommandLine, rights };
         let mut plan = Self::empty(storage.config(), "--method".to_owned());
         for (line, number) in lines.iter().zip(1..) {
             let place = format!("line {number} in --method");
@@ -183,11 +191,11 @@ impl Plan {
         plan
     }
 
-    fn of_file(
+    fn of_file<'a>(
         path: &Path,
         text: io::Result<(Vec<u8>, Who)>,
         methods: &dyn Methods,
-        rights: &Rights,
+        author: &dyn Fn(Who) -> Author<'a>,
         locks_reach: bool,
     ) -> Self {
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
@@ -195,7 +203,7 @@ impl Plan {
         let mut last_resort = true;
         match text {
             Ok((text, who)) => {
-                let author = Author { who, rights };
+                let author = author(who);
                 for line in conf::lines(&text) {
                     let place = format!("line {} in {}", line.number, plan.source);
                     last_resort &= !plan.add(&line, &place, methods, author);
@@ -220,6 +228,10 @@ impl Plan {
 
     /// Adds what a line says; true if it decides about the last resort.
     fn add(&mut self, line: &Line, place: &str, methods: &dyn Methods, author: Author<'_>) -> bool {
+        if author.program.stopped().is_some() {
+            // What a library says of itself may take a while.
+            return false;
+        }
         match Self::step(line, place, methods, author) {
             Ok(Some(step)) => {
                 let decides = step.method.name() == LAST_RESORT;
@@ -318,11 +330,6 @@ fn read(
 /// Whether the lines of a conf can be nobody's but root's.
 fn only_root_can_change(path: &Path) -> bool {
     std::path::absolute(path).is_ok_and(|path| trust::only_changed_by(&path, ROOT).is_ok())
-}
-
-/// Whether a `--snapshot-conf` argument means the default path.
-pub fn is_default(argument: &OsStr) -> bool {
-    argument == "-"
 }
 
 #[cfg(test)]

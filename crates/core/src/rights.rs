@@ -18,9 +18,7 @@ use crate::holders;
 use crate::refusal::Refusal;
 use crate::storage::Storage;
 use crate::text;
-
-/// How many links are followed: as many as Linux does.
-const LINKS: usize = 40;
+use crate::trust;
 
 /// The rights that a run has.
 #[derive(Debug)]
@@ -198,7 +196,7 @@ fn culprit(path: &Path) -> Option<(PathBuf, Cure)> {
 /// The first folder on the way to an absolute path that the user may not pass through.
 fn closed_folder(path: &Path) -> Option<PathBuf> {
     let mut path = path.to_owned();
-    for _ in 0..LINKS {
+    for _ in 0..trust::LINKS {
         let mut above: Vec<_> = path.ancestors().skip(1).map(Path::to_owned).collect();
         above.reverse();
         let closed = above.into_iter().find(|folder| {
@@ -216,18 +214,36 @@ fn closed_folder(path: &Path) -> Option<PathBuf> {
 /// A refusal because a file that a line names cannot be read. No command is suggested: whoever
 /// wrote the line may have named a file that must stay as it is.
 pub fn cannot_read(path: &Path, error: &io::Error) -> Refusal {
+    cannot(path, "read", error)
+}
+
+/// The same for a program.
+pub fn cannot_execute(path: &Path, error: &io::Error) -> Refusal {
+    cannot(path, "executed", error)
+}
+
+fn cannot(path: &Path, what: &str, error: &io::Error) -> Refusal {
     let shown = text::path(path);
     if error.kind() != io::ErrorKind::PermissionDenied {
-        return Refusal::new(format!("{shown} cannot be read: {error}"));
+        return Refusal::new(format!("{shown} cannot be {what}: {error}"));
+    }
+    let name = holders::user_name(effective_user());
+    let refusal = Refusal::new(format!("{shown} cannot be {what} by user {name}: {error}"));
+    for_want_of_rights(refusal, error)
+}
+
+/// Adds what to do where a line lacks rights, if that is the trouble.
+pub(crate) fn for_want_of_rights(refusal: Refusal, error: &io::Error) -> Refusal {
+    if error.kind() != io::ErrorKind::PermissionDenied {
+        return refusal;
     }
     let user = unistd::geteuid();
     let name = holders::user_name(user.as_raw());
     let lowered = unistd::getuid().is_root() && !user.is_root();
-    let refusal = Refusal::new(format!("{shown} cannot be read by user {name}: {error}"));
     refusal.hint(if lowered {
-        format!("let {name} read it if it is meant for this storage; a line that needs root's rights belongs into a conf that only root can change (--snapshot-conf)")
+        format!("let {name} do so if it is meant for this storage; a line that needs root's rights belongs into a conf that only root can change (--snapshot-conf)")
     } else {
-        format!("let {name} read it")
+        format!("let {name} do so")
     })
 }
 

@@ -13,10 +13,11 @@ use rustix::fs::StatVfsMountFlags;
 
 use crate::holders;
 use crate::refusal::Refusal;
+use crate::rights;
 use crate::text;
 
 /// How many links are followed: as many as Linux does.
-const LINKS: usize = 40;
+pub(crate) const LINKS: usize = 40;
 /// The mode bits with which a group and everybody else may write.
 const WRITABLE: u32 = 0o022;
 const STICKY: u32 = 0o1000;
@@ -42,6 +43,9 @@ pub fn only_changed_by(path: &Path, user: u32) -> Result<Metadata, Refusal> {
 
 fn check(part: &Path, found: &Metadata, user: u32) -> Result<(), Refusal> {
     let shown = text::path(part);
+    if is_read_only(part) {
+        return Ok(());
+    }
     if found.uid() != 0 && found.uid() != user {
         let (owner, cure) = (holders::user_name(found.uid()), holders::user_name(user));
         let option = if found.is_symlink() { "-h " } else { "" };
@@ -49,7 +53,7 @@ fn check(part: &Path, found: &Metadata, user: u32) -> Result<(), Refusal> {
             .hint(format!("chown {option}{cure} {}", text::quoted(part))));
     }
     let sticky = found.is_dir() && found.mode() & STICKY != 0;
-    if found.is_symlink() || found.mode() & WRITABLE == 0 || sticky || is_read_only(part) {
+    if found.is_symlink() || found.mode() & WRITABLE == 0 || sticky {
         return Ok(());
     }
     let whom = if found.mode() & 0o002 != 0 { "everybody" } else { "its group" };
@@ -66,7 +70,7 @@ fn look(part: &Path) -> Result<Metadata, Refusal> {
 }
 
 fn unreachable(part: &Path, error: &std::io::Error) -> Refusal {
-    Refusal::new(format!("{}: {error}", text::path(part)))
+    rights::for_want_of_rights(Refusal::new(format!("{}: {error}", text::path(part))), error)
 }
 
 /// Everything that the system looks at on the way to an absolute path, links among it; the last

@@ -3,7 +3,7 @@
 //! Until it is known to be over, a missing code proves nothing, and leaving could meet the
 //! server between the code and `misc/snapshot`: then it would write `A/` beside a snapshot.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::code::Code;
 use crate::context::Context;
@@ -28,7 +28,7 @@ pub(crate) enum Fate {
     Open,
 }
 
-/// Watches an enter under `code` until its fate is known, or `patience` is over.
+/// Watches an enter under `code` until its fate is known, or it is later than `until` says.
 ///
 /// # Errors
 ///
@@ -37,9 +37,8 @@ pub(crate) fn watch(
     context: &Context<'_>,
     code: &Code,
     may_close: bool,
-    patience: impl Fn() -> Duration,
+    until: impl Fn() -> Instant,
 ) -> Result<Fate, Refusal> {
-    let begin = Instant::now();
     let (mut server, mut code_seen) = (Server { seen: true }, None);
     loop {
         let mark = guard::look_at_mark(context.storage)?;
@@ -51,7 +50,7 @@ pub(crate) fn watch(
         } else if server.ended(context) {
             let closed = may_close && mark.content == Content::Shutdown;
             return Ok(if closed { Fate::Closed } else { Fate::Gone });
-        } else if begin.elapsed() >= patience() {
+        } else if Instant::now() >= until() {
             return Ok(Fate::Open);
         }
         std::thread::sleep(limits::LOOK);

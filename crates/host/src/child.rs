@@ -14,10 +14,13 @@ use std::sync::Mutex;
 
 use dsnap_core::limits;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::library::{Library, Listener};
 use crate::wire::{self, Answer, Bytes, Call, Verb};
+
+/// What is longer is cut, in bytes: nobody is shown so much of one text.
+const LONGEST: usize = 8192;
 
 /// The first argument by which the program knows that it is to make one call.
 pub(crate) const MARK: &str = "--isolated-call";
@@ -59,7 +62,8 @@ fn answer(answers: File, library: RawFd, length: u32) {
 
 /// So that a library that allocates without end harms nobody else.
 fn limit() -> Result<(), String> {
-    let most = Some(limits::ADDRESS_SPACE);
+    let given = getrlimit(Resource::As).maximum.unwrap_or(u64::MAX);
+    let most = Some(limits::ADDRESS_SPACE.min(given));
     setrlimit(Resource::As, Rlimit { current: most, maximum: most })
         .map_err(|error| format!("its address space cannot be limited: {error}"))
 }
@@ -96,7 +100,8 @@ impl Voice {
 
 impl Listener for Voice {
     fn say(&self, kind: u32, text: &[u8]) {
-        self.answer(&Answer::Said(kind, Bytes(text.to_vec())));
+        let shown = &text[..text.len().min(LONGEST)];
+        self.answer(&Answer::Said(kind, Bytes(shown.to_vec())));
     }
 
     fn progress(&self, done: u64, of: u64, unit: &[u8]) {

@@ -22,7 +22,10 @@ use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{PidfdFlags, pidfd_open};
 
-use crate::lines::Lines;
+use crate::lines::{Lines, Measured};
+
+/// Takes a line of the answer, and who hears the words that may be in it.
+pub type Hear<'a> = &'a mut dyn FnMut(&[u8], &dyn Caller);
 
 /// What there is to start, and who listens.
 pub struct Job<'a> {
@@ -83,13 +86,15 @@ pub struct Ended {
 }
 
 impl Job<'_> {
-    /// Runs the process to its end. `hear` takes each line of its answer as it comes.
+    /// Runs the process to its end. `hear` takes each line of its answer as it comes, and to whom
+    /// words in it are passed on: what is said beyond a megabyte is not.
     ///
     /// # Errors
     ///
     /// It cannot be started.
-    pub fn run(self, hear: &mut dyn FnMut(&[u8])) -> io::Result<Ended> {
-        let (answers, caller, time, began) = (self.answers, self.caller, self.time, Instant::now());
+    pub fn run(self, hear: Hear<'_>) -> io::Result<Ended> {
+        let (answers, time, began) = (self.answers, self.time, Instant::now());
+        let caller = Measured::new(self.caller);
         let mut child = start(self.command, self.request.is_some(), &self.inherits)?;
         let mut process = Process {
             pid: Pid::from_raw(child.id().cast_signed()),
@@ -97,7 +102,7 @@ impl Job<'_> {
             ended: false,
         };
         let request = self.request.unwrap_or_default();
-        let streams = Streams::of(&mut child, answers, &process, &request, caller)?;
+        let streams = Streams::of(&mut child, answers, &process, &request, &caller)?;
         let (end, streams) = process.listen(streams, began, time, hear)?;
         Ok(Ended { end, last_words: streams.last_words })
     }
@@ -116,7 +121,7 @@ impl Process {
         mut streams: Streams<'a>,
         began: Instant,
         time: Option<Duration>,
-        hear: &mut dyn FnMut(&[u8]),
+        hear: Hear<'_>,
     ) -> io::Result<(End, Streams<'a>)> {
         let mut deadline = time.and_then(|time| began.checked_add(time));
         let mut asked = false;
@@ -125,28 +130,22 @@ impl Process {
                 asked = true;
                 let last = Instant::now() + limits::LAST_ANSWER;
                 deadline = Some(deadline.map_or(last, |deadline| deadline.min(last)));
-                self.ask_to_stop();
+                // One more byte behind the request. Who does not read it will be killed.
+                streams.request.push(b'\n');
             }
             let left = deadline
                 .map_or(limits::ASK, |deadline| deadline.saturating_duration_since(Instant::now()));
             if left.is_zero() {
-                streams.drain(hear);
                 self.end();
+                streams.finish(hear);
                 return Ok((End::TimeUp(began.elapsed()), streams));
             }
             if streams.wait(left.min(limits::ASK / 2), &mut self.stdin, hear)? {
                 // Its group is killed before its number can belong to somebody else.
                 let end = self.end();
-                streams.drain(hear);
+                streams.finish(hear);
                 return Ok((end, streams));
             }
-        }
-    }
-
-    /// One more byte behind the request. A process that does not read it will be killed.
-    fn ask_to_stop(&mut self) {
-        if let Some(stdin) = &mut self.stdin {
-            let _ = stdin.write(b"\n");
         }
     }
 
@@ -182,7 +181,7 @@ impl Drop for Process {
 
 /// Everything that is heard of the process.
 struct Streams<'a> {
-    caller: &'a dyn Caller,
+    caller: &'a Measured<'a>,
     pidfd: OwnedFd,
     request: Vec<u8>,
     stdout: Stream,
@@ -191,6 +190,9 @@ struct Streams<'a> {
     last_words: Option<Vec<u8>>,
     answer: Stream,
 }
+
+/// How much of a stream is read.
+type Reading = fn(&mut Stream, &mut dyn FnMut(&[u8]));
 
 /// One pipe from the process, read without waiting.
 #[derive(Default)]
@@ -205,7 +207,7 @@ impl<'a> Streams<'a> {
         answers: Option<OwnedFd>,
         process: &Process,
         request: &[u8],
-        caller: &'a dyn Caller,
+        caller: &'a Measured<'a>,
     ) -> io::Result<Self> {
         let pid = rustix::process::Pid::from_raw(process.pid.as_raw());
         let pid = pid.ok_or(io::ErrorKind::NotFound)?;
@@ -228,7 +230,7 @@ impl<'a> Streams<'a> {
         &mut self,
         time: Duration,
         stdin: &mut Option<ChildStdin>,
-        hear: &mut dyn FnMut(&[u8]),
+        hear: Hear<'_>,
     ) -> io::Result<bool> {
         let pipes = [&self.stdout, &self.stderr, &self.answer];
         let pipes = pipes.into_iter().filter_map(|stream| stream.pipe.as_ref());
@@ -263,17 +265,27 @@ impl<'a> Streams<'a> {
     }
 
     /// Reads what there is.
-    fn drain(&mut self, hear: &mut dyn FnMut(&[u8])) {
+    fn drain(&mut self, hear: Hear<'_>) {
+        self.pass_on(hear, Stream::read);
+    }
+
+    /// Reads the rest: nobody is left who writes, or is waited for.
+    fn finish(&mut self, hear: Hear<'_>) {
+        self.drain(hear);
+        self.pass_on(hear, Stream::finish);
+    }
+
+    fn pass_on(&mut self, hear: Hear<'_>, read: Reading) {
         let caller = self.caller;
         let say = |line: &[u8]| caller.say(Said::Words(&String::from_utf8_lossy(line)));
-        self.stdout.read(&mut |line| say(line));
+        read(&mut self.stdout, &mut |line| say(line));
         let last = &mut self.last_words;
-        self.stderr.read(&mut |line| {
+        read(&mut self.stderr, &mut |line| {
             if let Some(before) = last.replace(line.to_vec()) {
                 say(&before);
             }
         });
-        self.answer.read(hear);
+        read(&mut self.answer, &mut |line| hear(line, caller));
     }
 }
 
@@ -283,6 +295,13 @@ impl Stream {
             rustix::io::ioctl_fionbio(pipe, true)?;
         }
         Ok(Self { pipe: pipe.map(std::fs::File::from), ..Self::default() })
+    }
+
+    /// Reads all that is left in the pipe, and takes what was begun for a line.
+    fn finish(&mut self, take: &mut dyn FnMut(&[u8])) {
+        self.read(take);
+        self.lines.end(take);
+        self.pipe = None;
     }
 
     /// Reads what there is, and closes the pipe at its end.
@@ -322,7 +341,10 @@ fn start(mut command: Command, reads: bool, inherits: &[BorrowedFd<'_>]) -> io::
 /// without rights that we have only stepped back from.
 fn alone(inherited: &[RawFd]) -> io::Result<()> {
     rustix::process::setsid()?;
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
+    // PIPE, too: if our program is killed, what a leave says must not end it.
+    for signal in
+        [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGPIPE]
+    {
         // SAFETY: ignoring a signal installs no handler.
         unsafe { signal::signal(signal, signal::SigHandler::SigIgn) }?;
     }

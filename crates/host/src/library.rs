@@ -14,6 +14,7 @@ use dsnap_core::abi::{
     DSNAP_ABI_VERSION, DSNAP_NO_LIMIT, DsnapBytes, DsnapCaller, DsnapEntry, DsnapLibrary,
     DsnapMethod, DsnapRequest,
 };
+use dsnap_core::method::is_name;
 use libloading::os::unix::{Library as Shared, RTLD_LOCAL, RTLD_NOW};
 
 use crate::wire::{Call, Described, Verb};
@@ -182,13 +183,6 @@ impl Method {
         // and all that it points to outlive the call.
         function.map_or(0, |function| unsafe { function(&raw const request) }.into())
     }
-}
-
-/// A method's name as a line may have it.
-pub(crate) fn is_name(name: &str) -> bool {
-    let mut letters = name.bytes();
-    letters.next().is_some_and(|first| first.is_ascii_lowercase())
-        && letters.all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'_')
 }
 
 fn text(bytes: DsnapBytes) -> Option<String> {

@@ -1,42 +1,67 @@
-//! Bytes that come in pieces, as lines; never more than is sensible.
+//! Bytes that come in pieces, as lines; and words, of which only so many are passed on.
+
+use std::cell::Cell;
+
+use dsnap_core::limits;
+use dsnap_core::method::{Caller, Said};
 
 /// A longer line is cut, in bytes.
 const LONGEST: usize = 1 << 16;
-/// What is heard of one stream in one call, in bytes; the rest is read and dropped.
-const MOST: usize = 1 << 20;
 
 /// Cuts a stream into lines.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     begun: Vec<u8>,
-    heard: usize,
 }
 
 impl Lines {
     /// Takes a piece, and passes on each line that is whole now.
     pub(crate) fn take(&mut self, piece: &[u8], line: &mut dyn FnMut(&[u8])) {
-        let room = MOST.saturating_sub(self.heard).min(piece.len());
-        self.heard += room;
-        for part in piece[..room].split_inclusive(|byte| *byte == b'\n') {
+        for part in piece.split_inclusive(|byte| *byte == b'\n') {
             let (text, whole) = part.strip_suffix(b"\n").map_or((part, false), |text| (text, true));
             let free = LONGEST.saturating_sub(self.begun.len()).min(text.len());
             self.begun.extend_from_slice(&text[..free]);
             if whole {
-                self.pass_on(line);
+                self.end(line);
             }
         }
     }
 
-    /// The stream has ended: what was begun is a line, too.
+    /// The stream has ended, or nobody waits for more: what was begun is a line, too.
     pub(crate) fn end(&mut self, line: &mut dyn FnMut(&[u8])) {
-        self.pass_on(line);
-    }
-
-    fn pass_on(&mut self, line: &mut dyn FnMut(&[u8])) {
         let text = std::mem::take(&mut self.begun);
         if !text.trim_ascii().is_empty() {
             line(&text);
         }
+    }
+}
+
+/// Passes on to another caller no more words than a call may say.
+pub(crate) struct Measured<'a> {
+    caller: &'a dyn Caller,
+    left: Cell<usize>,
+}
+
+impl<'a> Measured<'a> {
+    pub(crate) fn new(caller: &'a dyn Caller) -> Self {
+        Self { caller, left: Cell::new(limits::WORDS) }
+    }
+}
+
+impl Caller for Measured<'_> {
+    fn say(&self, said: Said<'_>) {
+        if let Said::Words(words) = said {
+            let left = self.left.get();
+            self.left.set(left.saturating_sub(words.len() + 1));
+            if words.len() >= left {
+                return;
+            }
+        }
+        self.caller.say(said);
+    }
+
+    fn shall_stop(&self) -> bool {
+        self.caller.shall_stop()
     }
 }
 
@@ -53,19 +78,34 @@ mod tests {
 
     #[test]
     fn pieces_become_lines_and_the_last_one_needs_no_end() {
-        assert_eq!(
-            lines(&[b"a", b"b\nc", b"\n\n \nd"]),
-            [b"ab".to_vec(), b"c".into(), b"d".into()]
-        );
+        let seen = lines(&[b"a", b"b\nc", b"\n\n \nd"]);
+        assert_eq!(seen, [b"ab".to_vec(), b"c".into(), b"d".into()]);
         assert_eq!(lines(&[]), Vec::<Vec<u8>>::new());
     }
 
     #[test]
-    fn a_megabyte_is_heard_and_no_more_and_a_long_line_is_cut() {
-        let piece = [[b'x'; 999].as_slice(), b"\n"].concat();
-        let seen = lines(&vec![piece.as_slice(); 3000]);
-        let heard: usize = seen.iter().map(|line| line.len() + 1).sum();
-        assert!((MOST - 1000..=MOST + 1).contains(&heard), "{heard}");
+    fn a_long_line_is_cut() {
         assert_eq!(lines(&[&vec![b'x'; 200_000]])[0].len(), LONGEST);
+    }
+
+    struct Counts(Cell<usize>);
+
+    impl Caller for Counts {
+        fn say(&self, said: Said<'_>) {
+            let Said::Words(words) = said else { panic!("{said:?}") };
+            self.0.set(self.0.get() + words.len() + 1);
+        }
+
+        fn shall_stop(&self) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn a_megabyte_of_words_is_heard_and_no_more() {
+        let counts = Counts(Cell::new(0));
+        let measured = Measured::new(&counts);
+        (0..3000).for_each(|_| measured.say(Said::Words(&"x".repeat(999))));
+        assert!((limits::WORDS - 1000..=limits::WORDS).contains(&counts.0.get()));
     }
 }

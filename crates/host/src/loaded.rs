@@ -58,16 +58,18 @@ impl Plugin {
     /// It cannot be loaded, or does not fit.
     pub(crate) fn describe(&self) -> Result<Vec<Described>, Refusal> {
         let call = Call::about(Verb::Describe, "", &[]);
-        let reply = self.call(&call, Some(limits::DESCRIBE), &Nobody);
-        match reply.trouble {
-            Some(trouble) => Err(Refusal::new(format!("{}: {trouble}", text::path(&self.path)))),
-            None => Ok(reply.methods),
-        }
+        let mut reply = self.call(&call, Some(limits::DESCRIBE), &Nobody);
+        let Some(trouble) = reply.trouble.take() else { return Ok(reply.methods) };
+        reply.trouble = Some(format!("{}: {trouble}", text::path(&self.path)));
+        Err(reply.refusal())
     }
 
     fn call(&self, call: &Call, time: Option<Duration>, caller: &dyn Caller) -> Reply {
-        self.try_call(call, time, caller)
-            .unwrap_or_else(|error| Reply { trouble: Some(error), ..Reply::default() })
+        self.try_call(call, time, caller).unwrap_or_else(|refusal| Reply {
+            trouble: Some(refusal.text().to_owned()),
+            hints: refusal.hints().to_vec(),
+            ..Reply::default()
+        })
     }
 
     fn try_call(
@@ -75,8 +77,9 @@ impl Plugin {
         call: &Call,
         time: Option<Duration>,
         caller: &dyn Caller,
-    ) -> Result<Reply, String> {
-        let not_started = |error: std::io::Error| format!("no process for it: {error}");
+    ) -> Result<Reply, Refusal> {
+        let not_started =
+            |error: std::io::Error| Refusal::new(format!("no process for it: {error}"));
         let (answers, answer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
             .map_err(|error| not_started(error.into()))?;
         let request = wire::line(call);
@@ -92,7 +95,7 @@ impl Plugin {
             caller,
         };
         let mut reply = Reply::default();
-        let ended = job.run(&mut |line| reply.hear(line, caller));
+        let ended = job.run(&mut |line, caller| reply.hear(line, caller));
         let ended = ended.map_err(|error| self.cannot_start(&error))?;
         if let Some(last) = ended.last_words {
             caller.say(Said::Words(&String::from_utf8_lossy(&last)));
@@ -103,9 +106,9 @@ impl Plugin {
         Ok(reply)
     }
 
-    fn cannot_start(&self, error: &std::io::Error) -> String {
+    fn cannot_start(&self, error: &std::io::Error) -> Refusal {
         let program = std::fs::read_link(&self.program).unwrap_or_else(|_| self.program.clone());
-        rights::no_access(&program, "cannot be executed", error).to_string()
+        rights::cannot_execute(&program, error)
     }
 }
 
@@ -155,7 +158,9 @@ impl Reply {
 
     fn strange(&mut self) -> Refusal {
         if let Some(number) = self.result.filter(|_| self.trouble.is_none()) {
-            self.trouble = Some(format!("it gave back {number}, which is no result of this call"));
+            let reason = self.reason.take().map_or_else(String::new, |it| format!("{it}; "));
+            let what = format!("{reason}it gave back {number}, which is no result of this call");
+            self.trouble = Some(what);
         }
         self.refusal()
     }
@@ -170,18 +175,16 @@ impl Loaded {
         Self { plugin, described }
     }
 
-    fn ask(&self, verb: Verb, request: &Request<'_>, unless: Option<Duration>) -> Reply {
-        let time = request.time_left.or(unless);
+    fn ask(&self, verb: Verb, request: &Request<'_>, unless: Duration) -> Reply {
+        let time = request.time_left.unwrap_or(unless);
         let call = Call {
             storage: Bytes::of(request.storage),
             conf_folder: Bytes::of(request.conf_folder),
             code: request.code.as_str().to_owned(),
-            time_left: request
-                .time_left
-                .map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
+            time_left: u64::try_from(time.as_millis()).ok(),
             ..Call::about(verb, &self.described.name, request.words)
         };
-        self.plugin.call(&call, time, request.caller)
+        self.plugin.call(&call, Some(time), request.caller)
     }
 }
 
@@ -211,7 +214,7 @@ impl SnapshotMethod for Loaded {
     }
 
     fn enter(&self, request: &Request<'_>) -> Entered {
-        let mut reply = self.ask(Verb::Enter, request, None);
+        let mut reply = self.ask(Verb::Enter, request, limits::ENTER);
         match reply.number() {
             Some(DSNAP_HELD) => Entered::Held,
             Some(DSNAP_DONE) => Entered::Done,
@@ -225,7 +228,7 @@ impl SnapshotMethod for Loaded {
     }
 
     fn leave(&self, request: &Request<'_>) -> Left {
-        let mut reply = self.ask(Verb::Leave, request, Some(limits::LEAVE));
+        let mut reply = self.ask(Verb::Leave, request, limits::LEAVE);
         match reply.number() {
             Some(DSNAP_LEFT) => Left::Left,
             Some(DSNAP_BUSY) => Left::Busy(reply.refusal()),
@@ -237,7 +240,7 @@ impl SnapshotMethod for Loaded {
     }
 
     fn status(&self, request: &Request<'_>) -> Status {
-        let mut reply = self.ask(Verb::Status, request, Some(limits::LEAVE));
+        let mut reply = self.ask(Verb::Status, request, limits::LEAVE);
         match reply.number() {
             Some(DSNAP_COULD_ENTER) => Status::CouldEnter,
             Some(DSNAP_IS_HELD) => Status::Held(std::mem::take(&mut reply.code)),

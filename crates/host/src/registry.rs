@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use dsnap_core::Refusal;
 use dsnap_core::abi::DSNAP_ABI_VERSION;
-use dsnap_core::method::{Methods, SnapshotMethod, WorksWith};
+use dsnap_core::method::{Methods, SnapshotMethod, WorksWith, is_name};
 use dsnap_core::text::{self, Harmless};
 
-use crate::library::is_name;
 use crate::loaded::{Loaded, Plugin};
 use crate::search::{Search, open_trusted};
 
@@ -82,13 +81,6 @@ impl Registry {
         Self { search: Search::new(folders), ..self }
     }
 
-    /// The program that makes isolated calls, instead of the running one: its `main` must begin
-    /// with [`answer_isolated_call`](crate::answer_isolated_call).
-    #[must_use]
-    pub fn isolated_by(self, program: PathBuf) -> Self {
-        Self { program, ..self }
-    }
-
     /// Forgets what is linked in, so that a loaded method of the same name is used.
     #[must_use]
     pub fn without_linked(self) -> Self {
@@ -116,6 +108,13 @@ impl Registry {
     fn about(&self, name: &str) -> Result<About, Refusal> {
         if self.linked(name.as_bytes()).is_some() {
             return Err(Refusal::new(format!("the method `{name}` that is linked in comes first")));
+        }
+        if !is_name(name) {
+            let what = format!(
+                "`{}` cannot name a method: it must be a-z, then a-z, 0-9 or _",
+                text::harmless(name)
+            );
+            return Err(Refusal::new(what));
         }
         let method = self.load(name)?;
         let works_with = method.works_with();

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use dsnap_core::{Refusal, reading, text, trust};
+use dsnap_core::{Refusal, reading, rights, text, trust};
 
 /// The folders, in order.
 #[derive(Debug, Default)]
@@ -26,7 +26,11 @@ impl Search {
     pub(crate) fn find(&self, name: &str) -> Option<PathBuf> {
         let files = self.folders.iter().map(|folder| folder.join(file_name(name)));
         // One that is not to be used is refused, not passed over: it may be the one that is meant.
-        files.into_iter().find(|file| file.symlink_metadata().is_ok())
+        // And so is one that cannot be looked at.
+        let absent = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
+        files.into_iter().find(|file| {
+            file.symlink_metadata().map_or_else(|error| !absent.contains(&error.kind()), |_| true)
+        })
     }
 
     /// Every file in the folders that has the name of a library of ours: the method's name, and
@@ -61,7 +65,7 @@ fn method_name(file: &str) -> Option<String> {
 /// Somebody else can, or it cannot be opened, or it was exchanged meanwhile.
 pub(crate) fn open_trusted(path: &Path) -> Result<File, Refusal> {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let failed = |error: io::Error| Refusal::new(format!("{}: {error}", text::path(&path)));
+    let failed = |error: io::Error| rights::cannot_read(&path, &error);
     // Opened first: what is checked below is what stands behind this descriptor.
     let file = reading::open(&path).map_err(failed)?;
     let checked = trust::only_changed_by(&path, rustix::process::geteuid().as_raw())?;

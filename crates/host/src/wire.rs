@@ -7,6 +7,8 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use dsnap_core::limits;
+
 use serde::{Deserialize, Serialize};
 
 /// What to call.
@@ -78,7 +80,7 @@ impl Call {
             conf_folder: Bytes::of(Path::new("")),
             words: words.iter().map(Bytes::of).collect(),
             code: String::new(),
-            time_left: None,
+            time_left: u64::try_from(limits::DESCRIBE.as_millis()).ok(),
         }
     }
 }

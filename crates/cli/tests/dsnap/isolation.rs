@@ -71,6 +71,38 @@ esac
 "#;
 
 #[test]
+fn a_leave_goes_on_when_the_tool_is_killed_even_if_it_says_something() {
+    let site = Site::builder().zopes(0).start().unwrap();
+    let text = SLOW_LEAVE.replace("echo left", "echo aloud; echo words >&2; echo left");
+    script(&site.storage().config().join("method"), &text);
+    for name in ["says", "waits"] {
+        nix::unistd::mkfifo(&site.path().join(name), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    }
+    let child = Dsnap::at(&site).args(["--method", "exec method", "true"]).spawn();
+    assert_eq!(seen(&site, "says"), "leaving\n");
+    child.signal(Signal::SIGKILL);
+    let ran = child.end();
+    assert_eq!(ran.status.code(), None, "{ran}");
+    let mut waits = fs::File::options().write(true).open(site.path().join("waits")).unwrap();
+    waits.write_all(b"go\n").unwrap();
+    wait_until("the end of the leave", || site.path().join("done").exists());
+}
+
+#[test]
+fn a_lower_limit_than_ours_is_kept() {
+    let plugins = Plugins::villain("NONE");
+    let limited = ["bash", "-c", "ulimit -v 1500000 && exec \"$@\"", "bash"];
+    let ran = Dsnap::through(&limited).arg("--list-methods").arg("--plugin-dir").arg(&plugins);
+    let ran = ran.change(|command| {
+        command.uid(54_321);
+    });
+    if nix::unistd::geteuid().is_root() {
+        let ran = ran.knows(plugins.path()).run();
+        assert!(ran.stdout.contains("\nvillain "), "{ran}");
+    }
+}
+
+#[test]
 fn signals_to_the_whole_group_do_not_end_a_leave() {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let site = Site::builder().zopes(0).start().unwrap();

@@ -80,6 +80,27 @@ fn a_link_counts_with_what_it_leads_to() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_looked_into_is_not_passed_over() {
+    if !as_root("act for another user") {
+        return;
+    }
+    use std::os::unix::process::CommandExt;
+    let (folder, good) = (tempfile::tempdir().unwrap(), Plugins::villain("NONE"));
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
+    let fixture = crate::stage::storage(dsnap_testkit::State::Clean);
+    crate::rights::give(fixture.path(), 54_321, 54_321);
+    fs::set_permissions(fixture.path(), Permissions::from_mode(0o755)).unwrap();
+    let ran = Dsnap::on(&fixture).args(["--method", "villain", "--list-methods"]);
+    let ran = ran.arg("--plugin-dir").arg(folder.path()).arg("--plugin-dir").arg(&good);
+    let ran = ran.change(|command| {
+        command.uid(54_321);
+    });
+    let ran = ran.run();
+    assert!(ran.stdout.contains("cannot be read by user 54321: Permission denied"), "{ran}");
+    assert_eq!(ran.status.code(), Some(1), "{ran}");
+}
+
+#[test]
 fn a_sticky_folder_above_is_fine() {
     let (folder, inner) = nested();
     fs::set_permissions(folder.path().join("outer"), Permissions::from_mode(0o1777)).unwrap();

@@ -71,6 +71,12 @@ fn one_that_prints_a_lot_is_heard_out_and_shown_only_with_v() {
 }
 
 #[test]
+fn one_that_talks_without_end_is_still_understood() {
+    let reason = "m".repeat(1000) + "…";
+    costs_its_line("TALKS", &reason);
+}
+
+#[test]
 fn what_one_does_to_its_own_process_is_its_own_affair() {
     let (site, plugins) = (site(), Plugins::villain("CHANGES_THE_PROCESS"));
     conf(&site, "villain\nhttp URL access\n");
@@ -122,7 +128,7 @@ fn a_library_that_is_no_plugin() {
 #[test]
 fn a_library_that_ends_or_waits_while_it_is_loaded() {
     is_not_loaded("EXITS_IN_ITS_INITIALISER", "it ended with status 0, without an answer");
-    let waits = "it was killed after 10 s, when its time was up";
+    let waits = "it was killed after 5 s, when its time was up";
     is_not_loaded("WAITS_IN_ITS_INITIALISER", waits);
 }
 
@@ -206,6 +212,9 @@ fn scripts_that_misbehave() {
     script_costs_its_line("echo no >&2; exit 7", "no (it ended with status 7)");
     script_costs_its_line("printf 'a\\033[31m\\377\\n' >&2; exit 78", "a\u{fffd}[31m\u{fffd}");
     script_costs_its_line("exec >&- 2>&- 0<&-; exit 3", "it ended with status 3");
+    let unfinished = "printf 'the reason' >&2; setsid sleep 9 & exit 78";
+    script_costs_its_line(unfinished, "the reason");
+    script_costs_its_line("yes | head -c 3000000 >&2; echo why >&2; exit 78", "why");
 }
 
 #[test]
