@@ -9,6 +9,7 @@ mod control;
 pub(crate) mod faults;
 mod files;
 mod flusher;
+mod freezing;
 mod manner;
 pub(crate) mod marker;
 mod server;
@@ -37,7 +38,7 @@ use zope::Zope;
 pub use control::{Control, port_file};
 pub use faults::{Call, Fault};
 pub use manner::{Manner, Step};
-pub use marker::ledger_of_last_snapshot;
+pub use marker::{Event, ledger_of_last_snapshot, ledgers};
 pub use server::{Refused, Server};
 pub use wanted::Wanted;
 

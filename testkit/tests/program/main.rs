@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 #![allow(clippy::disallowed_methods, reason = "scenarios start the program")]
 
+mod copies;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -73,6 +75,11 @@ impl Running {
     }
 }
 
+fn ctl(dir: &Path, words: &[&str]) -> (Option<i32>, String) {
+    let done = testkit(&[&["ctl", dir.to_str().unwrap()], words].concat());
+    (done.status.code(), String::from_utf8([done.stdout, done.stderr].concat()).unwrap())
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.0.kill();
@@ -90,10 +97,7 @@ fn a_site_says_when_it_is_ready_obeys_orders_and_stops_cleanly() {
     assert_eq!(line["urls"].as_array().unwrap().len(), 2);
     assert_eq!(fs::read_to_string(&ready).unwrap(), format!("{line}\n"));
     assert_eq!(fs::read_to_string(line["access"].as_str().unwrap()).unwrap(), "admin:adminpass\n");
-    let ctl = |words: &[&str]| {
-        let done = testkit(&[&["ctl", dir.to_str().unwrap()], words].concat());
-        (done.status.code(), String::from_utf8([done.stdout, done.stderr].concat()).unwrap())
-    };
+    let ctl = |words: &[&str]| ctl(&dir, words);
     let good = |said: &str| (Some(0), said.to_owned());
     assert_eq!(ctl(&["commit", "5"]), good(""));
     assert_eq!(ctl(&["enter", "x"]), good(""));
