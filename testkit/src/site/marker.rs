@@ -102,6 +102,28 @@ impl Marker {
     }
 }
 
+/// Refuses a storage that leads somewhere else: what is written into it would be written there.
+pub(super) fn refuse_links(dir: &Path) -> io::Result<()> {
+    let folders = ["A", "B", "journal", "misc", "config"].map(|name| dir.join(name));
+    for path in &folders {
+        let is_folder = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
+        if !is_folder {
+            return Err(somewhere_else(path, "is no folder of this storage itself"));
+        }
+    }
+    for entry in fs::read_dir(dir.join("misc"))? {
+        let entry = entry?;
+        if entry.file_type()?.is_symlink() {
+            return Err(somewhere_else(&entry.path(), "is a link"));
+        }
+    }
+    Ok(())
+}
+
+fn somewhere_else(path: &Path, what: &str) -> io::Error {
+    io::Error::other(format!("{} {what}: nothing was changed", path.display()))
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

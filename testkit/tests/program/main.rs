@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "scenarios start the program")]
 
 mod copies;
+mod places;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -136,26 +137,4 @@ fn run_gives_a_script_its_site_and_fails_if_the_storage_is_held_afterwards() {
     let ran = testkit(&["run", "--", "sh", "-c", &holds]);
     assert_eq!(ran.status.code(), Some(1), "{ran:?}");
     assert!(String::from_utf8(ran.stderr).unwrap().contains("is still in the snapshot user/me"));
-}
-
-#[test]
-fn a_storage_that_the_testkit_did_not_make_is_refused_and_not_touched() {
-    let folder = tempfile::tempdir().unwrap();
-    let dir = folder.path().join("ds");
-    assert_eq!(testkit(&["make", dir.to_str().unwrap()]).status.code(), Some(0));
-    // As far as anybody can tell, it is somebody's own now.
-    fs::remove_file(dir.join("misc/dsnap-testkit")).unwrap();
-    let before = Tree::of(&dir).unwrap();
-    let storage = dir.to_str().unwrap();
-    for args in [
-        &["site", "--storage", storage][..],
-        &["run", "--storage", storage, "--", "true"],
-        &["make", storage],
-        &["verify", storage, "--site", storage],
-    ] {
-        let refused = testkit(args);
-        assert_eq!(refused.status.code(), Some(2), "{args:?}: {refused:?}");
-    }
-    assert_eq!(testkit(&["ctl", storage, "crash"]).status.code(), Some(69), "nobody runs it");
-    assert_eq!(before.difference(&Tree::of(&dir).unwrap()), None);
 }
