@@ -259,6 +259,13 @@ impl Site {
         code.starts_with("user/").then_some(code)
     }
 
+    /// What a storage is still held under, this one or the other, when nobody enters any more;
+    /// asked of the server, which knows of a broken snapshot, as well as of the files.
+    pub fn still_held(&self) -> Option<String> {
+        let other = || Some(format!("{} of the other storage", self.other.still_held()?));
+        self.backend.still_held().or_else(other)
+    }
+
     /// Writes `snapshot.conf` and `access`. A conf of somebody's own stays; one that was written
     /// here leads to Zopes that are gone, and perhaps to somebody else's port.
     fn write_conf(&self) -> io::Result<()> {

@@ -4,6 +4,7 @@
 
 mod copies;
 mod places;
+mod rehearsals;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -124,17 +125,4 @@ fn a_site_says_when_it_is_ready_obeys_orders_and_stops_cleanly() {
     assert_eq!(site.stop(), Some(0));
     assert_eq!(fs::read_to_string(dir.join("misc/snapshot")).unwrap(), "shutdown");
     assert_eq!(ctl(&["status"]).0, Some(69), "nobody is there any more");
-}
-
-#[test]
-fn run_gives_a_script_its_site_and_fails_if_the_storage_is_held_afterwards() {
-    let script = "test -d $DSNAP_TESTKIT_STORAGE/A && test -f $DSNAP_TESTKIT_ACCESS && \
-                  case $DSNAP_TESTKIT_URL in http://*\\ http://*) exit 7;; esac";
-    let ran = testkit(&["run", "--zopes", "2", "--", "sh", "-c", script]);
-    assert_eq!(ran.status.code(), Some(7), "{ran:?}");
-    let holds =
-        format!("{} ctl \"$DSNAP_TESTKIT_STORAGE\" enter me", env!("CARGO_BIN_EXE_dsnap-testkit"));
-    let ran = testkit(&["run", "--", "sh", "-c", &holds]);
-    assert_eq!(ran.status.code(), Some(1), "{ran:?}");
-    assert!(String::from_utf8(ran.stderr).unwrap().contains("is still in the snapshot user/me"));
 }
