@@ -4,9 +4,10 @@
 //! its own, whose storage the method may freeze and close, and compares what the method says with
 //! what the files say. A breach is one sentence, with what was seen.
 //!
-//! `owner` and `nobody` hold the checks, for the two kinds of methods; `stage` is a site with a
-//! method to try on it, `sight` what its files say, `manners` what counts in every call, `words`
-//! the line with its placeholders.
+//! `owner` and `nobody` hold the checks, for the two kinds of methods, `refusals` and `time` more of
+//! `owner`'s: with something in the way, and with a server that answers late or never. `stage` is a
+//! site with a method to try on it, `sight` what its files say, `manners` what counts in every call,
+//! `words` the line with its placeholders.
 
 mod manners;
 mod nobody;

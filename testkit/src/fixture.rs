@@ -147,7 +147,8 @@ impl Builder {
         let count = if self.state == State::Fresh { 0 } else { self.transactions };
         let ledger = Ledger::new(self.format, self.class, history(count));
         let in_a = make(&storage, self, &ledger)?;
-        Marker { snapshot: in_a, end: Some(count) }.write(&storage)?;
+        let snapshot = (self.state == State::InSnapshot).then_some(in_a);
+        Marker { snapshot, end: Some(count), ..Marker::default() }.write(&storage)?;
         Ok(Fixture { storage, ledger, in_a, _folder: None })
     }
 }

@@ -86,7 +86,8 @@ impl Ledger {
             if !found.remove(&place) {
                 return Ok(Some(format!("{} is missing", place.display())));
             }
-            if fs::read(copy.join(&place))? != content {
+            let path = copy.join(&place);
+            if fs::read(&path).map_err(|error| named(&path, &error))? != content {
                 return Ok(Some(format!("{} holds something else", place.display())));
             }
         }
@@ -94,8 +95,13 @@ impl Ledger {
     }
 }
 
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
 fn files_below(top: &Path, below: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
-    for entry in fs::read_dir(top.join(below))? {
+    let folder = top.join(below);
+    for entry in fs::read_dir(&folder).map_err(|error| named(&folder, &error))? {
         let entry = entry?;
         let path = below.join(entry.file_name());
         if entry.file_type()?.is_dir() {
@@ -132,7 +138,8 @@ impl fmt::Display for Verdict {
             ),
             Some(difference) => write!(
                 f,
-                "the copy does not hold exactly the {transactions} committed transactions:\n{difference}"
+                "the copy does not hold exactly the {transactions} committed transactions\n({objects} objects; the last transaction is {}): {difference}",
+                hex(*last)
             ),
         }
     }

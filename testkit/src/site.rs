@@ -9,6 +9,7 @@ mod control;
 pub(crate) mod faults;
 mod files;
 mod flusher;
+mod freezing;
 mod manner;
 pub(crate) mod marker;
 mod server;
@@ -37,9 +38,12 @@ use zope::Zope;
 pub use control::{Control, port_file};
 pub use faults::{Call, Fault};
 pub use manner::{Manner, Step};
-pub use marker::ledger_of_last_snapshot;
+pub use marker::{Event, ledger_of_last_snapshot, ledgers};
 pub use server::{Refused, Server};
 pub use wanted::Wanted;
+
+/// What stands in `access`.
+const PASSWORD: &str = "admin:adminpass\n";
 
 /// What a site is to be.
 #[derive(Debug, Clone)]
@@ -139,6 +143,7 @@ impl Builder {
             let fixture = Fixture::builder().format(self.format).class(self.class);
             fixture.state(State::Clean).transactions(12).build_in(dir)?;
         }
+        marker::refuse_links(dir)?;
         let storage = Storage::open(dir).map_err(io::Error::other)?;
         let backend = Arc::new(Backend::new(storage, manner));
         backend.start()?;
@@ -254,19 +259,45 @@ impl Site {
         code.starts_with("user/").then_some(code)
     }
 
-    /// Writes `snapshot.conf` and `access`, unless they are there.
+    /// What a storage is still held under, this one or the other, when nobody enters any more;
+    /// asked of the server, which knows of a broken snapshot, as well as of the files.
+    pub fn still_held(&self) -> Option<String> {
+        let other = || Some(format!("{} of the other storage", self.other.still_held()?));
+        self.backend.still_held().or_else(other)
+    }
+
+    /// Writes `snapshot.conf` and `access`. A conf of somebody's own stays; one that was written
+    /// here leads to Zopes that are gone, and perhaps to somebody else's port.
     fn write_conf(&self) -> io::Result<()> {
         let lines = self.urls().into_iter().map(|url| format!("http {url} access\n"));
-        write_new(&self.storage().config().join("snapshot.conf"), &lines.collect::<String>())?;
-        write_new(&self.access(), "admin:adminpass\n")
+        let (config, lines) = (self.storage().config(), lines.collect::<String>());
+        let path = config.join("snapshot.conf");
+        let before = Marker::read(self.storage().root())?.conf;
+        if before.is_some_and(|before| fs::read(&path).is_ok_and(|it| it == before.as_bytes())) {
+            replace(&path, &lines)?;
+        } else if !write_new(&path, &lines)? {
+            return write_new(&self.access(), PASSWORD).map(drop);
+        }
+        Marker::change(self.storage(), |marker| marker.conf = Some(lines))?;
+        write_new(&self.access(), PASSWORD).map(drop)
     }
 }
 
-fn write_new(path: &Path, content: &str) -> io::Result<()> {
+/// Writes a file; false if something is there already.
+fn write_new(path: &Path, content: &str) -> io::Result<bool> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        file => file?.write_all(content.as_bytes()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        file => file?.write_all(content.as_bytes()).map(|()| true),
     }
+}
+
+/// Replaces a file by another one, which only its owner may read.
+fn replace(path: &Path, content: &str) -> io::Result<()> {
+    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(content.as_bytes())?;
+    file.persist(path)?;
+    Ok(())
 }
 
 impl Drop for Site {

@@ -2,7 +2,7 @@
 
 use dsnap_core::method::{Entered, Left, Status};
 
-use super::stage::{Answer, Stage, refused};
+use super::stage::{Answer, Stage, TIME, refused};
 use super::{Check, Checked, breach};
 use crate::locks::Holder;
 use crate::tree::Tree;
@@ -14,6 +14,7 @@ pub(super) const CHECKS: &[Check] = &[
     ("enter of a crashed storage is done, and that is true", enter_is_true),
     ("enter of a clean storage is done", enter_again),
     ("enter is busy while somebody holds misc/sublock", busy),
+    ("asked to stop, enter ends within 20 s, and can be made again", stopped),
     ("leave is left: there is nothing to leave", leave_is_left),
     ("a server opens it afterwards", server_opens_it),
 ];
@@ -103,6 +104,17 @@ fn busy(stage: &Stage) -> Checked {
             let said = other.shown();
             Err(breach(format!("enter says {said}, though somebody holds misc/sublock")))
         }
+    }
+}
+
+fn stopped(stage: &Stage) -> Checked {
+    stage.site.crash_server();
+    let entering = stage.begin_enter(&stage.code(), TIME);
+    entering.stop();
+    match entering.end()? {
+        Entered::Held => Err(breach("asked to stop, enter says held, which nobody can")),
+        // Whether it ended before it was asked or halfway: what it left can be entered.
+        _ => is_done(stage),
     }
 }
 

@@ -1,7 +1,8 @@
 //! `dsnap-testkit site`: a simulated site that runs until it is stopped.
 
-use std::fs;
-use std::io;
+use std::fs::Permissions;
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -70,19 +71,28 @@ pub(crate) fn run(wish: &Wish) -> io::Result<ExitCode> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let (site, control) = wish.options.start(Some(&wish.storage))?;
     let ready = json!({
-        "storage": site.path(),
+        "storage": site.path().to_string_lossy(),
         "urls": site.urls(),
-        "access": site.access(),
+        "access": site.access().to_string_lossy(),
     });
     if let Some(file) = &wish.ready_file {
-        // Whoever waits for it must never see half a line.
-        let unfinished = file.with_extension("unfinished");
-        fs::write(&unfinished, format!("{ready}\n"))?;
-        fs::rename(unfinished, file)?;
+        write_whole(file, &format!("{ready}\n"))?;
     }
     say::line(&ready);
     signals.forever().next();
     drop(control);
     site.stop_server()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whoever waits for the file must never see half a line; and what else is in its folder stays.
+fn write_whole(file: &Path, text: &str) -> io::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    // Less what the umask takes, as for any file.
+    let mut builder = tempfile::Builder::new();
+    builder.permissions(Permissions::from_mode(0o666));
+    let mut whole = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
+    whole.write_all(text.as_bytes())?;
+    whole.persist(file)?;
+    Ok(())
 }

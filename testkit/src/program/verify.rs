@@ -1,11 +1,12 @@
 //! `dsnap-testkit verify`: what a copy is worth.
 
+use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use dsnap_testkit::site::ledger_of_last_snapshot;
+use dsnap_testkit::site::ledgers;
 
 use super::say;
 
@@ -21,9 +22,20 @@ pub(crate) struct Question {
 /// Says whether the copy holds exactly what was committed before the last snapshot was entered,
 /// or the clean stop.
 pub(crate) fn run(question: &Question) -> io::Result<ExitCode> {
-    let ledger = ledger_of_last_snapshot(&question.site)?;
-    let within = question.copy.join("A");
-    let verdict = ledger.verify(if within.is_dir() { &within } else { &question.copy });
-    say::line(&verdict);
-    Ok(if verdict.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let copy = &question.copy;
+    let ledgers = ledgers(&question.site)?;
+    // What cannot be looked at is no wrong copy.
+    fs::read_dir(copy)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", copy.display())))?;
+    let within = copy.join("A");
+    let a = if within.is_dir() { &within } else { copy };
+    let verdicts: Vec<_> =
+        ledgers.iter().map(|(event, ledger)| (event, ledger.verify(a))).collect();
+    let good = verdicts.iter().find(|(_, verdict)| verdict.holds());
+    let (event, verdict) = good.or(verdicts.first()).ok_or(io::ErrorKind::NotFound)?;
+    say::line(verdict);
+    if verdicts.len() > 1 && good.is_some() {
+        say::line(format_args!("this is {event}"));
+    }
+    Ok(if good.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

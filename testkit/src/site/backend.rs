@@ -1,5 +1,6 @@
 //! A storage and the simulated server that has it open, or not just now.
 
+use std::fs;
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -54,6 +55,21 @@ impl Backend {
 
     pub(super) fn code(&self) -> Result<Option<String>, Refused> {
         self.server()?.code()
+    }
+
+    /// What it is held under, when nobody enters any more.
+    pub(super) fn still_held(&self) -> Option<String> {
+        let known = self.server().ok().and_then(|server| server.settled());
+        known.or_else(|| {
+            let mark = fs::read(self.storage.snapshot()).ok()?;
+            match &mark[..] {
+                b"" => Some("without a code".to_owned()),
+                mark if mark.starts_with(b"user/") => {
+                    Some(String::from_utf8_lossy(mark).into_owned())
+                }
+                _ => None,
+            }
+        })
     }
 
     pub(super) fn sublock(&self) -> String {

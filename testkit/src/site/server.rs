@@ -64,11 +64,15 @@ pub(super) struct State {
     pub(super) wanted: usize,
     /// `B/` is to be moved into `A/`.
     pub(super) recombining: bool,
-    entering: bool,
-    disk_full: bool,
-    committed: usize,
+    pub(super) entering: bool,
+    /// How many want to enter: one does, the others wait for it.
+    pub(super) enters: usize,
+    /// A clean stop goes on.
+    closing: bool,
+    pub(super) disk_full: bool,
+    pub(super) committed: usize,
     lock: Option<FileLock>,
-    sublock: Option<FileLock>,
+    pub(super) sublock: Option<FileLock>,
     hold_at: Option<Step>,
     is_at: Option<Step>,
     pub(super) ending: bool,
@@ -82,17 +86,20 @@ impl Server {
     ///
     /// Another server has the storage open, or a file cannot be written.
     pub fn start(storage: &Storage, manner: Manner) -> io::Result<Self> {
+        // Nothing is moved in a storage that does not say whose it is.
+        Marker::read(storage.root())?;
         let files = Files::of(storage)?;
         let lock = FileLock::take(&storage.lock())
             .map_err(|_| io::Error::other("another server has this storage open"))?;
         let sublock = FileLock::take(&storage.sublock()).ok();
         let mut state = State { lock: Some(lock), ..State::default() };
+        let closed = Marker::says_shutdown(storage);
         if sublock.is_some() {
             files.recover()?;
         } else {
             state.code = Some("startup".to_owned());
         }
-        Marker::change(storage, |marker| marker.end = None)?;
+        Marker::change(storage, |marker| marker.opened(closed))?;
         let history = files.history()?;
         (state.sublock, state.committed) = (sublock, history.transactions());
         let shared = Arc::new(Shared {
@@ -201,6 +208,15 @@ impl Server {
         drop(self.shared.wait_while(|state| state.code.is_some() && !state.ending));
     }
 
+    /// Waits until nobody enters or leaves any more; the code under which it is in a snapshot
+    /// then, a broken one too.
+    pub(super) fn settled(&self) -> Option<String> {
+        let moves = |state: &mut State| (state.enters > 0 || state.recombining) && !state.ending;
+        let state = self.shared.wait_while(moves);
+        // `startup` is no snapshot: it is how a server waits to be started anew.
+        state.code.clone().filter(|code| code.starts_with("user/") || code == "packing")
+    }
+
     /// A clean stop, as the process does it at its end: outside of a snapshot everything is
     /// moved into `A/` and `misc/snapshot` says `shutdown`; in one, all stays as it is.
     ///
@@ -210,6 +226,12 @@ impl Server {
     pub fn stop(&self) -> io::Result<()> {
         // Inside a snapshot there is no other: that is how the real one ends, too.
         let quick = self.shared.manner.quick_shutdown;
+        if !quick {
+            // Who commits just now ends first, so that the snapshot covers everything.
+            let writing = self.shared.committing.lock().unwrap_or_else(PoisonError::into_inner);
+            self.shared.state().closing = true;
+            drop(writing);
+        }
         let closed = if quick { Ok(()) } else { self.shared.enter("shutdown") };
         self.crash();
         match closed {
@@ -285,9 +307,11 @@ impl Shared {
     /// One transaction, through the journal.
     pub(super) fn commit(&self) -> io::Result<()> {
         let mut history = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.state().ending {
+        let state = self.state();
+        if state.ending || state.closing {
             return Err(io::Error::other("the server has ended"));
         }
+        drop(state);
         let Some(transaction) = history.next() else { return Ok(()) };
         self.files.write_transaction(&transaction)?;
         let mut state = self.state();
@@ -298,75 +322,6 @@ impl Shared {
             let surplus = state.journal.len().saturating_sub(self.manner.backlog);
             state.wanted = state.wanted.max(surplus);
         }
-        drop(state);
-        self.changed();
-        Ok(())
-    }
-
-    fn enter(&self, code: &str) -> Result<(), Refused> {
-        let mut state = self.wait_while(|state| state.entering && !state.ending);
-        if state.ending {
-            return Err(Refused::Ended);
-        }
-        if let Some(code) = &state.code {
-            return Err(Refused::InUse(code.clone()));
-        }
-        state.entering = true;
-        drop(state);
-        let entered = self.flush_and_mark(code);
-        self.state().entering = false;
-        self.changed();
-        entered
-    }
-
-    fn flush_and_mark(&self, code: &str) -> Result<(), Refused> {
-        if !self.pass(Step::Flush) {
-            return Err(Refused::Ended);
-        }
-        let mut state = self.state();
-        state.wanted = state.journal.len();
-        drop(state);
-        self.changed();
-        let mut state = self.wait_while(|state| state.wanted > 0 && !state.ending);
-        if state.ending {
-            return Err(Refused::Ended);
-        }
-        state.code = Some(code.to_owned());
-        let boundary = state.committed - state.journal.len();
-        let broken = match (code.is_ascii(), state.disk_full) {
-            (false, _) => Some(Refused::NotAscii),
-            (true, true) => Some(Refused::DiskFull),
-            (true, false) => None,
-        };
-        drop(state);
-        if !self.pass(Step::CodeSet) {
-            return Err(Refused::Ended);
-        }
-        let content = if broken.is_some() { "" } else { code };
-        let written = self.files.write_mark(content);
-        let noted = Marker::change(&self.files.storage, |marker| marker.snapshot = boundary);
-        written.and(noted).map_err(|_| Refused::DiskFull)?;
-        if !self.pass(Step::MarkWritten) {
-            return Err(Refused::Ended);
-        }
-        broken.map_or(Ok(()), Err)
-    }
-
-    fn leave(&self, code: &str) -> Result<(), Refused> {
-        let mut state = self.state();
-        if state.ending {
-            return Err(Refused::Ended);
-        }
-        if state.sublock.is_none() {
-            let taken = FileLock::take(&self.files.storage.sublock());
-            state.sublock = Some(taken.map_err(|_| Refused::SublockHeld)?);
-        }
-        if state.code.as_deref() != Some(code) {
-            return Err(Refused::BadCode(code.to_owned(), state.code.clone()));
-        }
-        self.files.remove_mark().map_err(|_| Refused::DiskFull)?;
-        state.code = Some(format!("recombining/{code}"));
-        state.recombining = true;
         drop(state);
         self.changed();
         Ok(())

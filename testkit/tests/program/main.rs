@@ -2,6 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 #![allow(clippy::disallowed_methods, reason = "scenarios start the program")]
 
+mod copies;
+mod places;
+mod rehearsals;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -73,6 +77,11 @@ impl Running {
     }
 }
 
+fn ctl(dir: &Path, words: &[&str]) -> (Option<i32>, String) {
+    let done = testkit(&[&["ctl", dir.to_str().unwrap()], words].concat());
+    (done.status.code(), String::from_utf8([done.stdout, done.stderr].concat()).unwrap())
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.0.kill();
@@ -90,10 +99,7 @@ fn a_site_says_when_it_is_ready_obeys_orders_and_stops_cleanly() {
     assert_eq!(line["urls"].as_array().unwrap().len(), 2);
     assert_eq!(fs::read_to_string(&ready).unwrap(), format!("{line}\n"));
     assert_eq!(fs::read_to_string(line["access"].as_str().unwrap()).unwrap(), "admin:adminpass\n");
-    let ctl = |words: &[&str]| {
-        let done = testkit(&[&["ctl", dir.to_str().unwrap()], words].concat());
-        (done.status.code(), String::from_utf8([done.stdout, done.stderr].concat()).unwrap())
-    };
+    let ctl = |words: &[&str]| ctl(&dir, words);
     let good = |said: &str| (Some(0), said.to_owned());
     assert_eq!(ctl(&["commit", "5"]), good(""));
     assert_eq!(ctl(&["enter", "x"]), good(""));
@@ -119,39 +125,4 @@ fn a_site_says_when_it_is_ready_obeys_orders_and_stops_cleanly() {
     assert_eq!(site.stop(), Some(0));
     assert_eq!(fs::read_to_string(dir.join("misc/snapshot")).unwrap(), "shutdown");
     assert_eq!(ctl(&["status"]).0, Some(69), "nobody is there any more");
-}
-
-#[test]
-fn run_gives_a_script_its_site_and_fails_if_the_storage_is_held_afterwards() {
-    let script = "test -d $DSNAP_TESTKIT_STORAGE/A && test -f $DSNAP_TESTKIT_ACCESS && \
-                  case $DSNAP_TESTKIT_URL in http://*\\ http://*) exit 7;; esac";
-    let ran = testkit(&["run", "--zopes", "2", "--", "sh", "-c", script]);
-    assert_eq!(ran.status.code(), Some(7), "{ran:?}");
-    let holds =
-        format!("{} ctl \"$DSNAP_TESTKIT_STORAGE\" enter me", env!("CARGO_BIN_EXE_dsnap-testkit"));
-    let ran = testkit(&["run", "--", "sh", "-c", &holds]);
-    assert_eq!(ran.status.code(), Some(1), "{ran:?}");
-    assert!(String::from_utf8(ran.stderr).unwrap().contains("is still in the snapshot user/me"));
-}
-
-#[test]
-fn a_storage_that_the_testkit_did_not_make_is_refused_and_not_touched() {
-    let folder = tempfile::tempdir().unwrap();
-    let dir = folder.path().join("ds");
-    assert_eq!(testkit(&["make", dir.to_str().unwrap()]).status.code(), Some(0));
-    // As far as anybody can tell, it is somebody's own now.
-    fs::remove_file(dir.join("misc/dsnap-testkit")).unwrap();
-    let before = Tree::of(&dir).unwrap();
-    let storage = dir.to_str().unwrap();
-    for args in [
-        &["site", "--storage", storage][..],
-        &["run", "--storage", storage, "--", "true"],
-        &["make", storage],
-        &["verify", storage, "--site", storage],
-    ] {
-        let refused = testkit(args);
-        assert_eq!(refused.status.code(), Some(2), "{args:?}: {refused:?}");
-    }
-    assert_eq!(testkit(&["ctl", storage, "crash"]).status.code(), Some(69), "nobody runs it");
-    assert_eq!(before.difference(&Tree::of(&dir).unwrap()), None);
 }
