@@ -216,18 +216,27 @@ fn closed_folder(path: &Path) -> Option<PathBuf> {
 /// A refusal because a file that a line names cannot be read. No command is suggested: whoever
 /// wrote the line may have named a file that must stay as it is.
 pub fn cannot_read(path: &Path, error: &io::Error) -> Refusal {
+    cannot_use(path, ("read", "read"), error)
+}
+
+/// The same because a program that a line names cannot be executed.
+pub fn cannot_execute(path: &Path, error: &io::Error) -> Refusal {
+    cannot_use(path, ("execute", "executed"), error)
+}
+
+fn cannot_use(path: &Path, (verb, done): (&str, &str), error: &io::Error) -> Refusal {
     let shown = text::path(path);
     if error.kind() != io::ErrorKind::PermissionDenied {
-        return Refusal::new(format!("{shown} cannot be read: {error}"));
+        return Refusal::new(format!("{shown} cannot be {done}: {error}"));
     }
     let user = unistd::geteuid();
     let name = holders::user_name(user.as_raw());
     let lowered = unistd::getuid().is_root() && !user.is_root();
-    let refusal = Refusal::new(format!("{shown} cannot be read by user {name}: {error}"));
+    let refusal = Refusal::new(format!("{shown} cannot be {done} by user {name}: {error}"));
     refusal.hint(if lowered {
-        format!("let {name} read it if it is meant for this storage; a line that needs root's rights belongs into a conf that only root can change (--snapshot-conf)")
+        format!("let {name} {verb} it if it is meant for this storage; a line that needs root's rights belongs into a conf that only root can change (--snapshot-conf)")
     } else {
-        format!("let {name} read it")
+        format!("let {name} {verb} it")
     })
 }
 

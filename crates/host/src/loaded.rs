@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use dsnap_core::abi::*;
 use dsnap_core::method::{Caller, Entered, Left, Request, Said, SnapshotMethod, Status, WorksWith};
 use dsnap_core::text::Harmless;
-use dsnap_core::{Refusal, limits, rights, text};
+use dsnap_core::{Refusal, holders, limits, rights, text};
 
 use crate::child::MARK;
 use crate::isolated::{End, Job};
@@ -43,7 +44,7 @@ struct Reply {
     code: Vec<u8>,
     result: Option<i64>,
     /// Why there is no result.
-    trouble: Option<String>,
+    trouble: Option<Refusal>,
 }
 
 impl Plugin {
@@ -60,7 +61,10 @@ impl Plugin {
         let call = Call::about(Verb::Describe, "", &[]);
         let reply = self.call(&call, Some(limits::DESCRIBE), &Nobody);
         match reply.trouble {
-            Some(trouble) => Err(Refusal::new(format!("{}: {trouble}", text::path(&self.path)))),
+            Some(trouble) => {
+                let what = format!("{}: {}", text::path(&self.path), trouble.text());
+                Err(trouble.hints().iter().fold(Refusal::new(what), Refusal::hint))
+            }
             None => Ok(reply.methods),
         }
     }
@@ -75,10 +79,9 @@ impl Plugin {
         call: &Call,
         time: Option<Duration>,
         caller: &dyn Caller,
-    ) -> Result<Reply, String> {
-        let not_started = |error: std::io::Error| format!("no process for it: {error}");
+    ) -> Result<Reply, Refusal> {
         let (answers, answer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
-            .map_err(|error| not_started(error.into()))?;
+            .map_err(|error| Refusal::new(format!("no process for it: {error}")))?;
         let request = wire::line(call);
         let mut command = command(&self.program);
         command.arg(MARK).arg(answer.as_raw_fd().to_string());
@@ -103,9 +106,15 @@ impl Plugin {
         Ok(reply)
     }
 
-    fn cannot_start(&self, error: &std::io::Error) -> String {
+    fn cannot_start(&self, error: &io::Error) -> Refusal {
         let program = std::fs::read_link(&self.program).unwrap_or_else(|_| self.program.clone());
-        rights::no_access(&program, "cannot be executed", error).to_string()
+        let shown = text::path(&program);
+        if error.kind() != io::ErrorKind::PermissionDenied {
+            return Refusal::new(format!("{shown} cannot be executed: {error}"));
+        }
+        let user = holders::user_name(rights::effective_user());
+        Refusal::new(format!("{shown} cannot be executed by user {user}: {error}"))
+            .hint(format!("chmod a+x {}", text::quoted(program)))
     }
 }
 
@@ -114,11 +123,11 @@ fn command(program: &Path) -> Command {
     Command::new(program)
 }
 
-fn without_answer(end: End) -> String {
-    match end {
+fn without_answer(end: End) -> Refusal {
+    Refusal::new(match end {
         End::Exited(status) => format!("it ended with status {status}, without an answer"),
         end => end.to_string(),
-    }
+    })
 }
 
 impl Reply {
@@ -130,7 +139,7 @@ impl Reply {
                 let (of, unit) = ((of > 0).then_some(of), String::from_utf8_lossy(&unit.0));
                 caller.say(Said::Progress { done, of, unit: &unit });
             }
-            Ok(Answer::Unusable(why)) => self.trouble = Some(Harmless(why.as_bytes()).to_string()),
+            Ok(Answer::Unusable(why)) => self.trouble = Some(Refusal::new(text::harmless(why))),
             Ok(Answer::Result(number)) => self.result = Some(number),
             Err(_) => {}
         }
@@ -148,14 +157,15 @@ impl Reply {
 
     /// Why, in the method's own words if it gave any.
     fn refusal(&mut self) -> Refusal {
-        let reason = self.trouble.take().or(self.reason.take());
-        let reason = reason.unwrap_or_else(|| "it gives no reason".to_owned());
-        self.hints.drain(..).fold(Refusal::new(reason), Refusal::hint)
+        let given = self.reason.take().unwrap_or_else(|| "it gives no reason".to_owned());
+        let refusal = self.trouble.take().unwrap_or_else(|| Refusal::new(given));
+        self.hints.drain(..).fold(refusal, Refusal::hint)
     }
 
     fn strange(&mut self) -> Refusal {
         if let Some(number) = self.result.filter(|_| self.trouble.is_none()) {
-            self.trouble = Some(format!("it gave back {number}, which is no result of this call"));
+            let what = format!("it gave back {number}, which is no result of this call");
+            self.trouble = Some(Refusal::new(what));
         }
         self.refusal()
     }

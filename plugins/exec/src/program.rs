@@ -64,9 +64,8 @@ impl<'a> Program<'a> {
             time: Some(time),
             caller,
         };
-        let ended = job
-            .run(&mut |_| {})
-            .map_err(|error| rights::no_access(&self.path, "cannot be executed", &error))?;
+        let ended =
+            job.run(&mut |_| {}).map_err(|error| rights::cannot_execute(&self.path, &error))?;
         let reason = ended.last_words.as_deref().map(|words| text::Harmless(words).to_string());
         if let (End::Exited(0), Some(words)) = (ended.end, &reason) {
             // Nothing is to be explained.
