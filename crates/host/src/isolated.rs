@@ -22,7 +22,7 @@ use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{PidfdFlags, pidfd_open};
 
-use crate::lines::Lines;
+use crate::lines::{Lines, Patience};
 
 /// What there is to start, and who listens.
 pub struct Job<'a> {
@@ -178,6 +178,7 @@ impl Drop for Process {
             self.end();
         }
     }
+    patience: Patience,
 }
 
 /// Everything that is heard of the process.
@@ -209,6 +210,7 @@ impl<'a> Streams<'a> {
     ) -> io::Result<Self> {
         let pid = rustix::process::Pid::from_raw(process.pid.as_raw());
         let pid = pid.ok_or(io::ErrorKind::NotFound)?;
+            patience: Patience::default(),
         if let Some(stdin) = &process.stdin {
             rustix::io::ioctl_fionbio(stdin, true)?;
         }
@@ -264,9 +266,13 @@ impl<'a> Streams<'a> {
 
     /// Reads what there is.
     fn drain(&mut self, hear: &mut dyn FnMut(&[u8])) {
-        let caller = self.caller;
-        let say = |line: &[u8]| caller.say(Said::Words(&String::from_utf8_lossy(line)));
-        self.stdout.read(&mut |line| say(line));
+        let (caller, patience) = (self.caller, &mut self.patience);
+        let mut say = |line: &[u8]| {
+            if patience.allows(line.len()) {
+                caller.say(Said::Words(&String::from_utf8_lossy(line)));
+            }
+        };
+        self.stdout.read(&mut say);
         let last = &mut self.last_words;
         self.stderr.read(&mut |line| {
             if let Some(before) = last.replace(line.to_vec()) {

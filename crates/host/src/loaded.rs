@@ -16,6 +16,7 @@ use dsnap_core::{Refusal, holders, limits, rights, text};
 
 use crate::child::MARK;
 use crate::isolated::{End, Job};
+use crate::lines::Patience;
 use crate::wire::{self, Answer, Bytes, Call, Described, Verb};
 
 /// A library that was found, trusted and opened.
@@ -45,7 +46,11 @@ struct Reply {
     result: Option<i64>,
     /// Why there is no result.
     trouble: Option<Refusal>,
+    patience: Patience,
 }
+
+/// How many hints of one call are shown.
+const HINTS: usize = 5;
 
 impl Plugin {
     pub(crate) fn new(path: PathBuf, file: File, program: PathBuf) -> Self {
@@ -133,7 +138,9 @@ fn without_answer(end: End) -> Refusal {
 impl Reply {
     fn hear(&mut self, line: &[u8], caller: &dyn Caller) {
         match serde_json::from_slice(line) {
-            Ok(Answer::Method(described)) => self.methods.push(described),
+            Ok(Answer::Method(described)) if self.patience.allows(line.len()) => {
+                self.methods.push(described)
+            }
             Ok(Answer::Said(kind, text)) => self.hear_words(kind, &text, caller),
             Ok(Answer::Progress(done, of, unit)) => {
                 let (of, unit) = ((of > 0).then_some(of), String::from_utf8_lossy(&unit.0));
@@ -141,15 +148,19 @@ impl Reply {
             }
             Ok(Answer::Unusable(why)) => self.trouble = Some(Refusal::new(text::harmless(why))),
             Ok(Answer::Result(number)) => self.result = Some(number),
-            Err(_) => {}
+            Ok(Answer::Method(_)) | Err(_) => {}
         }
     }
 
     fn hear_words(&mut self, kind: u32, text: &Bytes, caller: &dyn Caller) {
         match kind {
-            DSNAP_SAY_WORDS => caller.say(Said::Words(&String::from_utf8_lossy(&text.0))),
+            DSNAP_SAY_WORDS if self.patience.allows(text.0.len()) => {
+                caller.say(Said::Words(&String::from_utf8_lossy(&text.0)))
+            }
             DSNAP_SAY_REASON => self.reason = Some(Harmless(&text.0).to_string()),
-            DSNAP_SAY_HINT => self.hints.push(Harmless(&text.0).to_string()),
+            DSNAP_SAY_HINT if self.hints.len() < HINTS => {
+                self.hints.push(Harmless(&text.0).to_string())
+            }
             DSNAP_SAY_CODE => self.code.clone_from(&text.0),
             _ => {}
         }
