@@ -125,7 +125,7 @@ impl Process {
                 asked = true;
                 let last = Instant::now() + limits::LAST_ANSWER;
                 deadline = Some(deadline.map_or(last, |deadline| deadline.min(last)));
-                self.ask_to_stop();
+                streams.ask_to_stop();
             }
             let left = deadline
                 .map_or(limits::ASK, |deadline| deadline.saturating_duration_since(Instant::now()));
@@ -140,13 +140,6 @@ impl Process {
                 streams.drain(hear);
                 return Ok((end, streams));
             }
-        }
-    }
-
-    /// One more byte behind the request. A process that does not read it will be killed.
-    fn ask_to_stop(&mut self) {
-        if let Some(stdin) = &mut self.stdin {
-            let _ = stdin.write(b"\n");
         }
     }
 
@@ -251,6 +244,12 @@ impl<'a> Streams<'a> {
         self.send(stdin);
         self.drain(hear);
         Ok(ended)
+    }
+
+    /// One more byte behind the request, of which the beginning may not be sent yet. A process
+    /// that does not read it will be killed.
+    fn ask_to_stop(&mut self) {
+        self.request.push(b'\n');
     }
 
     /// Writes as much of the request as is taken.
