@@ -19,6 +19,15 @@ impl Plugins {
 
     /// The method `villain`, with that vice.
     pub(crate) fn villain(vice: &str) -> Self {
+        Self::compiled("villain", vice)
+    }
+
+    /// The method `traitor`, which really enters, with that vice.
+    pub(crate) fn traitor(vice: &str) -> Self {
+        Self::compiled("traitor", vice)
+    }
+
+    fn compiled(method: &str, vice: &str) -> Self {
         let plugins = Self::none();
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let compiled = Command::new("cc")
@@ -28,14 +37,14 @@ impl Plugins {
             .arg(format!("-DVICE_{vice}"))
             .arg("-I")
             .arg(root.join("crates/abi/include"))
-            .arg(root.join("testkit/c/villain.c"))
+            .arg(root.join(format!("testkit/c/{method}.c")))
             .arg("-o")
-            .arg(plugins.file("villain"))
+            .arg(plugins.file(method))
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&compiled.stderr).into_owned();
         assert!(compiled.status.success(), "{vice}: {said}");
-        plugins.close("villain")
+        plugins.close(method)
     }
 
     /// The method `panics`.
