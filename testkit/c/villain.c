@@ -78,6 +78,9 @@ static int32_t enter(const struct dsnap_request *request)
     for (volatile int i = 0;; i++)
         ;
 #endif
+#ifdef VICE_STOPS
+    raise(SIGSTOP);
+#endif
 #ifdef VICE_EXITS
     exit(0);
 #endif

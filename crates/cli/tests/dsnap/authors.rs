@@ -207,6 +207,25 @@ fn a_library_of_such_a_conf_has_them_too() {
 }
 
 #[test]
+fn a_library_of_the_owners_is_good_enough_for_the_owners_line_and_not_for_roots() {
+    let (Some((_folder, site)), plugins) = (site_of_owner(), Plugins::villain("LOOKS_AROUND"))
+    else {
+        return;
+    };
+    conf(&site, "villain\nhttp URL access\n");
+    give(site.path(), OWNER, OWNER);
+    give(plugins.path(), OWNER, OWNER);
+    let dsnap = || Dsnap::at(&site).knows_as(plugins.path(), "PLUGINS").arg("--plugin-dir");
+    let ran = dsnap().arg(&plugins).arg("true").run().says(0, HTTP);
+    is_the_owners_process(&site, &ran);
+    fs::remove_file(site.path().join("status")).unwrap();
+    let ran = dsnap().arg(&plugins).args(["--method", "villain", "true"]).run();
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    ran.mentions("(PLUGINS belongs to 54321, who could change it)\nhint: chown root PLUGINS\n");
+    assert!(!site.path().join("status").exists(), "it was not even loaded");
+}
+
+#[test]
 fn a_line_that_root_typed_runs_as_root_but_not_with_a_relative_program() {
     let Some((folder, site)) = site_of_owner() else { return };
     let text = "#!/bin/sh\nid -u >>\"$DSNAP_STORAGE/ids\"\nexit 69\n";

@@ -40,6 +40,7 @@ fn one_that_crashes() {
 fn one_that_never_ends() {
     costs_its_line("HANGS", "it was killed after 1 s, when its time was up");
     costs_its_line("SPINS", "it was killed after 1 s, when its time was up");
+    costs_its_line("STOPS", "it was killed after 1 s, when its time was up");
 }
 
 #[test]
@@ -186,6 +187,13 @@ fn a_panic_becomes_words_and_where_it_may_have_had_its_effect_that_is_not_known(
     let said =
         "malformed line 1 in DIR/config/snapshot.conf (the method panicked: no way to words)";
     run(&site, &plugins, "panics words").says(0, &format!("{said}\n{HTTP}"));
+}
+
+#[test]
+fn a_line_that_is_longer_than_a_pipe_reaches_a_library() {
+    let (site, plugins) = (site(), Plugins::panics());
+    let ran = run(&site, &plugins, &format!("panics words{}", " x".repeat(50_000)));
+    ran.ends(0, "Left snapshot mode").mentions(" (the method panicked: no way to words)");
 }
 
 #[test]
