@@ -33,6 +33,27 @@ static void note(const struct dsnap_request *request, const char *from, const ch
     close(out);
 }
 
+/* Leaves a process behind, in this group or not, once its number stands in a file beside the
+ * storage's own. */
+static void leave_behind(const struct dsnap_request *request, int detached)
+{
+    int ready[2];
+    char byte;
+    if (pipe(ready))
+        abort();
+    if (fork() == 0) {
+        if (detached)
+            setsid();
+        note(request, "/proc/self/stat", "child");
+        /* Should nobody end it. */
+        alarm(300);
+        while (write(ready[1], "", 1) > 0)
+            pause();
+    }
+    if (read(ready[0], &byte, 1) != 1)
+        abort();
+}
+
 /* Writes the numbers of all open descriptors to a file beside the storage's own. */
 static void note_descriptors(const struct dsnap_request *request)
 {
@@ -111,30 +132,10 @@ static int32_t enter(const struct dsnap_request *request)
     setenv("SNAPSHOT_CODE", "stolen", 1);
 #endif
 #ifdef VICE_LEAVES_A_CHILD
-    int ends[2];
-    char ready;
-    if (pipe(ends))
-        abort();
-    if (fork() == 0) {
-        note(request, "/proc/self/stat", "child");
-        for (ready = 1; write(ends[1], &ready, 1) == 1;)
-            pause();
-    }
-    if (read(ends[0], &ready, 1) != 1)
-        abort();
+    leave_behind(request, 0);
 #endif
 #ifdef VICE_LEAVES_A_DAEMON
-    if (fork() == 0) {
-        setsid();
-        note(request, "/proc/self/stat", "child");
-        /* Should nobody end it. */
-        alarm(300);
-        for (;;)
-            pause();
-    }
-    for (char path[4096] = ""; access(path, F_OK);)
-        snprintf(path, sizeof path, "%.*s/child", (int)request->storage.len,
-                 (const char *)request->storage.data);
+    leave_behind(request, 1);
 #endif
 #ifdef VICE_TALKS_ON
     static const struct dsnap_bytes words = BYTES("one hundred bottles of beer");

@@ -96,9 +96,8 @@ fn what_one_leaves_behind_in_its_group_is_ended() {
 /// The process that was left behind lives on, as it may once it has detached itself. It is ended.
 #[track_caller]
 fn lived_on(site: &Site) {
-    let child = || fs::read_to_string(site.path().join("child")).unwrap();
-    wait_until("its number", || !child().is_empty());
-    let pid = child().split_whitespace().next().unwrap().parse().unwrap();
+    let child = fs::read_to_string(site.path().join("child")).unwrap();
+    let pid = child.split_whitespace().next().unwrap().parse().unwrap();
     assert!(ProcessId::of(pid).is_some());
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL).unwrap();
 }
