@@ -4,7 +4,7 @@
 //! It has a session of its own, ignores the signals that end a run, has none of our descriptors,
 //! and if root stepped back to somebody's rights, nothing of root is left in it. The call ends
 //! when that process does, not when its pipes do; then, or when its time is up, its whole group is
-//! killed.
+//! killed. Should we be gone by then, it ends by an alarm of its own.
 #![allow(unsafe_code, reason = "what is done between fork and exec")]
 #![allow(clippy::disallowed_methods, reason = "this is the place")]
 
