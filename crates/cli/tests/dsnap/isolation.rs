@@ -88,18 +88,20 @@ esac
 /// Runs in a group of its own. In the middle of the leave that group gets the signal, as from a
 /// terminal, and so does what leaves, as from whoever ends a whole control group.
 fn signalled_while_leaving(site: &Site, dsnap: Dsnap, signal: Signal) -> Ran {
-    for name in ["says", "waits"] {
-        nix::unistd::mkfifo(&site.path().join(name), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    }
+    let waits = site.path().join("waits");
+    nix::unistd::mkfifo(&waits, nix::sys::stat::Mode::S_IRWXU).unwrap();
     let change = |command: &mut std::process::Command| {
         command.process_group(0);
     };
     let child = dsnap.change(change).spawn();
-    let leaves = seen(site, "says").trim().parse().unwrap();
+    let says = || fs::read_to_string(site.path().join("says")).unwrap_or_default();
+    wait_until("the leave", || says().ends_with('\n'));
+    let leaves = says().trim().parse().unwrap();
     killpg(Pid::from_raw(child.pid()), signal).unwrap();
     killpg(Pid::from_raw(leaves), signal).unwrap();
-    let waits = fs::File::options().write(true).open(site.path().join("waits"));
-    waits.unwrap().write_all(b"go\n").unwrap();
+    // For reading, too: then it does not wait for a reader that may have been ended.
+    let mut waits = fs::File::options().read(true).write(true).open(waits).unwrap();
+    waits.write_all(b"go\n").unwrap();
     child.end()
 }
 
