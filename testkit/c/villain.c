@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BYTES(text) {(const uint8_t *)(text), sizeof(text) - 1}
@@ -29,6 +30,42 @@ static void note(const struct dsnap_request *request, const char *from, const ch
     while ((count = read(in, piece, sizeof piece)) > 0 && write(out, piece, (size_t)count) > 0)
         ;
     close(in);
+    close(out);
+}
+
+/* Leaves a process behind, in this group or not, once its number stands in a file beside the
+ * storage's own. */
+static void leave_behind(const struct dsnap_request *request, int detached)
+{
+    int ready[2];
+    char byte;
+    if (pipe(ready))
+        abort();
+    if (fork() == 0) {
+        if (detached)
+            setsid();
+        note(request, "/proc/self/stat", "child");
+        /* Should nobody end it. */
+        alarm(300);
+        while (write(ready[1], "", 1) > 0)
+            pause();
+    }
+    if (read(ready[0], &byte, 1) != 1)
+        abort();
+}
+
+/* Writes the numbers of all open descriptors to a file beside the storage's own. */
+static void note_descriptors(const struct dsnap_request *request)
+{
+    char numbers[4096] = "", path[4096];
+    size_t filled = 0;
+    for (int fd = 0; fd < 4096; fd++)
+        if (fcntl(fd, F_GETFD) >= 0)
+            filled += (size_t)snprintf(numbers + filled, sizeof numbers - filled, "%d\n", fd);
+    snprintf(path, sizeof path, "%.*s/fds", (int)request->storage.len,
+             (const char *)request->storage.data);
+    int out = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    dprintf(out, "%s", numbers);
     close(out);
 }
 
@@ -62,6 +99,9 @@ static int32_t enter(const struct dsnap_request *request)
     for (volatile int i = 0;; i++)
         ;
 #endif
+#ifdef VICE_STOPS
+    raise(SIGSTOP);
+#endif
 #ifdef VICE_EXITS
     exit(0);
 #endif
@@ -92,17 +132,28 @@ static int32_t enter(const struct dsnap_request *request)
     setenv("SNAPSHOT_CODE", "stolen", 1);
 #endif
 #ifdef VICE_LEAVES_A_CHILD
-    int ends[2];
-    char ready;
-    if (pipe(ends))
-        abort();
-    if (fork() == 0) {
-        note(request, "/proc/self/stat", "child");
-        for (ready = 1; write(ends[1], &ready, 1) == 1;)
-            pause();
+    leave_behind(request, 0);
+#endif
+#ifdef VICE_LEAVES_A_DAEMON
+    leave_behind(request, 1);
+#endif
+#ifdef VICE_TALKS_ON
+    static const struct dsnap_bytes words = BYTES("one hundred bottles of beer");
+    for (int i = 0; i < 40000; i++) {
+        say(request, DSNAP_SAY_WORDS, words);
+        say(request, DSNAP_SAY_HINT, words);
+        request->caller->progress(request->caller->context, (uint64_t)i, 40000, words);
     }
-    if (read(ends[0], &ready, 1) != 1)
-        abort();
+    static const struct dsnap_bytes at_last = BYTES("not with me");
+    say(request, DSNAP_SAY_REASON, at_last);
+    return DSNAP_REFUSED;
+#endif
+#ifdef VICE_WAITS_UNTIL_ASKED_TO_STOP
+    const struct timespec while_ = {.tv_nsec = 10000000};
+    note(request, "/proc/self/stat", "begun");
+    while (!request->caller->shall_stop(request->caller->context))
+        nanosleep(&while_, NULL);
+    note(request, "/proc/self/stat", "asked");
 #endif
 #ifdef VICE_TALKS
     static char much[1 << 21];
@@ -129,6 +180,7 @@ static int32_t enter(const struct dsnap_request *request)
 #ifdef VICE_LOOKS_AROUND
     note(request, "/proc/self/status", "status");
     note(request, "/proc/self/stat", "stat");
+    note_descriptors(request);
 #endif
     static const struct dsnap_bytes why = BYTES("not today");
     say(request, DSNAP_SAY_REASON, why);

@@ -12,6 +12,8 @@ pub const LEAVE: Duration = Duration::from_secs(15);
 pub const LAST_ANSWER: Duration = Duration::from_secs(20);
 /// What a library says of itself, and whether it takes the words of a line.
 pub const DESCRIBE: Duration = Duration::from_secs(5);
+/// How long after its time a call in a process of its own ends by itself, its program being gone.
+pub const LOST: Duration = Duration::from_secs(5);
 /// How many words of a method are shown in one call, in bytes.
 pub const WORDS: usize = 1 << 20;
 /// The address space of a process in which a loaded method is called, in bytes.

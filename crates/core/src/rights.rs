@@ -214,26 +214,26 @@ fn closed_folder(path: &Path) -> Option<PathBuf> {
 /// A refusal because a file that a line names cannot be read. No command is suggested: whoever
 /// wrote the line may have named a file that must stay as it is.
 pub fn cannot_read(path: &Path, error: &io::Error) -> Refusal {
-    cannot(path, "read", error)
+    cannot(path, "read", "read it", error)
 }
 
 /// The same for a program.
 pub fn cannot_execute(path: &Path, error: &io::Error) -> Refusal {
-    cannot(path, "executed", error)
+    cannot(path, "executed", "execute it", error)
 }
 
-fn cannot(path: &Path, what: &str, error: &io::Error) -> Refusal {
+fn cannot(path: &Path, what: &str, cure: &str, error: &io::Error) -> Refusal {
     let shown = text::path(path);
     if error.kind() != io::ErrorKind::PermissionDenied {
         return Refusal::new(format!("{shown} cannot be {what}: {error}"));
     }
     let name = holders::user_name(effective_user());
     let refusal = Refusal::new(format!("{shown} cannot be {what} by user {name}: {error}"));
-    for_want_of_rights(refusal, error)
+    for_want_of_rights(refusal, cure, error)
 }
 
 /// Adds what to do where a line lacks rights, if that is the trouble.
-pub(crate) fn for_want_of_rights(refusal: Refusal, error: &io::Error) -> Refusal {
+pub(crate) fn for_want_of_rights(refusal: Refusal, cure: &str, error: &io::Error) -> Refusal {
     if error.kind() != io::ErrorKind::PermissionDenied {
         return refusal;
     }
@@ -241,9 +241,9 @@ pub(crate) fn for_want_of_rights(refusal: Refusal, error: &io::Error) -> Refusal
     let name = holders::user_name(user.as_raw());
     let lowered = unistd::getuid().is_root() && !user.is_root();
     refusal.hint(if lowered {
-        format!("let {name} do so if it is meant for this storage; a line that needs root's rights belongs into a conf that only root can change (--snapshot-conf)")
+        format!("let {name} {cure} if it is meant for this storage; a line that needs root's rights belongs into a conf that only root can change (--snapshot-conf)")
     } else {
-        format!("let {name} do so")
+        format!("let {name} {cure}")
     })
 }
 

@@ -70,7 +70,8 @@ fn look(part: &Path) -> Result<Metadata, Refusal> {
 }
 
 fn unreachable(part: &Path, error: &std::io::Error) -> Refusal {
-    rights::for_want_of_rights(Refusal::new(format!("{}: {error}", text::path(part))), error)
+    let refusal = Refusal::new(format!("{}: {error}", text::path(part)));
+    rights::for_want_of_rights(refusal, "look there", error)
 }
 
 /// Everything that the system looks at on the way to an absolute path, links among it; the last

@@ -95,7 +95,7 @@ impl Job<'_> {
     pub fn run(self, hear: Hear<'_>) -> io::Result<Ended> {
         let (answers, time, began) = (self.answers, self.time, Instant::now());
         let caller = Measured::new(self.caller);
-        let mut child = start(self.command, self.request.is_some(), &self.inherits)?;
+        let mut child = start(self.command, self.request.is_some(), &self.inherits, time)?;
         let mut process = Process {
             pid: Pid::from_raw(child.id().cast_signed()),
             stdin: child.stdin.take(),
@@ -324,23 +324,34 @@ impl Stream {
 }
 
 /// Starts it. Between fork and exec only what the system allows there is done: plain calls.
-fn start(mut command: Command, reads: bool, inherits: &[BorrowedFd<'_>]) -> io::Result<Child> {
+fn start(
+    mut command: Command,
+    reads: bool,
+    inherits: &[BorrowedFd<'_>],
+    time: Option<Duration>,
+) -> io::Result<Child> {
     let stdin = if reads { Stdio::piped() } else { Stdio::null() };
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
     let inherited: Vec<RawFd> = inherits.iter().map(|fd| fd.as_fd().as_raw_fd()).collect();
+    // Should this program be gone by then: nobody else would end it.
+    let alarm = time.map(|time| time.saturating_add(limits::LOST).as_secs());
+    let alarm = alarm.map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX));
     // SAFETY: the closure runs in the forked child, where other threads' locks may be held for
     // ever. It makes system calls only: it allocates nothing, takes no lock, and returns errors
     // that are plain numbers.
     unsafe {
-        command.pre_exec(move || alone(&inherited));
+        command.pre_exec(move || alone(&inherited, alarm));
     }
     command.spawn()
 }
 
 /// In the new process: a session of its own, deaf to what ends a run, without our descriptors and
-/// without rights that we have only stepped back from.
-fn alone(inherited: &[RawFd]) -> io::Result<()> {
+/// without rights that we have only stepped back from. `alarm` is when it ends by itself.
+fn alone(inherited: &[RawFd], alarm: Option<u32>) -> io::Result<()> {
     rustix::process::setsid()?;
+    // SAFETY: the default installs no handler.
+    unsafe { signal::signal(Signal::SIGALRM, signal::SigHandler::SigDfl) }?;
+    alarm.map(nix::unistd::alarm::set);
     // PIPE, too: if our program is killed, what a leave says must not end it.
     for signal in
         [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGPIPE]

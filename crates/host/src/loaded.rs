@@ -11,11 +11,14 @@ use std::time::Duration;
 use dsnap_core::abi::*;
 use dsnap_core::method::{Caller, Entered, Left, Request, Said, SnapshotMethod, Status, WorksWith};
 use dsnap_core::text::Harmless;
-use dsnap_core::{Refusal, limits, rights, text};
+use dsnap_core::{Refusal, holders, limits, rights, text};
 
 use crate::child::MARK;
 use crate::isolated::{End, Job};
 use crate::wire::{self, Answer, Bytes, Call, Described, Verb};
+
+/// How many hints of a method are shown.
+const HINTS: usize = 5;
 
 /// A library that was found, trusted and opened.
 #[derive(Debug)]
@@ -108,7 +111,10 @@ impl Plugin {
 
     fn cannot_start(&self, error: &std::io::Error) -> Refusal {
         let program = std::fs::read_link(&self.program).unwrap_or_else(|_| self.program.clone());
-        rights::cannot_execute(&program, error)
+        let (shown, user) = (text::path(&program), holders::user_name(rights::effective_user()));
+        let what = format!("{shown} cannot be executed by user {user}: {error}");
+        // Our own program holds no secret.
+        Refusal::new(what).hint(format!("chmod a+x {}", text::quoted(&program)))
     }
 }
 
@@ -143,7 +149,9 @@ impl Reply {
         match kind {
             DSNAP_SAY_WORDS => caller.say(Said::Words(&String::from_utf8_lossy(&text.0))),
             DSNAP_SAY_REASON => self.reason = Some(Harmless(&text.0).to_string()),
-            DSNAP_SAY_HINT => self.hints.push(Harmless(&text.0).to_string()),
+            DSNAP_SAY_HINT if self.hints.len() < HINTS => {
+                self.hints.push(Harmless(&text.0).to_string());
+            }
             DSNAP_SAY_CODE => self.code.clone_from(&text.0),
             _ => {}
         }

@@ -80,7 +80,8 @@ pub(crate) fn open_trusted(path: &Path) -> Result<File, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn the_first_folder_that_has_a_file_counts() {
@@ -95,6 +96,21 @@ mod tests {
     }
 
     #[test]
+    fn what_was_opened_stays_what_it_was_whatever_takes_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let (good, bad) = (folder.path().join("good"), folder.path().join("bad"));
+        for (file, mode) in [(&good, 0o644), (&bad, 0o666)] {
+            fs::write(file, "").unwrap();
+            fs::set_permissions(file, Permissions::from_mode(mode)).unwrap();
+        }
+        let file = open_trusted(&good).unwrap();
+        fs::rename(&bad, &good).unwrap();
+        assert_eq!(file.metadata().unwrap().mode() & 0o777, 0o644);
+        let refusal = open_trusted(&good).unwrap_err();
+        assert_eq!(refusal.hints(), [format!("chmod go-w {}", good.display())]);
+    }
+
+    #[test]
     fn other_files_are_no_libraries_of_ours() {
         for name in ["libfoo.so", "dsnap_x.so", "libdsnap_x.so.1", "README"] {
             assert_eq!(method_name(name), None, "{name}");
@@ -103,7 +119,7 @@ mod tests {
 
     #[test]
     fn what_was_checked_is_what_is_opened_even_if_somebody_exchanges_it() {
-        use std::os::unix::fs::{PermissionsExt, symlink};
+        use std::os::unix::fs::symlink;
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         for (name, mode) in [("good", 0o644), ("bad", 0o666)] {

@@ -1,10 +1,14 @@
 //! A method that panics, in the way that its line says: `panics enter`, `panics leave`,
-//! `panics status`, `panics words`, each followed by `silently` if it gives no words.
+//! `panics status`, `panics words`, each followed by `silently` if it gives no words, or by the
+//! port of a Zope on this machine, which is entered first. With `PANICS_IN_ITS_NAME` in the
+//! environment it does not come so far as to be asked for anything.
 //!
 //! The vices that take C are in `testkit/c/villain.c`.
 #![allow(clippy::panic, reason = "it is what this is for")]
 
 use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::panic::panic_any;
 
 use dsnap_sdk::{Entered, Left, Refusal, Request, SnapshotMethod, Status};
@@ -13,7 +17,9 @@ use dsnap_sdk::{Entered, Left, Refusal, Request, SnapshotMethod, Status};
 struct Panics;
 
 impl SnapshotMethod for Panics {
+    #[allow(clippy::disallowed_methods, reason = "its name has no other way to know")]
     fn name(&self) -> &str {
+        assert!(std::env::var_os("PANICS_IN_ITS_NAME").is_none(), "no name");
         "panics"
     }
 
@@ -24,7 +30,10 @@ impl SnapshotMethod for Panics {
 
     fn enter(&self, request: &Request<'_>) -> Entered {
         panic_at("enter", request.words);
-        Entered::Held
+        match request.words {
+            [_, port] => enter_at(port, request.code.as_str()),
+            _ => Entered::Held,
+        }
     }
 
     fn leave(&self, request: &Request<'_>) -> Left {
@@ -35,6 +44,23 @@ impl SnapshotMethod for Panics {
     fn status(&self, request: &Request<'_>) -> Status {
         panic_at("status", request.words);
         Status::CannotTell
+    }
+}
+
+/// Enters as `http` does.
+fn enter_at(port: &OsString, code: &str) -> Entered {
+    let body = format!(
+        "<?xml version='1.0'?><methodCall><methodName>enterSnapshot</methodName><params><param><value><string>{code}</string></value></param></params></methodCall>"
+    );
+    let mut answer = String::new();
+    let asked = TcpStream::connect(format!("127.0.0.1:{}", port.display())).and_then(|mut zope| {
+        write!(zope, "POST /DSToolkit HTTP/1.0\r\nAuthorization: Basic YWRtaW46YWRtaW5wYXNz\r\n")?;
+        write!(zope, "Content-Type: text/xml\r\nContent-Length: {}\r\n\r\n{body}", body.len())?;
+        zope.read_to_string(&mut answer)
+    });
+    match asked {
+        Ok(_) if answer.contains("<nil") => Entered::Held,
+        other => Entered::Failed(Refusal::new(format!("{other:?} {answer}"))),
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use dsnap_testkit::{Site, State};
 
 use crate::http::conf;
-use crate::plugins::{Plugins, script};
+use crate::plugins::{Plugins, copy_of_dsnap, script};
 use crate::rights::{OWNER, foreign, give};
 use crate::stage::{DIRECT, Dsnap, HTTP, Ran, as_root};
 
@@ -157,9 +157,10 @@ fn is_the_owners_process(site: &Site, ran: &Ran) {
     assert_eq!(field(&status, "SigBlk"), "0000000000000000");
 }
 
+/// A shell blocks signals for a moment while it starts another program, so it looks by itself.
 const LOOKS_AROUND: &str = "#!/bin/sh
-cd \"$DSNAP_STORAGE\" && cat /proc/self/status >status && ls -l /proc/$$/fd >fds
-cat /proc/$$/stat >stat; env >env; readlink /proc/$PPID/cwd /proc/$$/fd/0 >cwd
+cd \"$DSNAP_STORAGE\" && while read line; do echo \"$line\"; done </proc/$$/status >status
+readlink /proc/$$/fd/* >files
 exit 69
 ";
 
@@ -171,6 +172,25 @@ fn a_script_of_a_conf_that_the_owner_may_change_has_the_owners_ids_all_of_them()
     give(site.path(), OWNER, OWNER);
     let ran = Dsnap::at(&site).args(["id", "-u"]).run().says(0, HTTP).prints("0\n");
     is_the_owners_process(&site, &ran);
+    // The shell itself has its script open, and where `readlink` is to write.
+    let files = fs::read_to_string(site.path().join("files")).unwrap();
+    let ours: Vec<_> = files.lines().filter(|file| file.contains("/ds/misc/")).collect();
+    assert!(ours.is_empty() && files.starts_with("/dev/null\n"), "{files}");
+}
+
+#[test]
+fn a_script_that_only_root_may_execute_is_not_to_be_given_away() {
+    let Some((folder, site)) = site_of_owner() else { return };
+    let roots = folder.path().join("method");
+    script(&roots, "#!/bin/sh\n");
+    fs::set_permissions(&roots, Permissions::from_mode(0o700)).unwrap();
+    let line = format!("exec {}", roots.display());
+    conf(&site, &format!("{line}\nhttp URL access\n"));
+    give(site.path(), OWNER, OWNER);
+    let ran = Dsnap::at(&site).arg("true").run().ends(0, "Left snapshot mode");
+    let ran = ran.mentions("cannot be executed by user 54321: Permission denied");
+    let ran = ran.mentions("\nhint: let 54321 execute it if it is meant for this storage; ");
+    assert!(!ran.stderr.contains("chown") && !ran.stderr.contains("chmod"), "{ran}");
 }
 
 #[test]
@@ -184,6 +204,25 @@ fn a_library_of_such_a_conf_has_them_too() {
     let ran = Dsnap::at(&site).arg("--plugin-dir").arg(&plugins).args(["id", "-u"]);
     let ran = ran.run().says(0, HTTP).prints("0\n");
     is_the_owners_process(&site, &ran);
+}
+
+#[test]
+fn a_library_of_the_owners_is_good_enough_for_the_owners_line_and_not_for_roots() {
+    let (Some((_folder, site)), plugins) = (site_of_owner(), Plugins::villain("LOOKS_AROUND"))
+    else {
+        return;
+    };
+    conf(&site, "villain\nhttp URL access\n");
+    give(site.path(), OWNER, OWNER);
+    give(plugins.path(), OWNER, OWNER);
+    let dsnap = || Dsnap::at(&site).knows_as(plugins.path(), "PLUGINS").arg("--plugin-dir");
+    let ran = dsnap().arg(&plugins).arg("true").run().says(0, HTTP);
+    is_the_owners_process(&site, &ran);
+    fs::remove_file(site.path().join("status")).unwrap();
+    let ran = dsnap().arg(&plugins).args(["--method", "villain", "true"]).run();
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    ran.mentions("(PLUGINS belongs to 54321, who could change it)\nhint: chown root PLUGINS\n");
+    assert!(!site.path().join("status").exists(), "it was not even loaded");
 }
 
 #[test]
@@ -225,22 +264,23 @@ fn a_program_file_that_the_owner_may_not_execute_is_named_at_the_start() {
         return;
     };
     let dsnap = folder.path().join("dsnap");
-    fs::copy(env!("CARGO_BIN_EXE_dsnap"), &dsnap).unwrap();
-    fs::set_permissions(&dsnap, Permissions::from_mode(0o700)).unwrap();
+    copy_of_dsnap(&dsnap, "700");
     conf(&site, "villain\nhttp URL access\n");
     give(site.path(), OWNER, OWNER);
-    let output = std::process::Command::new(&dsnap)
-        .arg("--storage")
-        .arg(site.path())
-        .arg("--plugin-dir")
-        .arg(&plugins)
-        .arg("true")
-        .output()
-        .unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    let named = format!("{} cannot be executed by user {OWNER}: ", dsnap.display());
-    assert!(stderr.contains(&named) && stderr.contains("hint: "), "{stderr}");
-    assert_eq!(output.status.code(), Some(0), "the next line was tried: {stderr}");
+    let run = || {
+        let mut command = std::process::Command::new(&dsnap);
+        command.arg("--storage").arg(site.path()).arg("--plugin-dir").arg(&plugins).arg("true");
+        let output = command.output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "the next line was tried: {stderr}");
+        stderr
+    };
+    let (said, shown) = (run(), dsnap.display());
+    let why = format!("{shown} cannot be executed by user {OWNER}: Permission denied");
+    let cure = format!("chmod a+x {shown}");
+    assert!(said.contains(&why) && said.contains(&format!(")\nhint: {cure}\n")), "{said}");
+    assert!(std::process::Command::new("sh").args(["-c", &cure]).status().unwrap().success());
+    assert_eq!(run(), HTTP.replace("URL", &site.urls()[0]));
 }
 
 fn listener() -> std::net::TcpListener {

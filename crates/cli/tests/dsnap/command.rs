@@ -1,12 +1,12 @@
 //! COMMAND: how it is run, what it finds, and how its end becomes the status.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use dsnap_core::holders::is_held;
 use dsnap_testkit::{Fixture, Format, State};
 
+use crate::plugins;
 use crate::stage::{DIRECT, Dsnap, storage, wait_until};
 
 #[test]
@@ -37,8 +37,7 @@ fn a_command_that_is_not_found_is_127_and_one_that_cannot_be_executed_126() {
         "COMMAND was not run: `/etc/passwd` cannot be executed: Permission denied (os error 13)",
     );
     let script = fixture.path().join("dsnaps-script");
-    fs::write(&script, "#!/no/such/interpreter\n").unwrap();
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    plugins::script(&script, "#!/no/such/interpreter\n");
     Dsnap::on(&fixture).arg(&script).run().ends(
         126,
         "COMMAND was not run: `DIR/dsnaps-script` cannot be executed: its interpreter (the first line) is not found",

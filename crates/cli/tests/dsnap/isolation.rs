@@ -4,13 +4,15 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 
+use dsnap_core::identity::ProcessId;
 use dsnap_testkit::Site;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use crate::http::{conf, site};
+use crate::http::{assert_free, conf, site};
 use crate::plugins::{Plugins, script};
-use crate::stage::{Dsnap, HTTP, wait_until};
+use crate::stage::{Dsnap, HTTP, Ran, wait_until};
+use crate::traitors::port;
 
 fn seen(site: &Site, name: &str) -> String {
     fs::read_to_string(site.path().join(name)).unwrap()
@@ -62,30 +64,85 @@ fn a_library_has_a_session_of_its_own_and_hears_no_signals_that_end_a_run() {
     assert_eq!(ignored & 0b100_0000_0000_0111, 0b100_0000_0000_0111, "{status}");
 }
 
+#[test]
+fn of_our_descriptors_a_library_has_its_own_file_and_the_pipe_for_its_answer() {
+    let (site, plugins) = (site(), Plugins::villain("LOOKS_AROUND"));
+    conf(&site, "villain\nhttp URL access\n");
+    let dsnap = Dsnap::through(&["bash", "-c", "exec 99</dev/zero; exec \"$@\"", "bash"]);
+    let dsnap = dsnap.arg("--storage").arg(site.path()).arg("--plugin-dir").arg(&plugins);
+    dsnap.arg("true").run().ends(0, "Left snapshot mode");
+    let fds = seen(&site, "fds");
+    let fds: Vec<_> = fds.lines().collect();
+    assert_eq!((&fds[..3], fds.len()), (&["0", "1", "2"][..], 5), "{fds:?}");
+    assert!(!fds.contains(&"99"), "{fds:?}");
+}
+
 /// A script that says that it entered, which is not so; so it is asked to leave at once. It says
 /// when it does, and waits for the word to go on.
 const SLOW_LEAVE: &str = r#"#!/bin/sh
 case $1 in
-leave) echo leaving >"$DSNAP_STORAGE/says"; read word <"$DSNAP_STORAGE/waits"; echo left >"$DSNAP_STORAGE/done";;
+leave) echo $$ >"$DSNAP_STORAGE/says"; read word <"$DSNAP_STORAGE/waits"; echo left >"$DSNAP_STORAGE/done";;
 esac
 "#;
 
-#[test]
-fn a_leave_goes_on_when_the_tool_is_killed_even_if_it_says_something() {
-    let site = Site::builder().zopes(0).start().unwrap();
-    let text = SLOW_LEAVE.replace("echo left", "echo aloud; echo words >&2; echo left");
-    script(&site.storage().config().join("method"), &text);
-    for name in ["says", "waits"] {
-        nix::unistd::mkfifo(&site.path().join(name), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    }
-    let child = Dsnap::at(&site).args(["--method", "exec method", "true"]).spawn();
-    assert_eq!(seen(&site, "says"), "leaving\n");
-    child.signal(Signal::SIGKILL);
-    let ran = child.end();
-    assert_eq!(ran.status.code(), None, "{ran}");
-    let mut waits = fs::File::options().write(true).open(site.path().join("waits")).unwrap();
+/// Runs in a group of its own. In the middle of the leave that group gets the signal, as from a
+/// terminal, and so does what leaves, as from whoever ends a whole control group.
+fn signalled_while_leaving(site: &Site, dsnap: Dsnap, signal: Signal) -> Ran {
+    let waits = site.path().join("waits");
+    nix::unistd::mkfifo(&waits, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let change = |command: &mut std::process::Command| {
+        command.process_group(0);
+    };
+    let child = dsnap.change(change).spawn();
+    let says = || fs::read_to_string(site.path().join("says")).unwrap_or_default();
+    wait_until("the leave", || says().ends_with('\n'));
+    let leaves = says().trim().parse().unwrap();
+    killpg(Pid::from_raw(child.pid()), signal).unwrap();
+    killpg(Pid::from_raw(leaves), signal).unwrap();
+    // For reading, too: then it does not wait for a reader that may have been ended.
+    let mut waits = fs::File::options().read(true).write(true).open(waits).unwrap();
     waits.write_all(b"go\n").unwrap();
-    wait_until("the end of the leave", || site.path().join("done").exists());
+    child.end()
+}
+
+#[test]
+fn signals_to_everybody_do_not_end_the_leave_of_a_script() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let site = Site::builder().zopes(0).start().unwrap();
+        script(&site.storage().config().join("method"), SLOW_LEAVE);
+        let dsnap = Dsnap::at(&site).args(["--method", "exec method", "true"]);
+        let ran = signalled_while_leaving(&site, dsnap, signal);
+        assert_eq!(seen(&site, "done"), "left\n");
+        assert_eq!(ran.status.code(), Some(128 + signal as i32), "{ran}");
+    }
+}
+
+#[test]
+fn signals_to_everybody_do_not_end_the_leave_of_a_library() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
+        let (site, plugins) = (site(), Plugins::traitor("LEAVES_SLOWLY"));
+        let line = format!("traitor {} timeout=60", port(&site));
+        conf(&site, &format!("{line}\nnodirect\n"));
+        let dsnap = Dsnap::at(&site).arg("--plugin-dir").arg(&plugins).arg("true");
+        let ran = signalled_while_leaving(&site, dsnap, signal);
+        ran.says(0, &HTTP.replace("URL", &line));
+        assert_free(&site);
+    }
+}
+
+#[test]
+fn a_call_whose_program_was_killed_ends_by_itself_soon_after_its_time() {
+    let site = site();
+    let text = "#!/bin/sh\necho $$ >\"$DSNAP_STORAGE/child\"; exec sleep 999\n";
+    script(&site.storage().config().join("method"), text);
+    conf(&site, "exec method timeout=1\n");
+    let waiting = Dsnap::at(&site).arg("true").spawn();
+    let child = || fs::read_to_string(site.path().join("child")).unwrap_or_default();
+    wait_until("the call", || child().ends_with('\n'));
+    waiting.signal(Signal::SIGKILL);
+    waiting.end();
+    let pid = child().trim().parse().unwrap();
+    wait_until("its end", || ProcessId::of(pid).is_none());
 }
 
 #[test]
@@ -102,32 +159,23 @@ fn a_lower_limit_than_ours_is_kept() {
     }
 }
 
+/// A leave that goes on once the file `go` is there, and says something then.
+const LATE_WORDS: &str = r#"#!/bin/sh
+[ "$1" = leave ] || exit 0
+cd "$DSNAP_STORAGE" && touch leaving && until [ -e go ]; do sleep 0.02; done
+echo aloud; echo words >&2; touch done
+"#;
+
 #[test]
-fn signals_to_the_whole_group_do_not_end_a_leave() {
-    for signal in [Signal::SIGINT, Signal::SIGTERM] {
-        let site = Site::builder().zopes(0).start().unwrap();
-        script(&site.storage().config().join("method"), SLOW_LEAVE);
-        for name in ["says", "waits"] {
-            let mode = nix::sys::stat::Mode::S_IRWXU;
-            nix::unistd::mkfifo(&site.path().join(name), mode).unwrap();
-        }
-        let child = Dsnap::at(&site)
-            .args(["--method", "exec method", "true"])
-            .change(|command| {
-                command.process_group(0);
-            })
-            .spawn();
-        assert_eq!(fs::read_to_string(site.path().join("says")).unwrap(), "leaving\n");
-        killpg(Pid::from_raw(child.pid()), signal).unwrap();
-        fs::File::options()
-            .write(true)
-            .open(site.path().join("waits"))
-            .unwrap()
-            .write_all(b"go\n")
-            .unwrap();
-        wait_until("the end of the leave", || site.path().join("done").exists());
-        let ran = child.end();
-        assert_eq!(seen(&site, "done"), "left\n");
-        assert_eq!(ran.status.code(), Some(128 + signal as i32), "{ran}");
-    }
+fn a_leave_that_says_something_outlives_the_tool() {
+    let site = dsnap_testkit::Site::builder().zopes(0).start().unwrap();
+    script(&site.storage().config().join("method"), LATE_WORDS);
+    let run = Dsnap::at(&site).args(["--method", "exec method", "true"]).spawn();
+    let there = |name: &str| site.path().join(name).exists();
+    wait_until("the leave", || there("leaving"));
+    run.signal(nix::sys::signal::Signal::SIGKILL);
+    let ran = run.end();
+    assert_eq!(ran.status.code(), None, "{ran}");
+    fs::write(site.path().join("go"), "").unwrap();
+    wait_until("the end of the leave", || there("done"));
 }

@@ -30,6 +30,7 @@ mod rights;
 mod signals;
 mod stage;
 mod terminal;
+mod traitors;
 mod trust;
 mod unanswered;
 mod villains;

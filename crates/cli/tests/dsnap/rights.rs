@@ -8,6 +8,7 @@ use std::path::Path;
 
 use dsnap_testkit::{Fixture, State};
 
+use crate::plugins;
 use crate::recovery::{assert_like_the_replica, write_replica_with_folders};
 use crate::stage::{DIRECT, Dsnap, as_root};
 
@@ -76,8 +77,7 @@ fn whether_command_exists_is_asked_with_its_rights() {
     let Some((_folder, fixture)) = foreign(State::Clean) else { return };
     let roots = tempfile::tempdir().unwrap();
     let script = roots.path().join("script");
-    fs::write(&script, "#!/no/such/interpreter\n").unwrap();
-    fs::set_permissions(&script, Permissions::from_mode(0o755)).unwrap();
+    plugins::script(&script, "#!/no/such/interpreter\n");
     let ran = Dsnap::on(&fixture).knows(roots.path()).arg(&script).run();
     ran.ends(126, "COMMAND was not run: `DIR/script` cannot be executed: its interpreter (the first line) is not found");
 }

@@ -1,12 +1,14 @@
 //! A library is loaded only if no stranger can have changed it; the cure that is named cures.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::plugins::Plugins;
-use crate::stage::{Dsnap, Ran, as_root};
+use crate::http::{conf, site};
+use crate::plugins::{Plugins, copy_of_dsnap, script};
+use crate::stage::{Dsnap, HTTP, Ran, as_root};
 
 /// The method `villain`, without a vice, in `outer/inner`.
 fn nested() -> (tempfile::TempDir, PathBuf) {
@@ -80,24 +82,37 @@ fn a_link_counts_with_what_it_leads_to() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_looked_into_is_not_passed_over() {
-    if !as_root("act for another user") {
+fn a_link_of_somebody_else_is_refused_whatever_it_leads_to() {
+    if !as_root("give files away") {
         return;
     }
-    use std::os::unix::process::CommandExt;
-    let (folder, good) = (tempfile::tempdir().unwrap(), Plugins::villain("NONE"));
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
-    let fixture = crate::stage::storage(dsnap_testkit::State::Clean);
-    crate::rights::give(fixture.path(), 54_321, 54_321);
-    fs::set_permissions(fixture.path(), Permissions::from_mode(0o755)).unwrap();
-    let ran = Dsnap::on(&fixture).args(["--method", "villain", "--list-methods"]);
-    let ran = ran.arg("--plugin-dir").arg(folder.path()).arg("--plugin-dir").arg(&good);
-    let ran = ran.change(|command| {
-        command.uid(54_321);
-    });
-    let ran = ran.run();
-    assert!(ran.stdout.contains("cannot be read by user 54321: Permission denied"), "{ran}");
-    assert_eq!(ran.status.code(), Some(1), "{ran}");
+    let (folder, inner) = nested();
+    let plugins = folder.path().join("plugins");
+    fs::create_dir(&plugins).unwrap();
+    fs::set_permissions(&plugins, Permissions::from_mode(0o1777)).unwrap();
+    let link = plugins.join("libdsnap_villain.so");
+    symlink(inner.join("libdsnap_villain.so"), &link).unwrap();
+    accepted(&plugins);
+    lchown(&link, Some(54_321), None).unwrap();
+    refused(&plugins, &link, "belongs to 54321, who could change it");
+}
+
+#[test]
+fn a_script_and_the_folders_above_it_must_be_closed_to_others_too() {
+    let site = site();
+    let folder = tempfile::tempdir().unwrap();
+    let method = folder.path().join("method");
+    script(&method, "#!/bin/sh\necho not today >&2; exit 78\n");
+    let line = format!("exec {}", method.display());
+    conf(&site, &format!("{line}\nhttp URL access\n"));
+    for part in [folder.path(), &method] {
+        fs::set_permissions(part, Permissions::from_mode(0o775)).unwrap();
+        let cure = format!("chmod go-w {}", part.display());
+        let why = format!("{} can be changed by its group\nhint: {cure}", part.display());
+        Dsnap::at(&site).arg("true").run().says(0, &format!("{line}: {why}\n{HTTP}"));
+        assert!(Command::new("sh").args(["-c", &cure]).status().unwrap().success());
+        Dsnap::at(&site).arg("true").run().says(0, &format!("{line}: not today\n{HTTP}"));
+    }
 }
 
 #[test]
@@ -145,8 +160,7 @@ impl<'a> MayMount<'a> for Result<&'a std::process::Output, &'a std::io::Error> {
     fn filter_may_mount(self) -> Result<&'a std::process::Output, ()> {
         let failed = |output: &&std::process::Output| matches!(output.status.code(), Some(99 | 1));
         self.ok().filter(|output| !failed(output)).ok_or_else(|| {
-            use std::io::Write;
-            let _ = writeln!(std::io::stderr(), "passed over: nothing can be mounted here");
+            passed_over("nothing can be mounted here");
         })
     }
 }
@@ -158,10 +172,9 @@ fn the_environments_path_is_searched_unless_rights_were_raised() {
     }
     let (folder, good) = (tempfile::tempdir().unwrap(), Plugins::villain("NONE"));
     let dsnap = folder.path().join("dsnap");
-    fs::copy(env!("CARGO_BIN_EXE_dsnap"), &dsnap).unwrap();
+    copy_of_dsnap(&dsnap, "755");
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     let list = |mode: u32| {
-        use std::os::unix::process::CommandExt;
         fs::set_permissions(&dsnap, Permissions::from_mode(mode)).unwrap();
         let mut command = Command::new(&dsnap);
         command.arg("--list-methods").env("DSNAP_PLUGIN_PATH", good.path()).uid(54_321);
@@ -170,6 +183,41 @@ fn the_environments_path_is_searched_unless_rights_were_raised() {
     let (ordinary, raised) = (list(0o755), list(0o4755));
     assert!(ordinary.contains("\nvillain "), "{ordinary}");
     assert!(raised.contains("linked in") && !raised.contains("villain"), "{raised}");
+}
+
+/// As `setcap cap_net_bind_service=ep` writes it.
+const GIVES_A_CAPABILITY: &str = r#"
+import os, struct, sys
+os.setxattr(sys.argv[1], "security.capability", struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0))
+"#;
+
+#[test]
+fn a_capability_of_the_program_file_raises_rights_too() {
+    if !as_root("give a file capabilities") {
+        return;
+    }
+    let (folder, good) = (tempfile::tempdir().unwrap(), Plugins::villain("NONE"));
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let dsnap = folder.path().join("dsnap");
+    copy_of_dsnap(&dsnap, "755");
+    let given = Command::new("python3").args(["-c", GIVES_A_CAPABILITY]).arg(&dsnap).output();
+    if !given.unwrap().status.success() {
+        passed_over("no file can have capabilities here");
+        return;
+    }
+    let mut command = Command::new(&dsnap);
+    command.arg("--list-methods").env("DSNAP_PLUGIN_PATH", good.path()).uid(54_321);
+    let output = command.output();
+    // Where the process may not have the capability, the file cannot be executed at all.
+    let Ok(output) = output else { return passed_over("no process can have capabilities here") };
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("linked in") && !said.contains("villain"), "{said}");
+}
+
+fn passed_over(why: &str) {
+    use std::io::Write;
+    // Not `eprintln!`, which nobody sees of a test that passes.
+    let _ = writeln!(std::io::stderr(), "passed over: {why}");
 }
 
 #[test]
@@ -183,4 +231,25 @@ fn a_relative_folder_in_the_environments_path_is_passed_over() {
         })
         .run();
     assert!(!ran.stdout.contains("villain"), "{ran}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_looked_into_is_not_passed_over() {
+    if !as_root("act for another user") {
+        return;
+    }
+    use std::os::unix::process::CommandExt;
+    let (folder, good) = (tempfile::tempdir().unwrap(), Plugins::villain("NONE"));
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
+    let fixture = crate::stage::storage(dsnap_testkit::State::Clean);
+    crate::rights::give(fixture.path(), 54_321, 54_321);
+    fs::set_permissions(fixture.path(), Permissions::from_mode(0o755)).unwrap();
+    let ran = Dsnap::on(&fixture).args(["--method", "villain", "--list-methods"]);
+    let ran = ran.arg("--plugin-dir").arg(folder.path()).arg("--plugin-dir").arg(&good);
+    let ran = ran.change(|command| {
+        command.uid(54_321);
+    });
+    let ran = ran.run();
+    assert!(ran.stdout.contains("cannot be read by user 54321: Permission denied"), "{ran}");
+    assert_eq!(ran.status.code(), Some(1), "{ran}");
 }

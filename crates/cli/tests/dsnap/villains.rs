@@ -4,10 +4,12 @@ use std::fs;
 
 use dsnap_core::identity::ProcessId;
 use dsnap_testkit::Site;
+use nix::sys::signal::Signal;
 
 use crate::http::{assert_free, conf, site};
 use crate::plugins::{Plugins, script};
 use crate::stage::{Dsnap, HTTP, Ran, wait_until};
+use crate::traitors::port;
 
 /// A run whose first line is the villain's, and whose second one a Zope's.
 fn run(site: &Site, plugins: &Plugins, line: &str) -> Ran {
@@ -38,6 +40,7 @@ fn one_that_crashes() {
 fn one_that_never_ends() {
     costs_its_line("HANGS", "it was killed after 1 s, when its time was up");
     costs_its_line("SPINS", "it was killed after 1 s, when its time was up");
+    costs_its_line("STOPS", "it was killed after 1 s, when its time was up");
 }
 
 #[test]
@@ -96,6 +99,45 @@ fn what_one_leaves_behind_in_its_group_is_ended() {
     wait_until("the end of what was left behind", || ProcessId::of(pid).is_none());
 }
 
+/// The process that was left behind lives on, as it may once it has detached itself. It is ended.
+#[track_caller]
+fn lived_on(site: &Site) {
+    let child = fs::read_to_string(site.path().join("child")).unwrap();
+    let pid = child.split_whitespace().next().unwrap().parse().unwrap();
+    assert!(ProcessId::of(pid).is_some());
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+}
+
+#[test]
+fn what_one_detaches_from_its_group_keeps_its_pipes_and_holds_up_nobody() {
+    let (site, plugins) = (site(), Plugins::villain("LEAVES_A_DAEMON"));
+    run(&site, &plugins, "villain").says(0, HTTP);
+    lived_on(&site);
+}
+
+#[test]
+fn one_that_talks_on_and_on_is_heard_to_the_end_and_shown_as_one_line_with_some_hints() {
+    let (site, plugins) = (site(), Plugins::villain("TALKS_ON"));
+    let hints = "hint: one hundred bottles of beer\n".repeat(5);
+    run(&site, &plugins, "villain timeout=60")
+        .says(0, &format!("villain timeout=60: not with me\n{hints}{HTTP}"));
+    let ran = Dsnap::at(&site).arg("-v").arg("--plugin-dir").arg(&plugins).arg("true").run();
+    let words = ran.stderr.lines().filter(|line| *line == "one hundred bottles of beer").count();
+    assert_eq!(words, (1 << 20) / 28);
+}
+
+#[test]
+fn one_that_waits_hears_that_it_is_to_stop() {
+    let (site, plugins) = (site(), Plugins::villain("WAITS_UNTIL_ASKED_TO_STOP"));
+    conf(&site, "villain\nhttp URL access\n");
+    let waiting = Dsnap::at(&site).arg("--plugin-dir").arg(&plugins).arg("true").spawn();
+    wait_until("the call", || site.path().join("begun").exists());
+    waiting.signal(Signal::SIGTERM);
+    waiting.end().ends(128 + 15, "COMMAND was not run: stopped by signal TERM");
+    assert!(site.path().join("asked").exists());
+    assert_free(&site);
+}
+
 #[track_caller]
 fn is_not_loaded(vice: &str, reason: &str) {
     let site = site();
@@ -152,16 +194,32 @@ fn a_panic_becomes_words_and_where_it_may_have_had_its_effect_that_is_not_known(
     run(&site, &plugins, "panics words").says(0, &format!("{said}\n{HTTP}"));
 }
 
+#[test]
+fn a_line_that_is_longer_than_a_pipe_reaches_a_library() {
+    let (site, plugins) = (site(), Plugins::panics());
+    let ran = run(&site, &plugins, &format!("panics words{}", " x".repeat(50_000)));
+    ran.ends(0, "Left snapshot mode").mentions(" (the method panicked: no way to words)");
+}
+
+#[test]
+fn a_panic_before_there_is_a_name_is_a_library_without_a_table() {
+    let (site, plugins) = (site(), Plugins::panics());
+    conf(&site, "panics enter\nhttp URL access\n");
+    let dsnap = Dsnap::at(&site).knows_as(plugins.path(), "PLUGINS").arg("--plugin-dir");
+    let ran = dsnap.arg(&plugins).env("PANICS_IN_ITS_NAME", "1").arg("true").run();
+    let why = "PLUGINS/libdsnap_panics.so: its dsnap_entry gives back no table";
+    let place = "malformed line 1 in DIR/config/snapshot.conf";
+    ran.says(0, &format!("{place} ({why})\n{HTTP}"));
+}
+
 /// A script that enters the site as `http` does, with bash alone, and then does something else.
 fn enters(site: &Site, then: &str) -> String {
-    let url = &site.urls()[0];
-    let address = url.trim_start_matches("http://").split('/').next().unwrap();
-    let (host, port) = address.split_once(':').unwrap();
+    let port = port(site);
     format!(
         r#"#!/bin/bash
 case $1 in enter)
   body="<?xml version='1.0'?><methodCall><methodName>enterSnapshot</methodName><params><param><value><string>$DSNAP_CODE</string></value></param></params></methodCall>"
-  exec 3<>/dev/tcp/{host}/{port}
+  exec 3<>/dev/tcp/127.0.0.1/{port}
   printf 'POST /DSToolkit HTTP/1.0\r\nAuthorization: Basic YWRtaW46YWRtaW5wYXNz\r\nContent-Type: text/xml\r\nContent-Length: %s\r\n\r\n%s' ${{#body}} "$body" >&3
   grep -q 'nil' <&3
 esac
@@ -225,6 +283,23 @@ fn a_script_that_prints_a_lot_or_leaves_a_child_behind_is_heard_out() {
     let child = fs::read_to_string(site.path().join("child")).unwrap();
     let pid = child.trim().parse().unwrap();
     wait_until("the end of what was left behind", || ProcessId::of(pid).is_none());
+}
+
+#[test]
+fn what_a_script_detaches_keeps_its_pipes_and_holds_up_nobody() {
+    let site = site();
+    let daemon = r#"echo $$ >"$DSNAP_STORAGE/child"; exec sleep 300"#;
+    let text = format!(
+        "#!/bin/sh\nsetsid sh -c '{daemon}' &\nwhile ! test -s \"$DSNAP_STORAGE/child\"; do sleep 0.01; done\nexit 69\n"
+    );
+    with_script(&site, &text, "exec method").says(0, HTTP);
+    lived_on(&site);
+}
+
+#[test]
+fn the_reason_of_a_script_is_its_last_line_however_much_it_said_before() {
+    let text = "yes 'on and on' | head -c 3000000 >&2; echo no >&2; exit 78";
+    script_costs_its_line(text, "no");
 }
 
 #[test]
