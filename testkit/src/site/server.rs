@@ -28,8 +28,8 @@ pub enum Refused {
     BadCode(String, Option<String>),
     /// Somebody else holds `misc/sublock`.
     SublockHeld,
-    /// The code is not ASCII: the snapshot is broken now.
-    NotAscii,
+    /// This code is not ASCII: the snapshot is broken now.
+    NotAscii(String),
     /// A full disk: the snapshot is broken now.
     DiskFull,
     /// The server has ended.
@@ -334,7 +334,7 @@ impl Shared {
         state.code = Some(code.to_owned());
         let boundary = state.committed - state.journal.len();
         let broken = match (code.is_ascii(), state.disk_full) {
-            (false, _) => Some(Refused::NotAscii),
+            (false, _) => Some(Refused::NotAscii(code.to_owned())),
             (true, true) => Some(Refused::DiskFull),
             (true, false) => None,
         };
