@@ -51,7 +51,7 @@ impl Connection {
             return false;
         }
         match self.stream.fill_buf() {
-            Ok(bytes) if bytes.is_empty() => false,
+            Ok([]) => false,
             Ok(_) => self.answer().0.starts_with("HTTP/1.1 "),
             Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
             Err(error) => panic!("{error}"),

@@ -30,7 +30,7 @@ pub(crate) fn conf(site: &Site, lines: &str) {
 }
 
 /// Copies `A/`, as a backup does.
-fn copies(dsnap: Dsnap, site: &Site, to: &str) -> (Ran, PathBuf) {
+pub(crate) fn copies(dsnap: Dsnap, site: &Site, to: &str) -> (Ran, PathBuf) {
     let copy = site.path().parent().unwrap().join(to);
     let ran = dsnap.args(["cp", "-a"]).arg(site.storage().a()).arg(&copy).run();
     (ran, copy)
