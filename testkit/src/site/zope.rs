@@ -102,10 +102,8 @@ async fn respond(
         return answers::bad_request();
     }
     let old = version == Version::HTTP_10;
-    let closes = old
-        || headers
-            .get(header::CONNECTION)
-            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
+    let closes =
+        old || headers.get(header::CONNECTION).is_some_and(|value| value.as_bytes() == b"close");
     let mut answer = match understood(&behind.storage, &method, &uri, &headers, &body) {
         Err(answer) => *answer,
         Ok(request) => with_fault(&behind, &scissors, request).await,
