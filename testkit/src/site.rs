@@ -6,6 +6,7 @@
 mod answers;
 mod backend;
 mod control;
+mod exception;
 pub(crate) mod faults;
 mod files;
 mod flusher;
@@ -109,6 +110,13 @@ impl Builder {
     #[must_use]
     pub fn quick_shutdown(mut self, quick: bool) -> Self {
         self.manner.quick_shutdown = quick;
+        self
+    }
+
+    /// The Zopes are in debug mode: their faults hold a traceback.
+    #[must_use]
+    pub fn debug_mode(mut self, debug: bool) -> Self {
+        self.manner.debug_mode = debug;
         self
     }
 

@@ -28,6 +28,9 @@ pub(crate) struct Options {
     /// How long the server takes to move one transaction out of the journal, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 0)]
     flush_time: u64,
+    /// The Zopes are in debug mode: their faults hold a traceback
+    #[arg(long)]
+    debug_mode: bool,
     /// What goes wrong: FAULT, FAULT:enter, :leave or :status, and :N times (repeatable)
     #[arg(long, value_name = "FAULT", value_parser = Wanted::parse)]
     fault: Vec<Wanted>,
@@ -51,6 +54,7 @@ impl Options {
         let builder = Site::builder()
             .zopes(self.zopes)
             .commits_per_second(self.commits_per_second)
+            .debug_mode(self.debug_mode)
             .flush_time(std::time::Duration::from_millis(self.flush_time));
         let builder = match storage {
             Some(dir) => builder.storage(std::path::absolute(dir)?),

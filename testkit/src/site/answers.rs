@@ -8,7 +8,7 @@ use axum::http::{HeaderName, HeaderValue, Response, StatusCode, Version, header}
 
 use hyper::ext::ReasonPhrase;
 
-use super::server::Refused;
+use super::exception::Exception;
 
 const SERVER: &str = "Zope/(2.13.30, python 2.7.18, linux2) ZServer/1.1";
 const XML: &str = "text/xml";
@@ -16,7 +16,6 @@ const HTML: &str = "text/html; charset=iso-8859-15";
 const UNAUTHORIZED: &str = include_str!("recorded/unauthorized.html");
 const NOT_XML_RPC: &str = include_str!("recorded/not-xml-rpc.html");
 const WEB_PAGE: &str = include_str!("recorded/web-page.html");
-const NOT_FOUND: &str = include_str!("recorded/not-found.txt");
 const BAD_REQUEST: &str = include_str!("recorded/bad-request.html");
 
 /// An answer before it is sent.
@@ -99,42 +98,9 @@ fn fault(words: &str) -> Answer {
     )
 }
 
-fn exception(class: &str, words: &str) -> Answer {
-    fault(&format!("Unexpected Zope exception: <class '{class}'> - {words}"))
-}
-
-/// Why the server refused; `sublock` is the path of that file.
-pub(super) fn refused(why: &Refused, sublock: &str) -> Answer {
-    const ERROR: &str = "DirectoryStorage.utils.DirectoryStorageError";
-    match why {
-        Refused::InUse(code) => exception(
-            ERROR,
-            &format!("Can not enter snapshot mode: snapshot already in use by '{code}'"),
-        ),
-        Refused::BadCode(given, None) => exception(ERROR, &format!("bad code '{given}'!=None")),
-        Refused::BadCode(given, Some(code)) => {
-            exception(ERROR, &format!("bad code '{given}'!='{code}'"))
-        }
-        Refused::SublockHeld => {
-            exception("zc.lockfile.LockError", &format!("Couldn't lock '{sublock}'"))
-        }
-        Refused::NotAscii => exception(
-            "exceptions.UnicodeEncodeError",
-            "'ascii' codec can't encode character in position 0: ordinal not in range(128)",
-        ),
-        Refused::DiskFull => exception("exceptions.OSError", "[Errno 28] No space left on device"),
-        Refused::Ended => disconnected(),
-    }
-}
-
-/// A Zope whose ZEO server is gone.
-pub(super) fn disconnected() -> Answer {
-    exception("ZEO.Exceptions.ClientDisconnected", "")
-}
-
-/// A path or method that does not exist.
-pub(super) fn not_found(resource: &str) -> Answer {
-    fault(&NOT_FOUND.replace("NoSuchToolkit", resource))
+/// A call that ended with an exception.
+pub(super) fn exception(exception: &Exception, debug_mode: bool) -> Answer {
+    fault(&exception.words(debug_mode))
 }
 
 /// No, wrong or insufficient credentials.

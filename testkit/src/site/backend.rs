@@ -6,6 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use dsnap_core::Storage;
 
+use super::answers::{self, Answer};
+use super::exception::Exception;
 use super::manner::Manner;
 use super::server::{Refused, Server};
 
@@ -72,7 +74,14 @@ impl Backend {
         })
     }
 
-    pub(super) fn sublock(&self) -> String {
-        self.storage.sublock().display().to_string()
+    /// The answer to what was refused.
+    pub(super) fn refusal(&self, why: &Refused) -> Answer {
+        let sublock = self.storage.sublock().display().to_string();
+        self.exception(&Exception::of(why, &sublock))
+    }
+
+    /// The answer to a call that ended so.
+    pub(super) fn exception(&self, exception: &Exception) -> Answer {
+        answers::exception(exception, self.manner.debug_mode)
     }
 }

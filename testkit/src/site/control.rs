@@ -152,7 +152,7 @@ fn refused(why: Refused) -> Disobeyed {
         Refused::BadCode(given, Some(code)) => format!("the code is {code}, not {given}"),
         Refused::BadCode(given, None) => format!("there is no snapshot {given}"),
         Refused::SublockHeld => "somebody holds misc/sublock".to_owned(),
-        Refused::NotAscii => "the code is not ASCII, the snapshot is broken".to_owned(),
+        Refused::NotAscii(_) => "the code is not ASCII, the snapshot is broken".to_owned(),
         Refused::DiskFull => "the disk is full, the snapshot is broken".to_owned(),
         Refused::Ended => "the server has ended".to_owned(),
     };

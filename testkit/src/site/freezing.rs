@@ -46,7 +46,7 @@ impl Shared {
         state.code = Some(code.to_owned());
         let boundary = state.committed - state.journal.len();
         let broken = match (code.is_ascii(), state.disk_full) {
-            (false, _) => Some(Refused::NotAscii),
+            (false, _) => Some(Refused::NotAscii(code.to_owned())),
             (true, true) => Some(Refused::DiskFull),
             (true, false) => None,
         };

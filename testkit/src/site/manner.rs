@@ -13,12 +13,19 @@ pub struct Manner {
     pub commits_per_second: u32,
     /// It closes without a snapshot.
     pub quick_shutdown: bool,
+    /// The Zopes in front of it are in debug mode: their faults hold a traceback.
+    pub debug_mode: bool,
 }
 
 impl Default for Manner {
     fn default() -> Self {
-        let flush_time = Duration::ZERO;
-        Self { backlog: 3, flush_time, commits_per_second: 0, quick_shutdown: false }
+        Self {
+            backlog: 3,
+            flush_time: Duration::ZERO,
+            commits_per_second: 0,
+            quick_shutdown: false,
+            debug_mode: false,
+        }
     }
 }
 

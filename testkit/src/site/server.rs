@@ -28,8 +28,8 @@ pub enum Refused {
     BadCode(String, Option<String>),
     /// Somebody else holds `misc/sublock`.
     SublockHeld,
-    /// The code is not ASCII: the snapshot is broken now.
-    NotAscii,
+    /// This code is not ASCII: the snapshot is broken now.
+    NotAscii(String),
     /// A full disk: the snapshot is broken now.
     DiskFull,
     /// The server has ended.

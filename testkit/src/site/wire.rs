@@ -12,12 +12,24 @@ use tokio::net::TcpStream;
 
 /// Cuts one connection off.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Scissors(Arc<AtomicBool>);
+pub(super) struct Scissors(Arc<Cuts>);
+
+#[derive(Debug, Default)]
+struct Cuts {
+    reset: AtomicBool,
+    ended: AtomicBool,
+}
 
 impl Scissors {
     /// The next thing that would be written resets the connection instead.
     pub(super) fn cut(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.0.reset.store(true, Ordering::SeqCst);
+    }
+
+    /// Nothing more is read, as if the client had ended: once the answer is out, the connection
+    /// closes, without a header that says so.
+    pub(super) fn end(&self) {
+        self.0.ended.store(true, Ordering::SeqCst);
     }
 }
 
@@ -46,6 +58,9 @@ impl AsyncRead for Wire {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.scissors.0.ended.load(Ordering::SeqCst) {
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
@@ -56,7 +71,7 @@ impl AsyncWrite for Wire {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.scissors.0.load(Ordering::SeqCst) {
+        if self.scissors.0.reset.load(Ordering::SeqCst) {
             return Poll::Ready(Err(self.reset()));
         }
         let bytes = spelled(bytes);

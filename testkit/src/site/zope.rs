@@ -19,7 +19,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::answers::{self, Answer};
 use super::backend::Backend;
+use super::exception::Exception;
 use super::faults::{Call, Fault, Faults};
+use super::server::Refused;
 use super::wire::{Scissors, Wire};
 
 /// Where the toolkit object lies.
@@ -94,13 +96,22 @@ async fn respond(
     headers: HeaderMap,
     body: axum::body::Body,
 ) -> Answer {
-    let closes = version == Version::HTTP_10
-        || headers.get(header::CONNECTION).is_some_and(|value| value.as_bytes() == b"close");
     let body = axum::body::to_bytes(body, LARGEST).await.unwrap_or_default();
-    let mut answer = match understood(&method, &uri, &headers, &body) {
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        scissors.end();
+        return answers::bad_request();
+    }
+    let old = version == Version::HTTP_10;
+    let closes =
+        old || headers.get(header::CONNECTION).is_some_and(|value| value.as_bytes() == b"close");
+    let mut answer = match understood(&behind.storage, &method, &uri, &headers, &body) {
         Err(answer) => *answer,
         Ok(request) => with_fault(&behind, &scissors, request).await,
     };
+    if old {
+        // An answer of a newer version would be made to keep the connection, if that is asked.
+        *answer.version_mut() = Version::HTTP_10;
+    }
     if closes {
         let close = axum::http::HeaderValue::from_static("close");
         answer.headers_mut().append(header::CONNECTION, close);
@@ -110,15 +121,15 @@ async fn respond(
 
 /// The call that a request makes, or the answer to one that makes none.
 fn understood(
+    storage: &Backend,
     method: &Method,
     uri: &Uri,
     headers: &HeaderMap,
     body: &Bytes,
 ) -> Result<Request, Box<Answer>> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if headers.contains_key(header::TRANSFER_ENCODING) {
-        return Err(Box::new(answers::bad_request()));
-    }
+    let not_found =
+        |resource: &str| Err(Box::new(storage.exception(&Exception::not_found(resource))));
     if *method != Method::POST || !text(header::CONTENT_TYPE).starts_with("text/xml") {
         return Err(Box::new(answers::web_page()));
     }
@@ -126,7 +137,7 @@ fn understood(
     let (name, code) = call.ok_or_else(|| Box::new(answers::not_xml_rpc()))?;
     let path = uri.path().trim_end_matches('/').to_owned();
     if path != PATH {
-        return Err(Box::new(answers::not_found(path.rsplit('/').next().unwrap_or_default())));
+        return not_found(path.rsplit('/').next().unwrap_or_default());
     }
     let call = match name.as_str() {
         "enterSnapshot" => Some(Call::Enter),
@@ -138,7 +149,7 @@ fn understood(
         .split_once(' ')
         .is_some_and(|(scheme, word)| scheme.eq_ignore_ascii_case("basic") && word.trim() == ADMIN);
     match (call, authorized) {
-        (None, _) => Err(Box::new(answers::not_found(&name))),
+        (None, _) => not_found(&name),
         (_, false) => Err(Box::new(answers::unauthorized())),
         (call, true) => Ok(Request { call, name, code, path, host: text(header::HOST).to_owned() }),
     }
@@ -162,10 +173,8 @@ async fn with_fault(behind: &Behind, scissors: &Scissors, request: Request) -> A
         Fault::Unauthorized => answers::unauthorized(),
         Fault::Forbidden => answers::page(StatusCode::FORBIDDEN),
         Fault::ServerError => answers::page(StatusCode::INTERNAL_SERVER_ERROR),
-        Fault::Refused => {
-            answers::refused(&super::server::Refused::SublockHeld, &behind.storage.sublock())
-        }
-        Fault::Disconnected => answers::disconnected(),
+        Fault::Refused => behind.storage.refusal(&Refused::SublockHeld),
+        Fault::Disconnected => behind.storage.exception(&Exception::disconnected()),
         Fault::LoginForm => answers::redirected(
             answers::page(StatusCode::FOUND),
             &format!("http://{host}/login_form?came_from={path}"),
@@ -212,13 +221,13 @@ fn do_it(storage: &Backend, request: &Request) -> Answer {
         Some(Call::Status) => {
             return match storage.code() {
                 Ok(code) => answers::code(code.as_deref()),
-                Err(why) => answers::refused(&why, &storage.sublock()),
+                Err(why) => storage.refusal(&why),
             };
         }
-        None => return answers::not_found(&request.name),
+        None => return storage.exception(&Exception::not_found(&request.name)),
     };
     match done {
-        Err(why) => answers::refused(&why, &storage.sublock()),
+        Err(why) => storage.refusal(&why),
         Ok(()) if request.code.is_none() => answers::moved(&request.host, &request.path),
         Ok(()) => answers::nil(),
     }

@@ -6,8 +6,8 @@ use std::net::TcpStream;
 use dsnap_testkit::Site;
 use dsnap_testkit::site::{Call, Fault};
 
-const ADMIN: &str = "Authorization: Basic YWRtaW46YWRtaW5wYXNz\n";
-const XML: &str = "Content-Type: text/xml\n";
+pub(crate) const ADMIN: &str = "Authorization: Basic YWRtaW46YWRtaW5wYXNz\n";
+pub(crate) const XML: &str = "Content-Type: text/xml\n";
 
 fn site() -> Site {
     Site::builder().start().unwrap()
@@ -33,7 +33,7 @@ fn post(site: &Site, headers: &str, body: &str) -> String {
     exchange(site, &format!("POST /DSToolkit HTTP/1.1\n{headers}Content-Length: {length}\n"), body)
 }
 
-fn body_of(method: &str, code: Option<&str>) -> String {
+pub(crate) fn body_of(method: &str, code: Option<&str>) -> String {
     let param = code.map_or_else(String::new, |code| {
         format!("<param>\n<value><string>{code}</string></value>\n</param>\n")
     });
@@ -130,6 +130,66 @@ fn a_second_enter_and_wrong_codes_d4_d7_d9() {
 }
 
 #[test]
+fn a_second_enter_is_refused_whatever_its_code_and_calls_after_it_work_d3_d4_d11() {
+    let site = site();
+    call(&site, "enterSnapshot", Some("host-1001"));
+    let in_use =
+        format!("{ERROR}Can not enter snapshot mode: snapshot already in use by 'user/host-1001'");
+    for code in ["host-2002", "host-1001"] {
+        assert_document(&call(&site, "enterSnapshot", Some(code)), 418, &fault(&in_use));
+        assert_eq!(site.held().as_deref(), Some("user/host-1001"));
+    }
+    let bad = format!("{ERROR}bad code 'user/host-2002'!='user/host-1001'");
+    assert_document(&call(&site, "leaveSnapshot", Some("host-2002")), 389, &fault(&bad));
+    let code = call(&site, "currentSnapshotCode", None);
+    assert!(code.contains("<string>user/host-1001</string>"), "{code}");
+    assert_document(&call(&site, "leaveSnapshot", Some("host-1001")), 114, NIL);
+    site.server().unwrap().wait_until_free();
+    assert_document(&call(&site, "enterSnapshot", Some("host-2002")), 114, NIL);
+}
+
+#[test]
+fn a_wrong_code_while_the_sublock_is_held_is_answered_with_the_lock_d6() {
+    let site = site();
+    call(&site, "enterSnapshot", Some("x"));
+    let tool = dsnap_core::lock::FileLock::take(&site.storage().sublock()).unwrap();
+    let answer = call(&site, "leaveSnapshot", Some("y"));
+    assert!(answer.contains("zc.lockfile.LockError"), "{answer}");
+    assert!(!answer.contains("bad code"), "{answer}");
+    drop(tool);
+    assert_document(&call(&site, "leaveSnapshot", Some("x")), 114, NIL);
+}
+
+#[test]
+fn codes_are_quoted_as_python_quotes_them() {
+    let site = site();
+    let not = format!("{ERROR}bad code \"user/it's\"!=None");
+    let body = |answer: String| answer.split_once("\n\n").unwrap().1.to_owned();
+    assert_eq!(body(call(&site, "leaveSnapshot", Some("it's"))), fault(&not));
+    call(&site, "enterSnapshot", Some("it's"));
+    let words =
+        format!("{ERROR}Can not enter snapshot mode: snapshot already in use by \"user/it's\"");
+    assert_eq!(body(call(&site, "enterSnapshot", Some("x"))), fault(&words));
+    let words = format!("{ERROR}bad code 'user/\"x\"'!=\"user/it's\"");
+    assert_eq!(body(call(&site, "leaveSnapshot", Some("\"x\""))), fault(&words));
+}
+
+#[test]
+fn a_code_that_is_not_ascii_is_a_fault_and_yet_entered_d44_to_d48() {
+    let site = site();
+    let words = "Unexpected Zope exception: &lt;type 'exceptions.UnicodeEncodeError'&gt; - 'ascii' codec can't encode character u'\\xfc' in position 5: ordinal not in range(128)";
+    let answer = call(&site, "enterSnapshot", Some("ü"));
+    assert_eq!(answer.split_once("\n\n").unwrap().1, fault(words));
+    assert_eq!(std::fs::read_to_string(site.storage().snapshot()).unwrap(), "");
+    assert!(dsnap_core::holders::is_held(&site.storage().sublock()), "it did not let go");
+    let code = call(&site, "currentSnapshotCode", None);
+    assert!(code.contains("<string>user/ü</string>"), "{code}");
+    assert_document(&call(&site, "leaveSnapshot", Some("ü")), 114, NIL);
+    site.server().unwrap().wait_until_free();
+    assert!(!site.storage().snapshot().exists());
+}
+
+#[test]
 fn leaving_while_the_sublock_is_held_d5() {
     let site = site();
     call(&site, "enterSnapshot", Some("x"));
@@ -200,11 +260,13 @@ fn a_call_without_a_code_has_its_effect_and_shows_a_page_d25_d26_d29() {
 }
 
 #[test]
-fn what_is_no_call_d30_d37_d38_d39() {
+fn what_is_no_call_d30_d31_d37_d38_d39() {
     let site = site();
-    let answer = post(&site, &format!("{ADMIN}{XML}"), "not xml");
-    assert!(answer.starts_with("HTTP/1.1 500 Internal Server Error\n"), "{answer}");
-    assert!(answer.contains("\nContent-Length: 819\n"), "{answer}");
+    for body in ["not xml", "<?xml version='1.0'?>\n<other/>\n"] {
+        let answer = post(&site, &format!("{ADMIN}{XML}"), body);
+        assert!(answer.starts_with("HTTP/1.1 500 Internal Server Error\n"), "{answer}");
+        assert!(answer.contains("\nContent-Type: text/html"), "{answer}");
+    }
     for kind in ["", "Content-Type: application/xml\n"] {
         let answer = post(&site, &format!("{ADMIN}{kind}"), &body_of("enterSnapshot", Some("x")));
         assert!(answer.starts_with("HTTP/1.1 200 OK\n"), "{answer}");
@@ -217,15 +279,6 @@ fn what_is_no_call_d30_d37_d38_d39() {
         answer.contains("\nContent-Length: 136\nContent-Type: text/html\nServer: Medusa/121227\n")
     );
     assert_eq!(site.held(), None, "nothing of this was a call");
-}
-
-#[test]
-fn an_http_1_0_client_is_told_that_the_connection_closes_d32() {
-    let site = site();
-    let body = body_of("currentSnapshotCode", None);
-    let head = format!("POST /DSToolkit HTTP/1.0\n{ADMIN}{XML}Content-Length: {}\n", body.len());
-    let answer = exchange(&site, &head, &body);
-    assert!(answer.contains("\nConnection: close\n"), "{answer}");
 }
 
 #[test]

@@ -103,6 +103,24 @@ fn packing_keeps_the_sublock() {
 }
 
 #[test]
+fn a_crash_while_packing_leaves_packing_behind_and_the_next_start_goes_on() {
+    let site = site();
+    let server = site.server().unwrap();
+    server.commit(9).unwrap();
+    server.pack().unwrap();
+    server.commit(9).unwrap();
+    site.crash_server();
+    assert_eq!(state(&site), (false, false, Some("packing".to_owned())));
+    assert!(!site.storage().leftovers().unwrap().is_none(), "later transactions lie beside it");
+    site.start_server().unwrap();
+    assert_eq!(state(&site), (true, true, None));
+    let server = site.server().unwrap();
+    assert_eq!((server.code(), server.committed()), (Ok(None), 30));
+    server.enter("x").unwrap();
+    site.ledger().unwrap().verify(&site.storage().a()).assert_holds();
+}
+
+#[test]
 fn a_clean_stop_leaves_shutdown_and_everything_in_a() {
     let site = site();
     site.server().unwrap().commit(7).unwrap();
@@ -224,7 +242,7 @@ fn a_leave_between_code_and_mark_succeeds_and_leaves_the_false_state() {
 fn a_code_that_is_not_ascii_and_a_full_disk_break_the_snapshot() {
     let site = site();
     let server = site.server().unwrap();
-    assert_eq!(server.enter("ü"), Err(Refused::NotAscii));
+    assert_eq!(server.enter("ü"), Err(Refused::NotAscii("user/ü".to_owned())));
     assert_eq!(state(&site), (true, true, Some(String::new())));
     server.leave("ü").unwrap();
     server.wait_until_free();

@@ -30,7 +30,7 @@ pub(crate) fn conf(site: &Site, lines: &str) {
 }
 
 /// Copies `A/`, as a backup does.
-fn copies(dsnap: Dsnap, site: &Site, to: &str) -> (Ran, PathBuf) {
+pub(crate) fn copies(dsnap: Dsnap, site: &Site, to: &str) -> (Ran, PathBuf) {
     let copy = site.path().parent().unwrap().join(to);
     let ran = dsnap.args(["cp", "-a"]).arg(site.storage().a()).arg(&copy).run();
     (ran, copy)
@@ -163,6 +163,28 @@ fn somebody_elses_snapshot_is_in_use_and_waited_for() {
     waiting.wait_for("Retrying snapshot.... (");
     server.leave("stranger").unwrap();
     waiting.end().mentions("Left snapshot mode");
+    assert_free(&site);
+}
+
+#[test]
+fn a_zope_in_debug_mode_is_understood_like_any_other() {
+    let site = Site::builder().debug_mode(true).start().unwrap();
+    let server = site.server().unwrap();
+    server.enter("it's").unwrap();
+    let ran = Dsnap::at(&site).arg("true").run().mentions("user/it's");
+    assert_eq!(ran.status.code(), Some(75), "{ran}");
+    assert!(!ran.stderr.contains("Traceback"), "{ran}");
+    server.leave("it's").unwrap();
+    server.wait_until_free();
+    site.fault(None, Fault::Refused, Some(Call::Leave), Some(1));
+    let ran = Dsnap::at(&site).arg("true").run();
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    ran.counts("Left snapshot mode (at try 2)\n", 1);
+    let wrong = format!("{}/nothing", site.urls()[0]);
+    let line = format!("http {wrong} {}", site.access().display());
+    let ran = Dsnap::at(&site).args(["--method", &line, "true"]).run();
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    ran.mentions("there is no DirectoryStorageToolkit at URL/nothing (NotFound)");
     assert_free(&site);
 }
 

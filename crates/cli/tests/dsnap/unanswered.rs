@@ -8,7 +8,7 @@ use dsnap_testkit::Site;
 use dsnap_testkit::site::{Call, Fault, Step};
 use nix::sys::signal::Signal::SIGTERM;
 
-use crate::http::{assert_free, conf, site};
+use crate::http::{assert_free, conf, copies, site};
 use crate::stage::{Dsnap, HTTP, wait_until};
 
 /// What comes of a fault that meets `enterSnapshot` once, with no other line.
@@ -32,6 +32,7 @@ fn each_fault_of_entering_leaves_nothing_held_or_says_so() {
         OfEnter { fault: Fault::Endless, status: 0, words: held },
         OfEnter { fault: Fault::Unauthorized, status: 125, words: "not authorised" },
         OfEnter { fault: Fault::Forbidden, status: 125, words: "403" },
+        OfEnter { fault: Fault::Refused, status: 125, words: "LockError: Couldn't lock" },
         OfEnter { fault: Fault::Deaf, status: 125, words: "whether it still enters" },
         OfEnter { fault: Fault::ResetBefore, status: 125, words: "whether it still enters" },
         OfEnter { fault: Fault::ServerError, status: 125, words: "whether it still enters" },
@@ -54,9 +55,7 @@ fn each_fault_of_entering_leaves_nothing_held_or_says_so() {
 #[test]
 fn each_fault_of_leaving_is_tried_again_until_it_is_confirmed() {
     for (fault, _, _) in Fault::ALL {
-        if matches!(fault, Fault::Slow(_)) {
-            continue; // a slow answer to a leave is an answer
-        }
+        // The slow one is slower than the line allows.
         let site = site();
         conf(&site, "http URL access timeout=1\n");
         site.fault(None, fault, Some(Call::Leave), Some(1));
@@ -64,6 +63,56 @@ fn each_fault_of_leaving_is_tried_again_until_it_is_confirmed() {
         assert_eq!(ran.status.code(), Some(0), "{fault:?}: {ran}");
         assert_free(&site);
     }
+}
+
+#[test]
+fn a_slow_answer_to_a_leave_is_an_answer() {
+    let site = site();
+    site.fault(None, Fault::Slow(Duration::from_millis(50)), Some(Call::Leave), Some(1));
+    Dsnap::at(&site).arg("true").run().says(0, HTTP);
+    assert_free(&site);
+}
+
+/// Plays a scenario with each fault, all at once: most of the time they wait.
+fn with_each_fault(play: impl Fn(Fault) + Sync) {
+    std::thread::scope(|threads| {
+        let play = &play;
+        for (fault, ..) in Fault::ALL {
+            threads.spawn(move || play(fault));
+        }
+    });
+}
+
+#[test]
+fn each_fault_of_the_question_before_a_leave_is_tried_again_until_it_is_confirmed() {
+    with_each_fault(|fault| {
+        let site = site();
+        conf(&site, "http URL access timeout=1\n");
+        site.fault(None, fault, Some(Call::Status), Some(1));
+        let ran = Dsnap::at(&site).arg("true").run();
+        assert_eq!(ran.status.code(), Some(0), "{fault:?}: {ran}");
+        assert!(ran.stderr.ends_with("Left snapshot mode (at try 2)\n"), "{fault:?}: {ran}");
+        assert_free(&site);
+    });
+}
+
+#[test]
+fn while_that_question_is_not_answered_the_snapshot_is_named_with_the_command_that_repairs_it() {
+    with_each_fault(|fault| {
+        let site = site();
+        conf(&site, "http URL access timeout=1\n");
+        site.server().unwrap().enter("lost").unwrap();
+        site.fault(None, fault, Some(Call::Status), None);
+        let ran = Dsnap::at(&site).args(["--recover", "--code", "lost"]).run();
+        assert_eq!(ran.status.code(), Some(122), "{fault:?}: {ran}");
+        assert_eq!(site.held().as_deref(), Some("user/lost"), "no leave was sent: {fault:?}");
+        ran.mentions("not recovered: DIR is still in snapshot mode (code user/lost): ")
+            .mentions("hint: dsnap --storage DIR --recover");
+        site.no_faults();
+        let ran = Dsnap::at(&site).args(["--recover", "--code", "lost"]).run();
+        assert_eq!(ran.status.code(), Some(0), "{fault:?}: {ran}");
+        assert_free(&site);
+    });
 }
 
 #[test]
@@ -133,4 +182,45 @@ fn an_enter_that_another_line_confirms_leaves_no_record_behind() {
     assert_free(&site);
     let kept = std::fs::read_to_string(site.storage().own_lock()).unwrap();
     assert!(!kept.contains("record "), "{kept}");
+}
+
+#[test]
+fn an_enter_that_flushes_longer_than_its_line_allows_is_waited_for_by_the_next_and_held() {
+    let slow = Duration::from_millis(600);
+    let site = Site::builder().zopes(2).flush_time(slow).start().unwrap();
+    conf(&site, "http URL access timeout=1\nhttp URL2 access\n");
+    // So many stay in the journal: together they take longer than a second.
+    site.server().unwrap().commit(3).unwrap();
+    let (ran, copy) = copies(Dsnap::at(&site), &site, "copy");
+    let ran =
+        ran.mentions("no answer from URL within 1s").mentions("Entered snapshot using URL2\n");
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    let ran = ran.counts("Entered snapshot", 1).counts("Left snapshot mode\n", 1);
+    assert_eq!(site.ledger().unwrap().transactions().len(), 15, "{ran}");
+    site.ledger().unwrap().verify(&copy).assert_holds();
+    assert_free(&site);
+}
+
+#[test]
+fn a_full_disk_costs_its_line_and_nothing_stays_held() {
+    let site = site();
+    let method = site.storage().config().join("method");
+    std::fs::write(&method, "#!/bin/sh\ntouch \"$DSNAP_STORAGE/asked\"\nexit 69\n").unwrap();
+    std::fs::set_permissions(&method, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    conf(&site, "http URL access\nexec method\n");
+    let server = site.server().unwrap();
+    server.fill_disk(true);
+    let ran = Dsnap::at(&site).arg("true").run();
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    ran.mentions("enterSnapshot failed at URL: OSError: [Errno 28] No space left on device");
+    assert!(site.path().join("asked").exists(), "the next line was asked");
+    assert_free(&site);
+    assert!(!site.storage().snapshot().exists(), "an empty misc/snapshot is gone, too");
+    conf(&site, "http URL access\nnodirect\n");
+    let ran = Dsnap::at(&site).args(["-t", "1h", "true"]).run();
+    assert_eq!(ran.status.code(), Some(125), "waiting would be no help: {ran}");
+    assert_free(&site);
+    server.fill_disk(false);
+    Dsnap::at(&site).arg("true").run().says(0, HTTP);
+    assert_free(&site);
 }

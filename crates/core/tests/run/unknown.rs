@@ -1,7 +1,8 @@
 //! An enter without an answer: watched, left, or kept on record.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use dsnap_core::lock::FileLock;
 use dsnap_core::method::{Entered, Left};
 use dsnap_core::own_lock::OwnLock;
 use dsnap_core::record::State;
@@ -93,6 +94,34 @@ fn later_tries_use_its_code_again_and_the_time_of_the_first() {
     assert_eq!(stage.run().status(), 0);
     let codes = codes.lock().unwrap();
     assert_eq!((codes.len(), &codes[0]), (2, &codes[1]));
+    assert_eq!(states(&stage), []);
+}
+
+#[test]
+fn an_enter_whose_server_let_go_of_the_sublock_is_over_at_once() {
+    let stage = Stage::open()
+        .owner("zope", vec![(enter(), lost())], vec![(leave(), Left::Left)])
+        .job(|job| job.settling = Duration::from_secs(3600));
+    assert_eq!(stage.run().status(), 0);
+    assert_eq!(states(&stage), []);
+}
+
+#[test]
+fn an_enter_whose_server_keeps_the_sublock_is_over_a_while_after_its_code_appeared() {
+    let settling = Duration::from_millis(300);
+    let stage = Stage::open()
+        .owner("zope", vec![(enter(), lost())], vec![(leave(), Left::Left)])
+        .job(|job| job.settling = settling);
+    let server = FileLock::take(&stage.storage.sublock()).unwrap();
+    let began = Instant::now();
+    // What is not guarded is no snapshot, but it is over: so it is left, and known to be.
+    assert_eq!(stage.run().status(), 75);
+    assert!(began.elapsed() >= settling, "not before: it might still have come");
+    let said = stage.said();
+    let lines = ["zope enters", "zope: no answer", "Entered snapshot using zope", "zope leaves"];
+    assert_eq!(said[..4], lines, "{said:?}");
+    assert!(said.contains(&"Left snapshot mode".to_owned()), "{said:?}");
+    drop(server);
     assert_eq!(states(&stage), []);
 }
 

@@ -1,0 +1,159 @@
+//! An exception of the server as Zope words it in a fault: one line, or a traceback in debug mode.
+
+use std::fmt::Write;
+
+use super::server::Refused;
+
+const NOT_FOUND: &str = include_str!("recorded/not-found.txt");
+/// From the publisher down to the call of the toolkit's method.
+const CALL: &str = include_str!("recorded/traceback.txt");
+/// From there to where an enter finds another snapshot.
+const IN_USE: &str = include_str!("recorded/traceback-in-use.txt");
+
+/// An exception.
+#[derive(Debug)]
+pub(super) struct Exception {
+    /// `class`, or `type` for one that Python has built in.
+    kind: &'static str,
+    /// The module.
+    module: &'static str,
+    name: &'static str,
+    message: String,
+    /// Where it was raised, in frames below the call. Only those of an enter are recorded.
+    frames: &'static str,
+}
+
+impl Exception {
+    fn new(module: &'static str, name: &'static str, message: impl Into<String>) -> Self {
+        let kind = if module == "exceptions" { "type" } else { "class" };
+        Self { kind, module, name, message: message.into(), frames: "" }
+    }
+
+    fn of_storage(message: String) -> Self {
+        Self::new("DirectoryStorage.utils", "DirectoryStorageError", message)
+    }
+
+    /// Why the server refused; `sublock` is the path of that file.
+    pub(super) fn of(why: &Refused, sublock: &str) -> Self {
+        match why {
+            Refused::InUse(code) => {
+                let code = repr(code);
+                let words =
+                    format!("Can not enter snapshot mode: snapshot already in use by {code}");
+                Self { frames: IN_USE, ..Self::of_storage(words) }
+            }
+            Refused::BadCode(given, code) => {
+                let code = code.as_deref().map_or_else(|| "None".to_owned(), repr);
+                Self::of_storage(format!("bad code {}!={code}", repr(given)))
+            }
+            Refused::SublockHeld => {
+                Self::new("zc.lockfile", "LockError", format!("Couldn't lock {}", repr(sublock)))
+            }
+            Refused::NotAscii(code) => {
+                Self::new("exceptions", "UnicodeEncodeError", not_ascii(code))
+            }
+            Refused::DiskFull => {
+                Self::new("exceptions", "OSError", "[Errno 28] No space left on device")
+            }
+            Refused::Ended => Self::disconnected(),
+        }
+    }
+
+    /// A Zope whose ZEO server is gone.
+    pub(super) fn disconnected() -> Self {
+        Self::new("ZEO.Exceptions", "ClientDisconnected", "")
+    }
+
+    /// A path or method that does not exist.
+    pub(super) fn not_found(resource: &str) -> Self {
+        Self::new("zExceptions", "NotFound", NOT_FOUND.replace("NoSuchToolkit", resource))
+    }
+
+    /// The words of the fault.
+    pub(super) fn words(&self, debug_mode: bool) -> String {
+        let Self { kind, module, name, message, frames } = self;
+        match (debug_mode, message.as_str()) {
+            (false, _) => {
+                format!("Unexpected Zope exception: <{kind} '{module}.{name}'> - {message}")
+            }
+            (true, "") => format!("Unexpected Zope exception: \n{CALL}{frames}{name}\n"),
+            (true, _) => {
+                format!("Unexpected Zope exception: \n{CALL}{frames}{name}: {message}\n")
+            }
+        }
+    }
+}
+
+/// The first letters that are not ASCII, in the words of Python's codec.
+fn not_ascii(code: &str) -> String {
+    let begin = code.chars().take_while(char::is_ascii).count();
+    let letters: Vec<_> = code.chars().skip(begin).take_while(|c| !c.is_ascii()).collect();
+    let which = match letters.as_slice() {
+        [one] => format!("character {} in position {begin}", repr(&one.to_string())),
+        more => format!("characters in position {begin}-{}", begin + more.len() - 1),
+    };
+    format!("'ascii' codec can't encode {which}: ordinal not in range(128)")
+}
+
+/// A string as Python 2 writes it with `%r`.
+fn repr(text: &str) -> String {
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    // What is not ASCII comes out of XML as another type.
+    let mut written = String::from(if text.is_ascii() { "" } else { "u" });
+    written.push(quote);
+    for letter in text.chars() {
+        let number = u32::from(letter);
+        // Writing to a string cannot fail.
+        let _ = match letter {
+            '\n' => write!(written, "\\n"),
+            '\r' => write!(written, "\\r"),
+            '\t' => write!(written, "\\t"),
+            '\\' => write!(written, "\\\\"),
+            letter if letter == quote => write!(written, "\\{letter}"),
+            ' '..='~' => write!(written, "{letter}"),
+            _ if number < 0x100 => write!(written, "\\x{number:02x}"),
+            _ if number < 0x1_0000 => write!(written, "\\u{number:04x}"),
+            _ => write!(written, "\\U{number:08x}"),
+        };
+    }
+    written.push(quote);
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_written_as_python_writes_it() {
+        for (text, written) in [
+            ("user/x", "'user/x'"),
+            ("user/it's", "\"user/it's\""),
+            ("user/\"it\"", "'user/\"it\"'"),
+            ("user/\"it's\"", "'user/\"it\\'s\"'"),
+            ("a\\b\n\r\t\u{1}", "'a\\\\b\\n\\r\\t\\x01'"),
+            ("user/ü", "u'user/\\xfc'"),
+            ("€", "u'\\u20ac'"),
+            ("😀", "u'\\U0001f600'"),
+        ] {
+            assert_eq!(repr(text), written);
+        }
+    }
+
+    #[test]
+    fn letters_that_are_not_ascii_are_counted_as_python_counts_them() {
+        let end = "ordinal not in range(128)";
+        let one = format!("'ascii' codec can't encode character u'\\xfc' in position 5: {end}");
+        assert_eq!(not_ascii("user/üx"), one);
+        let two = format!("'ascii' codec can't encode characters in position 5-6: {end}");
+        assert_eq!(not_ascii("user/üöxä"), two);
+    }
+
+    #[test]
+    fn a_traceback_ends_with_the_exception_and_one_without_a_message_is_its_name() {
+        let words = Exception::disconnected().words(true);
+        assert!(words.ends_with("\nClientDisconnected\n"), "{words}");
+        let words = Exception::of(&Refused::SublockHeld, "/x").words(true);
+        assert!(words.ends_with("\nLockError: Couldn't lock '/x'\n"), "{words}");
+    }
+}
