@@ -26,14 +26,14 @@ pub(crate) fn explain(storage: &Storage, mark: &Mark, open: bool, closed: bool) 
             if closed { refusal.hint(ROLL_FORWARD) } else { refusal }
         }
         Content::User(_) if open || holders::is_held(&storage.sublock()) => {
-            Refusal::in_use(format!("{root} is in the snapshot {}{since}; {}", mark.content, user(storage)))
+            Refusal::in_use(format!("{root} is in the snapshot {}, entered{since}; {}", mark.content, user(storage)))
                 .hint("wait for it with -t, or run in it with --accept-existing AGE (its data is as old as it is)")
         }
         Content::User(_) => {
             Refusal::new(format!("{root} was left in the snapshot {}{since}; later transactions are not in it", mark.content))
                 .hint(ROLL_FORWARD)
         }
-        Content::Packing if open => Refusal::in_use(format!("{root} is being packed{since}")),
+        Content::Packing if open => Refusal::in_use(format!("{root} is being packed (begun{since})")),
         Content::Packing => {
             Refusal::new(format!("{root} was being packed when its server crashed{since}")).hint(ROLL_FORWARD)
         }
