@@ -80,13 +80,16 @@ impl Spawn<'_> {
     }
 
     fn not_started(&self, error: io::Error) -> CommandEnd {
-        // The system says "not found" of a script, too, whose interpreter is.
+        // The system says "not found" of a script, too, whose interpreter is; and "denied" of a
+        // name that is nowhere, if a folder of PATH may not be looked into.
+        let exists = self.rights.as_started(|| self.exists());
         match error.kind() {
-            io::ErrorKind::NotFound if self.rights.as_started(|| self.exists()) => {
-                CommandEnd::CannotExecute(io::Error::other(
-                    "its interpreter (the first line) is not found",
-                ))
+            io::ErrorKind::PermissionDenied if !exists && !self.is_path() => {
+                CommandEnd::NotFound(io::ErrorKind::NotFound.into())
             }
+            io::ErrorKind::NotFound if exists => CommandEnd::CannotExecute(io::Error::other(
+                "its interpreter (the first line) is not found",
+            )),
             io::ErrorKind::NotFound => CommandEnd::NotFound(error),
             _ => CommandEnd::CannotExecute(error),
         }
@@ -95,10 +98,15 @@ impl Spawn<'_> {
     /// Whether there is a file of COMMAND's name, where the system looks for it.
     fn exists(&self) -> bool {
         let Some(program) = self.command.first() else { return false };
-        if program.as_bytes().contains(&b'/') {
+        if self.is_path() {
             return Path::new(program).is_file();
         }
         environment::search_path().iter().any(|folder| folder.join(program).is_file())
+    }
+
+    /// COMMAND is named by a path, and not looked for.
+    fn is_path(&self) -> bool {
+        self.command.first().is_some_and(|program| program.as_bytes().contains(&b'/'))
     }
 
     fn wait(&self, command: Pid) -> CommandEnd {

@@ -31,6 +31,14 @@ fn a_command_that_is_not_found_is_127_and_one_that_cannot_be_executed_126() {
         .arg("no-such-command")
         .run()
         .says(127, &format!("{DIRECT}COMMAND was not run: `no-such-command` is not found\n"));
+    let closed = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(closed.path(), std::os::unix::fs::PermissionsExt::from_mode(0o000))
+        .unwrap();
+    Dsnap::on(&fixture)
+        .env("PATH", format!("{}:/usr/bin", closed.path().display()))
+        .arg("no-such-command")
+        .run()
+        .says(127, &format!("{DIRECT}COMMAND was not run: `no-such-command` is not found\n"));
     Dsnap::on(&fixture).arg("").run().ends(127, "COMMAND was not run: `` is not found");
     Dsnap::on(&fixture).arg("/etc/passwd").run().ends(
         126,
