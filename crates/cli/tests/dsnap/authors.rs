@@ -76,13 +76,8 @@ fn with_a_conf_that_the_owner_may_change_root_sends_nothing_of_its_own_files() {
 
 #[test]
 fn an_access_file_that_the_storages_owner_cannot_read_is_named_and_the_next_line_tried() {
-    if !as_root("act for another user") {
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-    let dir = folder.path().join("ds");
-    let site = Site::builder().storage(&dir).start().unwrap();
+    let Some((_folder, site)) = site_of_owner() else { return };
+    let dir = site.path().to_owned();
     conf(&site, "http URL roots\nhttp URL access\n");
     fs::write(site.storage().config().join("roots"), "admin:adminpass\n").unwrap();
     fs::set_permissions(site.storage().config().join("roots"), Permissions::from_mode(0o600))
@@ -99,13 +94,8 @@ fn an_access_file_that_the_storages_owner_cannot_read_is_named_and_the_next_line
 
 #[test]
 fn a_conf_that_only_root_can_change_has_roots_rights() {
-    if !as_root("act for another user") {
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-    let dir = folder.path().join("ds");
-    let site = Site::builder().storage(&dir).start().unwrap();
+    let Some((folder, site)) = site_of_owner() else { return };
+    let dir = site.path().to_owned();
     let trusted = folder.path().join("dsnap.conf");
     fs::write(&trusted, format!("http {} roots\nnodirect\n", site.urls()[0])).unwrap();
     fs::write(folder.path().join("roots"), "admin:adminpass\n").unwrap();
