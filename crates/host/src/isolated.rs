@@ -16,8 +16,9 @@ use std::time::{Duration, Instant};
 
 use dsnap_core::limits;
 use dsnap_core::method::{Caller, Said};
+use nix::errno::Errno;
 use nix::sys::signal::{self, Signal};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{PidfdFlags, pidfd_open};
@@ -149,24 +150,18 @@ impl Process {
         }
     }
 
-    /// Kills the group, and takes the status of the process itself.
+    /// Kills the group, and takes the status of the process itself, which keeps the one that it
+    /// ended with by itself.
     fn end(&mut self) -> End {
         self.ended = true;
-        let how = waitid(
-            Id::Pid(self.pid),
-            WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG,
-        );
         let _ = signal::killpg(self.pid, Signal::SIGKILL);
-        let last = loop {
-            match nix::sys::wait::waitpid(self.pid, None) {
-                Err(nix::errno::Errno::EINTR) => {}
-                last => break last,
-            }
-        };
-        match how.ok().filter(|how| *how != WaitStatus::StillAlive).or(last.ok()) {
-            Some(WaitStatus::Signaled(_, signal, _)) => End::Killed(signal),
-            Some(WaitStatus::Exited(_, status)) => End::Exited(status),
-            _ => End::Exited(-1),
+        loop {
+            return match waitpid(self.pid, None) {
+                Err(Errno::EINTR) => continue,
+                Ok(WaitStatus::Signaled(_, signal, _)) => End::Killed(signal),
+                Ok(WaitStatus::Exited(_, status)) => End::Exited(status),
+                _ => End::Exited(-1),
+            };
         }
     }
 }
@@ -225,7 +220,7 @@ impl<'a> Streams<'a> {
         })
     }
 
-    /// Waits for something to read, at most `time`; true once the process has ended.
+    /// Waits for something to read, at most `time`, which is less than a second; true once the process has ended.
     fn wait(
         &mut self,
         time: Duration,
@@ -239,8 +234,7 @@ impl<'a> Streams<'a> {
         if let Some(stdin) = stdin.as_ref().filter(|_| !self.request.is_empty()) {
             asked.push(PollFd::new(stdin, PollFlags::OUT));
         }
-        let timeout =
-            Timespec { tv_sec: 0, tv_nsec: i64::from(time.min(limits::ASK).subsec_nanos()) };
+        let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(time.subsec_nanos()) };
         match poll(&mut asked, Some(&timeout)) {
             Err(rustix::io::Errno::INTR) => return Ok(false),
             Err(error) => return Err(error.into()),

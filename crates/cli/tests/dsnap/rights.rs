@@ -231,16 +231,22 @@ fn refused_for_want_of_rights(fixture: &Fixture, path: &str) {
     ran.mentions(&format!("\nhint: chown {OWNER} DIR/{path}"));
 }
 
-#[test]
-fn a_replica_unpacked_as_the_owner_keeps_modes_and_times_whatever_the_umask() {
-    let Some((_folder, fixture)) = foreign(State::Replica) else { return };
-    write_replica_with_folders(&fixture);
+/// A run as root's cron often makes it.
+#[track_caller]
+fn runs_under_roots_umask(fixture: &Fixture) {
     let ran = Dsnap::through(&["sh", "-c", "umask 077; exec \"$@\"", "sh"])
         .arg("--storage")
         .arg(fixture.path())
         .arg("true")
         .run();
     assert_eq!(ran.status.code(), Some(0), "{ran}");
+}
+
+#[test]
+fn a_replica_unpacked_as_the_owner_keeps_modes_and_times_whatever_the_umask() {
+    let Some((_folder, fixture)) = foreign(State::Replica) else { return };
+    write_replica_with_folders(&fixture);
+    runs_under_roots_umask(&fixture);
     assert_like_the_replica(&fixture);
 }
 
@@ -262,12 +268,7 @@ fn a_link_and_its_target_must_have_one_owner() {
 #[test]
 fn the_own_lock_has_its_mode_whatever_the_umask() {
     let Some((_folder, fixture)) = foreign(State::Crashed) else { return };
-    let ran = Dsnap::through(&["sh", "-c", "umask 077; exec \"$@\"", "sh"])
-        .arg("--storage")
-        .arg(fixture.path())
-        .arg("true")
-        .run();
-    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    runs_under_roots_umask(&fixture);
     assert_eq!(fs::metadata(fixture.storage().own_lock()).unwrap().mode() & 0o7777, 0o660);
 }
 
