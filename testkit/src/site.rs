@@ -25,7 +25,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dsnap_core::{Format, Storage};
+use dsnap_engine::storage::Storage;
+use dsnap_engine::storage::format::Format;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 

@@ -52,7 +52,7 @@ impl Folder {
         self.file("libdsnap_line.so", 0o644, |path| {
             let mut cc = Command::new("cc");
             cc.args(["-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-I"]);
-            cc.arg(here.join("../crates/abi/include")).arg("-o").arg(path);
+            cc.arg(here.join("../crates/core/include")).arg("-o").arg(path);
             let done = cc.arg(here.join("c").join(source)).output().unwrap();
             assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         });

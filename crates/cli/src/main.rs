@@ -18,12 +18,16 @@ mod spawn;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
-use dsnap_core::job::Outcome;
-use dsnap_core::plan::Plan;
-use dsnap_core::recover::{self, NotRecovered};
-use dsnap_core::rights::Rights;
-use dsnap_core::{Refusal, Storage, exit, mounts, nested, run, text};
+use dsnap_core::{Refusal, text};
 use dsnap_direct::Direct;
+use dsnap_engine::conf::plan::Plan;
+use dsnap_engine::run::job::Outcome;
+use dsnap_engine::run::nested;
+use dsnap_engine::run::recover::{self, NotRecovered};
+use dsnap_engine::storage::Storage;
+use dsnap_engine::system::mounts;
+use dsnap_engine::system::privileges::Rights;
+use dsnap_engine::{exit_status, run};
 use dsnap_exec::Exec;
 use dsnap_host::Registry;
 use dsnap_http::Http;
@@ -56,7 +60,7 @@ fn program() -> u8 {
         Ok(task) => carry_out(&task),
         Err(Misuse { what, hint }) => {
             output::say(&format!("usage: {what}\nhint: {hint}"));
-            exit::FAILED
+            exit_status::FAILED
         }
     }
 }
@@ -94,7 +98,7 @@ fn carry_out(task: &Task) -> u8 {
             }
             Err(refusal) => {
                 output::say(&format!("the conf cannot be looked at: {refusal}"));
-                exit::FAILED
+                exit_status::FAILED
             }
         },
     }

@@ -3,12 +3,13 @@
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
-use dsnap_core::event::{self, Event, Level};
-use dsnap_core::guard::Environment;
-use dsnap_core::identity::ProcessId;
-use dsnap_core::job::{CommandEnd, NotRun, Outcome, Program};
-use dsnap_core::recover::NotRecovered;
-use dsnap_core::{Refusal, duration, exit, text};
+use dsnap_core::{Refusal, text};
+use dsnap_engine::run::event::{self, Event, Level};
+use dsnap_engine::run::job::{CommandEnd, NotRun, Outcome, Program};
+use dsnap_engine::run::recover::NotRecovered;
+use dsnap_engine::storage::snapshot_lock::Environment;
+use dsnap_engine::system::process::ProcessId;
+use dsnap_engine::{durations, exit_status};
 use nix::sys::signal::Signal;
 
 use crate::environment;
@@ -70,7 +71,8 @@ impl Program for Reporter<'_> {
 
     fn pause(&self, pause: Duration, left: Duration, reason: &Refusal) {
         let began = Instant::now();
-        let words = |left| format!("waiting, {} left: {}", duration::in_words(left), reason.text());
+        let words =
+            |left| format!("waiting, {} left: {}", durations::in_words(left), reason.text());
         if !self.show_live(&words(left)) && self.shows(Level::Normal) {
             say(&format!("Retrying snapshot.... ({})", reason.text()));
         }
@@ -117,10 +119,10 @@ pub(crate) fn tell(outcome: &Outcome, command: Option<&str>) {
 /// Tells that the program itself failed. Its status.
 pub(crate) fn tell_panic(command_began: bool) -> u8 {
     if command_began {
-        return exit::BROKEN;
+        return exit_status::BROKEN;
     }
     not_run(&Refusal::new("dsnap failed; please report the message above"), true);
-    exit::FAILED
+    exit_status::FAILED
 }
 
 /// Tells what a repair came to: what is well on stdout, what is not on stderr. Its status.

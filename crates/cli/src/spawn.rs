@@ -13,19 +13,18 @@ use std::process::{self, Child, Command};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use dsnap_core::guard::Environment;
-use dsnap_core::identity::ProcessId;
-use dsnap_core::job::CommandEnd;
-use dsnap_core::rights::Rights;
+use dsnap_engine::run::job::CommandEnd;
+use dsnap_engine::storage::snapshot_lock::Environment;
+use dsnap_engine::system::privileges::Rights;
+use dsnap_engine::system::process::ProcessId;
 use nix::errno::Errno;
 use nix::sys::signal::{self, Signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid, getsid};
 use rustix::io::FdFlags;
 
-use crate::cores;
-use crate::environment;
 use crate::signals::{Heard, Sender, Signals};
+use crate::{cores, environment};
 
 /// COMMAND was started: from then on the program cannot say any more that it was not run.
 static BEGUN: AtomicBool = AtomicBool::new(false);
@@ -168,7 +167,7 @@ fn reap(command: Pid) -> Option<CommandEnd> {
 
 fn describe(command: &mut Command, environment: &Environment<'_>) {
     command
-        .env("SNAPSHOT_VERSION", dsnap_core::nested::VERSION)
+        .env("SNAPSHOT_VERSION", dsnap_engine::run::nested::VERSION)
         .env("SNAPSHOT_DIRECTORY", &environment.directory)
         .env("SNAPSHOT_TIMESTAMP", environment.timestamp.to_string())
         .env("SNAPSHOT_CODE", environment.code.as_str());

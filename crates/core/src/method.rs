@@ -69,7 +69,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::code::Code;
-use crate::refusal::Refusal;
+use crate::reason::Refusal;
 
 /// One way to force a storage into snapshot mode. See the [module](self) for the contract.
 pub trait SnapshotMethod: Debug + Send + Sync {

@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
-use dsnap_core::limits;
 use dsnap_core::method::{Caller, Said};
+use dsnap_engine::limits;
 
 /// A longer line is cut, in bytes.
 const LONGEST: usize = 1 << 16;

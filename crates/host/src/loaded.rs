@@ -11,7 +11,9 @@ use std::time::Duration;
 use dsnap_core::abi::*;
 use dsnap_core::method::{Caller, Entered, Left, Request, Said, SnapshotMethod, Status, WorksWith};
 use dsnap_core::text::Harmless;
-use dsnap_core::{Refusal, holders, limits, rights, text};
+use dsnap_core::{Refusal, text};
+use dsnap_engine::system::{lock_holders, privileges};
+use dsnap_engine::{limits, quoting};
 
 use crate::child::MARK;
 use crate::isolated::{End, Job};
@@ -111,10 +113,11 @@ impl Plugin {
 
     fn cannot_start(&self, error: &std::io::Error) -> Refusal {
         let program = std::fs::read_link(&self.program).unwrap_or_else(|_| self.program.clone());
-        let (shown, user) = (text::path(&program), holders::user_name(rights::effective_user()));
+        let (shown, user) =
+            (text::path(&program), lock_holders::user_name(privileges::effective_user()));
         let what = format!("{shown} cannot be executed by user {user}: {error}");
         // Our own program holds no secret.
-        Refusal::new(what).hint(format!("chmod a+x {}", text::quoted(&program)))
+        Refusal::new(what).hint(format!("chmod a+x {}", quoting::quoted(&program)))
     }
 }
 

@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use dsnap_core::limits;
+use dsnap_engine::limits;
 
 use serde::{Deserialize, Serialize};
 

@@ -9,13 +9,12 @@ use std::path::Path;
 use std::ptr;
 use std::time::Duration;
 
-use dsnap_core::Code;
 use dsnap_core::abi::{
     DSNAP_NO_LIMIT, DSNAP_SAY_CODE, DSNAP_SAY_HINT, DSNAP_SAY_REASON, DSNAP_SAY_WORDS, DsnapBytes,
     DsnapCaller, DsnapRequest,
 };
 use dsnap_core::method::{Caller, Said};
-use dsnap_core::{Refusal, method};
+use dsnap_core::{Code, Refusal, method};
 
 /// What the program passed, for as long as the call lasts.
 #[derive(Debug)]

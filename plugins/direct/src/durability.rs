@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use dsnap_core::Refusal;
-use dsnap_core::settings::Settings;
+use dsnap_engine::storage::settings::Settings;
 
 use crate::{on, stuck};
 

@@ -5,8 +5,10 @@ use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use dsnap_core::settings::Settings;
-use dsnap_core::{Refusal, rights, storage, text};
+use dsnap_core::{Refusal, text};
+use dsnap_engine::storage::settings::Settings;
+use dsnap_engine::system::privileges;
+use dsnap_engine::{quoting, storage};
 
 use crate::on;
 
@@ -52,13 +54,13 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<DirEntry>, Refusal> {
 pub(crate) fn strange(path: &Path) -> Refusal {
     let mv = ["mv".as_ref(), path.as_os_str(), OsStr::new("/some/other/place")];
     Refusal::new(format!("{} does not belong into a journal", text::path(path)))
-        .hint(format!("find out what it is, and move it away: {}", text::command_line(mv)))
+        .hint(format!("find out what it is, and move it away: {}", quoting::command_line(mv)))
 }
 
 /// Something that cannot be looked at.
 pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Refusal {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => rights::no_access(path, "cannot be read", error),
+        io::ErrorKind::PermissionDenied => privileges::no_access(path, "cannot be read", error),
         _ => Refusal::new(on(path, error)),
     }
 }

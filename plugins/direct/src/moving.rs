@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use dsnap_core::method::{Caller, Said};
-use dsnap_core::{Refusal, modes, storage, text};
+use dsnap_core::{Refusal, text};
+use dsnap_engine::storage;
+use dsnap_engine::system::modes;
 
 use crate::journal::{Transaction, list};
 use crate::{on, stuck, stuck_at};

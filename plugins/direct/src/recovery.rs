@@ -9,8 +9,10 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
+use dsnap_core::Refusal;
 use dsnap_core::method::Caller;
-use dsnap_core::{Refusal, Storage, modes};
+use dsnap_engine::storage::Storage;
+use dsnap_engine::system::modes;
 
 use crate::durability::Durability;
 use crate::moving::{self, Progress};

@@ -11,7 +11,9 @@ use std::io::{self, Read, Seek};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
-use dsnap_core::{Refusal, Storage, reading, rights, text};
+use dsnap_core::{Refusal, text};
+use dsnap_engine::storage::Storage;
+use dsnap_engine::system::{privileges, reading};
 use filetime::FileTime;
 use nix::unistd::{self, Group, User};
 use tar::{Archive, Entry, EntryType, Header};
@@ -164,7 +166,7 @@ fn may_be_given_attributes(folder: &Path) -> Result<(), Refusal> {
         return Ok(());
     }
     let error = io::Error::from(rustix::io::Errno::PERM);
-    Err(rights::no_access(folder, "cannot be changed", &error))
+    Err(privileges::no_access(folder, "cannot be changed", &error))
 }
 
 /// Whether an entry is something that a replica holds.

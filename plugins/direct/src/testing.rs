@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-use dsnap_core::Storage;
 use dsnap_core::method::{Caller, Said};
+use dsnap_engine::storage::Storage;
 
 pub(crate) const TIDS: [&str; 2] = ["040D31C8F3CE2ECC", "040D31C8F3CE2ECD"];
 

@@ -15,8 +15,8 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use dsnap_core::Refusal;
-use dsnap_core::limits;
 use dsnap_core::method::{Entered, Left, Request, SnapshotMethod, Status};
+use dsnap_engine::limits;
 
 use crate::program::Program;
 

@@ -8,7 +8,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use dsnap_core::method::{Request, Said};
-use dsnap_core::{Refusal, rights, text, trust};
+use dsnap_core::{Refusal, text};
+use dsnap_engine::quoting;
+use dsnap_engine::system::{privileges, trust};
 use dsnap_host::isolated::{End, Ended, Job};
 
 /// A program that may be run with the rights that are in effect.
@@ -36,14 +38,14 @@ impl<'a> Program<'a> {
         let name = request.words.first().ok_or_else(|| Refusal::new("no program is named"))?;
         let path = request.conf_folder.join(name);
         // Nobody who could exchange it between here and its start has fewer rights than it gets.
-        let found = trust::only_changed_by(&path, rights::effective_user())?;
+        let found = trust::only_changed_by(&path, privileges::effective_user())?;
         if !found.is_file() {
             return Err(Refusal::new(format!("{} is not a regular file", text::path(&path))));
         }
         if found.mode() & 0o111 == 0 {
             let shown = text::path(&path);
             return Err(Refusal::new(format!("{shown} is not executable"))
-                .hint(format!("chmod +x {}", text::quoted(&path))));
+                .hint(format!("chmod +x {}", quoting::quoted(&path))));
         }
         Ok(Self { path, request })
     }
@@ -64,8 +66,9 @@ impl<'a> Program<'a> {
             time: Some(time),
             caller,
         };
-        let ended =
-            job.run(&mut |_, _| {}).map_err(|error| rights::cannot_execute(&self.path, &error))?;
+        let ended = job
+            .run(&mut |_, _| {})
+            .map_err(|error| privileges::cannot_execute(&self.path, &error))?;
         let reason = ended.last_words.as_deref().map(|words| text::Harmless(words).to_string());
         if let (End::Exited(0), Some(words)) = (ended.end, &reason) {
             // Nothing is to be explained.

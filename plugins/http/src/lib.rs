@@ -33,8 +33,8 @@ mod xml;
 use std::ffi::OsString;
 
 use dsnap_core::Refusal;
-use dsnap_core::limits;
 use dsnap_core::method::{Entered, Left, Request, SnapshotMethod, Status};
+use dsnap_engine::limits;
 
 use crate::toolkit::Toolkit;
 

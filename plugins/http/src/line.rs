@@ -7,8 +7,9 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use dsnap_core::Refusal;
 use dsnap_core::method::Request;
-use dsnap_core::{Refusal, conf};
+use dsnap_engine::conf::grammar;
 
 use crate::address::{self, Address};
 
@@ -71,7 +72,7 @@ pub(crate) fn names_relative_files(words: &[OsString]) -> bool {
 
 /// How messages call the line: by its URL.
 pub(crate) fn label(line: &str) -> String {
-    let words = conf::line(line.as_bytes(), 1).and_then(|line| line.words.ok());
+    let words = grammar::line(line.as_bytes(), 1).and_then(|line| line.words.ok());
     let url = words.and_then(|words| words.into_iter().nth(1));
     url.map_or_else(|| "http".to_owned(), |url| address::shown(&url))
 }

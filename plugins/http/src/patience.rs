@@ -7,8 +7,8 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use dsnap_core::limits;
 use dsnap_core::method::Caller;
+use dsnap_engine::limits;
 
 /// Why there is no more waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
-use dsnap_core::{Refusal, limits, text};
+use dsnap_core::{Refusal, text};
+use dsnap_engine::limits;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{AlertDescription, CertificateError, ClientConfig, OtherError, RootCertStore, crypto};

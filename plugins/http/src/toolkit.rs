@@ -13,10 +13,9 @@ use crate::answer::{self, Answer, Origin};
 use crate::line::Line;
 use crate::occupant::Occupant;
 use crate::patience::Patience;
-use crate::tls;
 use crate::trouble::Trouble;
 use crate::wire::Wire;
-use crate::xml;
+use crate::{tls, xml};
 
 /// The toolkit that a line leads to.
 pub(crate) struct Toolkit<'a> {

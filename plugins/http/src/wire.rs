@@ -10,7 +10,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dsnap_core::{Refusal, limits, text};
+use dsnap_core::{Refusal, text};
+use dsnap_engine::limits;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::{Client, StatusCode, redirect, retry};
 use rustls::ClientConfig;

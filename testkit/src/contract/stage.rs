@@ -10,7 +10,9 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use dsnap_core::method::{Caller, Entered, Left, Request, Said, SnapshotMethod, Status};
-use dsnap_core::{Code, Refusal, Storage};
+use dsnap_core::{Code, Refusal};
+use dsnap_engine::run::new_code::new_code;
+use dsnap_engine::storage::Storage;
 
 use super::manners::{Before, Manners};
 use super::sight::Sight;
@@ -106,7 +108,7 @@ impl Stage {
 
     /// A code that nobody used yet.
     pub(super) fn code(&self) -> Code {
-        Code::unique("conformance", std::process::id())
+        new_code("conformance", std::process::id())
     }
 
     pub(super) fn storage(&self) -> &Storage {

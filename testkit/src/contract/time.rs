@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use dsnap_core::Code;
-use dsnap_core::limits::LAST_ANSWER;
 use dsnap_core::method::Entered;
+use dsnap_engine::limits::LAST_ANSWER;
 
 use super::owner::left_truly;
 use super::stage::{Answer, GRACE, Pending, Stage, seconds, wait_for};

@@ -8,14 +8,14 @@ use super::manifests::{Kind, dependencies};
 
 /// Member, and the packages of this workspace that it may depend on.
 const FLOORS: &[(&str, &[&str])] = &[
-    ("crates/abi", &[]),
-    ("crates/core", &["dsnap-abi"]),
+    ("crates/core", &[]),
+    ("crates/engine", &["dsnap-core"]),
     ("crates/sdk", &["dsnap-core"]),
-    ("crates/host", &["dsnap-core"]),
-    ("plugins/direct", &["dsnap-core"]),
-    ("plugins/http", &["dsnap-core"]),
-    ("plugins/exec", &["dsnap-core", "dsnap-host"]),
-    ("plugins/zeo", &["dsnap-core"]),
+    ("crates/host", &["dsnap-core", "dsnap-engine"]),
+    ("plugins/direct", &["dsnap-core", "dsnap-engine"]),
+    ("plugins/http", &["dsnap-core", "dsnap-engine"]),
+    ("plugins/exec", &["dsnap-core", "dsnap-engine", "dsnap-host"]),
+    ("plugins/zeo", &["dsnap-core", "dsnap-engine"]),
     ("plugins/zeo/loadable", &["dsnap-zeo", "dsnap-sdk"]),
     ("plugins/template", &["dsnap-core", "dsnap-sdk"]),
     ("crates/cli", PROGRAM),
@@ -24,8 +24,15 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-const PROGRAM: &[&str] =
-    &["dsnap-core", "dsnap-host", "dsnap-direct", "dsnap-http", "dsnap-exec", "dsnap-zeo"];
+const PROGRAM: &[&str] = &[
+    "dsnap-core",
+    "dsnap-engine",
+    "dsnap-host",
+    "dsnap-direct",
+    "dsnap-http",
+    "dsnap-exec",
+    "dsnap-zeo",
+];
 
 /// The testkit uses the program's crates: were it used below them, cargo would build two of each.
 const TESTKIT: &str = "dsnap-testkit";

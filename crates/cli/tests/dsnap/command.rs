@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use dsnap_core::holders::is_held;
+use dsnap_engine::system::lock_holders::is_held;
 use dsnap_testkit::{Fixture, Format, State};
 
 use crate::plugins;
@@ -177,7 +177,7 @@ fn command_does_not_inherit_the_own_lock() {
 }
 
 fn user() -> String {
-    dsnap_core::holders::user_name(nix::unistd::geteuid().as_raw())
+    dsnap_engine::system::lock_holders::user_name(nix::unistd::geteuid().as_raw())
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use dsnap_core::holders::is_held;
+use dsnap_engine::system::lock_holders::is_held;
 use dsnap_testkit::Site;
 use dsnap_testkit::site::{Call, Fault, Step};
 use nix::sys::signal::Signal::SIGTERM;
@@ -222,7 +222,7 @@ fn a_snapshot_of_somebody_else_may_be_accepted_and_is_not_left() {
 fn a_server_that_was_started_while_the_sublock_was_held_is_refused_with_the_reason() {
     let site = site();
     site.stop_server().unwrap();
-    let tool = dsnap_core::lock::FileLock::take(&site.storage().sublock()).unwrap();
+    let tool = dsnap_engine::system::flock::FileLock::take(&site.storage().sublock()).unwrap();
     site.start_server().unwrap();
     drop(tool);
     let ran = Dsnap::at(&site).args(["-t", "1h", "true"]).run().mentions("restart");

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dsnap_core::holders::is_held;
-use dsnap_core::identity::ProcessId;
-use dsnap_core::own_lock::RunRecord;
+use dsnap_engine::record::run_lock::RunRecord;
+use dsnap_engine::system::lock_holders::is_held;
+use dsnap_engine::system::process::ProcessId;
 use dsnap_testkit::Site;
 use dsnap_testkit::site::{Call, Fault};
 use dsnap_testkit::tree::Tree;

@@ -6,9 +6,9 @@ use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use dsnap_core::Code;
 use dsnap_core::method::{Caller, Entered, Request, Said, SnapshotMethod};
 use dsnap_direct::Direct;
+use dsnap_engine::run::new_code::new_code;
 use dsnap_testkit::{Class, Fixture, Format, State, tree::Tree};
 
 use crate::stage::{DIRECT, Dsnap, storage};
@@ -134,7 +134,7 @@ fn enter_asked_by(fixture: &Fixture, caller: &dyn Caller) -> Entered {
         storage: fixture.path(),
         conf_folder: &fixture.storage().config(),
         words: &[],
-        code: &Code::unique("test", 1),
+        code: &new_code("test", 1),
         time_left: None,
         caller,
     })

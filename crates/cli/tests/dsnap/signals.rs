@@ -9,7 +9,7 @@ use dsnap_testkit::{Fixture, State, locks};
 use nix::libc::SYS_rt_sigqueueinfo;
 use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
-use dsnap_core::holders::is_held;
+use dsnap_engine::system::lock_holders::is_held;
 
 use crate::stage::{DIRECT, Dsnap, as_root, storage, wait_until};
 

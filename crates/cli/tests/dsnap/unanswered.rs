@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use dsnap_core::holders::is_held;
+use dsnap_engine::system::lock_holders::is_held;
 use dsnap_testkit::Site;
 use dsnap_testkit::site::{Call, Fault, Step};
 use nix::sys::signal::Signal::SIGTERM;

@@ -1,0 +1,6 @@
+//! `misc/dsnap.lock`: the lock of a run, and what runs write down so that a later one can act.
+
+mod checksummed;
+pub mod entry;
+mod identity_fields;
+pub mod run_lock;

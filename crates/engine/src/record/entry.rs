@@ -1,0 +1,149 @@
+//! A record: that something may be held, written down before it is asked for.
+//!
+//! A later run can leave what a dead one entered, because everything that takes is here. A
+//! record is data: nothing in it is run or contacted unless the present conf says it, too.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use crate::record::checksummed::{Sealed, Sealing};
+use crate::system::process::{Place, ProcessId};
+use dsnap_core::Code;
+
+/// The first word of a record's line.
+const KIND: &str = "record";
+
+/// What is known of an enter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It was asked for; there is no answer, or not yet.
+    Unknown,
+    /// The snapshot is held.
+    Held,
+    /// The enter itself closed the storage (a script that stopped the server): leaving means to
+    /// open it again.
+    Closed,
+    /// A server of another storage holds it: here `misc/snapshot` never showed it.
+    Elsewhere,
+}
+
+/// That a snapshot may be held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The code it is held under.
+    pub code: Code,
+    /// The line that asked for it, without comment and outer blanks.
+    pub line: Vec<u8>,
+    /// Where that line stood, for people.
+    pub conf: String,
+    /// What is known of it.
+    pub state: State,
+    /// Whether that line's method may close the storage by entering.
+    pub may_close: bool,
+    /// When it was asked for, in seconds since 1970.
+    pub since: u64,
+    /// Where.
+    pub place: Place,
+    /// By whom, a user id.
+    pub user: u32,
+    /// For which COMMAND: its name only, because arguments may hold secrets.
+    pub command_name: OsString,
+    /// COMMAND, once it runs.
+    pub command: Option<ProcessId>,
+    /// The resolved path of the storage.
+    pub storage: PathBuf,
+    /// The inode of the storage's directory.
+    pub directory: u64,
+    /// The inode of the file that the record stands in: in a copy it is another one.
+    pub file: u64,
+}
+
+impl State {
+    const ALL: [(State, &'static str); 4] = [
+        (Self::Unknown, "unknown"),
+        (Self::Held, "held"),
+        (Self::Closed, "closed"),
+        (Self::Elsewhere, "elsewhere"),
+    ];
+
+    fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(state, _)| *state == self).map_or("unknown", |(_, name)| name)
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known)| *known == name).map(|(state, _)| *state)
+    }
+}
+
+impl Record {
+    pub(crate) fn to_line(&self) -> String {
+        let line = Sealing::new(KIND)
+            .field("code", self.code.as_str())
+            .field("state", self.state.name())
+            .field("line", &self.line)
+            .field("conf", &self.conf)
+            .number("closes", u8::from(self.may_close))
+            .number("since", self.since)
+            .number("user", self.user)
+            .field("name", self.command_name.as_bytes())
+            .field("storage", self.storage.as_os_str().as_bytes())
+            .number("directory", self.directory)
+            .number("file", self.file);
+        let line = self.place.fields(line);
+        ProcessId::optional_fields(self.command.as_ref(), line, "command").seal()
+    }
+
+    pub(crate) fn from_line(line: &str) -> Option<Self> {
+        let fields = Sealed::open(line, KIND)?;
+        Some(Self {
+            code: Code::from_bytes(&fields.bytes("code")?)?,
+            state: State::from_name(&fields.text("state")?)?,
+            line: fields.bytes("line")?,
+            conf: fields.text("conf")?,
+            may_close: fields.number::<u8>("closes")? != 0,
+            since: fields.number("since")?,
+            place: Place::from_fields(fields)?,
+            user: fields.number("user")?,
+            command_name: OsString::from_vec(fields.bytes("name")?),
+            command: ProcessId::from_fields(fields, "command"),
+            storage: OsString::from_vec(fields.bytes("storage")?).into(),
+            directory: fields.number("directory")?,
+            file: fields.number("file")?,
+        })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn record(code: &str) -> Record {
+        Record {
+            code: Code::from_bytes(code.as_bytes()).unwrap(),
+            line: b"http http://x/ 'my access' \xff".to_vec(),
+            conf: "/srv/ds/config/snapshot.conf".to_owned(),
+            state: State::Unknown,
+            may_close: true,
+            since: 1_767_225_600,
+            place: Place::here(),
+            user: 33,
+            command_name: "rsync".into(),
+            command: None,
+            storage: "/srv/ds".into(),
+            directory: 17,
+            file: 18,
+        }
+    }
+
+    #[test]
+    fn a_record_comes_back_as_it_was() {
+        for (_, name) in State::ALL {
+            let state = State::from_name(name).unwrap();
+            let asked = Record { state, ..record("db-1-x") };
+            assert_eq!(Record::from_line(&asked.to_line()), Some(asked.clone()));
+            let running = Record { command: Some(ProcessId::own()), ..asked };
+            assert_eq!(Record::from_line(&running.to_line()), Some(running));
+        }
+    }
+}

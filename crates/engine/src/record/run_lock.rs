@@ -1,0 +1,365 @@
+//! `misc/dsnap.lock`: the tool's own lock, and what runs write down about themselves.
+//!
+//! Holding it, two runs never step on each other's release. Its file says which run holds it
+//! now, and keeps a [`Record`] of everything that may be held. The file is a lock: it is written
+//! in place and never replaced. COMMAND does not inherit it.
+
+use std::cell::RefCell;
+use std::fs::Permissions;
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::time::SystemTime;
+
+use crate::record::checksummed::{Sealed, Sealing};
+use crate::record::entry::{Record, State};
+use crate::storage::{Storage, snapshot_lock};
+use crate::system::durability::Durability;
+use crate::system::flock::{self, FileLock, LockError};
+use crate::system::process::{Place, ProcessId};
+use crate::system::{lock_holders, privileges, reading};
+use dsnap_core::{Code, Refusal};
+
+/// The first word of the line that names the file's inode.
+const INODE: &str = "inode";
+/// The first word of the line about the run that holds the lock.
+const RUN: &str = "run";
+/// Mode of the file: the owner's tools and its group's may take turns.
+const MODE: u32 = 0o660;
+/// How many records are kept; older ones fall out.
+const MOST: usize = 64;
+
+/// The run that holds the lock, as it describes itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRecord {
+    /// The code of its snapshot.
+    pub code: Code,
+    /// The tool.
+    pub tool: ProcessId,
+    /// COMMAND, once it runs.
+    pub command: Option<ProcessId>,
+    /// Where both run.
+    pub place: Place,
+    /// When the run began, in seconds since 1970.
+    pub since: u64,
+}
+
+/// The own lock, held, and what its file says.
+#[derive(Debug)]
+pub struct OwnLock {
+    lock: FileLock,
+    inode: u64,
+    durability: Durability,
+    damaged: usize,
+    written: RefCell<Written>,
+}
+
+#[derive(Debug, Default)]
+struct Written {
+    run: Option<RunRecord>,
+    records: Vec<Record>,
+}
+
+impl OwnLock {
+    /// Takes the lock, and reads what earlier runs wrote down.
+    ///
+    /// # Errors
+    ///
+    /// Another run holds it (waiting helps), or the file cannot be read or written.
+    pub fn take(storage: &Storage) -> Result<Self, Refusal> {
+        let path = storage.own_lock();
+        let existed = path.exists();
+        let no_access = |error: io::Error| privileges::no_access(&path, "cannot be locked", &error);
+        match FileLock::take_silently(&path) {
+            Ok(lock) => {
+                if !existed {
+                    // Whatever the umask: see MODE. If the system refuses, the lock is as good.
+                    let _ = lock.file().set_permissions(Permissions::from_mode(MODE));
+                }
+                Self::read(lock, Durability::wanted_for(storage)).map_err(no_access)
+            }
+            Err(LockError::Held) => {
+                let by = lock_holders::holder(&path);
+                Err(Refusal::in_use(format!("another run of dsnap uses this storage: {by}")))
+            }
+            Err(LockError::Io(error)) => Err(no_access(error)),
+        }
+    }
+
+    fn read(lock: FileLock, durability: Durability) -> io::Result<Self> {
+        let inode = lock.file().metadata()?.ino();
+        let content = lock.read()?;
+        let content = String::from_utf8_lossy(&content);
+        let (mut records, mut damaged) = (Vec::new(), 0);
+        for line in content.lines().filter(|line| !line.is_empty()) {
+            match Record::from_line(line) {
+                Some(record) => records.push(record),
+                None => damaged += usize::from(!is_other_line(line)),
+            }
+        }
+        let written = RefCell::new(Written { run: None, records });
+        Ok(Self { lock, inode, durability, damaged, written })
+    }
+
+    /// How many lines cannot be read any more: they are passed over.
+    pub fn damaged(&self) -> usize {
+        self.damaged
+    }
+
+    /// The inode of the file.
+    pub fn inode(&self) -> u64 {
+        self.inode
+    }
+
+    /// The records that were written into this very file, oldest first.
+    pub fn records(&self) -> Vec<Record> {
+        let here = |record: &&Record| record.file == self.inode;
+        self.written.borrow().records.iter().filter(here).cloned().collect()
+    }
+
+    /// Whether the file holds records of another one: then this storage is a file-by-file copy,
+    /// made while a run held the original.
+    pub fn is_copy(&self) -> bool {
+        self.written.borrow().records.iter().any(|record| record.file != self.inode)
+    }
+
+    /// Forgets what was copied from another storage.
+    pub fn forget_copied(&self) {
+        self.change(|written| written.records.retain(|record| record.file == self.inode));
+    }
+
+    /// Whether a record with this code is kept.
+    pub fn remembers(&self, code: &Code) -> bool {
+        self.written.borrow().records.iter().any(|record| &record.code == code)
+    }
+
+    /// Writes down which run this is. What cannot be written (full disk) is missing for others'
+    /// eyes only.
+    pub fn describe(&self, run: &RunRecord) {
+        self.change(|written| written.run = Some(run.clone()));
+    }
+
+    /// Writes down which process COMMAND is, in a run that holds `code`.
+    pub fn command_began(&self, code: &Code, process: &ProcessId) {
+        self.change(|written| {
+            let held = written.records.iter_mut().filter(|record| &record.code == code);
+            held.for_each(|record| record.command = Some(process.clone()));
+            if let Some(run) = &mut written.run {
+                run.command = Some(process.clone());
+            }
+        });
+    }
+
+    /// Writes down, on disk, that something will be asked for. Another record of the same code
+    /// and line is replaced.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written: then nothing must be asked for.
+    pub fn will_ask(&self, record: Record) -> io::Result<()> {
+        let mut written = self.written.borrow_mut();
+        let before = written.records.clone();
+        written.records.retain(|known| !known.is_of(&record.code, Some(&record.line)));
+        written.records.push(record);
+        let surplus = written.records.len().saturating_sub(MOST);
+        written.records.drain(..surplus);
+        let done = self.write(&written).and_then(|()| self.durability.sync(self.lock.file()));
+        if done.is_err() {
+            written.records = before;
+            // What the file says now is anybody's guess; with luck it is this.
+            let _ = self.write(&written);
+        }
+        done
+    }
+
+    /// What became of a line under a code. Should it not reach the file, a later run finds out
+    /// by itself.
+    pub fn became(&self, code: &Code, line: &[u8], state: State) {
+        let is_it = |known: &Record| known.is_of(code, Some(line)) && known.state != state;
+        let known = self.written.borrow().records.iter().position(is_it);
+        if let Some(known) = known {
+            self.change(|written| written.records[known].state = state);
+        }
+    }
+
+    /// Nothing (more) is held under that code by that line; without a line, by any in this storage.
+    pub fn settle(&self, code: &Code, line: Option<&[u8]>) {
+        let settled = |known: &Record| {
+            known.is_of(code, line) && (line.is_some() || known.state != State::Elsewhere)
+        };
+        self.change(|written| written.records.retain(|known| !settled(known)));
+    }
+
+    /// Releases the lock; no run holds it any more.
+    pub fn release(self) {
+        self.change(|written| written.run = None);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Written)) {
+        let mut written = self.written.borrow_mut();
+        change(&mut written);
+        let _ = self.write(&written);
+    }
+
+    fn write(&self, written: &Written) -> io::Result<()> {
+        let mut content = format!("{INODE} {}\n", self.inode);
+        let lines = written.run.iter().map(RunRecord::to_line);
+        for line in lines.chain(written.records.iter().map(Record::to_line)) {
+            content += &line;
+            content.push('\n');
+        }
+        self.lock.write(content.as_bytes())
+    }
+}
+
+/// Whether a line that is no record is one of the others that belong into the file.
+fn is_other_line(line: &str) -> bool {
+    let inode = line.strip_prefix(INODE).and_then(|rest| rest.strip_prefix(' '));
+    inode.is_some_and(|inode| inode.parse::<u64>().is_ok()) || RunRecord::from_line(line).is_some()
+}
+
+impl Record {
+    fn is_of(&self, code: &Code, line: Option<&[u8]>) -> bool {
+        &self.code == code && line.is_none_or(|line| self.line == line)
+    }
+}
+
+impl RunRecord {
+    /// A run that begins now, here, as this process.
+    pub fn new(code: Code) -> Self {
+        let since = snapshot_lock::seconds(SystemTime::now());
+        Self { code, tool: ProcessId::own(), command: None, place: Place::here(), since }
+    }
+
+    /// The run that the file of `storage` names, if it names one that can be read.
+    pub fn read(storage: &Storage) -> io::Result<Option<Self>> {
+        let content = match reading::whole(&storage.own_lock(), flock::LARGEST) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            content => content?,
+        };
+        Ok(String::from_utf8_lossy(&content).lines().find_map(Self::from_line))
+    }
+
+    /// Whether the tool or COMMAND may still live. At another place that cannot be seen, and
+    /// then it may.
+    pub fn may_live(&self) -> bool {
+        let lives = |process| self.place.sees(process);
+        !self.place.is_visible() || lives(&self.tool) || self.command.as_ref().is_some_and(lives)
+    }
+
+    fn to_line(&self) -> String {
+        let line = Sealing::new(RUN).field("code", self.code.as_str()).number("since", self.since);
+        let line = ProcessId::optional_fields(Some(&self.tool), self.place.fields(line), "tool");
+        ProcessId::optional_fields(self.command.as_ref(), line, "command").seal()
+    }
+
+    fn from_line(line: &str) -> Option<Self> {
+        let fields = Sealed::open(line, RUN)?;
+        Some(Self {
+            code: Code::from_bytes(&fields.bytes("code")?)?,
+            tool: ProcessId::from_fields(fields, "tool")?,
+            command: ProcessId::from_fields(fields, "command"),
+            place: Place::from_fields(fields)?,
+            since: fields.number("since")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn storage() -> (tempfile::TempDir, Storage) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("A")).unwrap();
+        fs::create_dir(folder.path().join("misc")).unwrap();
+        let storage = Storage::open(folder.path()).unwrap();
+        (folder, storage)
+    }
+
+    fn run() -> RunRecord {
+        RunRecord::new(Code::from_bytes(b"db-1-x").unwrap())
+    }
+
+    #[test]
+    fn two_runs_exclude_each_other_and_the_second_may_wait() {
+        let (_folder, storage) = storage();
+        let lock = OwnLock::take(&storage).unwrap();
+        let refusal = OwnLock::take(&storage).unwrap_err();
+        assert_eq!(refusal.helped_by(), dsnap_core::Waiting::InUse);
+        assert!(
+            refusal.text().starts_with("another run of dsnap uses this storage: "),
+            "{refusal}"
+        );
+        lock.release();
+        assert!(OwnLock::take(&storage).is_ok());
+    }
+
+    #[test]
+    fn the_file_has_its_mode_whatever_the_umask() {
+        let (_folder, storage) = storage();
+        let _lock = OwnLock::take(&storage).unwrap();
+        assert_eq!(fs::metadata(storage.own_lock()).unwrap().mode() & 0o7777, 0o660);
+    }
+
+    #[test]
+    fn a_run_is_named_while_it_lasts_and_the_file_stays_the_same_one() {
+        let (_folder, storage) = storage();
+        assert_eq!(RunRecord::read(&storage).unwrap(), None);
+        let lock = OwnLock::take(&storage).unwrap();
+        let inode = fs::metadata(storage.own_lock()).unwrap().ino();
+        let mut run = run();
+        lock.describe(&run);
+        assert_eq!(RunRecord::read(&storage).unwrap(), Some(run.clone()));
+        run.command = Some(ProcessId::own());
+        lock.describe(&run);
+        assert_eq!(RunRecord::read(&storage).unwrap(), Some(run));
+        lock.release();
+        assert_eq!(RunRecord::read(&storage).unwrap(), None);
+        assert_eq!(fs::read_to_string(storage.own_lock()).unwrap(), format!("inode {inode}\n"));
+        assert_eq!(fs::metadata(storage.own_lock()).unwrap().ino(), inode);
+    }
+
+    #[test]
+    fn what_could_not_be_written_down_leaves_the_older_record_of_that_line_as_it_was() {
+        let (_folder, storage) = storage();
+        std::os::unix::fs::symlink("/dev/full", storage.own_lock()).unwrap();
+        let lock = OwnLock::take(&storage).unwrap();
+        let older = crate::record::entry::tests::record("db-1-x");
+        lock.written.borrow_mut().records.push(older.clone());
+        lock.will_ask(Record { since: older.since + 1, ..older.clone() }).unwrap_err();
+        assert_eq!(lock.written.borrow().records, [older]);
+    }
+
+    #[test]
+    fn every_line_that_means_nothing_is_damaged() {
+        let (_folder, storage) = storage();
+        let record = crate::record::entry::tests::record("db-1-x").to_line();
+        let good = format!("inode 17\n{}\n\n{record}\n", run().to_line());
+        for (more, damaged) in [("", 0), (&record[3..], 1), ("inode x\n\0\u{1}\nrun code=", 3)] {
+            fs::write(storage.own_lock(), format!("{good}{more}")).unwrap();
+            assert_eq!(OwnLock::take(&storage).unwrap().damaged(), damaged, "{more}");
+        }
+    }
+
+    #[test]
+    fn a_torn_line_names_nobody() {
+        let (_folder, storage) = storage();
+        let line = run().to_line();
+        fs::write(storage.own_lock(), &line[..line.len() - 3]).unwrap();
+        assert_eq!(RunRecord::read(&storage).unwrap(), None);
+        fs::write(storage.own_lock(), line.replace("db-1", "db-2")).unwrap();
+        assert_eq!(RunRecord::read(&storage).unwrap(), None);
+    }
+
+    #[test]
+    fn a_run_lives_as_long_as_the_tool_or_the_command_and_elsewhere_it_may() {
+        let dead = ProcessId { pid: i32::MAX, start: 1 };
+        let run = RunRecord { tool: dead.clone(), ..run() };
+        assert!(!run.may_live());
+        assert!(RunRecord { command: Some(ProcessId::own()), ..run.clone() }.may_live());
+        let elsewhere = Place { pid_namespace: 1, ..Place::here() };
+        assert!(RunRecord { place: elsewhere, ..run }.may_live());
+    }
+}

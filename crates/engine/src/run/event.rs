@@ -1,0 +1,131 @@
+//! What a run tells the program around it, in order.
+//!
+//! Each event renders itself; whether it is shown, and where, is the program's business. The
+//! wordings that scripts know from the original are kept to the letter.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::durations;
+use dsnap_core::{Code, Refusal, text};
+
+/// How important an event is: which option makes it disappear or appear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Shown whatever the options.
+    Always,
+    /// Shown unless `-q`.
+    Normal,
+    /// Shown with `-v`.
+    Verbose,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A conf file or line that cannot be used.
+    Complaint(String),
+    /// A method worked; how messages call its line.
+    Entered(String),
+    /// A method did not work: its line, why, and whether people should hear of it by default.
+    LineFailed {
+        /// How messages call the line.
+        label: String,
+        /// Why.
+        reason: Refusal,
+        /// A person has to do something about it.
+        important: bool,
+    },
+    /// `misc/sublock` is locked.
+    Locked,
+    /// COMMAND runs in a snapshot that somebody else entered: what it says, and its age.
+    Accepted(String, Duration),
+    /// `misc/sublock` is unlocked.
+    Unlocked,
+    /// The snapshot is left, and that is confirmed; after how many tries.
+    Left {
+        /// 1 if it worked at once.
+        tries: u32,
+    },
+    /// A snapshot that an earlier run left behind was left.
+    LeftBehind(Code),
+    /// So many records of earlier runs cannot be read.
+    Damaged(usize),
+    /// Whether a line's enter under a code still comes is not known.
+    MayStillCome(String, Code),
+    /// A snapshot that is of no use could not be left either.
+    NotLeft(Refusal),
+    /// The server ended while the snapshot was held; nothing is frozen.
+    ServerEnded,
+    /// A server came up while a closed storage's snapshot was in use.
+    ServerStuck,
+    /// A method said something.
+    MethodSaid(String),
+    /// A method reported progress: done, of how many, unit.
+    Progress(u64, Option<u64>, String),
+}
+
+impl Event {
+    /// How important the event is.
+    pub fn level(&self) -> Level {
+        match self {
+            Self::Accepted(..) | Self::NotLeft(_) | Self::LeftBehind(_) | Self::ServerStuck => {
+                Level::Always
+            }
+            Self::Left { tries } if *tries > 1 => Level::Always,
+            Self::LineFailed { important: false, .. }
+            | Self::MethodSaid(_)
+            | Self::Progress(..) => Level::Verbose,
+            _ => Level::Normal,
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Complaint(words) => f.write_str(words),
+            Self::Entered(label) => write!(f, "Entered snapshot using {label}"),
+            Self::LineFailed { label, reason, .. } => {
+                write!(f, "{}", reason.clone().reworded(of_line(label, reason.text())))
+            }
+            Self::Locked => f.write_str("Locked snapshot mode"),
+            Self::Accepted(content, age) => {
+                let age = durations::in_words(*age);
+                write!(f, "Using the existing snapshot {content}, {age} old: later transactions are not in it")
+            }
+            Self::Unlocked => f.write_str("Unlocked snapshot mode"),
+            Self::Left { tries: 1 } => f.write_str("Left snapshot mode"),
+            Self::Left { tries } => write!(f, "Left snapshot mode (at try {tries})"),
+            Self::LeftBehind(code) => {
+                write!(f, "Left the snapshot user/{code}, which an earlier run had left behind")
+            }
+            Self::Damaged(count) => {
+                write!(f, "misc/dsnap.lock: what earlier runs wrote down cannot be read (lines: {count}); it is passed over")
+            }
+            Self::MayStillCome(label, code) => write!(
+                f,
+                "{label}: whether it still enters the snapshot user/{code} is not known; the next run looks again"
+            ),
+            Self::NotLeft(reason) => write!(f, "{reason}"),
+            Self::ServerEnded => f.write_str("the server ended while the snapshot was in use; nothing is left frozen"),
+            Self::ServerStuck => f.write_str(
+                "a server was started while the snapshot was in use; it cannot write to A/ until it is restarted\n\
+                 hint: restart that server now; its commits stay in journal/ and B/ until then",
+            ),
+            Self::MethodSaid(words) => f.write_str(&text::harmless(words)),
+            Self::Progress(done, Some(of), unit) => write!(f, "{done} of {of} {}", text::harmless(unit)),
+            Self::Progress(done, None, unit) => write!(f, "{done} {}", text::harmless(unit)),
+        }
+    }
+}
+
+/// What is said of a line: its label first, unless that is a URL which the words name anyway.
+pub fn of_line(label: &str, words: &str) -> String {
+    if label.contains("://") && words.contains(label) {
+        words.to_owned()
+    } else {
+        format!("{label}: {words}")
+    }
+}

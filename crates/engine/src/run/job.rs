@@ -1,0 +1,208 @@
+//! What a run is asked to do, what it asks of the program around it, and how it ends.
+
+use std::ffi::OsString;
+use std::fmt::Debug;
+use std::io;
+use std::time::Duration;
+
+use crate::conf::plan::Source;
+use crate::run::event::Event;
+use crate::storage::snapshot_lock::Environment;
+use crate::system::process::ProcessId;
+use crate::{exit_status, limits};
+use dsnap_core::{Refusal, Waiting};
+
+/// What a run is to do.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Where the methods come from.
+    pub source: Source,
+    /// For how long tries begin: `-t`.
+    pub wait: Duration,
+    /// The pause between two tries: `-s`.
+    pub pause: Duration,
+    /// How old a snapshot of somebody else may be: `--accept-existing`.
+    pub accept_existing: Option<Duration>,
+    /// COMMAND's name; without one the run is a test of the storage.
+    pub command: Option<OsString>,
+    /// The command that repairs this storage with this run's methods, for hints; quoted.
+    pub recover: String,
+    /// For how long an enter without an answer is watched.
+    pub settling: Duration,
+    /// For how long leaving is tried.
+    pub leaving: Duration,
+    /// The pause between two tries to leave.
+    pub leave_pause: Duration,
+}
+
+impl Default for Job {
+    fn default() -> Self {
+        Self {
+            source: Source::Default,
+            wait: Duration::ZERO,
+            pause: limits::PAUSE,
+            accept_existing: None,
+            command: None,
+            recover: String::new(),
+            settling: limits::SETTLING,
+            leaving: limits::LEAVING,
+            leave_pause: limits::LEAVE_PAUSE,
+        }
+    }
+}
+
+/// The program around a run: it prints, hears signals, and starts COMMAND.
+pub trait Program {
+    /// Takes note of what happened.
+    fn report(&self, event: Event);
+
+    /// The signal that asked the program to end, if one did.
+    fn stopped(&self) -> Option<i32>;
+
+    /// Waits for `pause`, or until the program is asked to end. `left` is how much longer tries
+    /// may begin.
+    fn pause(&self, pause: Duration, left: Duration, reason: &Refusal);
+
+    /// Runs COMMAND and waits for its end. `environment` is what COMMAND is told about the
+    /// snapshot; without one it keeps the variables that the program itself was started with.
+    /// `began` is to be told which process COMMAND is.
+    fn run_command(
+        &self,
+        environment: Option<&Environment<'_>>,
+        began: &mut dyn FnMut(ProcessId),
+    ) -> CommandEnd;
+}
+
+/// How COMMAND ended.
+#[derive(Debug)]
+pub enum CommandEnd {
+    /// With that status.
+    Exited(u8),
+    /// Killed by that signal.
+    Killed(i32),
+    /// It could not be executed.
+    CannotExecute(io::Error),
+    /// There is no such program.
+    NotFound(io::Error),
+}
+
+impl CommandEnd {
+    /// The status that stands for it.
+    pub fn status(&self) -> u8 {
+        match self {
+            Self::Exited(status) => *status,
+            Self::Killed(signal) => exit_status::by_signal(*signal),
+            Self::CannotExecute(_) => exit_status::CANNOT_EXECUTE,
+            Self::NotFound(_) => exit_status::NOT_FOUND,
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Whether COMMAND ran (or would have, had there been one), and how it ended.
+    pub command: Result<Option<CommandEnd>, NotRun>,
+    /// The guarantee was broken while COMMAND ran.
+    pub broken: Option<Refusal>,
+    /// The snapshot could not be left.
+    pub not_left: Option<Refusal>,
+}
+
+impl Outcome {
+    /// A run that did not come to COMMAND.
+    pub fn not_run(why: NotRun) -> Self {
+        Self { command: Err(why), broken: None, not_left: None }
+    }
+
+    /// The exit status of the program.
+    pub fn status(&self) -> u8 {
+        match &self.command {
+            Err(why) => why.status(),
+            Ok(_) if self.broken.is_some() => exit_status::BROKEN,
+            Ok(end) => match end.as_ref().map_or(0, CommandEnd::status) {
+                0 if self.not_left.is_some() => exit_status::BROKEN,
+                status => status,
+            },
+        }
+    }
+}
+
+/// Why COMMAND was not run.
+#[derive(Debug)]
+pub enum NotRun {
+    /// A signal stopped the program before.
+    Stopped(i32),
+    /// No fresh snapshot was to be had.
+    Refused {
+        /// What was tried, each with its reason.
+        tried: Vec<(String, Refusal)>,
+        /// The reason that matters most.
+        reason: Refusal,
+        /// Whether another try may help, all reasons considered.
+        waiting: Waiting,
+    },
+}
+
+impl NotRun {
+    /// The exit status of the program.
+    pub fn status(&self) -> u8 {
+        match self {
+            Self::Stopped(signal) => exit_status::by_signal(*signal),
+            Self::Refused { waiting: Waiting::InUse, .. } => exit_status::IN_USE,
+            Self::Refused { .. } => exit_status::FAILED,
+        }
+    }
+}
+
+impl From<Refusal> for NotRun {
+    fn from(reason: Refusal) -> Self {
+        Self::Refused { tried: Vec::new(), waiting: reason.helped_by(), reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ran(end: CommandEnd) -> Outcome {
+        Outcome { command: Ok(Some(end)), broken: None, not_left: None }
+    }
+
+    #[test]
+    fn the_status_is_the_commands() {
+        assert_eq!(ran(CommandEnd::Exited(7)).status(), 7);
+        assert_eq!(ran(CommandEnd::Killed(9)).status(), 137);
+        assert_eq!(
+            ran(CommandEnd::CannotExecute(io::ErrorKind::PermissionDenied.into())).status(),
+            126
+        );
+        assert_eq!(ran(CommandEnd::NotFound(io::ErrorKind::NotFound.into())).status(), 127);
+    }
+
+    #[test]
+    fn a_broken_guarantee_is_122_whatever_the_status_of_command() {
+        for status in [0, 1, 75, 125] {
+            let outcome =
+                Outcome { broken: Some(Refusal::new("gone")), ..ran(CommandEnd::Exited(status)) };
+            assert_eq!(outcome.status(), 122);
+        }
+    }
+
+    #[test]
+    fn a_snapshot_that_could_not_be_left_changes_only_a_zero() {
+        let not_left = |end| Outcome { not_left: Some(Refusal::new("silent")), ..ran(end) };
+        assert_eq!(not_left(CommandEnd::Exited(0)).status(), 122);
+        assert_eq!(not_left(CommandEnd::Exited(3)).status(), 3);
+        let without_command = Outcome { command: Ok(None), ..not_left(CommandEnd::Exited(0)) };
+        assert_eq!(without_command.status(), 122);
+    }
+
+    #[test]
+    fn not_run_is_75_only_if_the_storage_was_in_use() {
+        assert_eq!(Outcome::not_run(Refusal::in_use("x").into()).status(), 75);
+        assert_eq!(Outcome::not_run(Refusal::not_to_be_had("x").into()).status(), 125);
+        assert_eq!(Outcome::not_run(Refusal::new("x").into()).status(), 125);
+        assert_eq!(Outcome::not_run(NotRun::Stopped(15)).status(), 143);
+    }
+}

@@ -1,0 +1,169 @@
+//! `misc/snapshot`: the file that exists exactly while `A/` is a coherent snapshot.
+//!
+//! Its content is the code under which the snapshot was entered, without a newline. It is only
+//! read here; the method that closes a storage writes it.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use crate::system::reading;
+use dsnap_core::Code;
+use dsnap_core::text::Harmless;
+
+/// More than any server writes; the rest of a longer file is nothing we could know.
+const LONGEST: u64 = 4096;
+
+/// What `misc/snapshot` is at one moment. Two are equal only if the file is the same one, too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// What it says.
+    pub content: Content,
+    modified: Option<SystemTime>,
+    inode: u64,
+}
+
+/// What `misc/snapshot` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// There is no such file: `A/` is no snapshot.
+    Absent,
+    /// There is something of that name that is not a file.
+    NotAFile,
+    /// An empty file: a broken snapshot.
+    Empty,
+    /// `shutdown`: closed cleanly.
+    Shutdown,
+    /// `user/CODE`: somebody entered a snapshot. The code is kept without `user/`.
+    User(Vec<u8>),
+    /// `packing`: being packed.
+    Packing,
+    /// Anything else.
+    Other(Vec<u8>),
+}
+
+impl Mark {
+    /// Looks at the file at `path`, which is [`Storage::snapshot`](crate::storage::Storage::snapshot).
+    ///
+    /// # Errors
+    ///
+    /// It is there and cannot be read.
+    pub fn look(path: &Path) -> io::Result<Self> {
+        let found = match fs::metadata(path) {
+            Ok(found) => found,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::absent()),
+            Err(error) => return Err(error),
+        };
+        let content = if found.is_file() { Content::read(path)? } else { Content::NotAFile };
+        Ok(Self { content, modified: found.modified().ok(), inode: found.ino() })
+    }
+
+    fn absent() -> Self {
+        Self { content: Content::Absent, modified: None, inode: 0 }
+    }
+
+    /// When the file was written.
+    pub fn modified(&self) -> Option<SystemTime> {
+        self.modified
+    }
+
+    /// How long ago the file was written; a time in the future counts as now.
+    pub fn age(&self) -> Option<Duration> {
+        Some(self.modified?.elapsed().unwrap_or_default())
+    }
+
+    /// Whether it says that the snapshot of `code` is held.
+    pub fn is_held_by(&self, code: &Code) -> bool {
+        matches!(&self.content, Content::User(held) if held == code.as_str().as_bytes())
+    }
+}
+
+impl Content {
+    fn read(path: &Path) -> io::Result<Self> {
+        let mut content = Vec::new();
+        match reading::open(path) {
+            Ok(file) => file.take(LONGEST).read_to_end(&mut content)?,
+            // It was there a moment ago: a server has just left.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::Absent),
+            Err(error) => return Err(error),
+        };
+        Ok(Self::of(&content))
+    }
+
+    /// What those bytes mean.
+    pub fn of(content: &[u8]) -> Self {
+        match content {
+            b"" => Self::Empty,
+            b"shutdown" => Self::Shutdown,
+            b"packing" => Self::Packing,
+            other => match other.strip_prefix(b"user/") {
+                Some(code) => Self::User(code.to_owned()),
+                None => Self::Other(other.to_owned()),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("absent"),
+            Self::NotAFile => f.write_str("not a file"),
+            Self::Empty => f.write_str("empty"),
+            Self::Shutdown => f.write_str("`shutdown`"),
+            Self::Packing => f.write_str("`packing`"),
+            Self::User(code) => write!(f, "`user/{}`", Harmless(code)),
+            Self::Other(bytes) => write!(f, "`{}`", Harmless(bytes)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_content_is_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("snapshot");
+        assert_eq!(Mark::look(&path).unwrap().content, Content::Absent);
+        for (bytes, content) in [
+            (&b""[..], Content::Empty),
+            (b"shutdown", Content::Shutdown),
+            (b"packing", Content::Packing),
+            (b"user/db-1-abc", Content::User(b"db-1-abc".to_vec())),
+            (b"shutdown\n", Content::Other(b"shutdown\n".to_vec())),
+        ] {
+            fs::write(&path, bytes).unwrap();
+            assert_eq!(Mark::look(&path).unwrap().content, content);
+        }
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert_eq!(Mark::look(&path).unwrap().content, Content::NotAFile);
+    }
+
+    #[test]
+    fn a_file_written_anew_is_another_mark() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("snapshot");
+        fs::write(&path, "shutdown").unwrap();
+        let before = Mark::look(&path).unwrap();
+        assert_eq!(Mark::look(&path).unwrap(), before);
+        fs::write(folder.path().join("new"), "shutdown").unwrap();
+        fs::rename(folder.path().join("new"), &path).unwrap();
+        assert_ne!(Mark::look(&path).unwrap(), before);
+    }
+
+    #[test]
+    fn a_code_is_ours_only_whole() {
+        let code = Code::from_bytes(b"db-1").unwrap();
+        let mark =
+            |text: &str| Mark { content: Content::of(text.as_bytes()), modified: None, inode: 1 };
+        assert!(mark("user/db-1").is_held_by(&code));
+        assert!(!mark("user/db-12").is_held_by(&code));
+        assert!(!mark("db-1").is_held_by(&code));
+    }
+}

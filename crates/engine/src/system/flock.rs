@@ -1,0 +1,174 @@
+//! The lock files: `flock(2)`, exclusive, never waited for, on the whole file.
+//!
+//! That is what DirectoryStorage's server does (through zc.lockfile); record locks of `fcntl`
+//! would not conflict with it. Looking who holds a lock is [`holders`](crate::system::lock_holders)' business:
+//! nobody here locks to look.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use fs2::FileExt;
+
+use crate::system::modes;
+
+/// More than anybody writes into a lock file, in bytes.
+pub(crate) const LARGEST: u64 = 1 << 20;
+
+/// A lock that this process holds. Dropping it unlocks, for everybody who inherited a descriptor
+/// too; the file stays.
+#[derive(Debug)]
+pub struct FileLock {
+    file: File,
+    path: PathBuf,
+}
+
+/// Why a lock could not be taken.
+#[derive(Debug)]
+pub enum LockError {
+    /// Somebody holds it.
+    Held,
+    /// The file cannot be opened or locked at all.
+    Io(io::Error),
+}
+
+impl FileLock {
+    /// Locks the file at `path`, which is made if it does not exist, and writes this process's
+    /// pid into it. A pid that cannot be written (full disk) is none; the lock counts.
+    ///
+    /// # Errors
+    ///
+    /// Somebody holds it, or the file cannot be opened for writing.
+    pub fn take(path: &Path) -> Result<Self, LockError> {
+        let lock = Self::take_silently(path)?;
+        // The original reads a pid from here for its messages, nothing depends on it.
+        let _ = lock.write(format!(" {}\n", std::process::id()).as_bytes());
+        Ok(lock)
+    }
+
+    /// Like [`take`](Self::take), but leaves the content as it is.
+    ///
+    /// # Errors
+    ///
+    /// As for `take`.
+    pub fn take_silently(path: &Path) -> Result<Self, LockError> {
+        let existed = path.exists();
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(modes::FILE)
+            .open(path);
+        let file = file.map_err(LockError::Io)?;
+        if !existed {
+            modes::like_neighbours(&file, path, modes::LOCK);
+        }
+        match FileExt::try_lock_exclusive(&file) {
+            Ok(()) => Ok(Self { file, path: path.to_owned() }),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(LockError::Held),
+            Err(error) => Err(LockError::Io(error)),
+        }
+    }
+
+    /// Whether the file at the path is still the one that is locked. If somebody replaced it,
+    /// others can lock the new one, and the lock guarantees nothing.
+    pub fn is_in_place(&self) -> bool {
+        let identity = |found: fs::Metadata| (found.dev(), found.ino());
+        match (self.file.metadata(), fs::metadata(&self.path)) {
+            (Ok(ours), Ok(theirs)) => identity(ours) == identity(theirs),
+            _ => false,
+        }
+    }
+
+    /// The locked file. A descriptor of it that another process inherits holds the lock, too.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// The content of the file, as far as it can be ours.
+    pub(crate) fn read(&self) -> io::Result<Vec<u8>> {
+        let mut file = &self.file;
+        file.seek(io::SeekFrom::Start(0))?;
+        let mut content = Vec::new();
+        file.take(LARGEST).read_to_end(&mut content)?;
+        Ok(content)
+    }
+
+    /// Replaces the content of the file, in place.
+    pub(crate) fn write(&self, content: &[u8]) -> io::Result<()> {
+        let mut file = &self.file;
+        file.seek(io::SeekFrom::Start(0))?;
+        file.write_all(content)?;
+        file.set_len(content.len() as u64)
+    }
+}
+
+impl Drop for FileLock {
+    fn drop(&mut self) {
+        // What the system does not unlock is unlocked when the last descriptor is closed.
+        let _ = FileExt::unlock(&self.file);
+    }
+}
+
+/// Whether the lock on the file at `path` is free, found out by taking it for a moment: only for
+/// a run that is about to use the storage. A file that does not exist is not locked. `None` if
+/// it cannot be tried.
+pub fn is_free(path: &Path) -> Option<bool> {
+    let file = match OpenOptions::new().read(true).write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(true),
+        file => file.ok()?,
+    };
+    match FileExt::try_lock_exclusive(&file) {
+        Ok(()) => Some(FileExt::unlock(&file).is_ok()),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(false),
+        Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_excludes_others_until_it_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sublock");
+        let lock = FileLock::take(&path).unwrap();
+        assert!(matches!(FileLock::take(&path), Err(LockError::Held)));
+        drop(lock);
+        assert!(FileLock::take(&path).is_ok());
+    }
+
+    #[test]
+    fn the_holder_writes_its_pid_as_the_original_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sublock");
+        fs::write(&path, " 1234567890\n").unwrap();
+        let _lock = FileLock::take(&path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!(" {}\n", std::process::id()));
+    }
+
+    #[test]
+    fn dropping_releases_inherited_descriptors_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sublock");
+        let lock = FileLock::take(&path).unwrap();
+        let _inherited = lock.file().try_clone().unwrap();
+        drop(lock);
+        assert!(FileLock::take(&path).is_ok());
+    }
+
+    #[test]
+    fn a_replaced_lock_file_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sublock");
+        let lock = FileLock::take(&path).unwrap();
+        assert!(lock.is_in_place());
+        fs::remove_file(&path).unwrap();
+        assert!(!lock.is_in_place());
+        fs::write(&path, "").unwrap();
+        assert!(!lock.is_in_place());
+    }
+}
