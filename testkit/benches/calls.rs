@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use dsnap_core::method::{Caller, Entered, Methods, Request, Said, SnapshotMethod};
+use dsnap_core::method::{Caller, Entered, Message, Methods, Request, SnapshotMethod};
 use dsnap_engine::run::new_code::new_code;
 use dsnap_host::Registry;
 
@@ -25,9 +25,9 @@ const FLOOR: Duration = Duration::from_millis(5);
 struct Silent;
 
 impl Caller for Silent {
-    fn say(&self, _: Said<'_>) {}
+    fn say(&self, _: Message<'_>) {}
 
-    fn shall_stop(&self) -> bool {
+    fn should_stop(&self) -> bool {
         false
     }
 }

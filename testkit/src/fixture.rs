@@ -206,11 +206,11 @@ impl Fixture {
 mod tests {
     use super::*;
     use dsnap_engine::storage::Leftovers;
-    use dsnap_engine::storage::snapshot_file::{Content, Mark};
+    use dsnap_engine::storage::snapshot_file::{Content, SnapshotFile};
 
     fn left(state: State, format: Format, class: Class) -> (Content, Leftovers) {
         let fixture = Fixture::builder().state(state).format(format).class(class).build().unwrap();
-        let mark = Mark::look(&fixture.storage().snapshot()).unwrap();
+        let mark = SnapshotFile::read(&fixture.storage().snapshot()).unwrap();
         (mark.content, fixture.storage().leftovers().unwrap())
     }
 

@@ -97,7 +97,7 @@ impl Listing {
 impl Conf {
     fn of(plan: &Plan) -> Self {
         let line = |step: &dsnap_engine::conf::plan::Step| Line {
-            place: step.place.clone(),
+            place: step.location.clone(),
             label: step.label.clone(),
             method: step.method.name().to_owned(),
         };

@@ -79,8 +79,8 @@ pub(crate) fn resolve(args: Args, outside: Outside) -> Result<Task, Misuse> {
         source,
         wait: given("-t", args.wait.as_deref())?.unwrap_or(Duration::ZERO),
         pause: given("-s", args.pause.as_deref())?
-            .unwrap_or(limits::PAUSE)
-            .max(limits::SHORTEST_PAUSE),
+            .unwrap_or(limits::DEFAULT_RETRY_PAUSE)
+            .max(limits::MIN_RETRY_PAUSE),
         accept_existing: given("--accept-existing", args.accept_existing.as_deref())?,
         command: form.command.first().cloned(),
         ..Job::default()

@@ -13,9 +13,9 @@ use std::process::{self, Child, Command};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use dsnap_engine::run::environment::Environment;
 use dsnap_engine::run::job::CommandEnd;
-use dsnap_engine::storage::snapshot_lock::Environment;
-use dsnap_engine::system::privileges::Rights;
+use dsnap_engine::system::privileges::Privileges;
 use dsnap_engine::system::process::ProcessId;
 use nix::errno::Errno;
 use nix::sys::signal::{self, Signal};
@@ -41,7 +41,7 @@ pub(crate) struct Spawn<'a> {
     pub(crate) command: &'a [OsString],
     /// After a signal, COMMAND is killed when so much time has gone by.
     pub(crate) kill_after: Option<Duration>,
-    pub(crate) rights: &'a Rights,
+    pub(crate) rights: &'a Privileges,
     pub(crate) signals: &'a Signals,
 }
 
@@ -69,11 +69,11 @@ impl Spawn<'_> {
         let mut command = Command::new(program);
         command.args(arguments);
         let Some(environment) = environment else {
-            return self.rights.as_started(|| cores::as_given(|| command.spawn()));
+            return self.rights.with_caller_privileges(|| cores::as_given(|| command.spawn()));
         };
         describe(&mut command, environment);
         rustix::io::fcntl_setfd(environment.sublock, FdFlags::empty())?;
-        let child = self.rights.as_started(|| cores::as_given(|| command.spawn()));
+        let child = self.rights.with_caller_privileges(|| cores::as_given(|| command.spawn()));
         rustix::io::fcntl_setfd(environment.sublock, FdFlags::CLOEXEC)?;
         child
     }
@@ -81,7 +81,7 @@ impl Spawn<'_> {
     fn not_started(&self, error: io::Error) -> CommandEnd {
         // The system says "not found" of a script, too, whose interpreter is; and "denied" of a
         // name that is nowhere, if a folder of PATH may not be looked into.
-        let exists = self.rights.as_started(|| self.exists());
+        let exists = self.rights.with_caller_privileges(|| self.exists());
         match error.kind() {
             io::ErrorKind::PermissionDenied if !exists && !self.is_path() => {
                 CommandEnd::NotFound(io::ErrorKind::NotFound.into())
@@ -133,7 +133,7 @@ impl Spawn<'_> {
 
     /// Sends with the rights that COMMAND has. It has not been waited for, so the pid is its own.
     fn send(&self, command: Pid, signal: Option<Signal>) {
-        let _ = self.rights.as_started(|| signal::kill(command, signal));
+        let _ = self.rights.with_caller_privileges(|| signal::kill(command, signal));
     }
 }
 

@@ -17,4 +17,4 @@ pub mod text;
 
 pub use code::Code;
 pub use method::SnapshotMethod;
-pub use reason::{Refusal, Waiting};
+pub use reason::Reason;

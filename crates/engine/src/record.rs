@@ -2,5 +2,6 @@
 
 mod checksummed;
 pub mod entry;
+pub mod evidence;
 mod identity_fields;
 pub mod run_lock;

@@ -1,79 +1,75 @@
 //! A run, from the first lock to the last: the order of everything stands here.
 //!
-//! own lock → orphan? → enter → sublock → fresh? → COMMAND → fresh still? → unlock → leave → confirmed
+//! run lock → clean up → enter → sublock → fresh? → COMMAND → still fresh? → unlock → leave → confirmed
 //!
-//! Whatever happens after `enter`, the snapshot is left. Between two tries nothing is held.
+//! Whatever happens after `enter`, the snapshot is left. Between two tries nothing is locked.
 
 mod attempt;
-pub mod clean_up;
-mod context;
+mod clean_up;
+mod copy;
 mod enter;
+pub mod environment;
 pub mod event;
+mod existing;
 pub mod job;
 mod leave;
 pub mod nested;
 pub mod new_code;
 mod pending_enter;
 pub mod recover;
-mod unusable;
+pub mod session;
+mod tried;
 
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::conf::plan::Plan;
+use dsnap_core::method::Methods;
+use dsnap_core::{Code, Reason};
+
+use crate::failure::{Failure, Retry};
 use crate::limits;
-use crate::record::run_lock::{OwnLock, RunRecord};
+use crate::record::run_lock::{RunLock, RunRecord};
 use crate::run::attempt::{Attempt, Snapshot};
-use crate::run::context::Context;
 use crate::run::event::Event;
 use crate::run::job::{Job, NotRun, Outcome, Program};
 use crate::run::new_code::new_code;
+use crate::run::session::Session;
 use crate::storage::Storage;
-use crate::storage::main_lock::MainLock;
-use crate::system::mounts;
-use crate::system::privileges::Rights;
-use crate::system::process::Place;
-use dsnap_core::method::Methods;
-use dsnap_core::{Code, Refusal, Waiting};
+use crate::system::privileges::Privileges;
+use crate::system::process::Host;
 
 /// Runs COMMAND in a fresh snapshot of the storage, or says why not.
 ///
-/// The rights are in effect already.
+/// `privileges` are in effect already.
 pub fn run(
     job: &Job,
     storage: &Storage,
-    rights: &Rights,
+    privileges: &Privileges,
     methods: &dyn Methods,
     program: &dyn Program,
 ) -> Outcome {
-    if let Err(refusal) = storage.check_folders() {
-        return Outcome::not_run(refusal.into());
+    match Session::begin(job, storage, privileges, methods, program) {
+        Ok(session) => retry(&session),
+        Err(why) => Outcome::not_run(why),
     }
-    let locks_reach = mounts::locks_reach(&storage.misc());
-    let plan = Plan::make(&job.source, storage, methods, rights, locks_reach, program);
-    if let Some(signal) = program.stopped() {
-        return Outcome::not_run(NotRun::Stopped(signal));
-    }
-    plan.complaints.iter().for_each(|words| program.report(Event::Complaint(words.clone())));
-    let lock = MainLock::of(storage, locks_reach);
-    retry(&Context { job, storage, plan: &plan, rights, program, lock: &lock })
 }
 
-/// Tries until COMMAND ran, waiting is useless, or time is up: `-t` limits when a try begins.
-fn retry(context: &Context<'_>) -> Outcome {
+/// Tries until COMMAND ran, another try is pointless, or the time of `-t` is up: it limits when a
+/// try begins.
+fn retry(session: &Session<'_>) -> Outcome {
     let began = Instant::now();
     let mut tries = Tries::new();
     loop {
-        let outcome = once(context, &mut tries);
-        let Err(NotRun::Refused { reason, waiting, .. }) = &outcome.command else { return outcome };
-        let (pause, left) = match tries.recombining(context, *waiting) {
-            Some(left) => (limits::RECOMBINING_PAUSE, left),
-            None => (context.job.pause, context.job.wait.saturating_sub(began.elapsed())),
+        let outcome = once(session, &mut tries);
+        let Err(NotRun::NoSnapshot { failure, .. }) = &outcome.command else { return outcome };
+        let (pause, left) = match tries.recombining(session, failure.retry()) {
+            Some(left) => (limits::RECOMBINING_POLL_INTERVAL, left),
+            None => (session.job.pause, session.job.wait.saturating_sub(began.elapsed())),
         };
-        if *waiting == Waiting::Useless || left == Duration::ZERO {
+        if failure.retry() == Retry::Pointless || left == Duration::ZERO {
             return outcome;
         }
-        context.program.pause(pause.min(left), left, reason);
-        if let Some(signal) = context.program.stopped() {
+        session.program.pause(pause.min(left), left, failure.reason());
+        if let Some(signal) = session.program.stopped() {
             return Outcome::not_run(NotRun::Stopped(signal));
         }
     }
@@ -81,95 +77,96 @@ fn retry(context: &Context<'_>) -> Outcome {
 
 /// What one try hands on to the next.
 struct Tries {
-    /// The same code as the last try's, as long as that one's enter may still come.
+    /// The code of the last try, for as long as its enter may still come.
     code: Code,
     /// When the first try with this code began.
     began: SystemTime,
-    /// When this run left what an earlier one had left behind, if it did.
-    left_at: Option<Instant>,
-    /// What this run entered at the server of another storage, and could not leave.
-    not_left: Option<Refusal>,
+    /// When this run left a snapshot of an earlier run, if it did.
+    cleaned_up_at: Option<Instant>,
+    /// What this run entered at the server of another storage and could not leave.
+    not_left: Option<Reason>,
 }
 
 impl Tries {
     fn new() -> Self {
-        let code = new_code(&Place::here().host, std::process::id());
-        Self { code, began: SystemTime::now(), left_at: None, not_left: None }
+        let code = new_code(&Host::here().host, std::process::id());
+        Self { code, began: SystemTime::now(), cleaned_up_at: None, not_left: None }
     }
 
-    /// For how much longer tries are made whatever `-t` says, because nobody but the server itself
-    /// uses the storage, to end what this run left.
-    fn recombining(&self, context: &Context<'_>, waiting: Waiting) -> Option<Duration> {
-        let left_at = self.left_at.filter(|_| waiting == Waiting::InUse)?;
-        let left = limits::RECOMBINING.checked_sub(left_at.elapsed())?;
-        clean_up::is_recombining(context.storage, left_at).then_some(left)
+    /// Returns how much longer tries are made whatever `-t` says, because the server is only
+    /// recombining after this run left an earlier run's snapshot.
+    fn recombining(&self, session: &Session<'_>, retry: Retry) -> Option<Duration> {
+        let cleaned_up_at = self.cleaned_up_at.filter(|_| retry == Retry::WhenFree)?;
+        let left = limits::RECOMBINING_TIMEOUT.checked_sub(cleaned_up_at.elapsed())?;
+        clean_up::is_recombining(session.storage, cleaned_up_at).then_some(left)
     }
 }
 
-/// One try.
-fn once(context: &Context<'_>, tries: &mut Tries) -> Outcome {
-    let own = match OwnLock::take(context.storage) {
-        Ok(own) => own,
-        Err(refusal) => return Outcome::not_run(refusal.into()),
+/// Makes one try.
+fn once(session: &Session<'_>, tries: &mut Tries) -> Outcome {
+    let run_lock = match RunLock::take(session.storage) {
+        Ok(run_lock) => run_lock,
+        Err(failure) => return Outcome::not_run(failure.into()),
     };
-    if !own.remembers(&tries.code) {
+    if !run_lock.remembers(&tries.code) {
         let Tries { code, began, .. } = Tries::new();
         (tries.code, tries.began) = (code, began);
     }
-    context.lock.begin_anew();
-    own.describe(&RunRecord::new(tries.code.clone()));
-    let outcome = match repaired(context, &own, tries) {
-        Ok(snapshot) => in_snapshot(context, snapshot, &own, tries),
+    session.lock.begin_anew();
+    run_lock.describe(&RunRecord::new(tries.code.clone()));
+    let outcome = match clean_up_and_enter(session, &run_lock, tries) {
+        Ok(snapshot) => in_snapshot(session, snapshot, &run_lock, tries),
         Err(why) => Outcome::not_run(why),
     };
-    own.release();
+    run_lock.release();
     outcome
 }
 
 /// Leaves what earlier runs left behind, and enters.
-fn repaired<'a>(
-    context: &Context<'a>,
-    own: &'a OwnLock,
+fn clean_up_and_enter<'a>(
+    session: &'a Session<'a>,
+    run_lock: &'a RunLock,
     tries: &mut Tries,
 ) -> Result<Snapshot<'a>, NotRun> {
-    match (clean_up::repair(context, own, Some(&tries.code)), context.program.stopped()) {
-        (Ok(left), _) => tries.left_at = left.then(Instant::now).or(tries.left_at),
-        (Err(reason), None) => return Err(reason.into()),
-        (Err(reason), Some(signal)) => {
-            context.program.report(Event::NotLeft(reason));
+    match (clean_up::clean_up(session, run_lock, Some(&tries.code)), session.program.stopped()) {
+        (Ok(left), _) => tries.cleaned_up_at = left.then(Instant::now).or(tries.cleaned_up_at),
+        (Err(failure), None) => return Err(failure.into()),
+        (Err(failure), Some(signal)) => {
+            session.program.report(Event::NotLeft(failure.into_reason()));
             return Err(NotRun::Stopped(signal));
         }
     }
-    Attempt::new(*context, own, tries.code.clone(), tries.began).snapshot(&mut tries.not_left)
+    let attempt = Attempt::new(session, run_lock, tries.code.clone(), tries.began);
+    attempt.snapshot(&mut tries.not_left)
 }
 
-/// From the guaranteed snapshot to the confirmation that it was left.
+/// Goes from the locked snapshot to the confirmation that it was left.
 fn in_snapshot(
-    context: &Context<'_>,
+    session: &Session<'_>,
     snapshot: Snapshot<'_>,
-    own: &OwnLock,
+    run_lock: &RunLock,
     tries: &Tries,
 ) -> Outcome {
-    let (program, code) = (context.program, &tries.code);
+    let (program, code) = (session.program, &tries.code);
     program.report(Event::Locked);
     let command = match program.stopped() {
         Some(signal) => Err(NotRun::Stopped(signal)),
-        None if context.job.command.is_none() => Ok(None),
+        None if session.job.command.is_none() => Ok(None),
         None => {
-            let environment = snapshot.environment(context.storage, code);
-            let mut began = |process| own.command_began(code, &process);
+            let environment = snapshot.environment(session.storage, code);
+            let mut began = |process| run_lock.command_began(code, &process);
             Ok(Some(program.run_command(Some(&environment), &mut began)))
         }
     };
-    let Snapshot { guard, held, .. } = snapshot;
-    let broken = guard.check().err();
-    let server_came_up = guard.server_came_up();
-    drop(guard);
+    let Snapshot { lock, entered, .. } = snapshot;
+    let broken = lock.check().err();
+    let server_came_up = lock.server_came_up();
+    drop(lock);
     program.report(Event::Unlocked);
-    context.lock.begin_anew();
-    let not_left = held.and_then(|held| held.leave().err()).or(tries.not_left.clone());
+    session.lock.begin_anew();
+    let not_left = entered.and_then(|entered| entered.leave().err()).map(Failure::into_reason);
     if server_came_up {
         program.report(Event::ServerStuck);
     }
-    Outcome { command, broken, not_left }
+    Outcome { command, broken, not_left: not_left.or(tries.not_left.clone()) }
 }

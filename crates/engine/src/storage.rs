@@ -17,10 +17,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use dsnap_core::{Reason, text};
+
 use crate::quoting;
 use crate::storage::settings::Settings;
 use crate::system::{privileges, reading};
-use dsnap_core::{Refusal, text};
 
 /// Settings larger than this, in bytes, are none.
 const LARGEST: u64 = 1 << 20;
@@ -52,17 +53,17 @@ impl Storage {
     /// # Errors
     ///
     /// `dir` does not contain a folder `A`.
-    pub fn open(dir: &Path) -> Result<Self, Refusal> {
+    pub fn open(dir: &Path) -> Result<Self, Reason> {
         let root = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
         let storage = Self { given: dir.to_owned(), root };
         match fs::metadata(storage.a()) {
             Ok(found) if found.is_dir() => Ok(storage),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                Err(Refusal::new(format!("{} cannot be opened: {error}", text::path(storage.a()))))
+                Err(Reason::new(format!("{} cannot be opened: {error}", text::path(storage.a()))))
             }
             _ => {
                 let what = format!("{} is not a DirectoryStorage directory", text::path(dir));
-                Err(Refusal::new(what).hint(
+                Err(Reason::new(what).hint(
                     "--storage takes the folder that contains A, B, config, journal and misc",
                 ))
             }
@@ -125,7 +126,7 @@ impl Storage {
     }
 
     /// `misc/dsnap.lock`: the tool's own lock.
-    pub fn own_lock(&self) -> PathBuf {
+    pub fn run_lock(&self) -> PathBuf {
         self.misc().join("dsnap.lock")
     }
 
@@ -136,7 +137,7 @@ impl Storage {
     /// One is missing. They are never made on their own: `journal` may be a disk that is not
     /// mounted. The hint is the command for a storage restored from `A/` and `config/`, or what
     /// lies in the place of a folder.
-    pub fn check_folders(&self) -> Result<(), Refusal> {
+    pub fn check_folders(&self) -> Result<(), Reason> {
         let mut unusable = Vec::new();
         for folder in [self.b(), self.journal(), self.misc()] {
             match fs::metadata(&folder) {
@@ -148,9 +149,9 @@ impl Storage {
             }
         }
         let Some(first) = unusable.first() else { return Ok(()) };
-        let refusal = Refusal::new(format!("{} is missing or is no folder", text::path(first)));
+        let refusal = Reason::new(format!("{} is missing or is no folder", text::path(first)));
         let in_the_way: Vec<_> = unusable.iter().filter_map(|path| in_the_way(path)).collect();
-        let refusal = in_the_way.into_iter().fold(refusal, Refusal::hint);
+        let refusal = in_the_way.into_iter().fold(refusal, Reason::hint);
         // Where something lies, `mkdir` fails.
         unusable.retain(|path| fs::symlink_metadata(path).is_err());
         if unusable.is_empty() {
@@ -166,12 +167,12 @@ impl Storage {
     /// # Errors
     ///
     /// The file cannot be read, or says something that a snapshot tool cannot obey.
-    pub fn settings(&self) -> Result<Settings, Refusal> {
+    pub fn settings(&self) -> Result<Settings, Reason> {
         let path = self.config().join("settings");
         let wrong = |error: &dyn std::fmt::Display| {
-            Refusal::new(format!("{}: {}", text::path(&path), text::harmless(error.to_string())))
+            Reason::new(format!("{}: {}", text::path(&path), text::harmless(error.to_string())))
         };
-        let content = reading::whole(&path, LARGEST).map_err(|error| {
+        let content = reading::read(&path, LARGEST).map_err(|error| {
             let hint = "a DirectoryStorage has this file; bring it back from a backup";
             match error.kind() {
                 io::ErrorKind::NotFound => wrong(&error).hint(hint),

@@ -21,7 +21,7 @@ mod testing;
 use std::io;
 use std::path::Path;
 
-use dsnap_core::Refusal;
+use dsnap_core::Reason;
 use dsnap_core::method::{Entered, Left, Request, SnapshotMethod, Status, WorksWith};
 use dsnap_core::text;
 use dsnap_engine::storage::Storage;
@@ -99,16 +99,16 @@ fn take_locks(storage: &Storage) -> Result<(FileLock, FileLock), Entered> {
     let sublock = FileLock::take(&storage.sublock()).map_err(|error| match error {
         LockError::Held => {
             let by = lock_holders::holder(&storage.sublock());
-            Entered::Busy(Refusal::in_use(format!("a snapshot of the storage is in use by {by}")))
+            Entered::Busy(Reason::new(format!("a snapshot of the storage is in use by {by}")))
         }
         LockError::Io(error) => cannot_lock(&storage.sublock(), &error),
     })?;
     Ok((lock, sublock))
 }
 
-fn is_open(storage: &Storage) -> Refusal {
+fn is_open(storage: &Storage) -> Reason {
     let by = lock_holders::holder(&storage.lock());
-    Refusal::not_to_be_had(format!("the storage is open in {by}"))
+    Reason::new(format!("the storage is open in {by}"))
         .hint("direct access works only while no process has the storage open; snapshot.conf needs a line that asks that one")
 }
 
@@ -117,12 +117,12 @@ fn cannot_lock(path: &Path, error: &io::Error) -> Entered {
 }
 
 /// A failure in the middle of a recovery: what happened, and what that means.
-pub(crate) fn stuck(what: impl std::fmt::Display) -> Refusal {
+pub(crate) fn stuck(what: impl std::fmt::Display) -> Reason {
     unfinished(what).hint(AGAIN)
 }
 
 /// The same because of an error on a path. If a right is missing, its cure is the first hint.
-pub(crate) fn stuck_at(doing: &str, path: &Path, error: &io::Error) -> Refusal {
+pub(crate) fn stuck_at(doing: &str, path: &Path, error: &io::Error) -> Reason {
     let missing = match error.kind() {
         // What the survey looked at may have changed since.
         io::ErrorKind::PermissionDenied => {
@@ -133,11 +133,11 @@ pub(crate) fn stuck_at(doing: &str, path: &Path, error: &io::Error) -> Refusal {
     };
     let Some(missing) = missing else { return stuck(format!("{doing} {}", on(path, error))) };
     let refusal = unfinished(format!("{doing} {}: {}", text::path(path), missing.text()));
-    missing.hints().iter().fold(refusal, Refusal::hint).hint(AGAIN)
+    missing.hints().iter().fold(refusal, Reason::hint).hint(AGAIN)
 }
 
-fn unfinished(what: impl std::fmt::Display) -> Refusal {
-    Refusal::new(format!(
+fn unfinished(what: impl std::fmt::Display) -> Reason {
+    Reason::new(format!(
         "{what}; nothing is lost, but the storage is no snapshot until it is rolled forward"
     ))
 }

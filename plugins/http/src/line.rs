@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use dsnap_core::Refusal;
+use dsnap_core::Reason;
 use dsnap_core::method::Request;
 use dsnap_engine::conf::grammar;
 
@@ -30,13 +30,13 @@ impl Line {
     /// # Errors
     ///
     /// Words are missing or too many, the URL cannot be used, or `ca=` makes no sense with it.
-    pub(crate) fn read(request: &Request<'_>) -> Result<Self, Refusal> {
-        let (url, access, ca) = split(request.words).map_err(Refusal::new)?;
+    pub(crate) fn read(request: &Request<'_>) -> Result<Self, Reason> {
+        let (url, access, ca) = split(request.words).map_err(Reason::new)?;
         let address = Address::read(url)?;
         if ca.is_some() && !address.is_https() {
             // Nobody who trusts an authority wants to send the password in the clear.
             let what = format!("ca=FILE is for https://, and the URL is {}", address.shown());
-            return Err(Refusal::new(what).hint("correct the URL, or take ca= off the line"));
+            return Err(Reason::new(what).hint("correct the URL, or take ca= off the line"));
         }
         let in_folder = |name: &OsStr| request.conf_folder.join(name);
         Ok(Self { address, access: in_folder(access), ca: ca.map(in_folder) })

@@ -5,7 +5,7 @@ use std::fmt;
 use dsnap_core::Code;
 use dsnap_core::text::Harmless;
 use dsnap_engine::storage::Storage;
-use dsnap_engine::storage::snapshot_file::{Content, Mark};
+use dsnap_engine::storage::snapshot_file::{Content, SnapshotFile};
 use dsnap_engine::system::lock_holders;
 
 /// What `misc/snapshot` says, and whether a server has the storage open.
@@ -18,7 +18,10 @@ pub(super) struct Sight {
 impl Sight {
     pub(super) fn of(storage: &Storage) -> Self {
         let open = lock_holders::is_held(&storage.lock());
-        Self { content: Mark::look(&storage.snapshot()).ok().map(|mark| mark.content), open }
+        Self {
+            content: SnapshotFile::read(&storage.snapshot()).ok().map(|mark| mark.content),
+            open,
+        }
     }
 
     /// A snapshot under that code.

@@ -141,7 +141,7 @@ fn command_holds_the_sublock_even_when_the_tool_is_killed() {
     assert_eq!(words[2], running.pid().to_string(), "COMMAND is a direct child");
     assert_eq!(fs::read_to_string(&sublock).unwrap(), format!(" {}\n", running.pid()));
     running.signal(nix::sys::signal::Signal::SIGKILL);
-    wait_until("the tool's end", || !is_held(&fixture.storage().own_lock()));
+    wait_until("the tool's end", || !is_held(&fixture.storage().run_lock()));
     assert!(is_held(&sublock), "COMMAND lost the lock");
     Dsnap::on(&fixture).arg("true").run().ends(
         75,

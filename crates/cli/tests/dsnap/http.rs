@@ -146,7 +146,7 @@ fn the_wrong_server_is_left_again_named_and_the_next_line_tried() {
     Dsnap::at(&site)
         .arg("true")
         .run()
-        .mentions("URL: it entered a snapshot, but misc/snapshot of this storage is absent: it is the server of another storage")
+        .mentions("URL: a snapshot was entered, but misc/snapshot of this storage is absent: the line leads to the server of another storage")
         .mentions("Entered snapshot using URL2");
     assert_eq!(site.other().1.filter(|code| code.starts_with("user/")), None);
     assert_free(&site);

@@ -38,7 +38,7 @@ fn a_snapshot_that_a_tool_uses_is_in_use_75() {
 #[test]
 fn another_run_of_the_tool_is_in_use_75() {
     let fixture = storage(State::Clean);
-    let tool = locks::Holder::hold(&fixture.storage().own_lock()).unwrap();
+    let tool = locks::Holder::hold(&fixture.storage().run_lock()).unwrap();
     Dsnap::on(&fixture).arg("true").run().says(
         75,
         &format!(

@@ -180,7 +180,7 @@ fn an_enter_that_another_line_confirms_leaves_no_record_behind() {
     let ran = Dsnap::at(&site).arg("true").run().mentions("Entered snapshot using URL2");
     assert_eq!(ran.status.code(), Some(0), "{ran}");
     assert_free(&site);
-    let kept = std::fs::read_to_string(site.storage().own_lock()).unwrap();
+    let kept = std::fs::read_to_string(site.storage().run_lock()).unwrap();
     assert!(!kept.contains("record "), "{kept}");
 }
 

@@ -12,15 +12,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::conf::grammar::{self, Line};
-use crate::durations;
-use crate::run::job::Program;
-use crate::storage::Storage;
-use crate::system::privileges::Rights;
-use crate::system::{reading, trust};
-use dsnap_core::Refusal;
+use dsnap_core::Reason;
 use dsnap_core::method::{Methods, SnapshotMethod, WorksWith};
 use dsnap_core::text::{self, Harmless};
+
+use crate::conf::grammar::{self, Line};
+use crate::durations;
+use crate::storage::Storage;
+use crate::system::privileges::Privileges;
+use crate::system::{reading, trust};
 
 /// The method that is tried last unless a line says otherwise.
 const LAST_RESORT: &str = "direct";
@@ -55,23 +55,23 @@ pub struct Step {
     pub line: Vec<u8>,
     /// How messages call it.
     pub label: String,
-    /// Where it stands, for messages: `line 3 of FILE`.
-    pub place: String,
+    /// Where it stands, for messages: `line 3 in FILE`.
+    pub location: String,
     /// Whether it is called with the rights that the program was started with.
-    pub as_started: bool,
+    pub with_caller_privileges: bool,
     /// Its server turned out to serve another storage, and how: not tried again in this run.
-    pub wrong_server: OnceCell<Refusal>,
+    pub wrong_server: OnceCell<Reason>,
 }
 
 impl Step {
     /// Calls the method, with the rights that its line has.
     pub(crate) fn call<T>(
         &self,
-        rights: &Rights,
+        rights: &Privileges,
         call: impl FnOnce(&dyn SnapshotMethod) -> T,
     ) -> T {
         let call = || call(&*self.method);
-        if self.as_started { rights.as_started(call) } else { call() }
+        if self.with_caller_privileges { rights.with_caller_privileges(call) } else { call() }
     }
 }
 
@@ -79,8 +79,8 @@ impl Step {
 #[derive(Clone, Copy)]
 struct Author<'a> {
     who: Who,
-    rights: &'a Rights,
-    program: &'a dyn Program,
+    rights: &'a Privileges,
+    stopped: &'a dyn Fn() -> bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -101,8 +101,10 @@ impl Author<'_> {
         name: &OsStr,
         words: &[OsString],
         methods: &dyn Methods,
-    ) -> Result<(Arc<dyn SnapshotMethod>, bool), Refusal> {
-        let find = |as_started| self.with_rights(as_started, || methods.find(name.as_bytes()));
+    ) -> Result<(Arc<dyn SnapshotMethod>, bool), Reason> {
+        let find = |with_caller_privileges| {
+            self.with_rights(with_caller_privileges, || methods.find(name.as_bytes()))
+        };
         // Files of the storage are the owner's, whoever says that they are to be worked on; and
         // so are those in a folder that the owner may change.
         let owners = |method: &dyn SnapshotMethod| {
@@ -120,8 +122,8 @@ impl Author<'_> {
         if owners(&*method) { found.map(|method| (method, false)) } else { Ok((method, true)) }
     }
 
-    fn with_rights<T>(self, as_started: bool, work: impl FnOnce() -> T) -> T {
-        if as_started { self.rights.as_started(work) } else { work() }
+    fn with_rights<T>(self, with_caller_privileges: bool, work: impl FnOnce() -> T) -> T {
+        if with_caller_privileges { self.rights.with_caller_privileges(work) } else { work() }
     }
 }
 
@@ -143,29 +145,28 @@ pub struct Plan {
 impl Plan {
     /// Makes the plan. `locks_reach` is what [`mounts`](crate::system::mounts) says of the storage.
     ///
-    /// Once `program` was asked to end, the plan may be any: a file was not waited for.
+    /// If `stopped` says that the program was asked to end meanwhile, the plan may be incomplete.
     pub fn make(
         source: &Source,
         storage: &Storage,
         methods: &dyn Methods,
-        rights: &Rights,
+        rights: &Privileges,
         locks_reach: bool,
-        program: &dyn Program,
+        stopped: &dyn Fn() -> bool,
     ) -> Self {
-        let stopped = || program.stopped().is_some();
-        let author = |who| Author { who, rights, program };
+        let author = |who| Author { who, rights, stopped };
         match source {
             Source::Lines(lines) => {
                 Self::of_options(lines, storage, methods, author(Who::CommandLine))
             }
             Source::File(path) => {
                 // Somebody who names it may mean a pipe.
-                let text = read(path, rights, &|| reading::open_any(path), &stopped);
+                let text = read(path, rights, &|| reading::open_any(path), stopped);
                 Self::of_file(path, text, methods, &author, locks_reach)
             }
             Source::Default => {
                 let path = storage.given().join("config/snapshot.conf");
-                let text = read(&path, rights, &|| reading::open(&path), &stopped);
+                let text = read(&path, rights, &|| reading::open(&path), stopped);
                 Self::of_file(&path, text, methods, &author, locks_reach)
             }
         }
@@ -179,12 +180,12 @@ impl Plan {
     ) -> Self {
         let mut plan = Self::empty(storage.config(), "--method".to_owned());
         for (line, number) in lines.iter().zip(1..) {
-            let place = format!("line {number} in --method");
+            let location = format!("line {number} in --method");
             match grammar::line(line.as_bytes(), number) {
                 Some(line) => {
-                    plan.add(&line, &place, methods, author);
+                    plan.add(&line, &location, methods, author);
                 }
-                None => plan.complaints.push(format!("malformed {place} (it is empty)")),
+                None => plan.complaints.push(format!("malformed {location} (it is empty)")),
             }
         }
         plan
@@ -204,8 +205,8 @@ impl Plan {
             Ok((text, who)) => {
                 let author = author(who);
                 for line in grammar::lines(&text) {
-                    let place = format!("line {} in {}", line.number, plan.source);
-                    last_resort &= !plan.add(&line, &place, methods, author);
+                    let location = format!("line {} in {}", line.number, plan.source);
+                    last_resort &= !plan.add(&line, &location, methods, author);
                 }
             }
             Err(error) => {
@@ -226,12 +227,18 @@ impl Plan {
     }
 
     /// Adds what a line says; true if it decides about the last resort.
-    fn add(&mut self, line: &Line, place: &str, methods: &dyn Methods, author: Author<'_>) -> bool {
-        if author.program.stopped().is_some() {
+    fn add(
+        &mut self,
+        line: &Line,
+        location: &str,
+        methods: &dyn Methods,
+        author: Author<'_>,
+    ) -> bool {
+        if (author.stopped)() {
             // What a library says of itself may take a while.
             return false;
         }
-        match Self::step(line, place, methods, author) {
+        match Self::step(line, location, methods, author) {
             Ok(Some(step)) => {
                 let decides = step.method.name() == LAST_RESORT;
                 self.steps.push(step);
@@ -239,8 +246,8 @@ impl Plan {
             }
             Ok(None) => true,
             Err(reason) => {
-                let what = format!("malformed {place} ({})", reason.text());
-                self.complaints.push(reason.reworded(what).to_string());
+                let what = format!("malformed {location} ({})", reason.text());
+                self.complaints.push(reason.with_text(what).to_string());
                 self.malformed = true;
                 false
             }
@@ -250,43 +257,53 @@ impl Plan {
     /// The step that a line describes; none for `nodirect`.
     fn step(
         line: &Line,
-        place: &str,
+        location: &str,
         methods: &dyn Methods,
         author: Author<'_>,
-    ) -> Result<Option<Step>, Refusal> {
-        let mut words = line.words.clone().map_err(Refusal::new)?;
+    ) -> Result<Option<Step>, Reason> {
+        let mut words = line.words.clone().map_err(Reason::new)?;
         let name = words.remove(0);
         if (name == LAST_RESORT || name == NO_LAST_RESORT) && !words.is_empty() {
-            return Err(Refusal::new(format!("`{}` stands alone", text::harmless(&name))));
+            return Err(Reason::new(format!("`{}` stands alone", text::harmless(&name))));
         }
         if name == NO_LAST_RESORT {
             return Ok(None);
         }
-        let (method, as_started) = author.find(&name, without_timeout(&words), methods)?;
+        let (method, with_caller_privileges) =
+            author.find(&name, without_timeout(&words), methods)?;
         let timeout = match method.works_with() {
-            WorksWith::Owner => take_timeout(&mut words).map_err(Refusal::new)?,
+            WorksWith::Owner => take_timeout(&mut words).map_err(Reason::new)?,
             WorksWith::Nobody => None,
         };
         let label = method.label(&Harmless(&line.text).to_string());
-        let (line, place) = (line.text.clone(), place.to_owned());
+        let (line, location) = (line.text.clone(), location.to_owned());
         let wrong_server = OnceCell::new();
-        let step = Step { method, words, timeout, line, label, place, as_started, wrong_server };
-        author.with_rights(as_started, || step.method.check_words(&step.words))?;
+        let step = Step {
+            method,
+            words,
+            timeout,
+            line,
+            label,
+            location,
+            with_caller_privileges,
+            wrong_server,
+        };
+        author.with_rights(with_caller_privileges, || step.method.check_words(&step.words))?;
         Ok(Some(step))
     }
 
     fn add_last_resort(&mut self, methods: &dyn Methods) {
         if let Ok(method) = methods.find(LAST_RESORT.as_bytes()) {
             let label = method.label(LAST_RESORT);
-            let place = "the last resort".to_owned();
+            let location = "the last resort".to_owned();
             self.steps.push(Step {
                 method,
                 words: Vec::new(),
                 timeout: None,
                 line: LAST_RESORT.into(),
                 label,
-                place,
-                as_started: false,
+                location,
+                with_caller_privileges: false,
                 wrong_server: OnceCell::new(),
             });
         }
@@ -316,19 +333,20 @@ fn take_timeout(words: &mut Vec<OsString>) -> Result<Option<Duration>, String> {
 /// Reads a conf file; as root only if nobody but root can change it.
 fn read(
     path: &Path,
-    rights: &Rights,
+    rights: &Privileges,
     open: &dyn Fn() -> io::Result<File>,
     stopped: &dyn Fn() -> bool,
 ) -> io::Result<(Vec<u8>, Who)> {
-    let trusted = rights.are_lowered() && rights.as_started(|| only_root_can_change(path));
-    let file = if trusted { rights.as_started(open) } else { open() }?;
-    let text = reading::patiently(file, LARGEST, stopped)?;
+    let trusted =
+        rights.are_lowered() && rights.with_caller_privileges(|| only_root_can_change(path));
+    let file = if trusted { rights.with_caller_privileges(open) } else { open() }?;
+    let text = reading::read_waiting_for_writer(file, LARGEST, stopped)?;
     Ok((text, if trusted { Who::Root } else { Who::Anybody }))
 }
 
 /// Whether the lines of a conf can be nobody's but root's.
 fn only_root_can_change(path: &Path) -> bool {
-    std::path::absolute(path).is_ok_and(|path| trust::only_changed_by(&path, ROOT).is_ok())
+    std::path::absolute(path).is_ok_and(|path| trust::check_writable_only_by(&path, ROOT).is_ok())
 }
 
 #[cfg(test)]

@@ -20,9 +20,9 @@ const PLAIN: AsciiSet = NON_ALPHANUMERIC
 
 /// A line being written.
 #[derive(Debug)]
-pub(crate) struct Sealing(String);
+pub(crate) struct LineWriter(String);
 
-impl Sealing {
+impl LineWriter {
     pub(crate) fn new(kind: &str) -> Self {
         Self(kind.to_owned())
     }
@@ -46,9 +46,9 @@ impl Sealing {
 
 /// The values of a line that is whole.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Sealed<'a>(&'a str);
+pub(crate) struct ChecksummedLine<'a>(&'a str);
 
-impl<'a> Sealed<'a> {
+impl<'a> ChecksummedLine<'a> {
     /// Reads a line of that kind; none if it is another one, or torn.
     pub(crate) fn open(line: &'a str, kind: &str) -> Option<Self> {
         let (content, checksum) = line.rsplit_once(" crc=")?;
@@ -79,9 +79,9 @@ mod tests {
     #[test]
     fn values_come_back_whatever_they_hold() {
         for value in [&b"plain"[..], b"", b"a b=c\nd crc=00000000", b"\xff\x00\x1b[1m"] {
-            let line = Sealing::new("run").field("v", value).number("n", 7).seal();
+            let line = LineWriter::new("run").field("v", value).number("n", 7).seal();
             assert!(line.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' '), "{line}");
-            let read = Sealed::open(&line, "run").unwrap();
+            let read = ChecksummedLine::open(&line, "run").unwrap();
             assert_eq!(read.bytes("v").unwrap(), value);
             assert_eq!(read.number::<u32>("n"), Some(7));
         }
@@ -89,11 +89,11 @@ mod tests {
 
     #[test]
     fn a_torn_line_and_one_of_another_kind_are_none() {
-        let line = Sealing::new("run").field("v", "x").seal();
-        assert!(Sealed::open(&line, "record").is_none());
+        let line = LineWriter::new("run").field("v", "x").seal();
+        assert!(ChecksummedLine::open(&line, "record").is_none());
         for end in 0..line.len() {
-            assert!(Sealed::open(&line[..end], "run").is_none());
+            assert!(ChecksummedLine::open(&line[..end], "run").is_none());
         }
-        assert!(Sealed::open(&line.replace("v=x", "v=y"), "run").is_none());
+        assert!(ChecksummedLine::open(&line.replace("v=x", "v=y"), "run").is_none());
     }
 }

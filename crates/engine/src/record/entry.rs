@@ -7,26 +7,14 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
-use crate::record::checksummed::{Sealed, Sealing};
-use crate::system::process::{Place, ProcessId};
 use dsnap_core::Code;
+
+use crate::record::checksummed::{ChecksummedLine, LineWriter};
+use crate::record::evidence::Evidence;
+use crate::system::process::{Host, ProcessId};
 
 /// The first word of a record's line.
 const KIND: &str = "record";
-
-/// What is known of an enter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// It was asked for; there is no answer, or not yet.
-    Unknown,
-    /// The snapshot is held.
-    Held,
-    /// The enter itself closed the storage (a script that stopped the server): leaving means to
-    /// open it again.
-    Closed,
-    /// A server of another storage holds it: here `misc/snapshot` never showed it.
-    Elsewhere,
-}
 
 /// That a snapshot may be held.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,13 +26,13 @@ pub struct Record {
     /// Where that line stood, for people.
     pub conf: String,
     /// What is known of it.
-    pub state: State,
+    pub evidence: Evidence,
     /// Whether that line's method may close the storage by entering.
     pub may_close: bool,
     /// When it was asked for, in seconds since 1970.
     pub since: u64,
     /// Where.
-    pub place: Place,
+    pub host: Host,
     /// By whom, a user id.
     pub user: u32,
     /// For which COMMAND: its name only, because arguments may hold secrets.
@@ -59,28 +47,11 @@ pub struct Record {
     pub file: u64,
 }
 
-impl State {
-    const ALL: [(State, &'static str); 4] = [
-        (Self::Unknown, "unknown"),
-        (Self::Held, "held"),
-        (Self::Closed, "closed"),
-        (Self::Elsewhere, "elsewhere"),
-    ];
-
-    fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(state, _)| *state == self).map_or("unknown", |(_, name)| name)
-    }
-
-    fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(_, known)| *known == name).map(|(state, _)| *state)
-    }
-}
-
 impl Record {
     pub(crate) fn to_line(&self) -> String {
-        let line = Sealing::new(KIND)
+        let line = LineWriter::new(KIND)
             .field("code", self.code.as_str())
-            .field("state", self.state.name())
+            .field("state", self.evidence.name())
             .field("line", &self.line)
             .field("conf", &self.conf)
             .number("closes", u8::from(self.may_close))
@@ -90,20 +61,20 @@ impl Record {
             .field("storage", self.storage.as_os_str().as_bytes())
             .number("directory", self.directory)
             .number("file", self.file);
-        let line = self.place.fields(line);
+        let line = self.host.fields(line);
         ProcessId::optional_fields(self.command.as_ref(), line, "command").seal()
     }
 
     pub(crate) fn from_line(line: &str) -> Option<Self> {
-        let fields = Sealed::open(line, KIND)?;
+        let fields = ChecksummedLine::open(line, KIND)?;
         Some(Self {
             code: Code::from_bytes(&fields.bytes("code")?)?,
-            state: State::from_name(&fields.text("state")?)?,
+            evidence: Evidence::from_name(&fields.text("state")?)?,
             line: fields.bytes("line")?,
             conf: fields.text("conf")?,
             may_close: fields.number::<u8>("closes")? != 0,
             since: fields.number("since")?,
-            place: Place::from_fields(fields)?,
+            host: Host::from_fields(fields)?,
             user: fields.number("user")?,
             command_name: OsString::from_vec(fields.bytes("name")?),
             command: ProcessId::from_fields(fields, "command"),
@@ -123,10 +94,10 @@ pub(crate) mod tests {
             code: Code::from_bytes(code.as_bytes()).unwrap(),
             line: b"http http://x/ 'my access' \xff".to_vec(),
             conf: "/srv/ds/config/snapshot.conf".to_owned(),
-            state: State::Unknown,
+            evidence: Evidence::Unknown,
             may_close: true,
             since: 1_767_225_600,
-            place: Place::here(),
+            host: Host::here(),
             user: 33,
             command_name: "rsync".into(),
             command: None,
@@ -138,9 +109,8 @@ pub(crate) mod tests {
 
     #[test]
     fn a_record_comes_back_as_it_was() {
-        for (_, name) in State::ALL {
-            let state = State::from_name(name).unwrap();
-            let asked = Record { state, ..record("db-1-x") };
+        for evidence in [Evidence::Unknown, Evidence::Here, Evidence::Closed, Evidence::Elsewhere] {
+            let asked = Record { evidence, ..record("db-1-x") };
             assert_eq!(Record::from_line(&asked.to_line()), Some(asked.clone()));
             let running = Record { command: Some(ProcessId::own()), ..asked };
             assert_eq!(Record::from_line(&running.to_line()), Some(running));

@@ -10,14 +10,17 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::SystemTime;
 
-use crate::record::checksummed::{Sealed, Sealing};
-use crate::record::entry::{Record, State};
+use dsnap_core::Code;
+
+use crate::failure::Failure;
+use crate::record::checksummed::{ChecksummedLine, LineWriter};
+use crate::record::entry::Record;
+use crate::record::evidence::Evidence;
 use crate::storage::{Storage, snapshot_lock};
 use crate::system::durability::Durability;
 use crate::system::flock::{self, FileLock, LockError};
-use crate::system::process::{Place, ProcessId};
+use crate::system::process::{Host, ProcessId};
 use crate::system::{lock_holders, privileges, reading};
-use dsnap_core::{Code, Refusal};
 
 /// The first word of the line that names the file's inode.
 const INODE: &str = "inode";
@@ -38,14 +41,14 @@ pub struct RunRecord {
     /// COMMAND, once it runs.
     pub command: Option<ProcessId>,
     /// Where both run.
-    pub place: Place,
+    pub host: Host,
     /// When the run began, in seconds since 1970.
     pub since: u64,
 }
 
 /// The own lock, held, and what its file says.
 #[derive(Debug)]
-pub struct OwnLock {
+pub struct RunLock {
     lock: FileLock,
     inode: u64,
     durability: Durability,
@@ -59,16 +62,18 @@ struct Written {
     records: Vec<Record>,
 }
 
-impl OwnLock {
+impl RunLock {
     /// Takes the lock, and reads what earlier runs wrote down.
     ///
     /// # Errors
     ///
     /// Another run holds it (waiting helps), or the file cannot be read or written.
-    pub fn take(storage: &Storage) -> Result<Self, Refusal> {
-        let path = storage.own_lock();
+    pub fn take(storage: &Storage) -> Result<Self, Failure> {
+        let path = storage.run_lock();
         let existed = path.exists();
-        let no_access = |error: io::Error| privileges::no_access(&path, "cannot be locked", &error);
+        let no_access = |error: io::Error| {
+            Failure::from(privileges::no_access(&path, "cannot be locked", &error))
+        };
         match FileLock::take_silently(&path) {
             Ok(lock) => {
                 if !existed {
@@ -79,7 +84,7 @@ impl OwnLock {
             }
             Err(LockError::Held) => {
                 let by = lock_holders::holder(&path);
-                Err(Refusal::in_use(format!("another run of dsnap uses this storage: {by}")))
+                Err(Failure::in_use(format!("another run of dsnap uses this storage: {by}")))
             }
             Err(LockError::Io(error)) => Err(no_access(error)),
         }
@@ -155,7 +160,7 @@ impl OwnLock {
     /// # Errors
     ///
     /// It cannot be written: then nothing must be asked for.
-    pub fn will_ask(&self, record: Record) -> io::Result<()> {
+    pub fn record_intent(&self, record: Record) -> io::Result<()> {
         let mut written = self.written.borrow_mut();
         let before = written.records.clone();
         written.records.retain(|known| !known.is_of(&record.code, Some(&record.line)));
@@ -173,18 +178,18 @@ impl OwnLock {
 
     /// What became of a line under a code. Should it not reach the file, a later run finds out
     /// by itself.
-    pub fn became(&self, code: &Code, line: &[u8], state: State) {
-        let is_it = |known: &Record| known.is_of(code, Some(line)) && known.state != state;
+    pub fn set_evidence(&self, code: &Code, line: &[u8], evidence: Evidence) {
+        let is_it = |known: &Record| known.is_of(code, Some(line)) && known.evidence != evidence;
         let known = self.written.borrow().records.iter().position(is_it);
         if let Some(known) = known {
-            self.change(|written| written.records[known].state = state);
+            self.change(|written| written.records[known].evidence = evidence);
         }
     }
 
     /// Nothing (more) is held under that code by that line; without a line, by any in this storage.
     pub fn settle(&self, code: &Code, line: Option<&[u8]>) {
         let settled = |known: &Record| {
-            known.is_of(code, line) && (line.is_some() || known.state != State::Elsewhere)
+            known.is_of(code, line) && (line.is_some() || known.evidence != Evidence::Elsewhere)
         };
         self.change(|written| written.records.retain(|known| !settled(known)));
     }
@@ -227,12 +232,12 @@ impl RunRecord {
     /// A run that begins now, here, as this process.
     pub fn new(code: Code) -> Self {
         let since = snapshot_lock::seconds(SystemTime::now());
-        Self { code, tool: ProcessId::own(), command: None, place: Place::here(), since }
+        Self { code, tool: ProcessId::own(), command: None, host: Host::here(), since }
     }
 
     /// The run that the file of `storage` names, if it names one that can be read.
     pub fn read(storage: &Storage) -> io::Result<Option<Self>> {
-        let content = match reading::whole(&storage.own_lock(), flock::LARGEST) {
+        let content = match reading::read(&storage.run_lock(), flock::LARGEST) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             content => content?,
         };
@@ -242,23 +247,24 @@ impl RunRecord {
     /// Whether the tool or COMMAND may still live. At another place that cannot be seen, and
     /// then it may.
     pub fn may_live(&self) -> bool {
-        let lives = |process| self.place.sees(process);
-        !self.place.is_visible() || lives(&self.tool) || self.command.as_ref().is_some_and(lives)
+        let lives = |process| self.host.sees(process);
+        !self.host.is_visible() || lives(&self.tool) || self.command.as_ref().is_some_and(lives)
     }
 
     fn to_line(&self) -> String {
-        let line = Sealing::new(RUN).field("code", self.code.as_str()).number("since", self.since);
-        let line = ProcessId::optional_fields(Some(&self.tool), self.place.fields(line), "tool");
+        let line =
+            LineWriter::new(RUN).field("code", self.code.as_str()).number("since", self.since);
+        let line = ProcessId::optional_fields(Some(&self.tool), self.host.fields(line), "tool");
         ProcessId::optional_fields(self.command.as_ref(), line, "command").seal()
     }
 
     fn from_line(line: &str) -> Option<Self> {
-        let fields = Sealed::open(line, RUN)?;
+        let fields = ChecksummedLine::open(line, RUN)?;
         Some(Self {
             code: Code::from_bytes(&fields.bytes("code")?)?,
             tool: ProcessId::from_fields(fields, "tool")?,
             command: ProcessId::from_fields(fields, "command"),
-            place: Place::from_fields(fields)?,
+            host: Host::from_fields(fields)?,
             since: fields.number("since")?,
         })
     }
@@ -285,30 +291,30 @@ mod tests {
     #[test]
     fn two_runs_exclude_each_other_and_the_second_may_wait() {
         let (_folder, storage) = storage();
-        let lock = OwnLock::take(&storage).unwrap();
-        let refusal = OwnLock::take(&storage).unwrap_err();
-        assert_eq!(refusal.helped_by(), dsnap_core::Waiting::InUse);
+        let lock = RunLock::take(&storage).unwrap();
+        let refusal = RunLock::take(&storage).unwrap_err();
+        assert!(matches!(refusal, Failure::InUse(_)));
         assert!(
-            refusal.text().starts_with("another run of dsnap uses this storage: "),
+            refusal.reason().text().starts_with("another run of dsnap uses this storage: "),
             "{refusal}"
         );
         lock.release();
-        assert!(OwnLock::take(&storage).is_ok());
+        assert!(RunLock::take(&storage).is_ok());
     }
 
     #[test]
     fn the_file_has_its_mode_whatever_the_umask() {
         let (_folder, storage) = storage();
-        let _lock = OwnLock::take(&storage).unwrap();
-        assert_eq!(fs::metadata(storage.own_lock()).unwrap().mode() & 0o7777, 0o660);
+        let _lock = RunLock::take(&storage).unwrap();
+        assert_eq!(fs::metadata(storage.run_lock()).unwrap().mode() & 0o7777, 0o660);
     }
 
     #[test]
     fn a_run_is_named_while_it_lasts_and_the_file_stays_the_same_one() {
         let (_folder, storage) = storage();
         assert_eq!(RunRecord::read(&storage).unwrap(), None);
-        let lock = OwnLock::take(&storage).unwrap();
-        let inode = fs::metadata(storage.own_lock()).unwrap().ino();
+        let lock = RunLock::take(&storage).unwrap();
+        let inode = fs::metadata(storage.run_lock()).unwrap().ino();
         let mut run = run();
         lock.describe(&run);
         assert_eq!(RunRecord::read(&storage).unwrap(), Some(run.clone()));
@@ -317,18 +323,18 @@ mod tests {
         assert_eq!(RunRecord::read(&storage).unwrap(), Some(run));
         lock.release();
         assert_eq!(RunRecord::read(&storage).unwrap(), None);
-        assert_eq!(fs::read_to_string(storage.own_lock()).unwrap(), format!("inode {inode}\n"));
-        assert_eq!(fs::metadata(storage.own_lock()).unwrap().ino(), inode);
+        assert_eq!(fs::read_to_string(storage.run_lock()).unwrap(), format!("inode {inode}\n"));
+        assert_eq!(fs::metadata(storage.run_lock()).unwrap().ino(), inode);
     }
 
     #[test]
     fn what_could_not_be_written_down_leaves_the_older_record_of_that_line_as_it_was() {
         let (_folder, storage) = storage();
-        std::os::unix::fs::symlink("/dev/full", storage.own_lock()).unwrap();
-        let lock = OwnLock::take(&storage).unwrap();
+        std::os::unix::fs::symlink("/dev/full", storage.run_lock()).unwrap();
+        let lock = RunLock::take(&storage).unwrap();
         let older = crate::record::entry::tests::record("db-1-x");
         lock.written.borrow_mut().records.push(older.clone());
-        lock.will_ask(Record { since: older.since + 1, ..older.clone() }).unwrap_err();
+        lock.record_intent(Record { since: older.since + 1, ..older.clone() }).unwrap_err();
         assert_eq!(lock.written.borrow().records, [older]);
     }
 
@@ -338,8 +344,8 @@ mod tests {
         let record = crate::record::entry::tests::record("db-1-x").to_line();
         let good = format!("inode 17\n{}\n\n{record}\n", run().to_line());
         for (more, damaged) in [("", 0), (&record[3..], 1), ("inode x\n\0\u{1}\nrun code=", 3)] {
-            fs::write(storage.own_lock(), format!("{good}{more}")).unwrap();
-            assert_eq!(OwnLock::take(&storage).unwrap().damaged(), damaged, "{more}");
+            fs::write(storage.run_lock(), format!("{good}{more}")).unwrap();
+            assert_eq!(RunLock::take(&storage).unwrap().damaged(), damaged, "{more}");
         }
     }
 
@@ -347,9 +353,9 @@ mod tests {
     fn a_torn_line_names_nobody() {
         let (_folder, storage) = storage();
         let line = run().to_line();
-        fs::write(storage.own_lock(), &line[..line.len() - 3]).unwrap();
+        fs::write(storage.run_lock(), &line[..line.len() - 3]).unwrap();
         assert_eq!(RunRecord::read(&storage).unwrap(), None);
-        fs::write(storage.own_lock(), line.replace("db-1", "db-2")).unwrap();
+        fs::write(storage.run_lock(), line.replace("db-1", "db-2")).unwrap();
         assert_eq!(RunRecord::read(&storage).unwrap(), None);
     }
 
@@ -359,7 +365,7 @@ mod tests {
         let run = RunRecord { tool: dead.clone(), ..run() };
         assert!(!run.may_live());
         assert!(RunRecord { command: Some(ProcessId::own()), ..run.clone() }.may_live());
-        let elsewhere = Place { pid_namespace: 1, ..Place::here() };
-        assert!(RunRecord { place: elsewhere, ..run }.may_live());
+        let elsewhere = Host { pid_namespace: 1, ..Host::here() };
+        assert!(RunRecord { host: elsewhere, ..run }.may_live());
     }
 }

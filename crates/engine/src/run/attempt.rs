@@ -1,45 +1,52 @@
-//! One try: forcing the storage into snapshot mode by whatever method works, and judging what
-//! came of it. How one method is asked is `asking`'s part.
+//! One try of a run: enters snapshot mode by the first line that works, and judges the result.
+//!
+//! How a single method is asked is in `enter`, and what a try without success means in `tried`.
 
 use std::time::{Duration, SystemTime};
 
+use dsnap_core::method::{Entered, WorksWith};
+use dsnap_core::{Code, Reason, text};
+
 use crate::conf::plan::Step;
+use crate::failure::{Failure, Retry};
 use crate::limits;
-use crate::record::run_lock::OwnLock;
-use crate::run::clean_up;
-use crate::run::context::Context;
-use crate::run::enter::Asking;
+use crate::record::evidence::Evidence;
+use crate::record::run_lock::RunLock;
+use crate::run::copy;
+use crate::run::enter::Entering;
+use crate::run::environment::Environment;
 use crate::run::event::Event;
+use crate::run::existing;
 use crate::run::job::NotRun;
-use crate::run::leave::{Held, Shown};
-use crate::run::pending_enter::Fate;
-use crate::storage::freshness::{self, Came, Verdict};
-use crate::storage::snapshot_file::{Content, Mark};
-use crate::storage::snapshot_lock::{self, Environment, Guard};
+use crate::run::leave::EnteredSnapshot;
+use crate::run::session::Session;
+use crate::run::tried::{LineEnd, Tried};
+use crate::storage::freshness::{self, MethodOutcome, Verdict};
+use crate::storage::main_lock::Openness;
+use crate::storage::snapshot_file::{Content, SnapshotFile};
+use crate::storage::snapshot_lock::{self, SnapshotLock};
 use crate::storage::{Leftovers, Storage};
 use crate::system::lock_holders;
-use dsnap_core::method::{Entered, WorksWith};
-use dsnap_core::{Code, Refusal, Waiting, text};
 
-/// A fresh snapshot, guaranteed, and who must leave it.
+/// A fresh snapshot whose lock this process holds, and what must be left afterwards.
 #[derive(Debug)]
 pub(crate) struct Snapshot<'a> {
-    // Dropped in this order: nobody may take the snapshot away before the lock is gone, and a
-    // server cannot take it back while the lock is held.
-    pub(crate) guard: Guard<'a>,
-    pub(crate) held: Option<Held<'a>>,
+    // Dropped in this order: a server cannot leave the snapshot while the lock is held.
+    pub(crate) lock: SnapshotLock<'a>,
+    pub(crate) entered: Option<EnteredSnapshot<'a>>,
+    /// Never later than the state in `A/`.
     timestamp: SystemTime,
 }
 
 impl Snapshot<'_> {
-    /// What COMMAND is told.
+    /// Makes the environment of COMMAND.
     pub(crate) fn environment(&self, storage: &Storage, code: &Code) -> Environment<'_> {
         Environment {
             directory: storage.given().to_owned(),
             timestamp: snapshot_lock::seconds(self.timestamp),
             code: code.clone(),
             tid: storage.last_transaction(),
-            sublock: self.guard.file(),
+            sublock: self.lock.file(),
         }
     }
 }
@@ -47,354 +54,311 @@ impl Snapshot<'_> {
 /// A try under one code.
 #[derive(Debug)]
 pub(crate) struct Attempt<'a> {
-    context: Context<'a>,
-    own: &'a OwnLock,
-    code: Code,
+    entering: Entering<'a>,
+    /// When the first try with this code began.
     began: SystemTime,
-    asking: Asking<'a>,
-    unknown: Vec<&'a Step>,
-    tried: Vec<(&'a Step, Refusal)>,
-    owner_asked: bool,
-    passed_over: bool,
-    files_refused: bool,
-    torn: Option<Refusal>,
-    second_round: bool,
-    not_left: Option<Refusal>,
+    tried: Tried<'a>,
+    /// What was entered at the server of another storage and could not be left.
+    not_left: Option<Reason>,
 }
 
-/// What the round through all lines came to, if no snapshot.
-enum Round {
-    /// Somebody opened the storage meanwhile: all lines deserve another chance.
+/// How a round over all lines ended.
+enum Round<'a> {
+    /// A line brought a fresh snapshot.
+    Found(Snapshot<'a>),
+    /// A server opened the storage meanwhile, so every line deserves another chance.
     Changed,
-    /// Nothing more to try.
+    /// There is nothing more to try.
     Over,
 }
 
 impl<'a> Attempt<'a> {
-    /// A try under a code; the first one under it began at `began`.
     pub(crate) fn new(
-        context: Context<'a>,
-        own: &'a OwnLock,
+        session: &'a Session<'a>,
+        run_lock: &'a RunLock,
         code: Code,
         began: SystemTime,
     ) -> Self {
-        Self {
-            asking: Asking::new(context, own, code.clone()),
-            context,
-            own,
-            code,
-            began,
-            unknown: Vec::new(),
-            tried: Vec::new(),
-            owner_asked: false,
-            passed_over: false,
-            files_refused: false,
-            torn: None,
-            second_round: false,
-            not_left: None,
-        }
+        let entering = Entering::new(session, run_lock, code);
+        Self { entering, began, tried: Tried::default(), not_left: None }
     }
 
-    /// Tries the methods in order until one brings a fresh snapshot; if none does, a clean stop
-    /// or what the user accepts is as good.
+    /// Tries the lines in order until one brings a fresh snapshot. If none does, a clean shutdown
+    /// or a snapshot that the user accepts will do.
     ///
     /// # Errors
     ///
-    /// Nothing did, or the program was asked to end. Whatever was entered is left; what could not
-    /// be is told, and put into `not_left` if a server of another storage holds it.
+    /// There is no snapshot to run in, or the program was asked to end. What was entered is left.
+    /// If the server of another storage could not be made to leave, `not_left` says so.
     pub(crate) fn snapshot(
         mut self,
-        not_left: &mut Option<Refusal>,
+        not_left: &mut Option<Reason>,
     ) -> Result<Snapshot<'a>, NotRun> {
-        let found = match self.round() {
-            Err(Round::Changed) => {
-                self.second_round = true;
-                self.tried.clear();
-                self.context.lock.begin_anew();
-                self.round()
-            }
-            first => first,
-        };
-        let found = found.or_else(|over| self.settle_unknown().ok_or(over));
+        let found = self.rounds().or_else(|| self.settle_pending());
         *not_left = self.not_left.take().or(not_left.take());
-        match (found, self.context.program.stopped()) {
-            // Where the program is to end, the run leaves it before COMMAND.
-            (Ok(snapshot), _) => Ok(snapshot),
-            (Err(_), Some(signal)) => Err(NotRun::Stopped(signal)),
-            (Err(_), None) => self.without_method().map_err(|reason| self.not_run(reason)),
+        match (found, self.session().program.stopped()) {
+            // If the program is to end, the run leaves the snapshot before it starts COMMAND.
+            (Some(snapshot), _) => Ok(snapshot),
+            (None, Some(signal)) => Err(NotRun::Stopped(signal)),
+            (None, None) => self.without_method().map_err(|last| self.tried.conclude(last)),
         }
     }
 
-    fn round(&mut self) -> Result<Snapshot<'a>, Round> {
-        for step in &self.context.plan.steps {
-            if self.context.program.stopped().is_some() {
-                return Err(Round::Over);
-            }
-            if let Some(snapshot) = self.try_step(step)? {
-                return Ok(snapshot);
-            }
-        }
-        let came_up = || lock_holders::is_held(&self.context.storage.lock());
-        let changed = self.passed_over && !self.second_round && came_up();
-        Err(if changed { Round::Changed } else { Round::Over })
+    fn session(&self) -> &'a Session<'a> {
+        self.entering.session
     }
 
-    fn try_step(&mut self, step: &'a Step) -> Result<Option<Snapshot<'a>>, Round> {
-        if let Some(reason) = self.is_out_of_question(step) {
-            self.failed(step, reason, false);
-            return Ok(None);
-        }
-        let held = match self.asking.enter(step) {
-            Entered::Held => Some(self.held(step, Shown::Nothing)),
-            Entered::Done => None,
-            other => {
-                self.did_not_enter(step, other);
-                return Ok(None);
-            }
-        };
-        self.context.program.report(Event::Entered(step.label.clone()));
-        self.judge(step, held)
+    fn storage(&self) -> &'a Storage {
+        self.session().storage
     }
 
-    /// Why a line is not even tried.
-    fn is_out_of_question(&mut self, step: &Step) -> Option<Refusal> {
+    /// Goes through the lines, and once more if a server opened the storage meanwhile.
+    fn rounds(&mut self) -> Option<Snapshot<'a>> {
+        for is_last in [false, true] {
+            match self.round(is_last) {
+                Round::Found(snapshot) => return Some(snapshot),
+                Round::Over => return None,
+                Round::Changed => self.session().lock.begin_anew(),
+            }
+        }
+        None
+    }
+
+    fn round(&mut self, is_last: bool) -> Round<'a> {
+        for step in &self.session().plan.steps {
+            if self.session().program.stopped().is_some() {
+                return Round::Over;
+            }
+            match self.try_step(step, is_last) {
+                Round::Over => {}
+                ended => return ended,
+            }
+        }
+        let came_up = || lock_holders::is_held(&self.storage().lock());
+        if !is_last && self.tried.passed_over() && came_up() { Round::Changed } else { Round::Over }
+    }
+
+    fn try_step(&mut self, step: &'a Step, is_last: bool) -> Round<'a> {
+        if let Some(end) = self.skip_reason(step) {
+            self.note(step, end);
+            return Round::Over;
+        }
+        let result = self.entering.enter(step);
+        let entered = matches!(result, Entered::Held).then_some(Evidence::Elsewhere);
+        match LineEnd::of(result) {
+            Some(end) => {
+                self.note(step, end);
+                Round::Over
+            }
+            None => self.accept(step, entered, is_last),
+        }
+    }
+
+    /// Says why a line is not even tried.
+    fn skip_reason(&self, step: &Step) -> Option<LineEnd> {
+        let session = self.session();
         match step.method.works_with() {
-            WorksWith::Owner => {
-                // What it was in an earlier try it is still.
-                let known = step.wrong_server.get().cloned();
-                if known.is_none() && self.context.lock.is_free() == Some(true) {
-                    self.passed_over = true;
-                    return Some(Refusal::not_to_be_had("no process has this storage open"));
-                }
-                self.owner_asked = true;
-                known
-            }
+            WorksWith::Owner => match step.wrong_server.get() {
+                Some(reason) => Some(LineEnd::WrongServer(reason.clone())),
+                None if session.openness() == Openness::Closed => Some(LineEnd::PassedOver),
+                None => None,
+            },
             WorksWith::Nobody => {
-                self.torn = clean_up::torn_copy(self.context.storage, self.own, self.context.job);
-                self.files_refused |= self.torn.is_some();
-                self.torn.clone()
+                let run_lock = self.entering.run_lock;
+                copy::torn_copy(session.storage, run_lock, session.job).map(LineEnd::TornCopy)
             }
         }
     }
 
-    /// What became of an enter without an answer, once no line brought a snapshot: if it is
-    /// over, it counts as any other.
-    fn settle_unknown(&mut self) -> Option<Snapshot<'a>> {
-        let step = *self.unknown.last()?;
-        match self.asking.watch(step) {
-            Fate::Held => self.came_after_all(step, Shown::Code),
-            Fate::Closed => self.came_after_all(step, Shown::Closed),
-            Fate::Gone => {
-                self.unknown.iter().for_each(|step| self.own.settle(&self.code, Some(&step.line)));
+    fn note(&mut self, step: &'a Step, end: LineEnd) {
+        self.report_failure(step, end.failure(), end.is_important());
+        self.tried.note(step, end);
+    }
+
+    fn report_failure(&self, step: &Step, failure: Failure, important: bool) {
+        let (label, reason) = (step.label.clone(), failure.into_reason());
+        self.session().program.report(Event::LineFailed { label, reason, important });
+    }
+
+    /// Waits for an enter without an answer, once no line brought a snapshot. If it turns out to
+    /// have had its effect, it counts like any other.
+    fn settle_pending(&mut self) -> Option<Snapshot<'a>> {
+        let step = self.tried.pending().next_back()?;
+        match self.entering.wait_for_pending(step) {
+            Some(Evidence::Unknown) => {
+                let event = Event::MayStillCome(step.label.clone(), self.entering.code.clone());
+                self.session().program.report(event);
                 None
             }
-            Fate::Open => {
-                let event = Event::MayStillCome(step.label.clone(), self.code.clone());
-                self.context.program.report(event);
+            Some(evidence) => self.accept_late_enter(step, evidence),
+            None => {
+                self.tried.pending().for_each(|step| self.entering.settle(step));
                 None
             }
         }
     }
 
-    fn came_after_all(&mut self, step: &'a Step, shown: Shown) -> Option<Snapshot<'a>> {
-        let held = self.held(step, shown);
-        self.context.program.report(Event::Entered(step.label.clone()));
-        self.judge(step, Some(held)).ok().flatten()
-    }
-
-    fn held(&self, step: &'a Step, shown: Shown) -> Held<'a> {
-        Held::entered(self.context, self.own, step, self.code.clone(), shown)
-    }
-
-    fn did_not_enter(&mut self, step: &'a Step, entered: Entered) {
-        let nobody = step.method.works_with() == WorksWith::Nobody;
-        match entered {
-            Entered::Busy(reason) => self.failed(step, reason.waiting(Waiting::InUse), false),
-            Entered::Unavailable(reason) => {
-                self.failed(step, reason.waiting(Waiting::Helps), false)
-            }
-            Entered::Refused(reason) => {
-                self.files_refused |= nobody;
-                self.failed(step, reason.waiting(Waiting::Useless), true);
-            }
-            Entered::Failed(reason) => {
-                self.files_refused |= nobody;
-                self.failed(step, reason.waiting(Waiting::Useless), true);
-            }
-            Entered::Unknown(reason) => {
-                self.files_refused |= nobody;
-                self.unknown.push(step);
-                self.failed(step, reason.waiting(Waiting::Helps), true);
-            }
-            Entered::Held | Entered::Done => {}
+    fn accept_late_enter(&mut self, step: &'a Step, evidence: Evidence) -> Option<Snapshot<'a>> {
+        match self.accept(step, Some(evidence), true) {
+            Round::Found(snapshot) => Some(snapshot),
+            Round::Changed | Round::Over => None,
         }
     }
 
-    /// Judges what a method brought about, with `misc/sublock` locked; leaves what is not good.
+    /// Reports that a method worked, and judges what it brought about. `entered` is `None` if there
+    /// is nothing to leave.
+    fn accept(&mut self, step: &'a Step, entered: Option<Evidence>, is_last: bool) -> Round<'a> {
+        let Entering { session, run_lock, code, .. } = &self.entering;
+        let entered = entered.map(|evidence| {
+            EnteredSnapshot::of_this_run(session, run_lock, step, code.clone(), evidence)
+        });
+        session.program.report(Event::Entered(step.label.clone()));
+        self.judge(step, entered, is_last)
+    }
+
+    /// Locks the snapshot if it is fresh; leaves it if not.
     fn judge(
         &mut self,
         step: &'a Step,
-        mut held: Option<Held<'a>>,
-    ) -> Result<Option<Snapshot<'a>>, Round> {
-        let reason = match self.lock_fresh(step, held.as_mut()) {
-            Ok(guard) => {
-                return Ok(Some(Snapshot { guard, held, timestamp: self.began }));
-            }
-            Err(reason) => reason,
+        mut entered: Option<EnteredSnapshot<'a>>,
+        is_last: bool,
+    ) -> Round<'a> {
+        let failure = match self.lock_fresh(step, entered.as_mut()) {
+            Ok(lock) => return Round::Found(Snapshot { lock, entered, timestamp: self.began }),
+            Err(failure) => failure,
         };
-        // A storage that was opened or went on meanwhile deserves another try, once.
-        let changed = !self.second_round && reason.helped_by() == Waiting::Helps;
-        match held {
-            Some(held) => {
-                let elsewhere = held.is_elsewhere();
-                if let Err(not_left) = held.leave() {
-                    self.context.program.report(Event::NotLeft(not_left.clone()));
-                    // What is held here is entered again by a later try, or found by a later run.
-                    self.not_left = self.not_left.take().or(elsewhere.then_some(not_left));
-                }
-                self.failed(step, reason, !changed);
-            }
-            None if changed => {}
-            None => self.failed(step, reason, true),
+        // A storage that a server opened meanwhile, or that went on, deserves another try, once.
+        let changed = !is_last && failure.retry() == Retry::MayHelp;
+        let must_be_left = entered.is_some();
+        if let Some(entered) = entered {
+            self.leave_again(entered);
         }
-        if changed { Err(Round::Changed) } else { Ok(None) }
+        if changed {
+            if must_be_left {
+                self.report_failure(step, failure, false);
+            }
+            return Round::Changed;
+        }
+        self.note(step, LineEnd::NotFresh(failure));
+        Round::Over
     }
 
-    /// Locks `misc/sublock` and looks whether the snapshot is fresh after *held* or *done*. It is
-    /// looked at before, too: our own server may hold the lock, and then locking would only fail.
+    /// Leaves a snapshot that cannot be used.
+    fn leave_again(&mut self, entered: EnteredSnapshot<'a>) {
+        let elsewhere = entered.evidence() == Evidence::Elsewhere;
+        let Err(failure) = entered.leave() else { return };
+        let reason = failure.into_reason();
+        self.session().program.report(Event::NotLeft(reason.clone()));
+        // What this storage's server holds is entered again by a later try, or found by a later run.
+        if elsewhere {
+            self.not_left.get_or_insert(reason);
+        }
+    }
+
+    /// Locks `misc/sublock` and checks that the snapshot is fresh after *held* or *done*.
+    ///
+    /// `misc/snapshot` is read before the lock is tried, too: our own server may hold the lock, and
+    /// then locking would only fail.
     fn lock_fresh(
         &self,
         step: &Step,
-        mut held: Option<&mut Held<'a>>,
-    ) -> Result<Guard<'a>, Refusal> {
-        let storage = self.context.storage;
-        let (came, patience) = match held {
-            Some(_) => (Came::Held(&self.code), limits::SUBLOCK),
-            None => (Came::Done, Duration::ZERO),
+        mut entered: Option<&mut EnteredSnapshot<'a>>,
+    ) -> Result<SnapshotLock<'a>, Failure> {
+        let storage = self.storage();
+        let (outcome, timeout) = match entered {
+            Some(_) => (MethodOutcome::Held(&self.entering.code), limits::SUBLOCK_TIMEOUT),
+            None => (MethodOutcome::Done, Duration::ZERO),
         };
-        let mut look = |mark: &Mark| {
-            if let Some(held) = held.as_mut() {
-                held.sees(mark);
+        let mut check = |file: &SnapshotFile| {
+            if let Some(entered) = entered.as_mut() {
+                entered.observe(file);
             }
-            match self.verdict(came, mark)? {
+            match self.verdict(outcome, file)? {
                 Verdict::Fresh => Ok(()),
-                other => Err(self.disagreement(step, other, &mark.content)),
+                other => Err(self.disagreement(step, other, &file.content)),
             }
         };
-        look(&snapshot_lock::look_at_mark(storage)?)?;
-        let guard = Guard::lock(storage, patience)?;
-        look(guard.mark())?;
-        Ok(guard)
+        check(&snapshot_lock::read_snapshot_file(storage)?)?;
+        let lock = SnapshotLock::lock(storage, timeout)?;
+        check(lock.snapshot_file())?;
+        Ok(lock)
     }
 
-    fn verdict(&self, came: Came<'_>, mark: &Mark) -> Result<Verdict, Refusal> {
-        let left = match mark.content {
+    fn verdict(&self, outcome: MethodOutcome<'_>, file: &SnapshotFile) -> Result<Verdict, Reason> {
+        let left = match file.content {
             Content::Shutdown => self.leftovers()?,
-            // Of no other content do they say anything.
+            // They say nothing about any other content.
             _ => Leftovers::default(),
         };
-        Ok(freshness::verdict(came, &mark.content, left))
+        Ok(freshness::verdict(outcome, &file.content, left))
     }
 
-    fn leftovers(&self) -> Result<Leftovers, Refusal> {
-        self.context.storage.leftovers().map_err(|error| {
-            let root = text::path(self.context.storage.root());
-            Refusal::new(format!("journal/ or B/ in {root} cannot be listed: {error}"))
+    fn leftovers(&self) -> Result<Leftovers, Reason> {
+        self.storage().leftovers().map_err(|error| {
+            let root = text::path(self.storage().root());
+            Reason::new(format!("journal/ or B/ in {root} cannot be listed: {error}"))
         })
     }
 
-    /// Where no method worked: a clean stop is as good, and so is what the user accepts.
-    fn without_method(&self) -> Result<Snapshot<'a>, Refusal> {
-        let storage = self.context.storage;
-        let mark = snapshot_lock::look_at_mark(storage)?;
-        let came = Came::Nothing {
-            files_refused: self.files_refused,
-            lock_free: self.context.lock.is_free() == Some(true),
+    /// Uses the storage as it is where no method worked: after a clean shutdown, or in a snapshot
+    /// that the user accepts.
+    fn without_method(&self) -> Result<Snapshot<'a>, Failure> {
+        let outcome = MethodOutcome::Nothing {
+            files_refused: self.tried.files_refused(),
+            closed: self.session().openness() == Openness::Closed,
         };
-        let promising = self.verdict(came, &mark)? == Verdict::Fresh || self.accepts(&mark);
-        if !promising {
-            return Err(self.unusable(&mark));
+        let file = snapshot_lock::read_snapshot_file(self.storage())?;
+        if self.verdict(outcome, &file)? != Verdict::Fresh && !self.accepts(&file) {
+            return Err(self.why_not_usable(&file));
         }
-        let guard = Guard::lock(storage, Duration::ZERO)?;
-        let mark = guard.mark();
-        match self.verdict(came, mark)? {
-            Verdict::Fresh => Ok(Snapshot { timestamp: self.began, held: None, guard }),
-            Verdict::NotFresh if self.accepts(mark) => {
-                let modified = mark.modified().unwrap_or(self.began);
-                let age = mark.age().unwrap_or_default();
-                self.context.program.report(Event::Accepted(mark.content.to_string(), age));
-                Ok(Snapshot { timestamp: modified.min(self.began), held: None, guard })
+        let lock = SnapshotLock::lock(self.storage(), Duration::ZERO)?;
+        let file = lock.snapshot_file();
+        let timestamp = match self.verdict(outcome, file)? {
+            Verdict::Fresh => self.began,
+            Verdict::NotFresh if self.accepts(file) => {
+                let age = file.age().unwrap_or_default();
+                self.session().program.report(Event::Accepted(file.content.to_string(), age));
+                file.modified().map_or(self.began, |modified| modified.min(self.began))
             }
-            _ => Err(self.unusable(mark)),
-        }
-    }
-
-    fn accepts(&self, mark: &Mark) -> bool {
-        let acceptable = matches!(mark.content, Content::User(_) | Content::Shutdown);
-        let young = |oldest| mark.age().is_some_and(|age| age <= oldest);
-        acceptable && self.context.job.accept_existing.is_some_and(young)
-    }
-
-    /// Why the snapshot that is there, if any, cannot be used.
-    fn unusable(&self, mark: &Mark) -> Refusal {
-        let free = self.context.lock.is_free();
-        crate::run::unusable::explain(
-            self.context.storage,
-            mark,
-            free == Some(false),
-            free == Some(true),
-        )
-    }
-
-    fn failed(&mut self, step: &'a Step, reason: Refusal, important: bool) {
-        let label = step.label.clone();
-        self.context.program.report(Event::LineFailed { label, reason: reason.clone(), important });
-        self.tried.push((step, reason));
-    }
-
-    /// All the reasons in one answer.
-    fn not_run(&self, last: Refusal) -> NotRun {
-        let counts = |step: &Step, reason: &Refusal| {
-            // That the files are in use says nothing new where their user was asked.
-            !(step.method.works_with() == WorksWith::Nobody
-                && reason.helped_by() == Waiting::Helps
-                && self.owner_asked)
+            _ => return Err(self.why_not_usable(file)),
         };
-        let counted = self.tried.iter().filter(|(step, reason)| counts(step, reason));
-        // Files that were refused will not become a snapshot by themselves.
-        let hopeless = self.files_refused && last.helped_by() == Waiting::Helps;
-        let counted = counted.map(|(_, reason)| reason).chain((!hopeless).then_some(&last));
-        let mut waiting = counted.map(Refusal::helped_by).max().unwrap_or(Waiting::Useless);
-        if waiting == Waiting::Helps && self.torn.is_some() {
-            // Nobody will open a copy that may be torn.
-            waiting = Waiting::Useless;
-        }
-        let decisive = |reason: &&Refusal| reason.helped_by() == waiting;
-        let reasons = || self.torn.iter().chain(self.tried.iter().map(|(_, reason)| reason));
-        let reason = reasons().find(decisive).unwrap_or(&last).clone();
-        let tried = self.tried.iter().map(|(step, reason)| (step.label.clone(), reason.clone()));
-        let tried = tried.chain([("misc/snapshot".to_owned(), last)]).collect();
-        NotRun::Refused { tried, reason, waiting }
+        Ok(Snapshot { lock, entered: None, timestamp })
     }
 
-    /// A method said that it worked, and the storage says something else.
-    fn disagreement(&self, step: &Step, verdict: Verdict, content: &Content) -> Refusal {
+    /// Says whether the user accepts an existing snapshot of that age.
+    fn accepts(&self, file: &SnapshotFile) -> bool {
+        let acceptable = matches!(file.content, Content::User(_) | Content::Shutdown);
+        let young = |max_age| file.age().is_some_and(|age| age <= max_age);
+        acceptable && self.session().job.accept_existing.is_some_and(young)
+    }
+
+    fn why_not_usable(&self, file: &SnapshotFile) -> Failure {
+        existing::why_not_usable(self.storage(), file, self.session().openness())
+    }
+
+    /// Explains that a method reports success and the storage shows something else.
+    fn disagreement(&self, step: &Step, verdict: Verdict, content: &Content) -> Failure {
         if verdict != Verdict::WrongServer {
-            return Refusal::not_to_be_had(format!(
-                "the storage was closed, but then misc/snapshot was {content}: somebody opened it meanwhile"
+            return Failure::unavailable(format!(
+                "the storage was closed, but then misc/snapshot was {content}: a server opened the storage meanwhile"
             ));
         }
-        // A transaction can end while a server closes, and then lies beside its clean mark.
+        // A transaction that ends while the server closes lies beside a clean `shutdown`.
         let closed = *content == Content::Shutdown && step.method.may_close();
-        if closed && self.context.lock.is_free() == Some(true) {
-            return Refusal::not_to_be_had(
-                "it closed the storage, but transactions ended meanwhile that are not in A/",
+        if closed && self.session().openness() == Openness::Closed {
+            return Failure::unavailable(
+                "the storage was closed, but transactions ended meanwhile that are not in A/",
             );
         }
-        let refusal = Refusal::new(format!(
-            "it entered a snapshot, but misc/snapshot of this storage is {content}: it is the server of another storage"
-        ))
-        .hint(format!("correct {}: it must lead to the server that has this storage open", step.place));
-        step.wrong_server.get_or_init(|| refusal).clone()
+        let wrong_server = step.wrong_server.get_or_init(|| wrong_server(step, content));
+        Failure::Permanent(wrong_server.clone())
     }
+}
+
+fn wrong_server(step: &Step, content: &Content) -> Reason {
+    let location = &step.location;
+    Reason::new(format!(
+        "a snapshot was entered, but misc/snapshot of this storage is {content}: the line leads to the server of another storage"
+    ))
+    .hint(format!("correct {location}: it must lead to the server that has this storage open"))
 }

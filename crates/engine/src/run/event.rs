@@ -6,8 +6,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use dsnap_core::{Code, Reason, text};
+
 use crate::durations;
-use dsnap_core::{Code, Refusal, text};
 
 /// How important an event is: which option makes it disappear or appear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +34,7 @@ pub enum Event {
         /// How messages call the line.
         label: String,
         /// Why.
-        reason: Refusal,
+        reason: Reason,
         /// A person has to do something about it.
         important: bool,
     },
@@ -55,7 +56,7 @@ pub enum Event {
     /// Whether a line's enter under a code still comes is not known.
     MayStillCome(String, Code),
     /// A snapshot that is of no use could not be left either.
-    NotLeft(Refusal),
+    NotLeft(Reason),
     /// The server ended while the snapshot was held; nothing is frozen.
     ServerEnded,
     /// A server came up while a closed storage's snapshot was in use.
@@ -88,7 +89,7 @@ impl fmt::Display for Event {
             Self::Complaint(words) => f.write_str(words),
             Self::Entered(label) => write!(f, "Entered snapshot using {label}"),
             Self::LineFailed { label, reason, .. } => {
-                write!(f, "{}", reason.clone().reworded(of_line(label, reason.text())))
+                write!(f, "{}", reason.clone().with_text(of_line(label, reason.text())))
             }
             Self::Locked => f.write_str("Locked snapshot mode"),
             Self::Accepted(content, age) => {

@@ -5,12 +5,14 @@ use std::fmt::Debug;
 use std::io;
 use std::time::Duration;
 
+use dsnap_core::Reason;
+
 use crate::conf::plan::Source;
+use crate::failure::Failure;
+use crate::run::environment::Environment;
 use crate::run::event::Event;
-use crate::storage::snapshot_lock::Environment;
 use crate::system::process::ProcessId;
 use crate::{exit_status, limits};
-use dsnap_core::{Refusal, Waiting};
 
 /// What a run is to do.
 #[derive(Debug, Clone)]
@@ -40,13 +42,13 @@ impl Default for Job {
         Self {
             source: Source::Default,
             wait: Duration::ZERO,
-            pause: limits::PAUSE,
+            pause: limits::DEFAULT_RETRY_PAUSE,
             accept_existing: None,
             command: None,
             recover: String::new(),
-            settling: limits::SETTLING,
-            leaving: limits::LEAVING,
-            leave_pause: limits::LEAVE_PAUSE,
+            settling: limits::PENDING_ENTER_TIMEOUT,
+            leaving: limits::LEAVE_RETRY_TIMEOUT,
+            leave_pause: limits::LEAVE_RETRY_INTERVAL,
         }
     }
 }
@@ -61,7 +63,7 @@ pub trait Program {
 
     /// Waits for `pause`, or until the program is asked to end. `left` is how much longer tries
     /// may begin.
-    fn pause(&self, pause: Duration, left: Duration, reason: &Refusal);
+    fn pause(&self, pause: Duration, left: Duration, reason: &Reason);
 
     /// Runs COMMAND and waits for its end. `environment` is what COMMAND is told about the
     /// snapshot; without one it keeps the variables that the program itself was started with.
@@ -104,9 +106,9 @@ pub struct Outcome {
     /// Whether COMMAND ran (or would have, had there been one), and how it ended.
     pub command: Result<Option<CommandEnd>, NotRun>,
     /// The guarantee was broken while COMMAND ran.
-    pub broken: Option<Refusal>,
+    pub broken: Option<Reason>,
     /// The snapshot could not be left.
-    pub not_left: Option<Refusal>,
+    pub not_left: Option<Reason>,
 }
 
 impl Outcome {
@@ -133,14 +135,12 @@ impl Outcome {
 pub enum NotRun {
     /// A signal stopped the program before.
     Stopped(i32),
-    /// No fresh snapshot was to be had.
-    Refused {
+    /// There is no fresh snapshot.
+    NoSnapshot {
         /// What was tried, each with its reason.
-        tried: Vec<(String, Refusal)>,
-        /// The reason that matters most.
-        reason: Refusal,
-        /// Whether another try may help, all reasons considered.
-        waiting: Waiting,
+        tried: Vec<(String, Reason)>,
+        /// The failure that decides, all of them considered.
+        failure: Failure,
     },
 }
 
@@ -149,15 +149,21 @@ impl NotRun {
     pub fn status(&self) -> u8 {
         match self {
             Self::Stopped(signal) => exit_status::by_signal(*signal),
-            Self::Refused { waiting: Waiting::InUse, .. } => exit_status::IN_USE,
-            Self::Refused { .. } => exit_status::FAILED,
+            Self::NoSnapshot { failure: Failure::InUse(_), .. } => exit_status::IN_USE,
+            Self::NoSnapshot { .. } => exit_status::FAILED,
         }
     }
 }
 
-impl From<Refusal> for NotRun {
-    fn from(reason: Refusal) -> Self {
-        Self::Refused { tried: Vec::new(), waiting: reason.helped_by(), reason }
+impl From<Failure> for NotRun {
+    fn from(failure: Failure) -> Self {
+        Self::NoSnapshot { tried: Vec::new(), failure }
+    }
+}
+
+impl From<Reason> for NotRun {
+    fn from(reason: Reason) -> Self {
+        Failure::from(reason).into()
     }
 }
 
@@ -184,14 +190,14 @@ mod tests {
     fn a_broken_guarantee_is_122_whatever_the_status_of_command() {
         for status in [0, 1, 75, 125] {
             let outcome =
-                Outcome { broken: Some(Refusal::new("gone")), ..ran(CommandEnd::Exited(status)) };
+                Outcome { broken: Some(Reason::new("gone")), ..ran(CommandEnd::Exited(status)) };
             assert_eq!(outcome.status(), 122);
         }
     }
 
     #[test]
     fn a_snapshot_that_could_not_be_left_changes_only_a_zero() {
-        let not_left = |end| Outcome { not_left: Some(Refusal::new("silent")), ..ran(end) };
+        let not_left = |end| Outcome { not_left: Some(Reason::new("silent")), ..ran(end) };
         assert_eq!(not_left(CommandEnd::Exited(0)).status(), 122);
         assert_eq!(not_left(CommandEnd::Exited(3)).status(), 3);
         let without_command = Outcome { command: Ok(None), ..not_left(CommandEnd::Exited(0)) };
@@ -200,9 +206,9 @@ mod tests {
 
     #[test]
     fn not_run_is_75_only_if_the_storage_was_in_use() {
-        assert_eq!(Outcome::not_run(Refusal::in_use("x").into()).status(), 75);
-        assert_eq!(Outcome::not_run(Refusal::not_to_be_had("x").into()).status(), 125);
-        assert_eq!(Outcome::not_run(Refusal::new("x").into()).status(), 125);
+        assert_eq!(Outcome::not_run(Failure::in_use("x").into()).status(), 75);
+        assert_eq!(Outcome::not_run(Failure::unavailable("x").into()).status(), 125);
+        assert_eq!(Outcome::not_run(Reason::new("x").into()).status(), 125);
         assert_eq!(Outcome::not_run(NotRun::Stopped(15)).status(), 143);
     }
 }

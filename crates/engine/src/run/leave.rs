@@ -1,277 +1,268 @@
 //! Leaving a snapshot: tried until it is confirmed, whatever happened before.
 //!
-//! What confirms it: `misc/snapshot` held our code and no longer does; where it never did (a
-//! server of another storage, a storage that the enter closed), the method's own answer.
+//! The confirmation is that `misc/snapshot` held our code and no longer does. Where it never did (a
+//! server of another storage, a storage that the enter closed), the method's own answer counts.
 
 use std::time::{Duration, Instant};
 
-use crate::conf::plan::Step;
-use crate::limits;
-use crate::record::entry::State;
-use crate::record::run_lock::OwnLock;
-use crate::run::context::Context;
-use crate::run::event::Event;
-use crate::storage::snapshot_file::{Content, Mark};
-use crate::storage::snapshot_lock;
 use dsnap_core::method::{Left, Request, WorksWith};
-use dsnap_core::{Code, Refusal, Waiting, text};
+use dsnap_core::{Code, Reason, text};
+
+use crate::conf::plan::Step;
+use crate::failure::Failure;
+use crate::limits;
+use crate::record::evidence::Evidence;
+use crate::record::run_lock::RunLock;
+use crate::run::event::Event;
+use crate::run::session::Session;
+use crate::storage::main_lock::Openness;
+use crate::storage::snapshot_file::SnapshotFile;
+use crate::storage::snapshot_lock;
 
 /// A snapshot that a method entered and that must be left.
 ///
-/// [`leave`](Held::leave) is the way out. Dropping it leaves, too, for the ways that nobody
-/// thought of (a panic).
+/// [`leave`](Self::leave) is the way out. Dropping it leaves, too, for the ways out that no code
+/// foresees (a panic).
 #[derive(Debug)]
-pub(crate) struct Held<'a> {
-    context: Context<'a>,
-    own: &'a OwnLock,
+pub(crate) struct EnteredSnapshot<'a> {
+    session: &'a Session<'a>,
+    run_lock: &'a RunLock,
     origin: Origin,
+    /// The line that entered it, if the conf still has it.
     step: Option<&'a Step>,
     code: Code,
-    shown: Shown,
+    evidence: Evidence,
     left: bool,
 }
 
-/// Who entered it.
+/// Which run entered a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
-    /// This run.
-    Entered,
-    /// An earlier one.
-    Found,
+    ThisRun,
+    EarlierRun,
 }
 
-/// What `misc/snapshot` of this storage has shown of it so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shown {
-    /// Nothing: as far as can be told, another storage's server holds it.
-    Nothing,
-    /// Its code: this storage's server holds it.
-    Code,
-    /// `shutdown`: its enter closed the storage, and leaving means to open it again.
-    Closed,
-}
-
-impl<'a> Held<'a> {
-    /// A snapshot that this run entered by that line: from now on its record says so.
-    pub(crate) fn entered(
-        context: Context<'a>,
-        own: &'a OwnLock,
+impl<'a> EnteredSnapshot<'a> {
+    /// Takes over a snapshot that this run entered by `step`, and updates its record.
+    pub(crate) fn of_this_run(
+        session: &'a Session<'a>,
+        run_lock: &'a RunLock,
         step: &'a Step,
         code: Code,
-        shown: Shown,
+        evidence: Evidence,
     ) -> Self {
-        let state = if shown == Shown::Closed { State::Closed } else { State::Held };
-        own.became(&code, &step.line, state);
-        let origin = Origin::Entered;
-        Self { context, own, origin, step: Some(step), code, shown, left: false }
+        run_lock.set_evidence(&code, &step.line, evidence);
+        let origin = Origin::ThisRun;
+        Self { session, run_lock, origin, step: Some(step), code, evidence, left: false }
     }
 
-    /// A snapshot that was found, and the line that entered it, if there still is one.
-    pub(crate) fn found(
-        context: Context<'a>,
-        own: &'a OwnLock,
+    /// Takes over a snapshot that an earlier run left behind. `step` is the line that entered it, if
+    /// the conf still has it.
+    pub(crate) fn of_earlier_run(
+        session: &'a Session<'a>,
+        run_lock: &'a RunLock,
         step: Option<&'a Step>,
         code: Code,
-        shown: Shown,
+        evidence: Evidence,
     ) -> Self {
-        Self { context, own, origin: Origin::Found, step, code, shown, left: false }
+        let origin = Origin::EarlierRun;
+        Self { session, run_lock, origin, step, code, evidence, left: false }
     }
 
-    /// Notes what `misc/snapshot` shows of it, under the lock or not: what was seen once is
-    /// known for good.
-    pub(crate) fn sees(&mut self, mark: &Mark) {
+    /// Adds what `misc/snapshot` shows now to what is known of the snapshot.
+    pub(crate) fn observe(&mut self, file: &SnapshotFile) {
         let Some(step) = self.step else { return };
-        let closed = mark.content == Content::Shutdown && step.method.may_close();
-        if mark.is_held_by(&self.code) {
-            self.shown = Shown::Code;
-        } else if self.shown == Shown::Nothing && closed {
-            self.shown = Shown::Closed;
-        }
-        self.own.became(&self.code, &step.line, self.shown.state());
+        self.evidence = self.evidence.observe(file, &self.code, step.method.may_close());
+        self.run_lock.set_evidence(&self.code, &step.line, self.evidence);
     }
 
-    /// Whether a server of another storage holds it, as far as can be told.
-    pub(crate) fn is_elsewhere(&self) -> bool {
-        self.shown == Shown::Nothing
+    /// Says what is known of the snapshot.
+    pub(crate) fn evidence(&self) -> Evidence {
+        self.evidence
     }
 
     /// Leaves the snapshot and waits for the confirmation.
     ///
     /// # Errors
     ///
-    /// It could not be left; the text names the storage and the code. Of a snapshot that was
-    /// found also: somebody uses it.
-    pub(crate) fn leave(mut self) -> Result<(), Refusal> {
+    /// It could not be left; the text names the storage and the code. If an earlier run entered it,
+    /// also: somebody uses it.
+    pub(crate) fn leave(mut self) -> Result<(), Failure> {
         self.left = true;
         self.do_leave()
     }
 
-    fn do_leave(&self) -> Result<(), Refusal> {
+    fn do_leave(&self) -> Result<(), Failure> {
         let begin = Instant::now();
         let mut tries = 0;
         loop {
-            if self.shown == Shown::Code && self.context.lock.is_free() == Some(true) {
+            if self.evidence == Evidence::Here && self.session.openness() == Openness::Closed {
                 self.settle();
-                self.context.program.report(Event::ServerEnded);
+                self.session.program.report(Event::ServerEnded);
                 return Ok(());
             }
             tries += 1;
-            let Err(reason) = self.try_lines() else {
+            let Err(failure) = self.try_lines() else {
                 self.settle();
                 self.report(tries);
                 return Ok(());
             };
-            self.may_try_again(tries, begin.elapsed(), reason)?;
-            std::thread::sleep(self.context.job.leave_pause);
+            self.may_try_again(tries, begin.elapsed(), failure)?;
+            std::thread::sleep(self.session.job.leave_pause);
         }
     }
 
-    /// Nothing is held any more. Where this storage's server let go of the snapshot, or ended,
-    /// every enter under its code is over, whichever line asked for it.
+    /// Removes the record. If this storage's server has left the snapshot or ended, every enter
+    /// under its code is over, whichever line asked for it.
     fn settle(&self) {
         let line = self.step.map(|step| step.line.as_slice());
-        self.own.settle(&self.code, line.filter(|_| self.shown == Shown::Nothing));
+        self.run_lock.settle(&self.code, line.filter(|_| self.evidence == Evidence::Elsewhere));
     }
 
     fn report(&self, tries: u32) {
-        self.context.program.report(match self.origin {
-            Origin::Entered => Event::Left { tries },
-            Origin::Found => Event::LeftBehind(self.code.clone()),
+        self.session.program.report(match self.origin {
+            Origin::ThisRun => Event::Left { tries },
+            Origin::EarlierRun => Event::LeftBehind(self.code.clone()),
         });
     }
 
-    fn may_try_again(&self, tries: u32, tried: Duration, reason: Refusal) -> Result<(), Refusal> {
-        if self.origin == Origin::Found && reason.helped_by() == Waiting::InUse {
-            // Somebody uses what was found: that is no failure of leaving.
-            return if tried < limits::SUBLOCK { Ok(()) } else { Err(reason) };
+    fn may_try_again(
+        &self,
+        tries: u32,
+        elapsed: Duration,
+        failure: Failure,
+    ) -> Result<(), Failure> {
+        if self.origin == Origin::EarlierRun && matches!(failure, Failure::InUse(_)) {
+            // Somebody uses it: that is no failure of leaving.
+            return if elapsed < limits::SUBLOCK_TIMEOUT { Ok(()) } else { Err(failure) };
         }
-        let enough = tries >= limits::LEAVE_TRIES && tried >= self.patience();
-        if enough { Err(self.still_held(reason)) } else { Ok(()) }
+        let enough = tries >= limits::MIN_LEAVE_TRIES && elapsed >= self.retry_timeout();
+        if enough { Err(self.still_held(failure.into_reason()).into()) } else { Ok(()) }
     }
 
-    /// For how long leaving is tried. What was found is not lost by an error: the next run, or a
-    /// person, tries again.
-    fn patience(&self) -> Duration {
-        if self.origin == Origin::Found {
+    /// Returns for how long leaving is retried. A snapshot of an earlier run is not lost by an
+    /// error: the next run, or a person, tries again.
+    fn retry_timeout(&self) -> Duration {
+        if self.origin == Origin::EarlierRun {
             return Duration::ZERO;
         }
         let timeout = self.step.and_then(|step| step.timeout);
-        self.context.job.leaving.max(timeout.map_or(Duration::ZERO, |timeout| timeout * 3))
+        self.session.job.leaving.max(timeout.map_or(Duration::ZERO, |timeout| timeout * 3))
     }
 
-    /// Leaves by the line that entered, and if that fails, by every other that may help.
-    fn try_lines(&self) -> Result<(), Refusal> {
+    /// Leaves by the line that entered and, if that fails, by every other line that may help.
+    fn try_lines(&self) -> Result<(), Failure> {
         let mut first = None;
         for step in self.step.into_iter().chain(self.others()) {
             match self.try_line(step) {
                 Ok(()) => return Ok(()),
-                Err(reason) => first = first.or(Some(reason)),
+                Err(failure) => first = first.or(Some(failure)),
             }
         }
         Err(first.unwrap_or_else(|| {
-            Refusal::new(format!("no line in {} can leave it", self.context.plan.source))
+            Failure::permanent(format!("no line in {} can leave it", self.session.plan.source))
         }))
     }
 
-    /// The other lines that have somebody to ask. What an enter closed is opened by its own line
-    /// only, and while nobody has this storage open, nobody is asked who was not asked before.
+    /// Lists the other lines that work with a server. A storage that the enter closed is opened by
+    /// its own line only. While no server has this storage open, no other one is asked.
     fn others(&self) -> impl Iterator<Item = &'a Step> {
-        let may_help = self.shown != Shown::Closed && self.context.lock.is_free() != Some(true);
-        self.context.plan.steps.iter().filter(move |step| {
-            may_help && step.method.works_with() == WorksWith::Owner && !self.is_own(step)
+        let may_help =
+            self.evidence != Evidence::Closed && self.session.openness() != Openness::Closed;
+        self.session.plan.steps.iter().filter(move |step| {
+            may_help && step.method.works_with() == WorksWith::Owner && !self.entered_by(step)
         })
     }
 
-    fn is_own(&self, step: &Step) -> bool {
+    fn entered_by(&self, step: &Step) -> bool {
         self.step.is_some_and(|own| std::ptr::eq(own, step))
     }
 
-    fn try_line(&self, step: &Step) -> Result<(), Refusal> {
+    fn try_line(&self, step: &Step) -> Result<(), Failure> {
         let request = Request {
-            storage: self.context.storage.root(),
-            conf_folder: &self.context.plan.conf_folder,
+            storage: self.session.storage.root(),
+            conf_folder: &self.session.plan.conf_folder,
             words: &step.words,
             code: &self.code,
-            time_left: Some(step.timeout.unwrap_or(limits::LEAVE)),
-            caller: &self.context.deaf(),
+            time_left: Some(step.timeout.unwrap_or(limits::LEAVE_TIMEOUT)),
+            caller: &self.session.ignoring_stop(),
         };
-        let said = match step.call(self.context.rights, |method| method.leave(&request)) {
-            Left::Left => Ok(()),
-            Left::Busy(reason) => Err(reason.waiting(Waiting::InUse)),
-            Left::Unavailable(reason) | Left::Refused(reason) | Left::Failed(reason) => {
-                Err(reason.waiting(Waiting::Useless))
+        let left = step.call(self.session.privileges, |method| method.leave(&request));
+        let answer = Failure::of_leave(left);
+        match self.evidence {
+            Evidence::Here => self.confirmed_by_file(step, answer),
+            Evidence::Closed => answer,
+            Evidence::Elsewhere | Evidence::Unknown if self.entered_by(step) => answer,
+            Evidence::Elsewhere | Evidence::Unknown => {
+                answer.and(Err(Failure::permanent("the line that entered must confirm it")))
             }
-        };
-        match self.shown {
-            Shown::Code => self.confirmed_by_file(step, said),
-            Shown::Nothing if !self.is_own(step) => {
-                said.and(Err(Refusal::new("the line that entered must confirm it")))
-            }
-            Shown::Nothing | Shown::Closed => said,
         }
     }
 
-    /// Where the code was seen, the file counts: an answer may be lost, or come from another
-    /// server.
-    fn confirmed_by_file(&self, step: &Step, said: Result<(), Refusal>) -> Result<(), Refusal> {
-        if !snapshot_lock::look_at_mark(self.context.storage)?.is_held_by(&self.code) {
+    /// Checks the answer against `misc/snapshot`, which decides where it showed the code: an answer
+    /// may be lost, or come from another server.
+    fn confirmed_by_file(&self, step: &Step, answer: Result<(), Failure>) -> Result<(), Failure> {
+        if !snapshot_lock::read_snapshot_file(self.session.storage)?.is_held_by(&self.code) {
             return Ok(());
         }
-        said.and_then(|()| {
-            Err(Refusal::new(format!(
-                "{} says that it is left, and misc/snapshot still holds the code",
+        answer.and_then(|()| {
+            Err(Failure::permanent(format!(
+                "{} reports that the snapshot is left, but misc/snapshot still holds its code",
                 step.label
             )))
         })
     }
 
-    fn still_held(&self, reason: Refusal) -> Refusal {
+    fn still_held(&self, reason: Reason) -> Reason {
         let (code, why) = (&self.code, reason.text());
-        if let (Shown::Nothing, Some(step)) = (self.shown, self.step) {
+        if let (Evidence::Elsewhere, Some(step)) = (self.evidence, self.step) {
             let label = &step.label;
             let what = format!(
                 "the server at {label} (another storage) is still in the snapshot user/{code}: {why}"
             );
-            return reason.reworded(what).waiting(Waiting::Useless).hint(cure_elsewhere(code));
+            return reason.with_text(what).hint(cure_elsewhere(code));
         }
-        let storage = text::path(self.context.storage.root());
+        let storage = text::path(self.session.storage.root());
         let what = format!("{storage} is still in snapshot mode (code user/{code}): {why}");
-        let refusal = reason.reworded(what).waiting(Waiting::Useless);
+        let reason = reason.with_text(what);
         if self.server_was_restarted() {
-            // Asking again is no use: only another restart ends it.
-            return refusal;
+            // Asking again does not help: only another restart ends the snapshot.
+            return reason;
         }
-        refusal.hint(&self.context.job.recover)
+        reason.hint(&self.session.job.recover)
     }
 
-    /// Whether another server has opened the storage since the code was written: it does not
-    /// know the code, and the file stays as it is.
+    /// Says whether another server has opened the storage since the code was written. That server
+    /// does not know the code, and the file stays as it is.
     fn server_was_restarted(&self) -> bool {
-        let entered =
-            snapshot_lock::look_at_mark(self.context.storage).ok().and_then(|it| it.modified());
-        self.shown == Shown::Code && entered.is_some() && self.context.lock.taken() > entered
+        let file = snapshot_lock::read_snapshot_file(self.session.storage).ok();
+        let entered = file.and_then(|file| file.modified());
+        let restarted = entered.is_some() && self.session.lock.taken() > entered;
+        self.evidence == Evidence::Here && restarted
     }
 }
 
-/// What a person can do about a snapshot of another storage.
+impl Failure {
+    /// Says what the answer to a leave means: only that somebody uses the snapshot passes by itself.
+    fn of_leave(left: Left) -> Result<(), Self> {
+        match left {
+            Left::Left => Ok(()),
+            Left::Busy(reason) => Err(Self::InUse(reason)),
+            Left::Unavailable(reason) | Left::Refused(reason) | Left::Failed(reason) => {
+                Err(Self::Permanent(reason))
+            }
+        }
+    }
+}
+
+/// Says what a person can do about a snapshot of another storage.
 pub(crate) fn cure_elsewhere(code: &Code) -> String {
     format!(
         "restart that server, or run on its machine, DIR being its storage: dsnap --storage DIR --recover --code {code}"
     )
 }
 
-impl Shown {
-    /// What a record says of it.
-    fn state(self) -> State {
-        match self {
-            Self::Nothing => State::Elsewhere,
-            Self::Code => State::Held,
-            Self::Closed => State::Closed,
-        }
-    }
-}
-
-impl Drop for Held<'_> {
+impl Drop for EnteredSnapshot<'_> {
     fn drop(&mut self) {
         if !self.left {
             let _ = self.do_leave();

@@ -8,12 +8,13 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use dsnap_core::{Reason, text};
+
 use crate::record::run_lock::RunRecord;
 use crate::run::job::{Job, Outcome, Program};
-use crate::storage::snapshot_file::{Content, Mark};
+use crate::storage::snapshot_file::{Content, SnapshotFile};
 use crate::storage::{Storage, snapshot_lock};
 use crate::system::lock_holders;
-use dsnap_core::{Refusal, text};
 
 /// The version of the environment that COMMAND gets.
 pub const VERSION: &str = "2";
@@ -35,7 +36,7 @@ impl Inherited {
     /// # Errors
     ///
     /// Another version, no directory, or another directory than the user asks for.
-    pub fn directory(&self, asked: Option<&Path>) -> Result<PathBuf, Refusal> {
+    pub fn directory(&self, asked: Option<&Path>) -> Result<PathBuf, Reason> {
         if self.version != VERSION {
             let version = text::harmless(&self.version);
             return Err(leftover(format!(
@@ -68,16 +69,16 @@ pub fn run(job: &Job, storage: &Storage, inherited: &Inherited, program: &dyn Pr
     let command = job.command.is_some().then(|| program.run_command(None, &mut |_| {}));
     Outcome {
         command: Ok(command),
-        broken: snapshot_lock::check_mark(storage, &seen).err(),
+        broken: snapshot_lock::check_unchanged(storage, &seen).err(),
         not_left: None,
     }
 }
 
 /// Whether the snapshot that the variables tell of is really there.
-fn check(storage: &Storage, code: Option<&OsStr>) -> Result<Mark, Refusal> {
-    let mark = snapshot_lock::look_at_mark(storage)?;
+fn check(storage: &Storage, code: Option<&OsStr>) -> Result<SnapshotFile, Reason> {
+    let file = snapshot_lock::read_snapshot_file(storage)?;
     let root = text::path(storage.root());
-    if mark.content == Content::Absent {
+    if file.content == Content::Absent {
         return Err(leftover(format!("{root} is not in a snapshot (no misc/snapshot)")));
     }
     let run = RunRecord::read(storage).ok().flatten();
@@ -95,11 +96,11 @@ fn check(storage: &Storage, code: Option<&OsStr>) -> Result<Mark, Refusal> {
             "nobody holds misc/sublock in {root}, and no run with that code lives"
         )));
     }
-    Ok(mark)
+    Ok(file)
 }
 
-fn leftover(what: String) -> Refusal {
-    Refusal::new(what).hint(
+fn leftover(what: String) -> Reason {
+    Reason::new(what).hint(
         "outside of a COMMAND of dsnap: unset SNAPSHOT_VERSION SNAPSHOT_DIRECTORY SNAPSHOT_TIMESTAMP SNAPSHOT_CODE SNAPSHOT_TID",
     )
 }

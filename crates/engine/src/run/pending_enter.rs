@@ -1,67 +1,60 @@
 //! An enter without an answer: it may still come.
 //!
-//! Until it is known to be over, a missing code proves nothing, and leaving could meet the
-//! server between the code and `misc/snapshot`: then it would write `A/` beside a snapshot.
+//! Until the enter is known to be over, a missing code proves nothing. A leave that reaches the
+//! server between the code and `misc/snapshot` would succeed, and the server would then write `A/`
+//! beside a snapshot.
 
 use std::time::Instant;
 
-use crate::run::context::Context;
-use crate::storage::snapshot_file::{Content, Mark};
-use crate::storage::snapshot_lock;
-use crate::system::{flock, lock_holders};
-use dsnap_core::{Code, Refusal};
+use dsnap_core::{Code, Reason};
 
 use crate::limits;
+use crate::record::evidence::Evidence;
+use crate::run::session::Session;
+use crate::storage::main_lock::Openness;
+use crate::storage::snapshot_file::{Content, SnapshotFile};
+use crate::storage::snapshot_lock;
+use crate::system::flock::{self, LockState};
+use crate::system::lock_holders;
 
-/// What became of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// It is over, and had its effect.
-    Held,
-    /// It is over, and closed the storage.
-    Closed,
-    /// Its server ended, and it with it.
-    Gone,
-    /// It may still come.
-    Open,
-}
-
-/// Watches an enter under `code` until its fate is known, or it is later than `until` says.
+/// Waits for an enter under `code` until its effect is known, or the time that `until` returns has
+/// come. [`Evidence::Unknown`] means that it may still come; `None` that its server ended, and the
+/// enter with it.
 ///
 /// # Errors
 ///
 /// `misc/snapshot` cannot be read.
-pub(crate) fn watch(
-    context: &Context<'_>,
+pub(crate) fn wait(
+    session: &Session<'_>,
     code: &Code,
     may_close: bool,
     until: impl Fn() -> Instant,
-) -> Result<Fate, Refusal> {
+) -> Result<Option<Evidence>, Reason> {
     let (mut server, mut code_seen) = (Server { seen: true }, None);
     loop {
-        let mark = snapshot_lock::look_at_mark(context.storage)?;
-        if mark.is_held_by(code) {
+        let file = snapshot_lock::read_snapshot_file(session.storage)?;
+        if file.is_held_by(code) {
             let since = *code_seen.get_or_insert_with(Instant::now);
-            if is_over(context, &mark, since) {
-                return Ok(Fate::Held);
+            if is_over(session, &file, since) {
+                return Ok(Some(Evidence::Here));
             }
-        } else if server.ended(context) {
-            let closed = may_close && mark.content == Content::Shutdown;
-            return Ok(if closed { Fate::Closed } else { Fate::Gone });
+        } else if server.ended(session) {
+            let closed = may_close && file.content == Content::Shutdown;
+            return Ok(closed.then_some(Evidence::Closed));
         } else if Instant::now() >= until() {
-            return Ok(Fate::Open);
+            return Ok(Some(Evidence::Unknown));
         }
-        std::thread::sleep(limits::LOOK);
+        std::thread::sleep(limits::FILE_POLL_INTERVAL);
     }
 }
 
-/// The code stands in `misc/snapshot`: over once `misc/sublock` could be locked; of a server that
-/// keeps it, after a while.
-fn is_over(context: &Context<'_>, mark: &Mark, since: Instant) -> bool {
-    let sublock = context.storage.sublock();
-    let free = !lock_holders::is_held(&sublock) && flock::is_free(&sublock) == Some(true);
-    let while_ago = context.job.settling;
-    free || since.elapsed() >= while_ago || mark.age().is_some_and(|age| age >= while_ago)
+/// Says whether an enter whose code stands in `misc/snapshot` is over: once `misc/sublock` is free,
+/// or after a while if the server keeps it.
+fn is_over(session: &Session<'_>, file: &SnapshotFile, since: Instant) -> bool {
+    let sublock = session.storage.sublock();
+    let free = !lock_holders::is_held(&sublock) && flock::try_state(&sublock) == LockState::Free;
+    let while_ago = session.job.settling;
+    free || since.elapsed() >= while_ago || file.age().is_some_and(|age| age >= while_ago)
 }
 
 /// Whether the server is seen to hold `misc/lock`.
@@ -70,10 +63,10 @@ struct Server {
 }
 
 impl Server {
-    /// Looks again; the lock itself is only tried when the server is not seen any more, once.
-    fn ended(&mut self, context: &Context<'_>) -> bool {
-        let was_seen =
-            std::mem::replace(&mut self.seen, lock_holders::is_held(&context.storage.lock()));
-        was_seen && !self.seen && context.lock.is_free() == Some(true)
+    /// Looks again. The lock itself is tried only once, when the server is no longer seen.
+    fn ended(&mut self, session: &Session<'_>) -> bool {
+        let seen = lock_holders::is_held(&session.storage.lock());
+        let was_seen = std::mem::replace(&mut self.seen, seen);
+        was_seen && !seen && session.openness() == Openness::Closed
     }
 }

@@ -4,13 +4,14 @@
 //! later backup a copy of the same old data. The verdict below is a table, and it is taken with
 //! `misc/sublock` locked, so that it stays true.
 
-use crate::storage::Leftovers;
-use crate::storage::snapshot_file::Content;
 use dsnap_core::Code;
 
-/// What the methods came to.
+use crate::storage::Leftovers;
+use crate::storage::snapshot_file::Content;
+
+/// What the methods outcome to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Came<'a> {
+pub enum MethodOutcome<'a> {
     /// A method said *held*, under this code.
     Held(&'a Code),
     /// A method said *done*: the storage is closed and a snapshot.
@@ -19,8 +20,8 @@ pub enum Came<'a> {
     Nothing {
         /// A method that needs nobody looked at the files and refused them.
         files_refused: bool,
-        /// `misc/lock` is known to be free: nobody has the storage open.
-        lock_free: bool,
+        /// No process has the storage open, and that is known.
+        closed: bool,
     },
 }
 
@@ -40,22 +41,24 @@ pub enum Verdict {
 }
 
 /// The verdict on `misc/snapshot` and what lies beside it.
-pub fn verdict(came: Came<'_>, content: &Content, left: Leftovers) -> Verdict {
+pub fn verdict(outcome: MethodOutcome<'_>, content: &Content, left: Leftovers) -> Verdict {
     let complete = !left.done && !left.in_b;
-    match (came, content) {
-        (Came::Held(code), Content::User(held)) if held == code.as_str().as_bytes() => {
+    match (outcome, content) {
+        (MethodOutcome::Held(code), Content::User(held)) if held == code.as_str().as_bytes() => {
             Verdict::Fresh
         }
-        (Came::Held(_) | Came::Done, Content::Shutdown) if complete => Verdict::Fresh,
-        (Came::Held(_), _) => Verdict::WrongServer,
-        (Came::Done, _) => Verdict::ServerCameUp,
-        (Came::Nothing { files_refused: false, lock_free: true }, Content::Shutdown)
+        (MethodOutcome::Held(_) | MethodOutcome::Done, Content::Shutdown) if complete => {
+            Verdict::Fresh
+        }
+        (MethodOutcome::Held(_), _) => Verdict::WrongServer,
+        (MethodOutcome::Done, _) => Verdict::ServerCameUp,
+        (MethodOutcome::Nothing { files_refused: false, closed: true }, Content::Shutdown)
             if complete && !left.replica =>
         {
             Verdict::Fresh
         }
-        (Came::Nothing { .. }, Content::Shutdown | Content::User(_)) => Verdict::NotFresh,
-        (Came::Nothing { .. }, _) => Verdict::NoSnapshot,
+        (MethodOutcome::Nothing { .. }, Content::Shutdown | Content::User(_)) => Verdict::NotFresh,
+        (MethodOutcome::Nothing { .. }, _) => Verdict::NoSnapshot,
     }
 }
 
@@ -88,14 +91,14 @@ mod tests {
     fn held_with_the_code_of_this_try_is_fresh_whatever_was_committed_since() {
         let content = Content::of(b"user/db-1-ours");
         for left in [NONE, DONE, IN_B] {
-            assert_eq!(verdict(Came::Held(&ours()), &content, left), Verdict::Fresh);
+            assert_eq!(verdict(MethodOutcome::Held(&ours()), &content, left), Verdict::Fresh);
         }
     }
 
     #[test]
     fn held_or_done_and_a_complete_shutdown_is_fresh() {
-        for came in [Came::Held(&ours()), Came::Done] {
-            assert_eq!(verdict(came, &Content::Shutdown, NONE), Verdict::Fresh);
+        for outcome in [MethodOutcome::Held(&ours()), MethodOutcome::Done] {
+            assert_eq!(verdict(outcome, &Content::Shutdown, NONE), Verdict::Fresh);
         }
     }
 
@@ -103,14 +106,14 @@ mod tests {
     fn held_and_anything_else_is_the_wrong_server() {
         for content in everything_else() {
             assert_eq!(
-                verdict(Came::Held(&ours()), &content, NONE),
+                verdict(MethodOutcome::Held(&ours()), &content, NONE),
                 Verdict::WrongServer,
                 "{content}"
             );
         }
         for left in [DONE, IN_B] {
             assert_eq!(
-                verdict(Came::Held(&ours()), &Content::Shutdown, left),
+                verdict(MethodOutcome::Held(&ours()), &Content::Shutdown, left),
                 Verdict::WrongServer
             );
         }
@@ -119,14 +122,22 @@ mod tests {
     #[test]
     fn done_and_anything_else_means_that_a_server_came_up() {
         for content in everything_else() {
-            assert_eq!(verdict(Came::Done, &content, NONE), Verdict::ServerCameUp, "{content}");
+            assert_eq!(
+                verdict(MethodOutcome::Done, &content, NONE),
+                Verdict::ServerCameUp,
+                "{content}"
+            );
         }
         for left in [DONE, IN_B] {
-            assert_eq!(verdict(Came::Done, &Content::Shutdown, left), Verdict::ServerCameUp);
+            assert_eq!(
+                verdict(MethodOutcome::Done, &Content::Shutdown, left),
+                Verdict::ServerCameUp
+            );
         }
     }
 
-    const NOTHING: Came<'_> = Came::Nothing { files_refused: false, lock_free: true };
+    const NOTHING: MethodOutcome<'_> =
+        MethodOutcome::Nothing { files_refused: false, closed: true };
 
     #[test]
     fn a_clean_stop_is_fresh_without_any_method() {
@@ -138,10 +149,10 @@ mod tests {
         for left in [DONE, IN_B, REPLICA] {
             assert_eq!(verdict(NOTHING, &Content::Shutdown, left), Verdict::NotFresh);
         }
-        let refused = Came::Nothing { files_refused: true, lock_free: true };
-        let open = Came::Nothing { files_refused: false, lock_free: false };
-        for came in [refused, open] {
-            assert_eq!(verdict(came, &Content::Shutdown, NONE), Verdict::NotFresh);
+        let refused = MethodOutcome::Nothing { files_refused: true, closed: true };
+        let open = MethodOutcome::Nothing { files_refused: false, closed: false };
+        for outcome in [refused, open] {
+            assert_eq!(verdict(outcome, &Content::Shutdown, NONE), Verdict::NotFresh);
         }
     }
 

@@ -1,7 +1,8 @@
-//! `misc/lock`: does anybody have the storage open?
+//! `misc/lock`: does a server have the storage open?
 //!
-//! Seen in `/proc`, each time anew. Only where that shows nobody is the lock itself tried, and
-//! that at most once a try: a trial makes the start of a server fail that comes in that moment.
+//! The answer comes from `/proc`, anew each time. Only where that shows no holder is the lock itself
+//! tried, and that at most once a try of the run: a server that starts in the moment of the trial
+//! fails to start.
 
 use std::cell::Cell;
 use std::fs;
@@ -9,48 +10,64 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::storage::Storage;
-use crate::system::{flock, lock_holders};
+use crate::system::flock::{self, LockState};
+use crate::system::lock_holders;
 
-/// The lock that whoever has the storage open holds, as it is looked at in one run.
+/// Whether a server has the storage open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Openness {
+    /// A process holds `misc/lock`.
+    Open,
+    /// No process does, on any machine that can reach the storage.
+    Closed,
+    /// It cannot be told: locks do not reach other machines, or the lock cannot be tried.
+    Unknown,
+}
+
+/// The lock that a server holds for as long as it has the storage open.
 #[derive(Debug)]
 pub struct MainLock {
     path: PathBuf,
     reaches: bool,
-    /// What the trial of this try showed, if there was one.
-    tried: Cell<Option<Option<bool>>>,
+    /// What the trial showed, if there was one since [`begin_anew`](Self::begin_anew).
+    tried: Cell<Option<LockState>>,
 }
 
 impl MainLock {
-    /// The lock of a storage. `reaches` is whether a lock that is free here is free on every
-    /// machine.
+    /// Makes the lock of a storage. `reaches` says whether locks on its file system reach other
+    /// machines.
     pub fn of(storage: &Storage, reaches: bool) -> Self {
         Self { path: storage.lock(), reaches, tried: Cell::new(None) }
     }
 
-    /// Whether a lock that is free here is free on every machine.
+    /// Says whether a lock that is free here is free on every machine.
     pub fn reaches(&self) -> bool {
         self.reaches
     }
 
-    /// Whether nobody has the storage open; `None` where that cannot be known.
-    pub fn is_free(&self) -> Option<bool> {
+    /// Says whether a server has the storage open.
+    pub fn openness(&self) -> Openness {
         if lock_holders::is_held(&self.path) {
-            return Some(false);
+            return Openness::Open;
         }
         if !self.reaches {
-            return None;
+            return Openness::Unknown;
         }
-        let free = self.tried.get().unwrap_or_else(|| flock::is_free(&self.path));
-        self.tried.set(Some(free));
-        free
+        let state = self.tried.get().unwrap_or_else(|| flock::try_state(&self.path));
+        self.tried.set(Some(state));
+        match state {
+            LockState::Free => Openness::Closed,
+            LockState::Held => Openness::Open,
+            LockState::Unknown => Openness::Unknown,
+        }
     }
 
-    /// Forgets what a trial showed: so much has happened since that it may be tried again.
+    /// Allows one more trial: enough has happened since the last one.
     pub fn begin_anew(&self) {
         self.tried.set(None);
     }
 
-    /// When it was taken last; its holder writes a pid into it then.
+    /// Returns when the lock was taken last: its holder then writes a pid into the file.
     pub fn taken(&self) -> Option<SystemTime> {
         fs::metadata(&self.path).and_then(|found| found.modified()).ok()
     }
@@ -70,30 +87,30 @@ mod tests {
     }
 
     #[test]
-    fn a_holder_that_is_seen_is_no_trial_and_its_end_is_noticed() {
+    fn a_holder_seen_in_proc_costs_no_trial_and_its_end_is_noticed() {
         let (_folder, storage) = storage();
         let lock = MainLock::of(&storage, true);
         let server = FileLock::take(&storage.lock()).unwrap();
-        assert_eq!(lock.is_free(), Some(false));
+        assert_eq!(lock.openness(), Openness::Open);
         drop(server);
-        assert_eq!(lock.is_free(), Some(true));
+        assert_eq!(lock.openness(), Openness::Closed);
     }
 
     #[test]
-    fn the_lock_is_tried_once_until_that_begins_anew() {
+    fn the_lock_is_tried_once_until_another_trial_is_allowed() {
         let (_folder, storage) = storage();
         let lock = MainLock::of(&storage, true);
-        assert_eq!(lock.is_free(), Some(true));
-        // From now on a trial would not say that it is free.
+        assert_eq!(lock.openness(), Openness::Closed);
+        // From now on a trial fails.
         fs::create_dir(storage.lock()).unwrap();
-        assert_eq!(lock.is_free(), Some(true));
+        assert_eq!(lock.openness(), Openness::Closed);
         lock.begin_anew();
-        assert_eq!(lock.is_free(), None);
+        assert_eq!(lock.openness(), Openness::Unknown);
     }
 
     #[test]
-    fn where_locks_do_not_reach_nothing_is_tried_and_nothing_known() {
+    fn where_locks_do_not_reach_nothing_is_tried_and_nothing_is_known() {
         let (_folder, storage) = storage();
-        assert_eq!(MainLock::of(&storage, false).is_free(), None);
+        assert_eq!(MainLock::of(&storage, false).openness(), Openness::Unknown);
     }
 }

@@ -10,16 +10,17 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::system::reading;
 use dsnap_core::Code;
 use dsnap_core::text::Harmless;
+
+use crate::system::reading;
 
 /// More than any server writes; the rest of a longer file is nothing we could know.
 const LONGEST: u64 = 4096;
 
 /// What `misc/snapshot` is at one moment. Two are equal only if the file is the same one, too.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
+pub struct SnapshotFile {
     /// What it says.
     pub content: Content,
     modified: Option<SystemTime>,
@@ -45,13 +46,13 @@ pub enum Content {
     Other(Vec<u8>),
 }
 
-impl Mark {
+impl SnapshotFile {
     /// Looks at the file at `path`, which is [`Storage::snapshot`](crate::storage::Storage::snapshot).
     ///
     /// # Errors
     ///
     /// It is there and cannot be read.
-    pub fn look(path: &Path) -> io::Result<Self> {
+    pub fn read(path: &Path) -> io::Result<Self> {
         let found = match fs::metadata(path) {
             Ok(found) => found,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::absent()),
@@ -129,7 +130,7 @@ mod tests {
     fn each_content_is_told_apart() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("snapshot");
-        assert_eq!(Mark::look(&path).unwrap().content, Content::Absent);
+        assert_eq!(SnapshotFile::read(&path).unwrap().content, Content::Absent);
         for (bytes, content) in [
             (&b""[..], Content::Empty),
             (b"shutdown", Content::Shutdown),
@@ -138,11 +139,11 @@ mod tests {
             (b"shutdown\n", Content::Other(b"shutdown\n".to_vec())),
         ] {
             fs::write(&path, bytes).unwrap();
-            assert_eq!(Mark::look(&path).unwrap().content, content);
+            assert_eq!(SnapshotFile::read(&path).unwrap().content, content);
         }
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
-        assert_eq!(Mark::look(&path).unwrap().content, Content::NotAFile);
+        assert_eq!(SnapshotFile::read(&path).unwrap().content, Content::NotAFile);
     }
 
     #[test]
@@ -150,18 +151,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("snapshot");
         fs::write(&path, "shutdown").unwrap();
-        let before = Mark::look(&path).unwrap();
-        assert_eq!(Mark::look(&path).unwrap(), before);
+        let before = SnapshotFile::read(&path).unwrap();
+        assert_eq!(SnapshotFile::read(&path).unwrap(), before);
         fs::write(folder.path().join("new"), "shutdown").unwrap();
         fs::rename(folder.path().join("new"), &path).unwrap();
-        assert_ne!(Mark::look(&path).unwrap(), before);
+        assert_ne!(SnapshotFile::read(&path).unwrap(), before);
     }
 
     #[test]
     fn a_code_is_ours_only_whole() {
         let code = Code::from_bytes(b"db-1").unwrap();
-        let mark =
-            |text: &str| Mark { content: Content::of(text.as_bytes()), modified: None, inode: 1 };
+        let mark = |text: &str| SnapshotFile {
+            content: Content::of(text.as_bytes()),
+            modified: None,
+            inode: 1,
+        };
         assert!(mark("user/db-1").is_held_by(&code));
         assert!(!mark("user/db-12").is_held_by(&code));
         assert!(!mark("db-1").is_held_by(&code));

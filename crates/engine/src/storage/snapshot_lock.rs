@@ -5,66 +5,53 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use dsnap_core::{Reason, text};
+
+use crate::failure::Failure;
 use crate::limits;
 use crate::storage::Storage;
-use crate::storage::snapshot_file::Mark;
+use crate::storage::snapshot_file::SnapshotFile;
 use crate::system::flock::{FileLock, LockError};
 use crate::system::{lock_holders, privileges};
-use dsnap_core::{Code, Refusal, text};
 
 /// `misc/sublock`, locked, and the mark that was seen under it.
 #[derive(Debug)]
-pub struct Guard<'a> {
+pub struct SnapshotLock<'a> {
     storage: &'a Storage,
     sublock: FileLock,
-    mark: Mark,
+    seen: SnapshotFile,
     was_open: bool,
     lock_taken: Option<SystemTime>,
 }
 
-/// What COMMAND is told in its environment, and the lock that it inherits.
-#[derive(Debug)]
-pub struct Environment<'a> {
-    /// `SNAPSHOT_DIRECTORY`: the directory as the user gave it.
-    pub directory: PathBuf,
-    /// `SNAPSHOT_TIMESTAMP`, in seconds since 1970: never later than the state that is seen.
-    pub timestamp: u64,
-    /// `SNAPSHOT_CODE`: the run's code.
-    pub code: Code,
-    /// `SNAPSHOT_TID`: the last transaction in `A/`, if it can be read.
-    pub tid: Option<[u8; 8]>,
-    /// The locked `misc/sublock`, to be inherited.
-    pub sublock: &'a fs::File,
-}
-
-impl<'a> Guard<'a> {
+impl<'a> SnapshotLock<'a> {
     /// Locks `misc/sublock`, trying for `patience`, and looks at the mark.
     ///
     /// # Errors
     ///
     /// Somebody holds the lock (waiting helps), or it cannot be opened, or `misc/snapshot` not
     /// be read.
-    pub fn lock(storage: &'a Storage, patience: Duration) -> Result<Self, Refusal> {
+    pub fn lock(storage: &'a Storage, patience: Duration) -> Result<Self, Failure> {
         let path = storage.sublock();
         let sublock = lock_within(&path, patience)?;
         if !sublock.is_in_place() {
-            return Err(Refusal::in_use(format!(
+            return Err(Failure::in_use(format!(
                 "{} was replaced while it was locked",
                 text::path(&path)
             )));
         }
-        let mark = look_at_mark(storage)?;
+        let seen = read_snapshot_file(storage)?;
         let (was_open, lock_taken) =
             (lock_holders::is_held(&storage.lock()), written(&storage.lock()));
-        Ok(Self { storage, sublock, mark, was_open, lock_taken })
+        Ok(Self { storage, sublock, seen, was_open, lock_taken })
     }
 
-    /// The mark as it was seen when the lock was taken.
-    pub fn mark(&self) -> &Mark {
-        &self.mark
+    /// Returns `misc/snapshot` as it was when the lock was taken.
+    pub fn snapshot_file(&self) -> &SnapshotFile {
+        &self.seen
     }
 
     /// The locked file, for COMMAND to inherit.
@@ -77,12 +64,12 @@ impl<'a> Guard<'a> {
     /// # Errors
     ///
     /// It did not: `misc/snapshot` is gone or another one, or the lock file was replaced.
-    pub fn check(&self) -> Result<(), Refusal> {
+    pub fn check(&self) -> Result<(), Reason> {
         if !self.sublock.is_in_place() {
             let path = text::path(self.storage.sublock());
             return Err(broken(&format!("{path} was replaced while COMMAND ran")));
         }
-        check_mark(self.storage, &self.mark)
+        check_unchanged(self.storage, &self.seen)
     }
 
     /// Whether a server was started on the closed storage since the lock was taken.
@@ -99,9 +86,9 @@ impl<'a> Guard<'a> {
 /// # Errors
 ///
 /// It is not: whatever was copied may be torn.
-pub fn check_mark(storage: &Storage, seen: &Mark) -> Result<(), Refusal> {
+pub fn check_unchanged(storage: &Storage, seen: &SnapshotFile) -> Result<(), Reason> {
     let path = text::path(storage.snapshot());
-    match Mark::look(&storage.snapshot()) {
+    match SnapshotFile::read(&storage.snapshot()) {
         Ok(now) if &now == seen => Ok(()),
         Ok(now) if now.content == seen.content => {
             Err(broken(&format!("{path} was written anew while COMMAND ran")))
@@ -111,8 +98,8 @@ pub fn check_mark(storage: &Storage, seen: &Mark) -> Result<(), Refusal> {
     }
 }
 
-fn broken(what: &str) -> Refusal {
-    Refusal::new(format!("the guarantee was broken: {what}"))
+fn broken(what: &str) -> Reason {
+    Reason::new(format!("the guarantee was broken: {what}"))
         .hint("do not trust what COMMAND made; find out who wrote to the storage, and run again")
 }
 
@@ -121,23 +108,26 @@ fn broken(what: &str) -> Refusal {
 /// # Errors
 ///
 /// It is there and cannot be read.
-pub fn look_at_mark(storage: &Storage) -> Result<Mark, Refusal> {
+pub fn read_snapshot_file(storage: &Storage) -> Result<SnapshotFile, Reason> {
     let path = storage.snapshot();
-    Mark::look(&path).map_err(|error| privileges::no_access(&path, "cannot be read", &error))
+    SnapshotFile::read(&path)
+        .map_err(|error| privileges::no_access(&path, "cannot be read", &error))
 }
 
-fn lock_within(path: &Path, patience: Duration) -> Result<FileLock, Refusal> {
+fn lock_within(path: &Path, patience: Duration) -> Result<FileLock, Failure> {
     let begin = std::time::Instant::now();
     loop {
         match FileLock::take(path) {
             Ok(lock) => return Ok(lock),
-            Err(LockError::Held) if begin.elapsed() < patience => std::thread::sleep(limits::LOOK),
+            Err(LockError::Held) if begin.elapsed() < patience => {
+                std::thread::sleep(limits::FILE_POLL_INTERVAL)
+            }
             Err(LockError::Held) => {
                 let by = lock_holders::holder(path);
-                return Err(Refusal::in_use(format!("{} is held by {by}", text::path(path))));
+                return Err(Failure::in_use(format!("{} is held by {by}", text::path(path))));
             }
             Err(LockError::Io(error)) => {
-                return Err(privileges::no_access(path, "cannot be locked", &error));
+                return Err(privileges::no_access(path, "cannot be locked", &error).into());
             }
         }
     }

@@ -63,7 +63,7 @@ impl FileLock {
             .open(path);
         let file = file.map_err(LockError::Io)?;
         if !existed {
-            modes::like_neighbours(&file, path, modes::LOCK);
+            modes::inherit_mode(&file, path, modes::LOCK);
         }
         match FileExt::try_lock_exclusive(&file) {
             Ok(()) => Ok(Self { file, path: path.to_owned() }),
@@ -112,18 +112,31 @@ impl Drop for FileLock {
     }
 }
 
-/// Whether the lock on the file at `path` is free, found out by taking it for a moment: only for
-/// a run that is about to use the storage. A file that does not exist is not locked. `None` if
-/// it cannot be tried.
-pub fn is_free(path: &Path) -> Option<bool> {
+/// What a trial showed of a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockState {
+    /// The trial got it; a file that does not exist counts as free.
+    Free,
+    /// Another process holds it.
+    Held,
+    /// The file cannot be opened for writing, or not be locked at all.
+    Unknown,
+}
+
+/// Finds out whether the lock on the file at `path` is free by taking it for one system call.
+///
+/// Only a run that is about to use the storage may do this: a server that starts in that moment
+/// fails to start.
+pub fn try_state(path: &Path) -> LockState {
     let file = match OpenOptions::new().read(true).write(true).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(true),
-        file => file.ok()?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return LockState::Free,
+        Err(_) => return LockState::Unknown,
+        Ok(file) => file,
     };
     match FileExt::try_lock_exclusive(&file) {
-        Ok(()) => Some(FileExt::unlock(&file).is_ok()),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(false),
-        Err(_) => None,
+        Ok(()) if FileExt::unlock(&file).is_ok() => LockState::Free,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => LockState::Held,
+        _ => LockState::Unknown,
     }
 }
 

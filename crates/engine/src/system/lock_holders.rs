@@ -9,12 +9,12 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use dsnap_core::text;
 use nix::unistd::{Uid, User};
 use procfs::process::Process;
 use procfs::{Current, LockType, Locks};
 
 use crate::system::privileges;
-use dsnap_core::text;
 
 /// A process that holds a lock, as far as it can be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub fn holder(path: &Path) -> Holder {
         return Holder::Unseen;
     };
     let locker = pid_of_holder(path);
-    privileges::looking_at_processes(|| {
+    privileges::as_real_user(|| {
         // The process that took the lock comes first; a child that inherited it may be all that
         // is left.
         let locker = locker.and_then(|pid| Process::new(pid).ok());

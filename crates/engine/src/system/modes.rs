@@ -20,7 +20,7 @@ const ACCESS: u32 = 0o777;
 
 /// Gives a file of `misc/` that was just made the mode of its neighbours, as far as `widest`
 /// goes. Where there is none, or the system refuses, the file is as good.
-pub fn like_neighbours(file: &File, path: &Path, widest: u32) {
+pub fn inherit_mode(file: &File, path: &Path, widest: u32) {
     if let Some(neighbour) = neighbours(path).iter().find_map(|path| fs::metadata(path).ok()) {
         let mode = OWNERS | (mode(&neighbour) & widest);
         let _ = file.set_permissions(Permissions::from_mode(mode));
@@ -83,7 +83,7 @@ mod tests {
         let path = folder.path().join("misc/lock");
         let file = File::create_new(&path).unwrap();
         set(&path, 0o600);
-        like_neighbours(&file, &path, widest);
+        inherit_mode(&file, &path, widest);
         mode(&file.metadata().unwrap())
     }
 

@@ -11,17 +11,17 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use dsnap_core::{Reason, text};
 use nix::unistd::{self, Gid, Uid, User};
 use rustix::fs::{Access, AtFlags, CWD};
 
 use crate::quoting;
 use crate::storage::Storage;
 use crate::system::{lock_holders, trust};
-use dsnap_core::{Refusal, text};
 
 /// The rights that a run has.
 #[derive(Debug)]
-pub struct Rights {
+pub struct Privileges {
     /// Root's own groups and the owner, if root steps back.
     lowered: Option<(Ids, Ids)>,
 }
@@ -34,16 +34,16 @@ struct Ids {
     groups: Vec<Gid>,
 }
 
-impl Rights {
+impl Privileges {
     /// The rights for a storage: the caller's own, or the owner's if the caller is root and the
     /// owner is not. Nothing changes yet.
     ///
     /// # Errors
     ///
     /// `A` is a link and its target belongs to somebody else, or the owner cannot be found out.
-    pub fn for_storage(storage: &Storage) -> Result<Self, Refusal> {
+    pub fn for_storage(storage: &Storage) -> Result<Self, Reason> {
         let a = storage.a();
-        let unreadable = |error: io::Error| Refusal::new(format!("{}: {error}", text::path(&a)));
+        let unreadable = |error: io::Error| Reason::new(format!("{}: {error}", text::path(&a)));
         let (entry, target) =
             (fs::symlink_metadata(&a).map_err(unreadable)?, fs::metadata(&a).map_err(unreadable)?);
         if !unistd::geteuid().is_root() || (entry.uid() == 0 && target.uid() == 0) {
@@ -53,10 +53,10 @@ impl Rights {
             let (link, at) =
                 (lock_holders::user_name(entry.uid()), lock_holders::user_name(target.uid()));
             let what = format!("{} is a link of {link} to a folder of {at}", text::path(&a));
-            return Err(Refusal::new(what).hint("give link and folder the same owner (chown -h)"));
+            return Err(Reason::new(what).hint("give link and folder the same owner (chown -h)"));
         }
         let failed =
-            |error| Refusal::new(format!("the groups of the owner cannot be found out: {error}"));
+            |error| Reason::new(format!("the groups of the owner cannot be found out: {error}"));
         let root = Ids::own().map_err(failed)?;
         let owner = Ids::of_owner(Uid::from_raw(target.uid()), Gid::from_raw(target.gid()))
             .map_err(failed)?;
@@ -68,18 +68,18 @@ impl Rights {
     /// # Errors
     ///
     /// The system does not let this process change its ids.
-    pub fn take_effect(&self) -> Result<(), Refusal> {
+    pub fn lower(&self) -> Result<(), Reason> {
         let Some((_, owner)) = &self.lowered else { return Ok(()) };
         owner.assume().map_err(|error| {
             let owner = lock_holders::user_name(owner.user.as_raw());
-            Refusal::new(format!(
+            Reason::new(format!(
                 "the rights of {owner}, who owns the storage, cannot be taken: {error}"
             ))
         })
     }
 
     /// Does something with the rights that the program was started with.
-    pub fn as_started<T>(&self, work: impl FnOnce() -> T) -> T {
+    pub fn with_caller_privileges<T>(&self, work: impl FnOnce() -> T) -> T {
         let Some((root, owner)) = &self.lowered else { return work() };
         let raised = root.assume();
         let result = work();
@@ -98,7 +98,7 @@ impl Rights {
 
 /// Looks at other processes with the rights of the user that started the program: with lowered
 /// rights `/proc` does not show what root's processes have open. Nothing else may be done in it.
-pub(crate) fn looking_at_processes<T>(look: impl FnOnce() -> T) -> T {
+pub(crate) fn as_real_user<T>(look: impl FnOnce() -> T) -> T {
     let lowered = unistd::geteuid();
     let raised = unistd::getuid() != lowered && unistd::seteuid(unistd::getuid()).is_ok();
     let result = look();
@@ -145,7 +145,7 @@ impl Ids {
 /// # Errors
 ///
 /// It may not; the hint is the command that cures it.
-pub fn may_change_entries(path: &Path) -> Result<(), Refusal> {
+pub fn may_change_entries(path: &Path) -> Result<(), Reason> {
     let access = Access::WRITE_OK | Access::EXEC_OK;
     rustix::fs::accessat(CWD, path, access, AtFlags::EACCESS)
         .map_err(|error| no_access(path, "cannot be changed", &error.into()))
@@ -153,12 +153,12 @@ pub fn may_change_entries(path: &Path) -> Result<(), Refusal> {
 
 /// A refusal because of an error on a path; if rights are missing, the hint is the line that
 /// gives them.
-pub fn no_access(path: &Path, what: &str, error: &io::Error) -> Refusal {
+pub fn no_access(path: &Path, what: &str, error: &io::Error) -> Reason {
     let name = lock_holders::user_name(effective_user());
     if error.kind() != io::ErrorKind::PermissionDenied {
-        return Refusal::new(format!("{} {what}: {error}", text::path(path)));
+        return Reason::new(format!("{} {what}: {error}", text::path(path)));
     }
-    let refusal = Refusal::new(format!("{} {what} by user {name}: {error}", text::path(path)));
+    let refusal = Reason::new(format!("{} {what} by user {name}: {error}", text::path(path)));
     let Some((culprit, cure)) = culprit(path) else { return refusal };
     let owner = fs::symlink_metadata(&culprit).map_or(effective_user(), |found| found.uid());
     let own = owner == effective_user();
@@ -213,27 +213,27 @@ fn closed_folder(path: &Path) -> Option<PathBuf> {
 
 /// A refusal because a file that a line names cannot be read. No command is suggested: whoever
 /// wrote the line may have named a file that must stay as it is.
-pub fn cannot_read(path: &Path, error: &io::Error) -> Refusal {
+pub fn cannot_read(path: &Path, error: &io::Error) -> Reason {
     cannot(path, "read", "read it", error)
 }
 
 /// The same for a program.
-pub fn cannot_execute(path: &Path, error: &io::Error) -> Refusal {
+pub fn cannot_execute(path: &Path, error: &io::Error) -> Reason {
     cannot(path, "executed", "execute it", error)
 }
 
-fn cannot(path: &Path, what: &str, cure: &str, error: &io::Error) -> Refusal {
+fn cannot(path: &Path, what: &str, cure: &str, error: &io::Error) -> Reason {
     let shown = text::path(path);
     if error.kind() != io::ErrorKind::PermissionDenied {
-        return Refusal::new(format!("{shown} cannot be {what}: {error}"));
+        return Reason::new(format!("{shown} cannot be {what}: {error}"));
     }
     let name = lock_holders::user_name(effective_user());
-    let refusal = Refusal::new(format!("{shown} cannot be {what} by user {name}: {error}"));
-    for_want_of_rights(refusal, cure, error)
+    let refusal = Reason::new(format!("{shown} cannot be {what} by user {name}: {error}"));
+    with_permission_hint(refusal, cure, error)
 }
 
 /// Adds what to do where a line lacks rights, if that is the trouble.
-pub(crate) fn for_want_of_rights(refusal: Refusal, cure: &str, error: &io::Error) -> Refusal {
+pub(crate) fn with_permission_hint(refusal: Reason, cure: &str, error: &io::Error) -> Reason {
     if error.kind() != io::ErrorKind::PermissionDenied {
         return refusal;
     }

@@ -17,7 +17,7 @@ pub struct ProcessId {
 
 /// Where a process runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct Host {
     /// The name of the machine.
     pub host: String,
     /// This boot of it.
@@ -41,13 +41,13 @@ impl ProcessId {
         Self::of(pid).unwrap_or(Self { pid, start: 0 })
     }
 
-    /// Whether this very process still runs. Only to be asked at its own [`Place`].
+    /// Whether this very process still runs. Only to be asked at its own [`Host`].
     pub fn lives(&self) -> bool {
         Self::of(self.pid).as_ref() == Some(self)
     }
 }
 
-impl Place {
+impl Host {
     /// Here.
     pub fn here() -> Self {
         let host = nix::unistd::gethostname().ok();
@@ -104,8 +104,8 @@ mod tests {
 
     #[test]
     fn here_is_known_and_stays_the_same() {
-        let here = Place::here();
-        assert_eq!(here, Place::here());
+        let here = Host::here();
+        assert_eq!(here, Host::here());
         assert!(
             !here.host.is_empty() && !here.boot.is_empty() && here.pid_namespace > 0,
             "{here:?}"

@@ -41,7 +41,11 @@ pub fn open_any(path: &Path) -> io::Result<File> {
 /// # Errors
 ///
 /// It cannot be read, is larger than `longest` bytes, or the wait was stopped.
-pub fn patiently(mut file: File, longest: u64, stopped: &dyn Fn() -> bool) -> io::Result<Vec<u8>> {
+pub fn read_waiting_for_writer(
+    mut file: File,
+    longest: u64,
+    stopped: &dyn Fn() -> bool,
+) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     let mut some = [0; 4096];
     while content.len() as u64 <= longest {
@@ -59,7 +63,7 @@ pub fn patiently(mut file: File, longest: u64, stopped: &dyn Fn() -> bool) -> io
 /// Returns when there is something to read, or an end. The system reports the end of a FIFO only
 /// if a writer has come and gone since it was opened: one that is still to come is waited for.
 fn wait_for_input(file: &File, stopped: &dyn Fn() -> bool) -> io::Result<()> {
-    let pause = Timespec::try_from(limits::ASK).ok();
+    let pause = Timespec::try_from(limits::STOP_POLL_INTERVAL).ok();
     loop {
         if stopped() {
             return Err(io::Error::other("stopped while waiting for somebody to write it"));
@@ -82,7 +86,7 @@ fn is_passing(error: &io::Error) -> bool {
 /// # Errors
 ///
 /// As for [`open`], or it is larger than `longest` bytes.
-pub fn whole(path: &Path, longest: u64) -> io::Result<Vec<u8>> {
+pub fn read(path: &Path, longest: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     open(path)?.take(longest + 1).read_to_end(&mut content)?;
     if content.len() as u64 > longest {
@@ -101,7 +105,7 @@ mod tests {
         let fifo = folder.path().join("fifo");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
         for path in [&fifo, Path::new("/dev/zero"), folder.path()] {
-            assert_eq!(whole(path, 9).unwrap_err().to_string(), "it is not a regular file");
+            assert_eq!(read(path, 9).unwrap_err().to_string(), "it is not a regular file");
         }
     }
 
@@ -112,13 +116,16 @@ mod tests {
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
         let asked = std::cell::Cell::new(0);
         let twice = || asked.replace(asked.get() + 1) > 1;
-        let error = patiently(open_any(&fifo).unwrap(), 9, &twice).unwrap_err();
+        let error = read_waiting_for_writer(open_any(&fifo).unwrap(), 9, &twice).unwrap_err();
         assert_eq!(error.to_string(), "stopped while waiting for somebody to write it");
         for content in ["", "one\ntwo\n"] {
             let file = open_any(&fifo).unwrap();
             std::thread::scope(|scope| {
                 scope.spawn(|| std::fs::write(&fifo, content).unwrap());
-                assert_eq!(patiently(file, 9, &|| false).unwrap(), content.as_bytes());
+                assert_eq!(
+                    read_waiting_for_writer(file, 9, &|| false).unwrap(),
+                    content.as_bytes()
+                );
             });
         }
     }
@@ -128,10 +135,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         std::fs::write(&file, "123456789").unwrap();
-        assert_eq!(whole(&file, 9).unwrap(), b"123456789");
-        assert_eq!(whole(&file, 8).unwrap_err().to_string(), "larger than 8 bytes");
-        let patiently = |longest| patiently(open_any(&file).unwrap(), longest, &|| false);
-        assert_eq!(patiently(9).unwrap(), b"123456789");
-        assert_eq!(patiently(8).unwrap_err().to_string(), "larger than 8 bytes");
+        assert_eq!(read(&file, 9).unwrap(), b"123456789");
+        assert_eq!(read(&file, 8).unwrap_err().to_string(), "larger than 8 bytes");
+        let read_waiting_for_writer =
+            |longest| read_waiting_for_writer(open_any(&file).unwrap(), longest, &|| false);
+        assert_eq!(read_waiting_for_writer(9).unwrap(), b"123456789");
+        assert_eq!(read_waiting_for_writer(8).unwrap_err().to_string(), "larger than 8 bytes");
     }
 }

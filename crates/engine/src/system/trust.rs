@@ -9,11 +9,11 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
+use dsnap_core::{Reason, text};
 use rustix::fs::StatVfsMountFlags;
 
 use crate::quoting;
 use crate::system::{lock_holders, privileges};
-use dsnap_core::{Refusal, text};
 
 /// How many links are followed: as many as Linux does.
 pub(crate) const LINKS: usize = 40;
@@ -30,17 +30,17 @@ const STICKY: u32 = 0o1000;
 /// # Errors
 ///
 /// Somebody else can. The text names the part of the path, the hint is what cures it.
-pub fn only_changed_by(path: &Path, user: u32) -> Result<Metadata, Refusal> {
+pub fn check_writable_only_by(path: &Path, user: u32) -> Result<Metadata, Reason> {
     let mut last = None;
     for part in on_the_way(path)? {
         let found = look(&part)?;
         check(&part, &found, user)?;
         last = Some(found);
     }
-    last.ok_or_else(|| Refusal::new(format!("{} leads nowhere", text::path(path))))
+    last.ok_or_else(|| Reason::new(format!("{} leads nowhere", text::path(path))))
 }
 
-fn check(part: &Path, found: &Metadata, user: u32) -> Result<(), Refusal> {
+fn check(part: &Path, found: &Metadata, user: u32) -> Result<(), Reason> {
     let shown = text::path(part);
     if is_read_only(part) {
         return Ok(());
@@ -48,7 +48,7 @@ fn check(part: &Path, found: &Metadata, user: u32) -> Result<(), Refusal> {
     if found.uid() != 0 && found.uid() != user {
         let (owner, cure) = (lock_holders::user_name(found.uid()), lock_holders::user_name(user));
         let option = if found.is_symlink() { "-h " } else { "" };
-        return Err(Refusal::new(format!("{shown} belongs to {owner}, who could change it"))
+        return Err(Reason::new(format!("{shown} belongs to {owner}, who could change it"))
             .hint(format!("chown {option}{cure} {}", quoting::quoted(part))));
     }
     let sticky = found.is_dir() && found.mode() & STICKY != 0;
@@ -56,7 +56,7 @@ fn check(part: &Path, found: &Metadata, user: u32) -> Result<(), Refusal> {
         return Ok(());
     }
     let whom = if found.mode() & 0o002 != 0 { "everybody" } else { "its group" };
-    Err(Refusal::new(format!("{shown} can be changed by {whom}"))
+    Err(Reason::new(format!("{shown} can be changed by {whom}"))
         .hint(format!("chmod go-w {}", quoting::quoted(part))))
 }
 
@@ -64,18 +64,18 @@ fn is_read_only(part: &Path) -> bool {
     rustix::fs::statvfs(part).is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
-fn look(part: &Path) -> Result<Metadata, Refusal> {
+fn look(part: &Path) -> Result<Metadata, Reason> {
     fs::symlink_metadata(part).map_err(|error| unreachable(part, &error))
 }
 
-fn unreachable(part: &Path, error: &std::io::Error) -> Refusal {
-    let refusal = Refusal::new(format!("{}: {error}", text::path(part)));
-    privileges::for_want_of_rights(refusal, "look there", error)
+fn unreachable(part: &Path, error: &std::io::Error) -> Reason {
+    let refusal = Reason::new(format!("{}: {error}", text::path(part)));
+    privileges::with_permission_hint(refusal, "look there", error)
 }
 
 /// Everything that the system looks at on the way to an absolute path, links among it; the last
 /// one is what the path leads to.
-fn on_the_way(path: &Path) -> Result<Vec<PathBuf>, Refusal> {
+fn on_the_way(path: &Path) -> Result<Vec<PathBuf>, Reason> {
     let mut ahead: Vec<OsString> = words(path);
     let (mut here, mut seen, mut links) = (PathBuf::from("/"), vec![PathBuf::from("/")], 0);
     while let Some(word) = ahead.pop() {
@@ -87,7 +87,7 @@ fn on_the_way(path: &Path) -> Result<Vec<PathBuf>, Refusal> {
         if look(&part)?.is_symlink() {
             links += 1;
             if links > LINKS {
-                return Err(Refusal::new(format!("{} leads in a circle", text::path(path))));
+                return Err(Reason::new(format!("{} leads in a circle", text::path(path))));
             }
             let target = fs::read_link(&part).map_err(|error| unreachable(&part, &error))?;
             if target.is_absolute() {
@@ -140,14 +140,14 @@ mod tests {
 
     #[track_caller]
     fn refused(path: &Path, text: &str, hint: &str) {
-        let refusal = only_changed_by(path, own()).unwrap_err();
+        let refusal = check_writable_only_by(path, own()).unwrap_err();
         assert_eq!((refusal.text(), refusal.hints()), (text, &[hint.to_owned()][..]));
     }
 
     #[test]
     fn the_file_and_each_folder_above_it_counts() {
         let (folder, file) = nested();
-        only_changed_by(&file, own()).unwrap();
+        check_writable_only_by(&file, own()).unwrap();
         for path in [file.clone(), folder.path().join("outer/inner"), folder.path().join("outer")] {
             let shown = path.display();
             mode(&path, 0o775);
@@ -170,9 +170,9 @@ mod tests {
     fn a_sticky_folder_counts_as_closed_and_a_sticky_file_does_not() {
         let (folder, file) = nested();
         mode(&folder.path().join("outer"), 0o1777);
-        only_changed_by(&file, own()).unwrap();
+        check_writable_only_by(&file, own()).unwrap();
         mode(&file, 0o1777);
-        only_changed_by(&file, own()).unwrap_err();
+        check_writable_only_by(&file, own()).unwrap_err();
     }
 
     #[test]
@@ -182,14 +182,14 @@ mod tests {
         if own() == 0 {
             let refusal = {
                 std::os::unix::fs::chown(&file, Some(54_321), None).unwrap();
-                only_changed_by(&file, 0).unwrap_err()
+                check_writable_only_by(&file, 0).unwrap_err()
             };
             let shown = file.display();
             assert_eq!(refusal.text(), format!("{shown} belongs to 54321, who could change it"));
             assert_eq!(refusal.hints(), [format!("chown {me} {shown}")]);
-            only_changed_by(&file, 54_321).unwrap();
+            check_writable_only_by(&file, 54_321).unwrap();
         } else {
-            only_changed_by(folder.path(), 54_321).unwrap_err();
+            check_writable_only_by(folder.path(), 54_321).unwrap_err();
         }
     }
 
@@ -201,7 +201,7 @@ mod tests {
         symlink(&file, open.join("middle")).unwrap();
         symlink("open/middle", folder.path().join("link")).unwrap();
         let link = folder.path().join("link");
-        only_changed_by(&link, own()).unwrap();
+        check_writable_only_by(&link, own()).unwrap();
         mode(&open, 0o777);
         let shown = open.display();
         refused(
@@ -216,9 +216,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let circle = folder.path().join("circle");
         symlink("circle", &circle).unwrap();
-        let refusal = only_changed_by(&circle, own()).unwrap_err();
+        let refusal = check_writable_only_by(&circle, own()).unwrap_err();
         assert_eq!(refusal.text(), format!("{} leads in a circle", circle.display()));
-        let refusal = only_changed_by(&folder.path().join("absent"), own()).unwrap_err();
+        let refusal = check_writable_only_by(&folder.path().join("absent"), own()).unwrap_err();
         assert!(refusal.text().contains("absent: No such file"), "{refusal}");
     }
 }

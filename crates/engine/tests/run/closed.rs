@@ -4,10 +4,11 @@ use std::fs;
 use std::sync::Arc;
 
 use dsnap_core::method::{Entered, Left};
-use dsnap_engine::record::entry::{Record, State};
+use dsnap_engine::record::entry::Record;
+use dsnap_engine::record::evidence::Evidence;
 use dsnap_engine::storage::Storage;
 use dsnap_engine::system::flock::FileLock;
-use dsnap_engine::system::process::Place;
+use dsnap_engine::system::process::Host;
 
 use crate::orphans::{LEFT, after, left_behind, records, zope};
 use crate::stage::{Deed, Stage, enter, leave, mark, nothing, reason};
@@ -19,7 +20,7 @@ fn what_an_enter_closed_is_opened_again_by_its_line_only() {
         Vec::new(),
         vec![(nothing(), Left::Left)],
     );
-    left_behind(&stage, "shutdown", |record| Record { state: State::Closed, ..record });
+    left_behind(&stage, "shutdown", |record| Record { evidence: Evidence::Closed, ..record });
     stage.play(
         0,
         &[
@@ -35,7 +36,7 @@ fn what_an_enter_closed_is_opened_again_by_its_line_only() {
     assert_eq!(records(&stage), []);
 
     let stage = Stage::closed().owner("other", Vec::new(), Vec::new());
-    left_behind(&stage, "shutdown", |record| Record { state: State::Closed, ..record });
+    left_behind(&stage, "shutdown", |record| Record { evidence: Evidence::Closed, ..record });
     let outcome = stage.play(125, &[]);
     assert!(
         reason(&outcome).ends_with("by `zope` (line 2 in snapshot.conf), and that line is gone")
@@ -46,7 +47,7 @@ fn what_an_enter_closed_is_opened_again_by_its_line_only() {
 #[test]
 fn what_an_enter_closed_is_opened_by_whatever_path_the_storage_is_named() {
     let mut stage = Stage::closed().owner("zope", Vec::new(), vec![(nothing(), Left::Left)]);
-    left_behind(&stage, "shutdown", |record| Record { state: State::Closed, ..record });
+    left_behind(&stage, "shutdown", |record| Record { evidence: Evidence::Closed, ..record });
     let link = stage.storage.root().join("link");
     std::os::unix::fs::symlink(stage.storage.root(), &link).unwrap();
     stage.storage = Storage::open(&link).unwrap();
@@ -64,7 +65,7 @@ fn what_an_enter_closed_is_opened_where_nobody_knows_whether_the_storage_is_open
     );
     // A lock that cannot be tried.
     fs::create_dir(stage.storage.lock()).unwrap();
-    left_behind(&stage, "shutdown", |record| Record { state: State::Closed, ..record });
+    left_behind(&stage, "shutdown", |record| Record { evidence: Evidence::Closed, ..record });
     stage.play(0, &after(&["zope leaves", LEFT]));
     assert_eq!(records(&stage), []);
 }
@@ -72,7 +73,7 @@ fn what_an_enter_closed_is_opened_where_nobody_knows_whether_the_storage_is_open
 #[test]
 fn what_an_enter_closed_and_somebody_opened_again_is_settled() {
     for stage in [zope(Vec::new()), Stage::closed()] {
-        left_behind(&stage, "", |record| Record { state: State::Closed, ..record });
+        left_behind(&stage, "", |record| Record { evidence: Evidence::Closed, ..record });
         stage.run();
         assert_eq!(records(&stage), []);
     }
@@ -82,7 +83,7 @@ fn what_an_enter_closed_and_somebody_opened_again_is_settled() {
 fn an_unknown_one_of_a_method_that_never_closes_needs_no_line_when_its_server_ended() {
     let stage = Stage::closed();
     left_behind(&stage, "shutdown", |record| Record {
-        state: State::Unknown,
+        evidence: Evidence::Unknown,
         may_close: false,
         ..record
     });
@@ -94,8 +95,8 @@ fn an_unknown_one_of_a_method_that_never_closes_needs_no_line_when_its_server_en
 fn what_was_closed_elsewhere_is_not_opened_here() {
     let stage = Stage::closed().owner("zope", Vec::new(), Vec::new());
     left_behind(&stage, "shutdown", |record| Record {
-        state: State::Closed,
-        place: Place { host: "elsewhere".to_owned(), ..Place::here() },
+        evidence: Evidence::Closed,
+        host: Host { host: "elsewhere".to_owned(), ..Host::here() },
         ..record
     });
     let outcome = stage.run();
@@ -137,7 +138,8 @@ fn a_commit_that_ends_while_a_script_stops_the_server_costs_one_more_try() {
     let left = ["script leaves", "Left snapshot mode"];
     let once = [&entered[..], &ran, &left].concat();
     stops_in_the_middle(0).play(0, &once);
-    let late = "script: it closed the storage, but transactions ended meanwhile that are not in A/";
+    let late =
+        "script: the storage was closed, but transactions ended meanwhile that are not in A/";
     let twice = [&entered[..], &left, &[late], &once].concat();
     stops_in_the_middle(1).play(0, &twice);
     let outcome = stops_in_the_middle(2).run();

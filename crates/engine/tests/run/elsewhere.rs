@@ -4,7 +4,8 @@
 use std::fs;
 
 use dsnap_core::method::{Entered, Left};
-use dsnap_engine::record::entry::{Record, State};
+use dsnap_engine::record::entry::Record;
+use dsnap_engine::record::evidence::Evidence;
 
 use crate::orphans::{LEFT, after, left_behind, records};
 use crate::stage::{Deed, Stage, because, enter, leave, nothing};
@@ -17,7 +18,7 @@ fn stage(line: &str, zope: Vec<(Deed, Left)>, wrong: Vec<(Deed, Left)>) -> Stage
         wrong,
     );
     let line = line.as_bytes().to_vec();
-    left_behind(&stage, "", |record| Record { state: State::Elsewhere, line, ..record });
+    left_behind(&stage, "", |record| Record { evidence: Evidence::Elsewhere, line, ..record });
     stage
 }
 
@@ -51,7 +52,7 @@ fn once_its_line_is_corrected_that_is_said_a_last_time() {
 #[test]
 fn while_nobody_has_this_storage_open_nothing_is_sent() {
     let stage = Stage::closed().owner("zope", Vec::new(), Vec::new());
-    left_behind(&stage, "", |record| Record { state: State::Elsewhere, ..record });
+    left_behind(&stage, "", |record| Record { evidence: Evidence::Elsewhere, ..record });
     fs::write(stage.storage.snapshot(), "shutdown").unwrap();
     assert_eq!(stage.run().status(), 0);
     assert_eq!(records(&stage).len(), 1);

@@ -3,8 +3,8 @@
 use std::fs;
 
 use dsnap_core::method::{Entered, Left};
-use dsnap_engine::record::entry::State;
-use dsnap_engine::record::run_lock::OwnLock;
+use dsnap_engine::record::evidence::Evidence;
+use dsnap_engine::record::run_lock::RunLock;
 use dsnap_engine::run::job::CommandEnd;
 use dsnap_engine::system::flock::FileLock;
 
@@ -272,7 +272,7 @@ fn a_wrong_server_is_left_even_if_nobody_has_this_storage_open_any_more() {
         "Entered snapshot using wrong",
         "wrong leaves",
         "Left snapshot mode",
-        "wrong: it entered a snapshot, but misc/snapshot of this storage is absent: it is the server of another storage",
+        "wrong: a snapshot was entered, but misc/snapshot of this storage is absent: the line leads to the server of another storage",
     ]);
 }
 
@@ -293,7 +293,7 @@ fn a_wrong_server_may_be_left_by_another_line_but_its_own_confirms_it() {
             "right leaves",
             "wrong leaves",
             "Left snapshot mode (at try 2)",
-            "wrong: it entered a snapshot, but misc/snapshot of this storage is absent: it is the server of another storage",
+            "wrong: a snapshot was entered, but misc/snapshot of this storage is absent: the line leads to the server of another storage",
             "right enters",
             "Entered snapshot using right",
             "Locked snapshot mode",
@@ -329,8 +329,8 @@ fn a_wrong_server_that_cannot_be_left_is_named_and_the_status_is_122_whatever_ca
         )]
     );
     assert!(stage.said().contains(&not_left.text().to_owned()), "said at once, too");
-    let records = OwnLock::take(&stage.storage).unwrap().records();
-    assert_eq!((records.len(), records[0].state), (1, State::Elsewhere));
+    let records = RunLock::take(&stage.storage).unwrap().records();
+    assert_eq!((records.len(), records[0].evidence), (1, Evidence::Elsewhere));
 }
 
 #[test]

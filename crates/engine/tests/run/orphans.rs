@@ -4,11 +4,12 @@ use std::fs;
 use std::time::Instant;
 
 use dsnap_core::method::{Entered, Left};
-use dsnap_engine::record::entry::{Record, State};
-use dsnap_engine::record::run_lock::OwnLock;
+use dsnap_engine::record::entry::Record;
+use dsnap_engine::record::evidence::Evidence;
+use dsnap_engine::record::run_lock::RunLock;
 use dsnap_engine::storage::Storage;
 use dsnap_engine::system::flock::FileLock;
-use dsnap_engine::system::process::{Place, ProcessId};
+use dsnap_engine::system::process::{Host, ProcessId};
 
 use crate::stage::{Stage, because, enter, leave, mark, nothing, reason};
 
@@ -27,15 +28,15 @@ const RUN: [&str; 7] = [
 ];
 
 /// A record as a run wrote it that is dead now.
-fn record(storage: &Storage, state: State) -> Record {
+fn record(storage: &Storage, evidence: Evidence) -> Record {
     Record {
         code: dsnap_core::Code::from_bytes(CODE.as_bytes()).unwrap(),
         line: b"zope".to_vec(),
         conf: "line 2 in snapshot.conf".to_owned(),
-        state,
+        evidence,
         may_close: true,
         since: 1_767_225_600,
-        place: Place::here(),
+        host: Host::here(),
         user: 0,
         command_name: "rsync".into(),
         command: Some(ProcessId { pid: i32::MAX, start: 1 }),
@@ -47,16 +48,16 @@ fn record(storage: &Storage, state: State) -> Record {
 
 /// Leaves a record behind, and `misc/snapshot` as it was then.
 pub(crate) fn left_behind(stage: &Stage, content: &str, change: impl FnOnce(Record) -> Record) {
-    let own = OwnLock::take(&stage.storage).unwrap();
-    let record = Record { file: own.inode(), ..record(&stage.storage, State::Held) };
-    own.will_ask(change(record)).unwrap();
+    let own = RunLock::take(&stage.storage).unwrap();
+    let record = Record { file: own.inode(), ..record(&stage.storage, Evidence::Here) };
+    own.record_intent(change(record)).unwrap();
     if !content.is_empty() {
         fs::write(stage.storage.snapshot(), content).unwrap();
     }
 }
 
 pub(crate) fn records(stage: &Stage) -> Vec<Record> {
-    OwnLock::take(&stage.storage).unwrap().records()
+    RunLock::take(&stage.storage).unwrap().records()
 }
 
 /// An open storage with a good line `zope`, which may have to leave something before.
@@ -71,9 +72,9 @@ pub(crate) fn after<'a>(before: &[&'a str]) -> Vec<&'a str> {
 
 #[test]
 fn what_a_dead_run_left_behind_is_left_by_its_line_and_the_run_goes_on() {
-    for state in [State::Held, State::Unknown] {
+    for state in [Evidence::Here, Evidence::Unknown] {
         let stage = zope(vec![(leave(), Left::Left)]);
-        left_behind(&stage, "user/db-1-left", |record| Record { state, ..record });
+        left_behind(&stage, "user/db-1-left", |record| Record { evidence: state, ..record });
         stage.play(0, &after(&["zope leaves", LEFT]));
         assert_eq!(records(&stage), []);
     }
@@ -145,7 +146,7 @@ fn an_unknown_one_is_kept_until_the_server_was_started_anew() {
     let late = dsnap_engine::storage::snapshot_lock::seconds(std::time::SystemTime::now()) + 3600;
     for (since, kept) in [(late, 1), (1_767_225_600, 0)] {
         let stage = zope(Vec::new());
-        left_behind(&stage, "", |record| Record { state: State::Unknown, since, ..record });
+        left_behind(&stage, "", |record| Record { evidence: Evidence::Unknown, since, ..record });
         stage.play(0, &RUN);
         assert_eq!(records(&stage).len(), kept);
     }
@@ -155,7 +156,7 @@ fn an_unknown_one_is_kept_until_the_server_was_started_anew() {
 fn a_torn_record_gets_a_warning_and_is_passed_over() {
     let stage = zope(Vec::new());
     left_behind(&stage, "", |record| record);
-    let path = stage.storage.own_lock();
+    let path = stage.storage.run_lock();
     fs::write(&path, fs::read_to_string(&path).unwrap().replace("state=held", "state=hel"))
         .unwrap();
     stage.play(
@@ -170,7 +171,7 @@ fn a_torn_record_gets_a_warning_and_is_passed_over() {
 fn a_record_that_is_damaged_at_its_start_gets_the_warning_too() {
     let stage = zope(Vec::new());
     left_behind(&stage, "", |record| record);
-    let path = stage.storage.own_lock();
+    let path = stage.storage.run_lock();
     fs::write(&path, fs::read_to_string(&path).unwrap().replace("record code", "cord code"))
         .unwrap();
     stage.run();
@@ -182,7 +183,7 @@ fn a_signal_while_a_repair_fails_is_the_status() {
     let refused = || (nothing(), Left::Refused(because("not authorised")));
     let stage = zope((0..3).map(|_| refused()).collect()).stopped_at("misc/dsnap.lock");
     left_behind(&stage, "user/db-1-left", |record| record);
-    let path = stage.storage.own_lock();
+    let path = stage.storage.run_lock();
     fs::write(&path, fs::read_to_string(&path).unwrap() + "torn").unwrap();
     let outcome = stage.run();
     assert_eq!(outcome.status(), 128 + 15);
@@ -227,7 +228,7 @@ fn what_else_is_in_use_after_a_repair_is_not_waited_for() {
 fn a_run_on_another_machine_is_judged_by_the_server_where_locks_reach() {
     let stage = zope(vec![(leave(), Left::Left)]);
     left_behind(&stage, "user/db-1-left", |record| Record {
-        place: Place { host: "elsewhere".to_owned(), ..Place::here() },
+        host: Host { host: "elsewhere".to_owned(), ..Host::here() },
         command: Some(ProcessId::own()),
         ..record
     });
@@ -249,11 +250,11 @@ fn a_copy_of_a_held_storage_sends_nothing_and_is_not_worked_on_while_it_may_be_t
             "{root} is a copy made while a snapshot of the original was in use: its journal/ and B/ may be torn"
         )
     );
-    let Err(dsnap_engine::run::job::NotRun::Refused { reason, .. }) = outcome.command else {
+    let Err(dsnap_engine::run::job::NotRun::NoSnapshot { failure, .. }) = outcome.command else {
         panic!()
     };
     assert_eq!(
-        reason.hints(),
+        failure.reason().hints(),
         [
             format!(
                 "A/ alone is the backup: mv {root}/journal {root}/journal.torn && mv {root}/B {root}/B.torn && mkdir {root}/journal {root}/B && chown --reference={root}/A {root}/journal {root}/B"
@@ -269,13 +270,13 @@ fn a_copy_of_which_nothing_can_be_torn_is_a_storage_like_any_other() {
     let stage = Stage::closed().nobody("files", vec![(mark("shutdown"), Entered::Done)]);
     left_behind(&stage, "user/db-1-left", |record| Record { file: record.file + 1, ..record });
     assert_eq!(stage.run().status(), 0);
-    assert!(!OwnLock::take(&stage.storage).unwrap().is_copy());
+    assert!(!RunLock::take(&stage.storage).unwrap().is_copy());
 }
 
 #[test]
 fn what_may_be_held_is_on_record_before_it_is_asked_for_and_gone_when_it_was_left() {
     let state = |storage: &Storage| {
-        let text = fs::read_to_string(storage.own_lock()).unwrap();
+        let text = fs::read_to_string(storage.run_lock()).unwrap();
         let line = text.lines().find(|line| line.starts_with("record ")).unwrap().to_owned();
         line.split(' ').find_map(|field| field.strip_prefix("state=")).unwrap().to_owned()
     };
@@ -319,14 +320,14 @@ fn what_could_not_be_left_stays_on_record_with_its_command() {
     let hints = outcome.not_left.unwrap();
     assert_eq!(hints.hints(), ["dsnap --storage DIR --recover"]);
     let kept = records(&stage);
-    assert_eq!((kept.len(), kept[0].state), (1, State::Held));
+    assert_eq!((kept.len(), kept[0].evidence), (1, Evidence::Here));
     assert_eq!(kept[0].command, Some(ProcessId::own()));
 }
 
 #[test]
 fn where_nothing_can_be_written_down_nothing_is_entered() {
     let stage = Stage::open().owner("zope", Vec::new(), Vec::new());
-    std::os::unix::fs::symlink("/dev/full", stage.storage.own_lock()).unwrap();
+    std::os::unix::fs::symlink("/dev/full", stage.storage.run_lock()).unwrap();
     let outcome = stage.run();
     assert_eq!(outcome.status(), 125);
     assert!(reason(&outcome).contains("cannot be written, so nothing is entered"), "{outcome:?}");

@@ -36,7 +36,7 @@ fn lines_are_tried_in_order_and_each_reason_is_kept() {
         .owner("one", vec![(nothing(), Entered::Refused(because("401")))], vec![])
         .owner("two", vec![(nothing(), Entered::Failed(because("fault")))], vec![])
         .play(125, &["one enters", "one: 401", "two enters", "two: fault"]);
-    let Err(NotRun::Refused { tried, .. }) = outcome.command else { panic!() };
+    let Err(NotRun::NoSnapshot { tried, .. }) = outcome.command else { panic!() };
     let tried: Vec<_> =
         tried.iter().map(|(label, reason)| format!("{label}: {}", reason.text())).collect();
     assert_eq!(tried[..2], ["one: 401", "two: fault"]);
@@ -122,7 +122,7 @@ fn the_last_try_begins_when_time_is_up() {
 #[test]
 fn another_run_of_the_tool_is_in_use() {
     let stage = Stage::closed();
-    let _other = FileLock::take(&stage.storage.own_lock()).unwrap();
+    let _other = FileLock::take(&stage.storage.run_lock()).unwrap();
     let outcome = stage.run();
     assert_eq!(outcome.status(), 75);
     assert!(reason(&outcome).starts_with("another run of dsnap uses this storage"), "{outcome:?}");
@@ -143,17 +143,17 @@ fn a_missing_folder_is_an_error_with_the_command_that_makes_it() {
     fs::remove_dir(stage.storage.b()).unwrap();
     let outcome = stage.run();
     assert_eq!(outcome.status(), 125);
-    let Err(NotRun::Refused { reason, .. }) = outcome.command else { panic!() };
+    let Err(NotRun::NoSnapshot { failure, .. }) = outcome.command else { panic!() };
     let root = stage.storage.root().display();
     assert_eq!(
-        reason.hints(),
+        failure.reason().hints(),
         [format!("a storage restored from A and config needs: mkdir {root}/B")]
     );
 }
 
 #[test]
 fn that_the_files_are_in_use_says_nothing_new_beside_a_known_wrong_server() {
-    let wrong = "wrong: it entered a snapshot, but misc/snapshot of this storage is absent: it is the server of another storage";
+    let wrong = "wrong: a snapshot was entered, but misc/snapshot of this storage is absent: the line leads to the server of another storage";
     Stage::open()
         .owner("wrong", vec![(nothing(), Entered::Held)], vec![(nothing(), Left::Left)])
         .nobody(

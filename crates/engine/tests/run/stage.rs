@@ -8,16 +8,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use dsnap_core::Refusal;
+use dsnap_core::Reason;
 use dsnap_core::method::{Entered, Left, Methods, Request, SnapshotMethod, Status, WorksWith};
 use dsnap_engine::conf::plan::Source;
 use dsnap_engine::run;
+use dsnap_engine::run::environment::Environment;
 use dsnap_engine::run::event::Event;
 use dsnap_engine::run::job::{CommandEnd, Job, NotRun, Outcome, Program};
 use dsnap_engine::storage::Storage;
-use dsnap_engine::storage::snapshot_lock::Environment;
 use dsnap_engine::system::flock::FileLock;
-use dsnap_engine::system::privileges::Rights;
+use dsnap_engine::system::privileges::Privileges;
 use dsnap_engine::system::process::ProcessId;
 
 /// What everybody writes into, in order.
@@ -191,14 +191,14 @@ impl Stage {
         let conf = self.storage.root().join("config/snapshot.conf");
         fs::write(&conf, format!("nodirect\n{}", self.conf)).unwrap();
         let job = Job { source: Source::File(conf), ..self.job.clone() };
-        let rights = Rights::for_storage(&self.storage).unwrap();
+        let rights = Privileges::for_storage(&self.storage).unwrap();
         run::run(&job, &self.storage, &rights, self, self)
     }
 
     /// After a run, both of the tool's locks are free.
     #[track_caller]
     pub(crate) fn nothing_is_held(&self) {
-        for path in [self.storage.own_lock(), self.storage.sublock()] {
+        for path in [self.storage.run_lock(), self.storage.sublock()] {
             assert!(FileLock::take_silently(&path).is_ok(), "{} is held", path.display());
         }
     }
@@ -220,9 +220,9 @@ impl Stage {
 }
 
 impl Methods for Stage {
-    fn find(&self, name: &[u8]) -> Result<Arc<dyn SnapshotMethod>, Refusal> {
+    fn find(&self, name: &[u8]) -> Result<Arc<dyn SnapshotMethod>, Reason> {
         let found = self.methods.iter().find(|method| method.name.as_bytes() == name);
-        found.map(|method| Arc::clone(method) as _).ok_or_else(|| Refusal::new("no such method"))
+        found.map(|method| Arc::clone(method) as _).ok_or_else(|| Reason::new("no such method"))
     }
 }
 
@@ -241,7 +241,7 @@ impl Program for Stage {
         self.stop.get()
     }
 
-    fn pause(&self, pause: Duration, _left: Duration, reason: &Refusal) {
+    fn pause(&self, pause: Duration, _left: Duration, reason: &Reason) {
         self.note(format!("pause: {}", reason.text()));
         self.nothing_is_held();
         std::thread::sleep(pause);
@@ -285,15 +285,15 @@ pub(crate) fn leave() -> Deed {
 }
 
 /// A refusal for scripts.
-pub(crate) fn because(text: &str) -> Refusal {
-    Refusal::new(text)
+pub(crate) fn because(text: &str) -> Reason {
+    Reason::new(text)
 }
 
 /// The reason of a run that was refused.
 #[track_caller]
 pub(crate) fn reason(outcome: &Outcome) -> String {
     match &outcome.command {
-        Err(NotRun::Refused { reason, .. }) => reason.text().to_owned(),
+        Err(NotRun::NoSnapshot { failure, .. }) => failure.reason().text().to_owned(),
         other => panic!("not refused: {other:?}"),
     }
 }

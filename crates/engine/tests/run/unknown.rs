@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use dsnap_core::method::{Entered, Left};
-use dsnap_engine::record::entry::State;
-use dsnap_engine::record::run_lock::OwnLock;
+use dsnap_engine::record::evidence::Evidence;
+use dsnap_engine::record::run_lock::RunLock;
 use dsnap_engine::system::flock::FileLock;
 
 use crate::stage::{Stage, because, enter, leave, mark, nothing};
@@ -13,9 +13,9 @@ fn lost() -> Entered {
     Entered::Unknown(because("no answer"))
 }
 
-fn states(stage: &Stage) -> Vec<State> {
-    let own = OwnLock::take(&stage.storage).unwrap();
-    own.records().into_iter().map(|record| record.state).collect()
+fn states(stage: &Stage) -> Vec<Evidence> {
+    let own = RunLock::take(&stage.storage).unwrap();
+    own.records().into_iter().map(|record| record.evidence).collect()
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn one_that_may_still_come_is_said_and_kept_and_no_leave_is_sent() {
     assert_eq!(said[..2], ["zope enters", "zope: no answer"]);
     assert!(said[2].starts_with("zope: whether it still enters the snapshot user/"), "{said:?}");
     assert!(said[2].ends_with(" is not known; the next run looks again"), "{said:?}");
-    assert_eq!((said.len(), states(&stage)), (3, vec![State::Unknown]));
+    assert_eq!((said.len(), states(&stage)), (3, vec![Evidence::Unknown]));
 }
 
 #[test]
@@ -185,6 +185,6 @@ fn a_wrong_server_is_left_by_its_own_line_and_not_tried_again() {
     let said = stage.said();
     let count = |words: &str| said.iter().filter(|line| line.as_str() == words).count();
     assert_eq!((count("wrong enters"), count("wrong leaves"), count("busy leaves")), (1, 1, 1));
-    let known = "wrong: it entered a snapshot, but misc/snapshot of this storage is `user/other`: it is the server of another storage";
+    let known = "wrong: a snapshot was entered, but misc/snapshot of this storage is `user/other`: the line leads to the server of another storage";
     assert_eq!(count(known), 2, "{said:?}");
 }
