@@ -24,7 +24,7 @@ class Site:
         return done.stdout.strip()
 
     def verify(self, copy):
-        """Returns None if the copy contains exactly what was committed, or what is wrong with it."""
+        """Returns None if the copy contains exactly what was committed, or else the difference."""
         command = ["dsnap-testkit", "verify", str(copy), "--site", self.storage]
         done = subprocess.run(command, text=True, stdout=subprocess.PIPE)
         return None if done.returncode == 0 else done.stdout
