@@ -3,8 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-/// A hundred years of 365.25 days: more is a slip of the finger.
-const LONGEST: Duration = Duration::from_secs(3_155_760_000);
+use crate::limits::MAX_DURATION;
 
 /// Why a text is no DURATION.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +58,7 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
     }
     let duration =
         Duration::try_from_secs_f64(seconds * unit).map_err(|_| DurationError::TooLong)?;
-    if duration > LONGEST { Err(DurationError::TooLong) } else { Ok(duration) }
+    if duration > MAX_DURATION { Err(DurationError::TooLong) } else { Ok(duration) }
 }
 
 /// Digits with at most one point between them: Rust's own reading also takes `inf` and `1e9`.

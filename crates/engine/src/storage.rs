@@ -19,12 +19,10 @@ use std::path::{Path, PathBuf};
 
 use dsnap_core::{Reason, text};
 
+use crate::limits::MAX_SETTINGS_FILE;
 use crate::quoting;
 use crate::storage::settings::Settings;
-use crate::system::{privileges, reading};
-
-/// Settings larger than this, in bytes, are none.
-const LARGEST: u64 = 1 << 20;
+use crate::system::{access, reading};
 
 /// The name that a replica's archive has in `journal/`.
 pub const REPLICA: &str = "replica.tar";
@@ -143,7 +141,7 @@ impl Storage {
             match fs::metadata(&folder) {
                 Ok(found) if found.is_dir() => {}
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                    return Err(privileges::no_access(&folder, "cannot be reached", &error));
+                    return Err(access::path_error(&folder, "cannot be reached", &error));
                 }
                 _ => unusable.push(folder),
             }
@@ -172,12 +170,12 @@ impl Storage {
         let wrong = |error: &dyn std::fmt::Display| {
             Reason::new(format!("{}: {}", text::path(&path), text::harmless(error.to_string())))
         };
-        let content = reading::read(&path, LARGEST).map_err(|error| {
+        let content = reading::read(&path, MAX_SETTINGS_FILE).map_err(|error| {
             let hint = "a DirectoryStorage has this file; bring it back from a backup";
             match error.kind() {
                 io::ErrorKind::NotFound => wrong(&error).hint(hint),
                 io::ErrorKind::PermissionDenied => {
-                    privileges::no_access(&path, "cannot be read", &error)
+                    access::path_error(&path, "cannot be read", &error)
                 }
                 _ => wrong(&error),
             }

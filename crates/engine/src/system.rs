@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows a storage.
 
+pub mod access;
 pub mod durability;
 pub mod flock;
 pub mod lock_holders;
@@ -11,3 +12,4 @@ pub mod privileges;
 pub mod process;
 pub mod reading;
 pub mod trust;
+pub mod users;

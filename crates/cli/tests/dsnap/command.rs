@@ -177,7 +177,7 @@ fn command_does_not_inherit_the_own_lock() {
 }
 
 fn user() -> String {
-    dsnap_engine::system::lock_holders::user_name(nix::unistd::geteuid().as_raw())
+    dsnap_engine::system::users::user_name(nix::unistd::geteuid().as_raw())
 }
 
 #[test]

@@ -7,7 +7,7 @@ use dsnap_testkit::{Fixture, State, locks};
 use crate::stage::{DIRECT, Dsnap, storage};
 
 fn holder(holder: &locks::Holder) -> String {
-    let user = dsnap_engine::system::lock_holders::user_name(nix::unistd::geteuid().as_raw());
+    let user = dsnap_engine::system::users::user_name(nix::unistd::geteuid().as_raw());
     format!("{} (pid {}, user {user})", holder.program(), holder.pid())
 }
 

@@ -13,14 +13,15 @@ use std::time::SystemTime;
 use dsnap_core::Code;
 
 use crate::failure::Failure;
+use crate::limits::{MAX_LOCK_FILE, MAX_RECORDS};
 use crate::record::checksummed::{ChecksummedLine, LineWriter};
 use crate::record::entry::Record;
 use crate::record::evidence::Evidence;
 use crate::storage::{Storage, snapshot_lock};
 use crate::system::durability::Durability;
-use crate::system::flock::{self, FileLock, LockError};
+use crate::system::flock::{FileLock, LockError};
 use crate::system::process::{Host, ProcessId};
-use crate::system::{lock_holders, privileges, reading};
+use crate::system::{access, lock_holders, reading};
 
 /// The first word of the line that names the file's inode.
 const INODE: &str = "inode";
@@ -28,8 +29,6 @@ const INODE: &str = "inode";
 const RUN: &str = "run";
 /// Mode of the file: the owner's tools and its group's may take turns.
 const MODE: u32 = 0o660;
-/// How many records are kept; older ones fall out.
-const MOST: usize = 64;
 
 /// The run that holds the lock, as it describes itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,9 +70,8 @@ impl RunLock {
     pub fn take(storage: &Storage) -> Result<Self, Failure> {
         let path = storage.run_lock();
         let existed = path.exists();
-        let no_access = |error: io::Error| {
-            Failure::from(privileges::no_access(&path, "cannot be locked", &error))
-        };
+        let no_access =
+            |error: io::Error| Failure::from(access::path_error(&path, "cannot be locked", &error));
         match FileLock::take_silently(&path) {
             Ok(lock) => {
                 if !existed {
@@ -165,7 +163,7 @@ impl RunLock {
         let before = written.records.clone();
         written.records.retain(|known| !known.is_of(&record.code, Some(&record.line)));
         written.records.push(record);
-        let surplus = written.records.len().saturating_sub(MOST);
+        let surplus = written.records.len().saturating_sub(MAX_RECORDS);
         written.records.drain(..surplus);
         let done = self.write(&written).and_then(|()| self.durability.sync(self.lock.file()));
         if done.is_err() {
@@ -237,7 +235,7 @@ impl RunRecord {
 
     /// The run that the file of `storage` names, if it names one that can be read.
     pub fn read(storage: &Storage) -> io::Result<Option<Self>> {
-        let content = match reading::read(&storage.run_lock(), flock::LARGEST) {
+        let content = match reading::read(&storage.run_lock(), MAX_LOCK_FILE) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             content => content?,
         };

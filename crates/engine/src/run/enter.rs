@@ -14,8 +14,8 @@ use crate::record::run_lock::RunLock;
 use crate::run::pending_enter;
 use crate::run::session::Session;
 use crate::storage::snapshot_lock;
-use crate::system::privileges;
 use crate::system::process::Host;
+use crate::system::users;
 
 /// Asks methods to enter under one code.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl<'a> Entering<'a> {
             evidence: Evidence::Unknown,
             since: snapshot_lock::seconds(SystemTime::now()),
             host: Host::here(),
-            user: privileges::effective_user(),
+            user: users::effective_user(),
             command_name: self.session.job.command.clone().unwrap_or_default(),
             command: None,
             may_close: step.method.may_close(),

@@ -13,10 +13,8 @@ use std::time::{Duration, SystemTime};
 use dsnap_core::Code;
 use dsnap_core::text::Harmless;
 
+use crate::limits::MAX_SNAPSHOT_FILE;
 use crate::system::reading;
-
-/// More than any server writes; the rest of a longer file is nothing we could know.
-const LONGEST: u64 = 4096;
 
 /// What `misc/snapshot` is at one moment. Two are equal only if the file is the same one, too.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +84,7 @@ impl Content {
     fn read(path: &Path) -> io::Result<Self> {
         let mut content = Vec::new();
         match reading::open(path) {
-            Ok(file) => file.take(LONGEST).read_to_end(&mut content)?,
+            Ok(file) => file.take(MAX_SNAPSHOT_FILE).read_to_end(&mut content)?,
             // It was there a moment ago: a server has just left.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::Absent),
             Err(error) => return Err(error),

@@ -15,7 +15,7 @@ use crate::limits;
 use crate::storage::Storage;
 use crate::storage::snapshot_file::SnapshotFile;
 use crate::system::flock::{FileLock, LockError};
-use crate::system::{lock_holders, privileges};
+use crate::system::{access, lock_holders};
 
 /// `misc/sublock`, locked, and the mark that was seen under it.
 #[derive(Debug)]
@@ -110,8 +110,7 @@ fn broken(what: &str) -> Reason {
 /// It is there and cannot be read.
 pub fn read_snapshot_file(storage: &Storage) -> Result<SnapshotFile, Reason> {
     let path = storage.snapshot();
-    SnapshotFile::read(&path)
-        .map_err(|error| privileges::no_access(&path, "cannot be read", &error))
+    SnapshotFile::read(&path).map_err(|error| access::path_error(&path, "cannot be read", &error))
 }
 
 fn lock_within(path: &Path, patience: Duration) -> Result<FileLock, Failure> {
@@ -127,7 +126,7 @@ fn lock_within(path: &Path, patience: Duration) -> Result<FileLock, Failure> {
                 return Err(Failure::in_use(format!("{} is held by {by}", text::path(path))));
             }
             Err(LockError::Io(error)) => {
-                return Err(privileges::no_access(path, "cannot be locked", &error).into());
+                return Err(access::path_error(path, "cannot be locked", &error).into());
             }
         }
     }

@@ -11,10 +11,8 @@ use std::path::{Path, PathBuf};
 
 use fs2::FileExt;
 
+use crate::limits::MAX_LOCK_FILE;
 use crate::system::modes;
-
-/// More than anybody writes into a lock file, in bytes.
-pub(crate) const LARGEST: u64 = 1 << 20;
 
 /// A lock that this process holds. Dropping it unlocks, for everybody who inherited a descriptor
 /// too; the file stays.
@@ -92,7 +90,7 @@ impl FileLock {
         let mut file = &self.file;
         file.seek(io::SeekFrom::Start(0))?;
         let mut content = Vec::new();
-        file.take(LARGEST).read_to_end(&mut content)?;
+        file.take(MAX_LOCK_FILE).read_to_end(&mut content)?;
         Ok(content)
     }
 

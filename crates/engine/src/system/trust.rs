@@ -12,11 +12,10 @@ use std::path::{Component, Path, PathBuf};
 use dsnap_core::{Reason, text};
 use rustix::fs::StatVfsMountFlags;
 
+use crate::limits::MAX_SYMLINKS;
 use crate::quoting;
-use crate::system::{lock_holders, privileges};
+use crate::system::{access, users};
 
-/// How many links are followed: as many as Linux does.
-pub(crate) const LINKS: usize = 40;
 /// The mode bits with which a group and everybody else may write.
 const WRITABLE: u32 = 0o022;
 const STICKY: u32 = 0o1000;
@@ -46,7 +45,7 @@ fn check(part: &Path, found: &Metadata, user: u32) -> Result<(), Reason> {
         return Ok(());
     }
     if found.uid() != 0 && found.uid() != user {
-        let (owner, cure) = (lock_holders::user_name(found.uid()), lock_holders::user_name(user));
+        let (owner, cure) = (users::user_name(found.uid()), users::user_name(user));
         let option = if found.is_symlink() { "-h " } else { "" };
         return Err(Reason::new(format!("{shown} belongs to {owner}, who could change it"))
             .hint(format!("chown {option}{cure} {}", quoting::quoted(part))));
@@ -70,7 +69,7 @@ fn look(part: &Path) -> Result<Metadata, Reason> {
 
 fn unreachable(part: &Path, error: &std::io::Error) -> Reason {
     let refusal = Reason::new(format!("{}: {error}", text::path(part)));
-    privileges::with_permission_hint(refusal, "look there", error)
+    access::with_permission_hint(refusal, "look there", error)
 }
 
 /// Everything that the system looks at on the way to an absolute path, links among it; the last
@@ -86,7 +85,7 @@ fn on_the_way(path: &Path) -> Result<Vec<PathBuf>, Reason> {
         let part = here.join(&word);
         if look(&part)?.is_symlink() {
             links += 1;
-            if links > LINKS {
+            if links > MAX_SYMLINKS {
                 return Err(Reason::new(format!("{} leads in a circle", text::path(path))));
             }
             let target = fs::read_link(&part).map_err(|error| unreachable(&part, &error))?;
@@ -178,7 +177,7 @@ mod tests {
     #[test]
     fn what_belongs_to_somebody_else_is_named_with_its_owner() {
         let (folder, file) = nested();
-        let me = lock_holders::user_name(own());
+        let me = users::user_name(own());
         if own() == 0 {
             let refusal = {
                 std::os::unix::fs::chown(&file, Some(54_321), None).unwrap();

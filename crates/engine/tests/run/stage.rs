@@ -191,7 +191,7 @@ impl Stage {
         let conf = self.storage.root().join("config/snapshot.conf");
         fs::write(&conf, format!("nodirect\n{}", self.conf)).unwrap();
         let job = Job { source: Source::File(conf), ..self.job.clone() };
-        let rights = Privileges::for_storage(&self.storage).unwrap();
+        let rights = Privileges::of_owner(&self.storage.a()).unwrap();
         run::run(&job, &self.storage, &rights, self, self)
     }
 
