@@ -72,7 +72,7 @@ impl RunLock {
         let existed = path.exists();
         let no_access =
             |error: io::Error| Failure::from(access::path_error(&path, "cannot be locked", &error));
-        match FileLock::take_silently(&path) {
+        match FileLock::take_without_pid(&path) {
             Ok(lock) => {
                 if !existed {
                     // Whatever the umask: see MODE. If the system refuses, the lock is as good.

@@ -1,8 +1,8 @@
-//! Trust: may a file be used with somebody's rights, or can a stranger have written it?
+//! Trust: may a file be used with a user's privileges, or can another user have written it?
 //!
-//! A conf that root obeys, and a library or program that is run, must be out of reach of
-//! everybody but root and the user whose rights it gets: the file, and every folder and link that
-//! the system looks at on the way to it, as written and as resolved.
+//! Only root and the user whose privileges it gets may be able to change a conf that root obeys, or
+//! a library or program that is run. That holds for the file, and for every folder and link that the
+//! system looks at on the way to it.
 
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
@@ -16,19 +16,20 @@ use crate::limits::MAX_SYMLINKS;
 use crate::quoting;
 use crate::system::{access, users};
 
-/// The mode bits with which a group and everybody else may write.
+/// The mode bits that let the group and everybody else write.
 const WRITABLE: u32 = 0o022;
 const STICKY: u32 = 0o1000;
 
-/// Whether nobody but root and `user` can change the file at an absolute path, or what the path
-/// leads to. Returns the file's own data, so that one that was opened can be compared with it.
+/// Checks that only root and `user` can change the file at an absolute path, or where that path
+/// leads. Returns the file's metadata, so that an opened file can be compared with it.
 ///
-/// A sticky folder counts as closed, because what it holds is looked at, too; and so does
-/// whatever is on a read-only mount.
+/// A sticky folder is accepted, because its entries are checked as well. So is everything on a
+/// read-only mount.
 ///
 /// # Errors
 ///
-/// Somebody else can. The text names the part of the path, the hint is what cures it.
+/// Another user can. The text names the part of the path, and the hint is the command that cures
+/// it.
 pub fn check_writable_only_by(path: &Path, user: u32) -> Result<Metadata, Reason> {
     let mut last = None;
     for part in on_the_way(path)? {
@@ -72,8 +73,8 @@ fn unreachable(part: &Path, error: &std::io::Error) -> Reason {
     access::with_permission_hint(refusal, "look there", error)
 }
 
-/// Everything that the system looks at on the way to an absolute path, links among it; the last
-/// one is what the path leads to.
+/// Lists everything that the system looks at on the way to an absolute path, links included. The
+/// last item is where the path leads.
 fn on_the_way(path: &Path) -> Result<Vec<PathBuf>, Reason> {
     let mut ahead: Vec<OsString> = words(path);
     let (mut here, mut seen, mut links) = (PathBuf::from("/"), vec![PathBuf::from("/")], 0);
@@ -101,7 +102,7 @@ fn on_the_way(path: &Path) -> Result<Vec<PathBuf>, Reason> {
     Ok(seen)
 }
 
-/// The names in a path, the last one first.
+/// Splits a path into its names, the last one first.
 fn words(path: &Path) -> Vec<OsString> {
     let names = path
         .components()
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_and_each_folder_above_it_counts() {
+    fn the_file_and_each_folder_above_it_are_checked() {
         let (folder, file) = nested();
         check_writable_only_by(&file, own()).unwrap();
         for path in [file.clone(), folder.path().join("outer/inner"), folder.path().join("outer")] {
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sticky_folder_counts_as_closed_and_a_sticky_file_does_not() {
+    fn a_sticky_folder_is_accepted_and_a_sticky_file_is_not() {
         let (folder, file) = nested();
         mode(&folder.path().join("outer"), 0o1777);
         check_writable_only_by(&file, own()).unwrap();
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_somebody_else_is_named_with_its_owner() {
+    fn a_file_of_another_user_is_named_with_its_owner() {
         let (folder, file) = nested();
         let me = users::user_name(own());
         if own() == 0 {
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn every_link_on_the_way_counts_and_not_only_the_first_and_the_last() {
+    fn every_link_on_the_way_is_checked() {
         let (folder, file) = nested();
         let open = folder.path().join("open");
         fs::create_dir(&open).unwrap();
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_and_a_missing_file_lead_nowhere() {
+    fn a_circle_of_links_and_a_missing_file_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let circle = folder.path().join("circle");
         symlink("circle", &circle).unwrap();

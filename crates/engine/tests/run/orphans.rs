@@ -331,5 +331,5 @@ fn where_nothing_can_be_written_down_nothing_is_entered() {
     let outcome = stage.run();
     assert_eq!(outcome.status(), 125);
     assert!(reason(&outcome).contains("cannot be written, so nothing is entered"), "{outcome:?}");
-    drop(FileLock::take_silently(&stage.storage.sublock()).unwrap());
+    drop(FileLock::take_without_pid(&stage.storage.sublock()).unwrap());
 }

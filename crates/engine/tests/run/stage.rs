@@ -199,7 +199,7 @@ impl Stage {
     #[track_caller]
     pub(crate) fn nothing_is_held(&self) {
         for path in [self.storage.run_lock(), self.storage.sublock()] {
-            assert!(FileLock::take_silently(&path).is_ok(), "{} is held", path.display());
+            assert!(FileLock::take_without_pid(&path).is_ok(), "{} is held", path.display());
         }
     }
 
@@ -256,7 +256,7 @@ impl Program for Stage {
         let environment = environment.unwrap();
         assert_eq!(environment.directory, PathBuf::from(self.storage.given()));
         assert!(
-            FileLock::take_silently(&self.storage.sublock()).is_err(),
+            FileLock::take_without_pid(&self.storage.sublock()).is_err(),
             "COMMAND runs unguarded"
         );
         self.note("COMMAND runs");
