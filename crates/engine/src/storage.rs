@@ -4,8 +4,8 @@
 //! in the method `direct`, and the order of a run in [`run`](crate::run).
 
 pub mod format;
-pub mod freshness;
-pub mod main_lock;
+pub(crate) mod freshness;
+pub(crate) mod main_lock;
 pub mod settings;
 pub mod snapshot_file;
 pub mod snapshot_lock;

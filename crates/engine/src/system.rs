@@ -7,7 +7,7 @@ pub mod durability;
 pub mod flock;
 pub mod lock_holders;
 pub mod modes;
-pub mod mounts;
+pub(crate) mod mounts;
 pub mod privileges;
 pub mod process;
 pub mod reading;

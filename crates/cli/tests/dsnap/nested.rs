@@ -51,7 +51,10 @@ fn another_version_or_no_directory_is_an_error() {
         .env("SNAPSHOT_DIRECTORY", fixture.path())
         .arg("true")
         .run()
-        .ends(125, "COMMAND was not run: SNAPSHOT_VERSION is `3`, but this tool knows version 2 only")
+        .ends(
+            125,
+            "COMMAND was not run: SNAPSHOT_VERSION is `3`, but this tool knows version 2 only",
+        )
         .hint(HINT);
     Dsnap::on(&fixture)
         .env("SNAPSHOT_VERSION", "02")

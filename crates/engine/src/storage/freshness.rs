@@ -11,7 +11,7 @@ use crate::storage::snapshot_file::Content;
 
 /// What the methods outcome to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MethodOutcome<'a> {
+pub(crate) enum MethodOutcome<'a> {
     /// A method reported *held*, under this code.
     Held(&'a Code),
     /// A method reported *done*: the storage is closed and a snapshot.
@@ -27,7 +27,7 @@ pub enum MethodOutcome<'a> {
 
 /// Whether COMMAND may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// It was entered for this run, or nothing has been committed since.
     Fresh,
     /// After *done*: a server has opened the storage meanwhile.
@@ -41,7 +41,7 @@ pub enum Verdict {
 }
 
 /// Judges `misc/snapshot` and what was committed but is not in `A/`.
-pub fn verdict(outcome: MethodOutcome<'_>, content: &Content, left: Leftovers) -> Verdict {
+pub(crate) fn verdict(outcome: MethodOutcome<'_>, content: &Content, left: Leftovers) -> Verdict {
     let complete = !left.done && !left.in_b;
     match (outcome, content) {
         (MethodOutcome::Held(code), Content::User(held)) if held == code.as_str().as_bytes() => {

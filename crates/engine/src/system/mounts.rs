@@ -10,7 +10,7 @@ use procfs::process::{MountInfo, Process};
 /// Says whether a lock that is free here is free on every machine.
 ///
 /// `path` must exist. If the system does not tell, the answer is yes, as for local disks.
-pub fn locks_reach(path: &Path) -> bool {
+pub(crate) fn locks_reach(path: &Path) -> bool {
     let Ok(path) = path.canonicalize() else { return true };
     let Ok(mounts) = Process::myself().and_then(|me| me.mountinfo()) else { return true };
     // Of several mounts on the longest mount point, the last one is visible.

@@ -161,9 +161,7 @@ fn a_torn_record_gets_a_warning_and_is_passed_over() {
         .unwrap();
     stage.play(
         0,
-        &after(&[
-            "misc/dsnap.lock: ignoring what cannot be read of earlier runs (lines: 1)",
-        ]),
+        &after(&["misc/dsnap.lock: ignoring what cannot be read of earlier runs (lines: 1)"]),
     );
 }
 
