@@ -83,7 +83,7 @@ impl<'a> Entering<'a> {
     /// Waits for an enter without an answer; longer once the program was asked to end, because then
     /// no later try comes back to it soon. `None`: it is over and had no effect.
     pub(crate) fn wait_for_pending(&self, step: &Step) -> Option<Evidence> {
-        let settled = Instant::now() + self.session.job.settling;
+        let settled = Instant::now() + self.session.job.timing.pending_enter;
         let until = || {
             if self.session.program.stopped().is_some() {
                 self.stopped_at.get_or_init(Instant::now);

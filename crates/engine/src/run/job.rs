@@ -29,10 +29,17 @@ pub struct Job {
     pub command: Option<OsString>,
     /// The command that recovers this storage with this run's methods, for hints; quoted.
     pub recover: String,
+    /// How long a run waits for a server to settle. Only tests change it.
+    pub timing: Timing,
+}
+
+/// How long a run waits for a server to settle: by default, the values of [`limits`].
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
     /// How long an enter without an answer is waited for.
-    pub settling: Duration,
-    /// How long leaving is retried.
-    pub leaving: Duration,
+    pub pending_enter: Duration,
+    /// How long leaving is retried, at least.
+    pub leave_retry: Duration,
     /// The pause between two tries to leave.
     pub leave_pause: Duration,
 }
@@ -46,8 +53,16 @@ impl Default for Job {
             accept_existing: None,
             command: None,
             recover: String::new(),
-            settling: limits::PENDING_ENTER_TIMEOUT,
-            leaving: limits::LEAVE_RETRY_TIMEOUT,
+            timing: Timing::default(),
+        }
+    }
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            pending_enter: limits::PENDING_ENTER_TIMEOUT,
+            leave_retry: limits::LEAVE_RETRY_TIMEOUT,
             leave_pause: limits::LEAVE_RETRY_INTERVAL,
         }
     }

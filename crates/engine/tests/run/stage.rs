@@ -14,7 +14,7 @@ use dsnap_engine::conf::plan::Source;
 use dsnap_engine::run;
 use dsnap_engine::run::environment::Environment;
 use dsnap_engine::run::event::Event;
-use dsnap_engine::run::job::{CommandEnd, Job, NotRun, Outcome, Program};
+use dsnap_engine::run::job::{CommandEnd, Job, NotRun, Outcome, Program, Timing};
 use dsnap_engine::storage::Storage;
 use dsnap_engine::system::flock::FileLock;
 use dsnap_engine::system::privileges::Privileges;
@@ -114,9 +114,7 @@ impl Stage {
             job: Job {
                 command: Some("scripted".into()),
                 recover: "dsnap --storage DIR --recover".to_owned(),
-                leaving: quick,
-                leave_pause: quick,
-                settling: quick,
+                timing: Timing { pending_enter: quick, leave_retry: quick, leave_pause: quick },
                 ..Job::default()
             },
             methods: Vec::new(),
