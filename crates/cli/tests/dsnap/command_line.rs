@@ -7,9 +7,9 @@ use std::os::unix::ffi::OsStringExt;
 use dsnap_engine::exit_status;
 use dsnap_testkit::{Fixture, State};
 
-use crate::stage::{DIRECT, Dsnap, storage};
+use crate::support::{DIRECT, Dsnap, Ran, storage};
 
-fn dsnap(args: &[&str]) -> crate::stage::Ran {
+fn dsnap(args: &[&str]) -> Ran {
     Dsnap::new().args(args).run()
 }
 
@@ -107,8 +107,7 @@ fn without_command_the_storage_is_tested() {
     let empty = tempfile::tempdir().unwrap();
     Dsnap::new()
         .knows(empty.path())
-        .arg("--storage")
-        .arg(empty.path())
+        .storage(empty.path())
         .run()
         .ends(125, "no snapshot: DIR is not a DirectoryStorage directory");
 }
@@ -150,8 +149,7 @@ fn names_and_arguments_are_bytes() {
     let dir = folder.path().join(OsString::from_vec(b"st\xffr age".to_vec()));
     let _fixture = Fixture::builder().state(State::Crashed).build_in(&dir).unwrap();
     let ran = Dsnap::new()
-        .arg("--storage")
-        .arg(&dir)
+        .storage(&dir)
         .arg("printf")
         .arg("%s")
         .arg(OsString::from_vec(b"\xfe".to_vec()))
@@ -159,8 +157,7 @@ fn names_and_arguments_are_bytes() {
     assert_eq!(ran.status.code(), Some(0), "{ran}");
     assert_eq!(ran.stdout, "\u{fffd}");
     let ran = Dsnap::new()
-        .arg("--storage")
-        .arg(&dir)
+        .storage(&dir)
         .args(["sh", "-c", "cat \"$SNAPSHOT_DIRECTORY/misc/snapshot\""])
         .run();
     assert_eq!(ran.stdout, "shutdown", "{ran}");

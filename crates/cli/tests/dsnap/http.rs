@@ -1,51 +1,20 @@
 //! A running Zope, simulated: entered and left by http, whatever it answers.
 
 use std::fs;
-use std::path::PathBuf;
 
-use dsnap_engine::system::lock_holders::is_held;
 use dsnap_testkit::Site;
 use dsnap_testkit::site::{Call, Fault, Step};
 use nix::sys::signal::Signal::SIGTERM;
 
-use crate::stage::{Dsnap, HTTP, Ran};
+use crate::support::{Dsnap, HTTP, assert_free, busy_site, conf, copies};
 
 pub(crate) fn site() -> Site {
     Site::builder().start().unwrap()
 }
 
-/// A site that commits all the time.
-fn busy() -> Site {
-    let site = Site::builder().commits_per_second(200).start().unwrap();
-    site.server().unwrap().commit(20).unwrap();
-    site
-}
-
-pub(crate) fn conf(site: &Site, lines: &str) {
-    let text =
-        site.urls().iter().zip(["URL", "URL2"]).fold(lines.to_owned(), |text, (url, name)| {
-            text.replace(&format!("{name} "), &format!("{url} "))
-        });
-    fs::write(site.storage().config().join("snapshot.conf"), text).unwrap();
-}
-
-/// Copies `A/`, as a backup does.
-pub(crate) fn copies(dsnap: Dsnap, site: &Site, to: &str) -> (Ran, PathBuf) {
-    let copy = site.path().parent().unwrap().join(to);
-    let ran = dsnap.args(["cp", "-a"]).arg(site.storage().a()).arg(&copy).run();
-    (ran, copy)
-}
-
-#[track_caller]
-pub(crate) fn assert_free(site: &Site) {
-    site.server().unwrap().wait_until_free();
-    assert_eq!(site.held(), None);
-    assert!(is_held(&site.storage().sublock()), "the server has its lock back");
-}
-
 #[test]
 fn an_ordinary_run_says_four_lines_and_the_copy_holds_what_was_committed() {
-    let site = busy();
+    let site = busy_site();
     let (ran, copy) = copies(Dsnap::at(&site), &site, "copy");
     ran.says(0, HTTP).prints("");
     site.ledger().unwrap().verify(&copy).assert_holds();
@@ -54,7 +23,7 @@ fn an_ordinary_run_says_four_lines_and_the_copy_holds_what_was_committed() {
 
 #[test]
 fn the_last_transaction_that_command_is_told_is_the_last_in_a() {
-    let site = busy();
+    let site = busy_site();
     let ran = Dsnap::at(&site).sh("echo $SNAPSHOT_TID; cat \"$SNAPSHOT_DIRECTORY/misc/snapshot\"; echo; echo user/$SNAPSHOT_CODE").run();
     let ran = ran.says(0, HTTP);
     let lines: Vec<_> = ran.stdout.lines().collect();
@@ -64,17 +33,13 @@ fn the_last_transaction_that_command_is_told_is_the_last_in_a() {
 
 #[test]
 fn a_is_never_written_while_command_runs() {
-    let site = busy();
-    let running = Dsnap::at(&site).sh("echo begun; read go").change(piped).start();
+    let site = busy_site();
+    let running = Dsnap::at(&site).sh("echo begun; read go").open_stdin().start();
     let ledger = site.ledger().unwrap();
     site.server().unwrap().commit(50).unwrap();
     ledger.verify(&site.storage().a()).assert_holds();
     running.end().says(1, HTTP);
     assert_free(&site);
-}
-
-fn piped(command: &mut std::process::Command) {
-    command.stdin(std::process::Stdio::piped());
 }
 
 #[test]
@@ -243,7 +208,7 @@ fn while_nobody_has_the_storage_open_no_server_is_asked() {
 #[test]
 fn a_server_that_ends_while_command_runs_leaves_nothing_frozen() {
     let site = site();
-    let running = Dsnap::at(&site).sh("echo begun; read go; exit 7").change(piped).start();
+    let running = Dsnap::at(&site).sh("echo begun; read go; exit 7").open_stdin().start();
     site.stop_server().unwrap();
     let ran = running.end().mentions("the server ended while the snapshot was in use");
     assert_eq!(ran.status.code(), Some(7), "{ran}");
@@ -255,7 +220,7 @@ fn a_server_that_ends_while_command_runs_leaves_nothing_frozen() {
 fn a_server_that_comes_up_on_a_closed_storage_is_stuck_and_that_is_said() {
     let site = site();
     site.stop_server().unwrap();
-    let running = Dsnap::at(&site).sh("echo begun; read go; exit 9").change(piped).start();
+    let running = Dsnap::at(&site).sh("echo begun; read go; exit 9").open_stdin().start();
     site.start_server().unwrap();
     site.server().unwrap().commit(9).unwrap();
     let ran = running.end().mentions("a server was started while the snapshot was in use");

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use dsnap_testkit::{Fixture, State, locks};
 
-use crate::stage::{DIRECT, Dsnap, storage};
+use crate::support::{DIRECT, Dsnap, current_user, storage};
 
 fn holder(holder: &locks::Holder) -> String {
-    let user = dsnap_engine::system::lock_holders::user_name(nix::unistd::geteuid().as_raw());
+    let user = current_user();
     format!("{} (pid {}, user {user})", holder.program(), holder.pid())
 }
 

@@ -11,7 +11,9 @@ use dsnap_direct::Direct;
 use dsnap_engine::run::new_code::new_code;
 use dsnap_testkit::{Class, Fixture, Format, State, tree::Tree};
 
-use crate::stage::{DIRECT, Dsnap, storage};
+use crate::support::{
+    DIRECT, Dsnap, assert_like_the_replica, picture, storage, write_replica_with_folders,
+};
 
 #[test]
 fn every_wreck_in_every_format_holds_exactly_what_was_committed_afterwards() {
@@ -47,17 +49,9 @@ fn assert_closed(fixture: &Fixture) {
 fn on_a_clean_storage_nothing_is_written() {
     let fixture = storage(State::Clean);
     Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
-    let before = Tree::of(fixture.path()).unwrap().without(&[
-        "misc/lock",
-        "misc/sublock",
-        "misc/dsnap.lock",
-    ]);
+    let before = picture(fixture.path());
     Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
-    let after = Tree::of(fixture.path()).unwrap().without(&[
-        "misc/lock",
-        "misc/sublock",
-        "misc/dsnap.lock",
-    ]);
+    let after = picture(fixture.path());
     assert_eq!(before.difference(&after), None);
 }
 
@@ -208,42 +202,6 @@ fn a_replicas_files_and_folders_get_their_modes_and_times() {
     write_replica_with_folders(&fixture);
     Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
     assert_like_the_replica(&fixture);
-}
-
-/// A replica whose folders come before what is in them, as tar writes them.
-pub(crate) fn write_replica_with_folders(fixture: &Fixture) {
-    let owner = fs::metadata(fixture.path()).unwrap();
-    let mut archive = tar::Builder::new(Vec::new());
-    for (name, mode, time, kind) in IN_REPLICA {
-        let mut header = tar::Header::new_ustar();
-        header.set_path(name).unwrap();
-        header.set_entry_type(kind);
-        header.set_mode(mode);
-        header.set_mtime(time);
-        header.set_uid(owner.uid().into());
-        header.set_gid(owner.gid().into());
-        header.set_size(0);
-        header.set_cksum();
-        archive.append(&header, std::io::empty()).unwrap();
-    }
-    let path = fixture.storage().journal().join("replica.tar");
-    fs::write(&path, archive.into_inner().unwrap()).unwrap();
-    std::os::unix::fs::chown(&path, Some(owner.uid()), Some(owner.gid())).unwrap();
-}
-
-const IN_REPLICA: [(&str, u32, u64, tar::EntryType); 4] = [
-    ("A/o7", 0o775, 1_768_000_000, tar::EntryType::Directory),
-    ("A/o7/77", 0o750, 1_768_000_001, tar::EntryType::Directory),
-    ("A/o7/77/c", 0o604, 1_768_000_002, tar::EntryType::Regular),
-    ("A/o7/77/d", 0o660, 1_768_000_003, tar::EntryType::Regular),
-];
-
-#[track_caller]
-pub(crate) fn assert_like_the_replica(fixture: &Fixture) {
-    for (name, mode, time, _) in IN_REPLICA {
-        let found = fs::metadata(fixture.path().join(name)).unwrap();
-        assert_eq!((found.mode() & 0o7777, found.mtime()), (mode, time.cast_signed()), "{name}");
-    }
 }
 
 #[test]

@@ -8,8 +8,7 @@ use dsnap_testkit::Site;
 use dsnap_testkit::site::{Call, Fault, Step};
 use nix::sys::signal::Signal::SIGTERM;
 
-use crate::http::{assert_free, conf, copies, site};
-use crate::stage::{Dsnap, HTTP, wait_until};
+use crate::support::{Dsnap, HTTP, assert_free, conf, copies, site, wait_until};
 
 /// What comes of a fault that meets `enterSnapshot` once, with no other line.
 struct OfEnter {

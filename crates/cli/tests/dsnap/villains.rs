@@ -6,10 +6,9 @@ use dsnap_engine::system::process::ProcessId;
 use dsnap_testkit::Site;
 use nix::sys::signal::Signal;
 
-use crate::http::{assert_free, conf, site};
-use crate::plugins::{Plugins, script};
-use crate::stage::{Dsnap, HTTP, Ran, wait_until};
-use crate::traitors::port;
+use crate::support::{
+    Dsnap, HTTP, Plugins, Ran, assert_free, conf, port, site, wait_until, write_script,
+};
 
 /// A run whose first line is the villain's, and whose second one a Zope's.
 fn run(site: &Site, plugins: &Plugins, line: &str) -> Ran {
@@ -229,7 +228,7 @@ esac
 }
 
 fn with_script(site: &Site, text: &str, line: &str) -> Ran {
-    script(&site.storage().config().join("method"), text);
+    write_script(&site.storage().config().join("method"), text);
     conf(site, &format!("{line}\nhttp URL access\n"));
     Dsnap::at(site).arg("true").run()
 }
@@ -315,7 +314,7 @@ fn a_script_that_is_missing_or_cannot_run_says_so() {
         ran.says(0, &format!("{line}: {reason}\n{HTTP}"));
     }
     let interpreter = "#!/no/such/interpreter\n";
-    script(&site.storage().config().join("method"), interpreter);
+    write_script(&site.storage().config().join("method"), interpreter);
     conf(&site, "exec method\nhttp URL access\n");
     let ran = Dsnap::at(&site).arg("true").run();
     ran.mentions("DIR/config/method cannot be executed: No such file")
