@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use dsnap_testkit::{Site, State};
 
 use crate::support::{
-    DIRECT, Dsnap, HTTP, OWNER, Plugins, Ran, chown_all, conf, copy_of_dsnap, root,
-    site_of_another_user, storage_of_another_user, write_script,
+    DIRECT, Dsnap, HTTP, OWNER, Plugins, Ran, chown_all, conf, copy_of_dsnap, folder, root,
+    site_builder, site_of_another_user, storage_of_another_user, write_script,
 };
 
 #[test]
@@ -33,7 +33,7 @@ fn a_conf_that_only_root_can_read_and_others_can_change_is_not_opened_as_root() 
 fn a_conf_that_root_alone_can_change_is_opened_as_root() {
     let Some((_folder, fixture)) = storage_of_another_user(State::Crashed) else { return };
     // Every folder above the tests' own is sticky or root's.
-    let own = tempfile::tempdir().unwrap();
+    let own = folder();
     let conf = own.path().join("my.conf");
     fs::write(&conf, "nonsense\n").unwrap();
     fs::set_permissions(&conf, Permissions::from_mode(0o600)).unwrap();
@@ -51,10 +51,10 @@ fn with_a_conf_that_the_owner_may_change_root_sends_nothing_of_its_own_files() {
     if !root::required("act for another user") {
         return;
     }
-    let (folder, seen) = (tempfile::tempdir().unwrap(), listener());
+    let (folder, seen) = (folder(), listener());
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     let dir = folder.path().join("ds");
-    let site = Site::builder().storage(&dir).zopes(0).start().unwrap();
+    let site = site_builder().storage(&dir).zopes(0).start().unwrap();
     let secret = folder.path().join("shadow");
     fs::write(&secret, "root:top-secret\n").unwrap();
     fs::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use dsnap_testkit::{Fixture, State};
 
-use crate::support::{DIRECT, Dsnap, Ran, make_fifo, picture, storage};
+use crate::support::{DIRECT, Dsnap, Ran, fixture_builder, folder, make_fifo, picture, storage};
 
 /// Runs on the storage and proves that nothing but the lock files changed.
 #[track_caller]
@@ -26,7 +26,7 @@ fn write(fixture: &Fixture, name: &str, content: impl AsRef<[u8]>) {
 
 #[test]
 fn what_is_not_a_storage() {
-    let empty = tempfile::tempdir().unwrap();
+    let empty = folder();
     for dir in [empty.path(), &empty.path().join("absent"), Path::new("/etc/passwd")] {
         Dsnap::new().knows(dir).storage(dir).arg("true").run().says(
             125,
@@ -41,7 +41,7 @@ hint: --storage takes the folder that contains A, B, config, journal and misc
 
 #[test]
 fn a_file_called_a() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     fs::write(folder.path().join("A"), "").unwrap();
     Dsnap::new()
         .knows(folder.path())
@@ -135,7 +135,7 @@ fn strange_things_in_transactions() {
         &fixture,
         "DIR/journal/working_0000000000000001_done/folder does not belong into a journal",
     );
-    let fixture = Fixture::builder()
+    let fixture = fixture_builder()
         .format(dsnap_testkit::Format::Lawn)
         .state(State::Crashed)
         .build()
@@ -160,7 +160,7 @@ fn a_folder_where_a_file_has_to_go() {
         (State::Replica, Some("misc/replica.previous")),
     ] {
         let fixture =
-            Fixture::builder().format(dsnap_testkit::Format::Flat).state(state).build().unwrap();
+            fixture_builder().format(dsnap_testkit::Format::Flat).state(state).build().unwrap();
         let name = name.unwrap_or("A/x.oid");
         let _ = fs::remove_file(fixture.path().join(name));
         fs::create_dir(fixture.path().join(name)).unwrap();

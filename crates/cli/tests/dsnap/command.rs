@@ -4,9 +4,12 @@ use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use dsnap_engine::system::lock_holders::is_held;
-use dsnap_testkit::{Fixture, Format, State};
+use dsnap_testkit::{Format, State};
 
-use crate::support::{DIRECT, Dsnap, current_user, make_fifo, storage, wait_until, write_script};
+use crate::support::{
+    DIRECT, Dsnap, current_user, fixture_builder, folder, make_fifo, storage, wait_until,
+    write_script,
+};
 
 #[test]
 fn the_status_is_commands() {
@@ -30,7 +33,7 @@ fn a_command_that_is_not_found_is_127_and_one_that_cannot_be_executed_126() {
         .arg("no-such-command")
         .run()
         .says(127, &format!("{DIRECT}COMMAND was not run: `no-such-command` is not found\n"));
-    let closed = tempfile::tempdir().unwrap();
+    let closed = folder();
     std::fs::set_permissions(closed.path(), std::os::unix::fs::PermissionsExt::from_mode(0o000))
         .unwrap();
     Dsnap::on(&fixture)
@@ -61,7 +64,7 @@ fn a_command_that_is_not_found_is_127_and_one_that_cannot_be_executed_126() {
 #[test]
 fn the_environment_tells_version_directory_time_code_and_transaction() {
     for format in Format::ALL {
-        let fixture = Fixture::builder().format(format).state(State::Crashed).build().unwrap();
+        let fixture = fixture_builder().format(format).state(State::Crashed).build().unwrap();
         let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let ran = Dsnap::on(&fixture)
             .sh("env | grep ^SNAPSHOT_ | sort; cat misc/dsnap.lock")

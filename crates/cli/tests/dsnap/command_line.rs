@@ -5,9 +5,9 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt;
 
 use dsnap_engine::exit_status;
-use dsnap_testkit::{Fixture, State};
+use dsnap_testkit::State;
 
-use crate::support::{DIRECT, Dsnap, Ran, storage};
+use crate::support::{DIRECT, Dsnap, Ran, fixture_builder, folder, storage};
 
 fn dsnap(args: &[&str]) -> Ran {
     Dsnap::new().args(args).run()
@@ -104,7 +104,7 @@ fn an_unknown_option_is_never_run_as_command() {
 #[test]
 fn without_command_the_storage_is_tested() {
     Dsnap::on(&storage(State::Crashed)).run().says(0, DIRECT);
-    let empty = tempfile::tempdir().unwrap();
+    let empty = folder();
     Dsnap::new()
         .knows(empty.path())
         .storage(empty.path())
@@ -145,9 +145,9 @@ fn what_follows_command_belongs_to_command() {
 
 #[test]
 fn names_and_arguments_are_bytes() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let dir = folder.path().join(OsString::from_vec(b"st\xffr age".to_vec()));
-    let _fixture = Fixture::builder().state(State::Crashed).build_in(&dir).unwrap();
+    let _fixture = fixture_builder().state(State::Crashed).build_in(&dir).unwrap();
     let ran = Dsnap::new()
         .storage(&dir)
         .arg("printf")

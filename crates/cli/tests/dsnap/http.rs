@@ -6,11 +6,7 @@ use dsnap_testkit::Site;
 use dsnap_testkit::site::{Call, Fault, Step};
 use nix::sys::signal::Signal::SIGTERM;
 
-use crate::support::{Dsnap, HTTP, assert_free, busy_site, conf, copies};
-
-pub(crate) fn site() -> Site {
-    Site::builder().start().unwrap()
-}
+use crate::support::{Dsnap, HTTP, assert_free, busy_site, conf, copies, site, site_builder};
 
 #[test]
 fn an_ordinary_run_says_four_lines_and_the_copy_holds_what_was_committed() {
@@ -64,7 +60,7 @@ fn a_command_that_is_not_found_leaves_the_snapshot() {
 
 #[test]
 fn several_zopes_are_asked_in_turn_and_the_other_one_may_leave() {
-    let site = Site::builder().zopes(2).start().unwrap();
+    let site = site_builder().zopes(2).start().unwrap();
     site.fault(Some(0), Fault::Unauthorized, None, None);
     let ran = Dsnap::at(&site).arg("true").run();
     ran.mentions("not authorised: URL answered 401")
@@ -106,7 +102,7 @@ fn a_bad_access_file_is_one_clear_line_and_the_next_line_is_tried() {
 
 #[test]
 fn the_wrong_server_is_left_again_named_and_the_next_line_tried() {
-    let site = Site::builder().zopes(2).start().unwrap();
+    let site = site_builder().zopes(2).start().unwrap();
     site.fault(Some(0), Fault::WrongStorage, None, None);
     Dsnap::at(&site)
         .arg("true")
@@ -133,7 +129,7 @@ fn somebody_elses_snapshot_is_in_use_and_waited_for() {
 
 #[test]
 fn a_zope_in_debug_mode_is_understood_like_any_other() {
-    let site = Site::builder().debug_mode(true).start().unwrap();
+    let site = site_builder().debug_mode(true).start().unwrap();
     let server = site.server().unwrap();
     server.enter("it's").unwrap();
     let ran = Dsnap::at(&site).arg("true").run().mentions("user/it's");

@@ -10,8 +10,8 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use crate::support::{
-    Dsnap, HTTP, OWNER, Plugins, Ran, assert_free, conf, make_fifo, port, site, wait_until,
-    write_script,
+    Dsnap, HTTP, OWNER, Plugins, Ran, assert_free, conf, make_fifo, port, site, site_builder,
+    wait_until, write_script,
 };
 
 fn seen(site: &Site, name: &str) -> String {
@@ -108,7 +108,7 @@ fn signalled_while_leaving(site: &Site, dsnap: Dsnap, signal: Signal) -> Ran {
 #[test]
 fn signals_to_everybody_do_not_end_the_leave_of_a_script() {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
-        let site = Site::builder().zopes(0).start().unwrap();
+        let site = site_builder().zopes(0).start().unwrap();
         write_script(&site.storage().config().join("method"), SLOW_LEAVE);
         let dsnap = Dsnap::at(&site).args(["--method", "exec method", "true"]);
         let ran = signalled_while_leaving(&site, dsnap, signal);
@@ -168,7 +168,7 @@ echo aloud; echo words >&2; touch done
 
 #[test]
 fn a_leave_that_says_something_outlives_the_tool() {
-    let site = dsnap_testkit::Site::builder().zopes(0).start().unwrap();
+    let site = site_builder().zopes(0).start().unwrap();
     write_script(&site.storage().config().join("method"), LATE_WORDS);
     let run = Dsnap::at(&site).args(["--method", "exec method", "true"]).spawn();
     let there = |name: &str| site.path().join(name).exists();

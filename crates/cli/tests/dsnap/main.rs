@@ -17,6 +17,7 @@ mod command;
 mod command_line;
 mod conf;
 mod freshness;
+mod guide;
 mod http;
 mod in_use;
 mod isolation;

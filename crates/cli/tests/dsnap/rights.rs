@@ -9,7 +9,7 @@ use std::path::Path;
 use dsnap_testkit::{Fixture, State};
 
 use crate::support::{
-    DIRECT, Dsnap, GROUP, OWNER, assert_like_the_replica, chown_all, picture,
+    DIRECT, Dsnap, GROUP, OWNER, assert_like_the_replica, chown_all, folder, picture,
     storage_of_another_user, write_replica_with_folders, write_script,
 };
 
@@ -52,7 +52,7 @@ fn command_is_root_with_all_ids() {
 #[test]
 fn whether_command_exists_is_asked_with_its_rights() {
     let Some((_folder, fixture)) = storage_of_another_user(State::Clean) else { return };
-    let roots = tempfile::tempdir().unwrap();
+    let roots = folder();
     let script = roots.path().join("script");
     write_script(&script, "#!/no/such/interpreter\n");
     let ran = Dsnap::on(&fixture).knows(roots.path()).arg(&script).run();

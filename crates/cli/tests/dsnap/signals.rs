@@ -5,11 +5,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use dsnap_engine::system::lock_holders::is_held;
-use dsnap_testkit::{Fixture, State, locks};
+use dsnap_testkit::{State, locks};
 use nix::libc::SYS_rt_sigqueueinfo;
 use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
-use crate::support::{DIRECT, Dsnap, make_fifo, root, storage, wait_until};
+use crate::support::{DIRECT, Dsnap, fixture_builder, make_fifo, root, storage, wait_until};
 
 /// COMMAND that ends with 40 when `signal` comes.
 fn trapping(signal: &str) -> String {
@@ -113,7 +113,7 @@ fn a_signal_ends_the_wait_for_a_conf_that_nobody_writes() {
             let waiting = run(conf, &[what]).spawn();
             wait_until("opening the conf", || has_open(waiting.pid(), conf));
             waiting.signal(SIGTERM);
-            let ran = waiting.end();
+            let ran = waiting.ends_by_itself();
             assert_eq!(ran.status.code(), Some(128 + 15), "{ran}");
             assert!(ran.stderr.starts_with(&format!("{last}: stopped by signal ")), "{ran}");
         }
@@ -182,7 +182,7 @@ fn named_signals(line: &str) -> u64 {
 
 #[test]
 fn a_stop_while_direct_recovers_takes_effect_between_two_files_and_the_next_run_goes_on() {
-    let fixture = Fixture::builder().state(State::Crashed).transactions(3000).build().unwrap();
+    let fixture = fixture_builder().state(State::Crashed).transactions(3000).build().unwrap();
     let recovering = Dsnap::on(&fixture).arg("true").spawn();
     wait_until("taking the lock", || is_held(&fixture.storage().lock()));
     recovering.signal(SIGTERM);

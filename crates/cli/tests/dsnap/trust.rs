@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::{
-    Dsnap, HTTP, OWNER, Plugins, Ran, chown_all, conf, copy_of_dsnap, root, site, storage,
+    Dsnap, HTTP, OWNER, Plugins, Ran, chown_all, conf, copy_of_dsnap, folder, root, site, storage,
     write_script,
 };
 
 /// The method `villain`, without a vice, in `outer/inner`.
 fn nested() -> (tempfile::TempDir, PathBuf) {
-    let (folder, good) = (tempfile::tempdir().unwrap(), Plugins::villain("NONE"));
+    let (folder, good) = (folder(), Plugins::villain("NONE"));
     let inner = folder.path().join("outer/inner");
     fs::create_dir_all(&inner).unwrap();
     fs::copy(good.file("villain"), inner.join("libdsnap_villain.so")).unwrap();
@@ -101,7 +101,7 @@ fn a_link_of_somebody_else_is_refused_whatever_it_leads_to() {
 #[test]
 fn a_script_and_the_folders_above_it_must_be_closed_to_others_too() {
     let site = site();
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let method = folder.path().join("method");
     write_script(&method, "#!/bin/sh\necho not today >&2; exit 78\n");
     let line = format!("exec {}", method.display());
@@ -138,7 +138,7 @@ fn a_config_map_on_a_read_only_mount_is_fine_and_on_another_is_not() {
     if !root::required("mount") {
         return;
     }
-    let (folder, good) = (tempfile::tempdir().unwrap(), Plugins::villain("NONE"));
+    let (folder, good) = (folder(), Plugins::villain("NONE"));
     let shell = Command::new("unshare")
         .args(["-m", "sh", "-c", CONFIG_MAP, "sh"])
         .arg(folder.path())
@@ -161,7 +161,7 @@ impl<'a> MayMount<'a> for Result<&'a std::process::Output, &'a std::io::Error> {
     fn filter_may_mount(self) -> Result<&'a std::process::Output, ()> {
         let failed = |output: &&std::process::Output| matches!(output.status.code(), Some(99 | 1));
         self.ok().filter(|output| !failed(output)).ok_or_else(|| {
-            passed_over("nothing can be mounted here");
+            root::passed_over("nothing can be mounted here");
         })
     }
 }
@@ -171,7 +171,7 @@ fn the_environments_path_is_searched_unless_rights_were_raised() {
     if !root::required("raise rights") {
         return;
     }
-    let (folder, good) = (tempfile::tempdir().unwrap(), Plugins::villain("NONE"));
+    let (folder, good) = (folder(), Plugins::villain("NONE"));
     let dsnap = folder.path().join("dsnap");
     copy_of_dsnap(&dsnap, "755");
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
@@ -197,28 +197,24 @@ fn a_capability_of_the_program_file_raises_rights_too() {
     if !root::required("give a file capabilities") {
         return;
     }
-    let (folder, good) = (tempfile::tempdir().unwrap(), Plugins::villain("NONE"));
+    let (folder, good) = (folder(), Plugins::villain("NONE"));
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     let dsnap = folder.path().join("dsnap");
     copy_of_dsnap(&dsnap, "755");
     let given = Command::new("python3").args(["-c", GIVES_A_CAPABILITY]).arg(&dsnap).output();
     if !given.unwrap().status.success() {
-        passed_over("no file can have capabilities here");
+        root::passed_over("no file can have capabilities here");
         return;
     }
     let mut command = Command::new(&dsnap);
     command.arg("--list-methods").env("DSNAP_PLUGIN_PATH", good.path()).uid(OWNER);
     let output = command.output();
     // Where the process may not have the capability, the file cannot be executed at all.
-    let Ok(output) = output else { return passed_over("no process can have capabilities here") };
+    let Ok(output) = output else {
+        return root::passed_over("no process can have capabilities here");
+    };
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("linked in") && !said.contains("villain"), "{said}");
-}
-
-fn passed_over(why: &str) {
-    use std::io::Write;
-    // Not `eprintln!`, which nobody sees of a test that passes.
-    let _ = writeln!(std::io::stderr(), "passed over: {why}");
 }
 
 #[test]
@@ -240,7 +236,7 @@ fn a_folder_that_cannot_be_looked_into_is_not_passed_over() {
         return;
     }
     use std::os::unix::process::CommandExt;
-    let (folder, good) = (tempfile::tempdir().unwrap(), Plugins::villain("NONE"));
+    let (folder, good) = (folder(), Plugins::villain("NONE"));
     fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
     let fixture = storage(dsnap_testkit::State::Clean);
     chown_all(fixture.path(), OWNER, OWNER);

@@ -7,6 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::folder::folder;
+
 /// A folder for libraries, which everybody may read and only its owner may change.
 #[derive(Debug)]
 pub(crate) struct Plugins(tempfile::TempDir);
@@ -14,7 +16,7 @@ pub(crate) struct Plugins(tempfile::TempDir);
 impl Plugins {
     /// Makes a folder without libraries.
     pub(crate) fn none() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         Self(folder)
     }

@@ -3,8 +3,9 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Output};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
 
-use super::waiting::{LIMIT, wait_until};
+use super::waiting::{LIMIT, POLL_INTERVAL, wait_until};
 
 /// A process that was started by a scenario and ends with it.
 #[derive(Debug)]
@@ -30,6 +31,15 @@ impl Process {
     /// Takes the writing end of its stdin, if that is a pipe.
     pub(super) fn take_stdin(&mut self) -> Option<ChildStdin> {
         self.child.stdin.take()
+    }
+
+    /// Waits for its end, if that comes soon; for one that nobody looks at any more.
+    pub(super) fn wait_if_it_ends(&mut self) {
+        let ended = |child: &mut Child| !matches!(child.try_wait(), Ok(None));
+        let soon = Instant::now() + Duration::from_secs(10);
+        while !ended(&mut self.child) && Instant::now() < soon {
+            std::thread::sleep(POLL_INTERVAL);
+        }
     }
 
     /// Waits until both streams and the process have ended.

@@ -190,6 +190,13 @@ impl Running {
     #[track_caller]
     pub(crate) fn end(mut self) -> Ran {
         drop(self.process.take_stdin());
+        self.ends_by_itself()
+    }
+
+    /// Waits for the end, while stdin stays as it is.
+    #[track_caller]
+    pub(crate) fn ends_by_itself(mut self) -> Ran {
+        let _stdin = self.process.take_stdin();
         let output = self.process.end();
         self.dsnap.ran(output)
     }

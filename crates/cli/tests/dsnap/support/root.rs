@@ -24,10 +24,15 @@ pub(crate) fn required(what: &str) -> bool {
     } else {
         let required = env::var_os(REQUIRE).is_some_and(|value| value == "1");
         assert!(!required, "{REQUIRE} is 1, and {name} cannot run: only root can {what}");
-        // Not `eprintln!`, which a test that passes does not show.
-        let _ = writeln!(std::io::stderr(), "passed over: {name}: only root can {what}");
+        passed_over(&format!("only root can {what}"));
     }
     root
+}
+
+/// Says on stderr that this scenario is passed over, and why.
+pub(crate) fn passed_over(why: &str) {
+    // Not `eprintln!`, which a test that passes does not show.
+    let _ = writeln!(std::io::stderr(), "passed over: {}: {why}", test_name());
 }
 
 /// The name of the test that runs: the harness gives it to the thread.

@@ -5,18 +5,26 @@ use std::path::PathBuf;
 
 use dsnap_engine::system::lock_holders::is_held;
 use dsnap_testkit::Site;
+use dsnap_testkit::site::Builder;
 
+use super::folder::prefer_memory;
 use super::outcome::Ran;
 use super::program::Dsnap;
 
+/// Says what a site is to be.
+pub(crate) fn site_builder() -> Builder {
+    prefer_memory();
+    Site::builder()
+}
+
 /// Starts a site with one Zope.
 pub(crate) fn site() -> Site {
-    Site::builder().start().unwrap()
+    site_builder().start().unwrap()
 }
 
 /// Starts a site that commits all the time.
 pub(crate) fn busy_site() -> Site {
-    let site = Site::builder().commits_per_second(200).start().unwrap();
+    let site = site_builder().commits_per_second(200).start().unwrap();
     site.server().unwrap().commit(20).unwrap();
     site
 }

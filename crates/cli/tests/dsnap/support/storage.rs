@@ -4,15 +4,23 @@ use std::fs;
 use std::path::Path;
 
 use dsnap_testkit::tree::Tree;
-use dsnap_testkit::{Fixture, State};
+use dsnap_testkit::{Builder, Fixture, State};
 use nix::sys::stat::Mode;
+
+use super::folder::prefer_memory;
 
 /// What every run may write, whatever becomes of it.
 const LOCK_FILES: [&str; 3] = ["misc/lock", "misc/sublock", "misc/dsnap.lock"];
 
+/// Says what a storage is to be.
+pub(crate) fn fixture_builder() -> Builder {
+    prefer_memory();
+    Fixture::builder()
+}
+
 /// Makes a storage in that state, in the default format.
 pub(crate) fn storage(state: State) -> Fixture {
-    Fixture::builder().state(state).build().unwrap()
+    fixture_builder().state(state).build().unwrap()
 }
 
 /// The same with a `snapshot.conf`.

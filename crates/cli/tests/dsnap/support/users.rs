@@ -8,7 +8,10 @@ use dsnap_engine::system::lock_holders::user_name;
 use dsnap_testkit::{Fixture, Site, State};
 use nix::unistd::geteuid;
 
+use super::folder::folder;
 use super::root;
+use super::site::site_builder;
+use super::storage::fixture_builder;
 
 /// A user that owns nothing else on the machine and may not even have a name.
 pub(crate) const OWNER: u32 = 54_321;
@@ -21,7 +24,7 @@ pub(crate) const GROUP: u32 = 54_322;
 #[track_caller]
 pub(crate) fn storage_of_another_user(state: State) -> Option<(tempfile::TempDir, Fixture)> {
     let folder = folder_for_another_user()?;
-    let fixture = Fixture::builder().state(state).build_in(&folder.path().join("ds")).unwrap();
+    let fixture = fixture_builder().state(state).build_in(&folder.path().join("ds")).unwrap();
     fs::write(fixture.path().join("config/snapshot.conf"), "").unwrap();
     chown_all(fixture.path(), OWNER, GROUP);
     Some((folder, fixture))
@@ -33,7 +36,7 @@ pub(crate) fn storage_of_another_user(state: State) -> Option<(tempfile::TempDir
 #[track_caller]
 pub(crate) fn site_of_another_user() -> Option<(tempfile::TempDir, Site)> {
     let folder = folder_for_another_user()?;
-    let site = Site::builder().storage(folder.path().join("ds")).start().unwrap();
+    let site = site_builder().storage(folder.path().join("ds")).start().unwrap();
     chown_all(site.path(), OWNER, OWNER);
     Some((folder, site))
 }
@@ -43,7 +46,7 @@ fn folder_for_another_user() -> Option<tempfile::TempDir> {
     if !root::required("act for another user") {
         return None;
     }
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     Some(folder)
 }
