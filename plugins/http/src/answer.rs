@@ -10,9 +10,9 @@ use dxr::Value;
 use reqwest::StatusCode;
 
 use crate::address;
+use crate::call_error::Trouble;
+use crate::client::Response;
 use crate::fault::{Fault, Meaning};
-use crate::trouble::Trouble;
-use crate::wire::Response;
 use crate::xml::{self, Document};
 
 /// A method's answer.

@@ -4,9 +4,9 @@ use dsnap_core::method::{Entered, Left};
 use dsnap_core::{Code, Reason};
 
 use crate::answer::{self, Answer};
+use crate::current_use::{self, Occupant};
 use crate::fault::{Fault, Meaning};
 use crate::leave;
-use crate::occupant::{self, Occupant};
 use crate::toolkit::Toolkit;
 
 /// Asks the server to enter a snapshot under the code.
@@ -24,9 +24,9 @@ fn fault_of_enter(toolkit: &Toolkit<'_>, code: &Code, fault: &Fault) -> Entered 
     match fault.meaning() {
         // A second enter waits in the server for the first, so this one is over, and held.
         Meaning::InUse(occupant) if occupant.is(code) => Entered::Held,
-        Meaning::InUse(Occupant::Startup) => Entered::Refused(occupant::stuck(url)),
-        Meaning::InUse(Occupant::Work(work)) => Entered::Busy(occupant::at_work(url, &work)),
-        Meaning::InUse(Occupant::Snapshot(code)) => Entered::Busy(occupant::taken(url, &code)),
+        Meaning::InUse(Occupant::Startup) => Entered::Refused(current_use::stuck(url)),
+        Meaning::InUse(Occupant::Work(work)) => Entered::Busy(current_use::at_work(url, &work)),
+        Meaning::InUse(Occupant::Snapshot(code)) => Entered::Busy(current_use::taken(url, &code)),
         _ => match toolkit.origin().explain(fault) {
             Some(trouble) => trouble.into(),
             None => settle(toolkit, code, answer::failed(url, "enterSnapshot", fault)),

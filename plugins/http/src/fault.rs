@@ -6,7 +6,7 @@
 
 use dsnap_core::text;
 
-use crate::occupant::Occupant;
+use crate::current_use::Occupant;
 
 const PREFIX: &str = "Unexpected Zope exception:";
 const TRACEBACK: &str = "Traceback (most recent call last):";

@@ -4,10 +4,10 @@ use dsnap_core::method::Left;
 use dsnap_core::{Code, Reason};
 
 use crate::answer::{self, Answer};
+use crate::call_error::Trouble;
+use crate::current_use::{self, Occupant};
 use crate::fault::{Fault, Meaning};
-use crate::occupant::{self, Occupant};
 use crate::toolkit::Toolkit;
-use crate::trouble::Trouble;
 
 /// Leaves the snapshot if the server is in one under the code.
 pub(crate) fn leave(toolkit: &Toolkit<'_>, code: &Code) -> Left {
@@ -38,7 +38,7 @@ pub(crate) fn ask_to_leave(toolkit: &Toolkit<'_>, code: &Code) -> Left {
 /// that was restarted meanwhile may be stuck.
 fn not_ours(toolkit: &Toolkit<'_>, occupant: Option<&Occupant>) -> Left {
     match occupant {
-        Some(Occupant::Startup) => Left::Refused(occupant::stuck(toolkit.url())),
+        Some(Occupant::Startup) => Left::Refused(current_use::stuck(toolkit.url())),
         _ => Left::Left,
     }
 }

@@ -16,18 +16,18 @@
 mod access;
 mod address;
 mod answer;
+mod call_error;
+mod client;
+mod current_use;
+mod deadline;
 mod enter;
 mod fault;
 mod file;
 mod leave;
 mod line;
-mod occupant;
-mod patience;
 mod status;
 mod tls;
 mod toolkit;
-mod trouble;
-mod wire;
 mod xml;
 
 use std::ffi::OsString;

@@ -10,11 +10,11 @@ use rustls::ClientConfig;
 
 use crate::access::Credentials;
 use crate::answer::{self, Answer, Origin};
+use crate::call_error::Trouble;
+use crate::client::Wire;
+use crate::current_use::Occupant;
+use crate::deadline::Patience;
 use crate::line::Line;
-use crate::occupant::Occupant;
-use crate::patience::Patience;
-use crate::trouble::Trouble;
-use crate::wire::Wire;
 use crate::{tls, xml};
 
 /// The toolkit that a line leads to.

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use dsnap_core::method::{Entered, Left};
 
-use crate::replies;
-use crate::server::{Reply, Server};
-use crate::stage::{Asking, Site, expect};
+use crate::support::replies;
+use crate::support::server::{Reply, Server};
+use crate::support::stage::{Asking, Site, expect};
 
 const MOMENT: Duration = Duration::from_millis(300);
 

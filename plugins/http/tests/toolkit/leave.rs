@@ -2,9 +2,9 @@
 
 use dsnap_core::method::Left;
 
-use crate::replies::{self, ERROR};
-use crate::server::{Reply, Server};
-use crate::stage::{Site, expect};
+use crate::support::replies::{self, ERROR};
+use crate::support::server::{Reply, Server};
+use crate::support::stage::{Site, expect};
 
 const LEAVE: &str = "leaveSnapshot(host-1001)";
 const ASK: &str = "currentSnapshotCode()";

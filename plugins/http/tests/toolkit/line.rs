@@ -3,9 +3,9 @@
 use dsnap_core::method::{Entered, SnapshotMethod, WorksWith};
 use dsnap_http::Http;
 
-use crate::replies;
-use crate::server::Server;
-use crate::stage::{Site, expect};
+use crate::support::replies;
+use crate::support::server::Server;
+use crate::support::stage::{Site, expect};
 
 #[test]
 fn the_method_is_called_http_and_works_with_the_owner() {

@@ -13,8 +13,7 @@ mod enter;
 mod interruption;
 mod leave;
 mod line;
-mod replies;
-mod server;
-mod stage;
+
 mod status;
+mod support;
 mod tls;

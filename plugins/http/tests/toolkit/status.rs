@@ -2,9 +2,9 @@
 
 use dsnap_core::method::Status;
 
-use crate::replies;
-use crate::server::{Reply, Server};
-use crate::stage::{Site, expect};
+use crate::support::replies;
+use crate::support::server::{Reply, Server};
+use crate::support::stage::{Site, expect};
 
 fn play(replies: impl IntoIterator<Item = Reply>) -> Status {
     let server = Server::playing(replies);

@@ -14,9 +14,9 @@ use rcgen::{
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use crate::replies;
-use crate::server::{Reply, Server};
-use crate::stage::{Site, expect};
+use crate::support::replies;
+use crate::support::server::{Reply, Server};
+use crate::support::stage::{Site, expect};
 
 /// An authority.
 struct Authority(CertifiedIssuer<'static, KeyPair>);

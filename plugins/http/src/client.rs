@@ -18,9 +18,9 @@ use rustls::ClientConfig;
 use tower::util::MapResponseLayer;
 
 use crate::address::Address;
-use crate::patience::{Over, Patience};
+use crate::call_error::Trouble;
+use crate::deadline::{Over, Patience};
 use crate::tls;
-use crate::trouble::Trouble;
 
 /// How we call ourselves.
 const USER_AGENT: &str = concat!("dsnap/", env!("CARGO_PKG_VERSION"));

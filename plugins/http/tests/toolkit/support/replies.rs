@@ -1,6 +1,6 @@
 //! Answers as a Zope 2.13 gives them.
 
-use crate::server::Reply;
+use crate::support::server::Reply;
 
 /// A whole answer.
 pub(crate) fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
