@@ -48,3 +48,11 @@ pub const FILE_POLL_INTERVAL: Duration = Duration::from_millis(20);
 pub const DEFAULT_RETRY_PAUSE: Duration = Duration::from_secs(10);
 /// `-s`: a shorter pause counts as this one.
 pub const MIN_RETRY_PAUSE: Duration = Duration::from_millis(100);
+/// The first line of an access file, in bytes.
+pub const MAX_ACCESS_LINE: usize = 4096;
+/// A file of trusted certificates, in bytes.
+pub const MAX_CA_FILE: usize = 1 << 20;
+/// How deep the elements of an XML-RPC response may be nested. A fault is 7 deep.
+pub const MAX_XML_DEPTH: usize = 64;
+/// How many characters of a server's fault a message shows.
+pub const MAX_SHOWN_FAULT_CHARS: usize = 300;

@@ -1,76 +1,78 @@
-//! Why a call brought no answer, sorted by the one thing that matters: what is known of its
-//! effect.
+//! Why a call brought no answer that can be used.
+//!
+//! Two things matter: whether the call may have had its effect, and whether a later call may bring
+//! an answer. Each variant of [`CallError`] stands for one combination:
+//!
+//! | | a later call may bring an answer | a person must act first |
+//! |---|---|---|
+//! | **had no effect** | `Unreachable` | `Refused` |
+//! | **may have had its effect** | `NoAnswer` | `FaultyServer` |
 
 use dsnap_core::Reason;
 use dsnap_core::method::{Entered, Left, Status};
 
-/// Why there is no answer.
+/// Why a call brought no answer that can be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    /// There is no server to ask: nothing was sent.
+pub(crate) enum CallError {
+    /// The server could not be reached, so nothing was sent.
     Unreachable(Reason),
-    /// The request is known to have had no effect, and a person must act.
+    /// The call was refused before it had any effect: credentials, URL or certificate are wrong.
     Refused(Reason),
-    /// Something was sent, and what came back is not a usable answer: nothing is known. The same
-    /// question may bring an answer later.
-    Lost(Reason),
-    /// Something was sent, and the server failed: nothing is known. A person must look at it.
-    Broken(Reason),
+    /// The call was sent, and the toolkit's answer did not arrive: the connection broke, the time
+    /// ran out, a proxy answered instead.
+    NoAnswer(Reason),
+    /// The call was sent, and the server will give the same unusable answer until a person acts:
+    /// the toolkit itself fails, or the server sends its callers to a login form.
+    FaultyServer(Reason),
 }
 
-impl Trouble {
-    /// The words.
-    pub(crate) fn refusal(self) -> Reason {
+impl CallError {
+    /// Gives up what the error means for its call, and keeps the reason.
+    pub(crate) fn into_reason(self) -> Reason {
         match self {
             Self::Unreachable(reason)
             | Self::Refused(reason)
-            | Self::Lost(reason)
-            | Self::Broken(reason) => reason,
+            | Self::NoAnswer(reason)
+            | Self::FaultyServer(reason) => reason,
         }
     }
 }
 
-/// What it means for the enter that was asked for.
-impl From<Trouble> for Entered {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Unreachable(refusal) => Self::Unavailable(refusal),
-            Trouble::Refused(refusal) => Self::Refused(refusal),
-            Trouble::Lost(refusal) | Trouble::Broken(refusal) => Self::Unknown(refusal),
+/// Says what the error means if it was `enterSnapshot` that was called.
+impl From<CallError> for Entered {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Unreachable(reason) => Self::Unavailable(reason),
+            CallError::Refused(reason) => Self::Refused(reason),
+            CallError::NoAnswer(reason) | CallError::FaultyServer(reason) => {
+                let text =
+                    format!("{}; the snapshot may or may not have been entered", reason.text());
+                Self::Unknown(reason.with_text(text))
+            }
         }
     }
 }
 
-/// What it means when even the code could not be asked for.
-impl From<Trouble> for Left {
-    fn from(trouble: Trouble) -> Self {
-        match trouble.of_question() {
-            (refusal, Cure::Person) => Self::Refused(refusal),
-            (refusal, Cure::Time) => Self::Unavailable(refusal),
+/// Says what the error means if the call had no effect, as a mere question never has.
+impl From<CallError> for Left {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Unreachable(reason) | CallError::NoAnswer(reason) => {
+                Self::Unavailable(reason)
+            }
+            CallError::Refused(reason) | CallError::FaultyServer(reason) => Self::Refused(reason),
         }
     }
 }
 
-/// The same for somebody who only looks.
-impl From<Trouble> for Status {
-    fn from(trouble: Trouble) -> Self {
-        match trouble.of_question() {
-            (refusal, Cure::Person) => Self::Refused(refusal),
-            (refusal, Cure::Time) => Self::Unavailable(refusal),
+/// Says what the error means if the call had no effect, as a mere question never has.
+impl From<CallError> for Status {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Unreachable(reason) | CallError::NoAnswer(reason) => {
+                Self::Unavailable(reason)
+            }
+            CallError::Refused(reason) | CallError::FaultyServer(reason) => Self::Refused(reason),
         }
-    }
-}
-
-/// What cures a trouble.
-enum Cure {
-    Person,
-    Time,
-}
-
-impl Trouble {
-    /// A question has no effect to be unsure of: a broken answer is like none.
-    fn of_question(self) -> (Reason, Cure) {
-        let person = matches!(self, Self::Refused(_) | Self::Broken(_));
-        (self.refusal(), if person { Cure::Person } else { Cure::Time })
     }
 }

@@ -1,9 +1,9 @@
-//! Answers as a Zope 2.13 gives them.
+//! Responses as a Zope 2.13 gives them.
 
 use crate::support::server::Reply;
 
-/// A whole answer.
-pub(crate) fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
+/// Makes the bytes of a complete HTTP response.
+pub(crate) fn http_response(status: &str, headers: &str, body: &str) -> Vec<u8> {
     format!(
         "HTTP/1.1 {status}\r\nServer: Zope/(2.13.30, python 2.7.18, linux2) ZServer/1.1\r\nContent-Length: {}\r\n{headers}\r\n{body}",
         body.len()
@@ -11,47 +11,47 @@ pub(crate) fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A 200 with an XML document.
-pub(crate) fn xml(body: &str) -> Vec<u8> {
-    answer("200 OK", "Content-Type: text/xml\r\n", body)
+/// Makes the bytes of a 200 with an XML document.
+pub(crate) fn xml_response(body: &str) -> Vec<u8> {
+    http_response("200 OK", "Content-Type: text/xml\r\n", body)
 }
 
-/// The document around a value.
-pub(crate) fn response(value: &str) -> String {
+/// Makes the XML-RPC document for a value.
+pub(crate) fn document(value: &str) -> String {
     format!(
         "<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n<value>{value}</value></param>\n</params>\n</methodResponse>\n"
     )
 }
 
-/// A method that answered with a value.
+/// Replies with a value.
 pub(crate) fn value(value: &str) -> Reply {
-    Reply::Bytes(xml(&response(value)))
+    Reply::Bytes(xml_response(&document(value)))
 }
 
-/// No value: it did what it was asked, or nobody is in a snapshot.
+/// Replies with nil: the call succeeded, or the storage is not in use.
 pub(crate) fn nil() -> Reply {
     value("<nil/>")
 }
 
-/// The code of the current snapshot.
+/// Replies with a snapshot code.
 pub(crate) fn code(code: &str) -> Reply {
     value(&format!("<string>{code}</string>"))
 }
 
-/// The bytes of a fault with these words.
-pub(crate) fn fault_bytes(words: &str) -> Vec<u8> {
-    let words = words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    xml(&format!(
-        "<?xml version='1.0'?>\n<methodResponse>\n<fault>\n<value><struct>\n<member>\n<name>faultCode</name>\n<value><int>-1</int></value>\n</member>\n<member>\n<name>faultString</name>\n<value><string>{words}</string></value>\n</member>\n</struct></value>\n</fault>\n</methodResponse>\n"
+/// Makes the bytes of a fault with this `faultString`.
+fn fault_bytes(text: &str) -> Vec<u8> {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    xml_response(&format!(
+        "<?xml version='1.0'?>\n<methodResponse>\n<fault>\n<value><struct>\n<member>\n<name>faultCode</name>\n<value><int>-1</int></value>\n</member>\n<member>\n<name>faultString</name>\n<value><string>{text}</string></value>\n</member>\n</struct></value>\n</fault>\n</methodResponse>\n"
     ))
 }
 
-/// An exception in the server.
+/// Replies with the fault of an exception.
 pub(crate) fn fault(class: &str, message: &str) -> Reply {
     Reply::Bytes(fault_bytes(&format!("Unexpected Zope exception: <class '{class}'> - {message}")))
 }
 
-/// The same in debug mode.
+/// Replies with the fault of an exception, as in debug mode.
 pub(crate) fn debug_fault(class: &str, message: &str) -> Reply {
     Reply::Bytes(fault_bytes(&format!(
         "Unexpected Zope exception: \nTraceback (most recent call last):\n  File \"LocalFilesystem.py\", line 402, in enter_snapshot\n    raise DirectoryStorageError('Can not enter snapshot mode: snapshot already in use by %r' % self.snapshot_code)\n{class}: {message}\n"
@@ -59,14 +59,17 @@ pub(crate) fn debug_fault(class: &str, message: &str) -> Reply {
 }
 
 /// The class of DirectoryStorage's own exceptions.
-pub(crate) const ERROR: &str = "DirectoryStorage.utils.DirectoryStorageError";
+pub(crate) const DIRECTORY_STORAGE_ERROR: &str = "DirectoryStorage.utils.DirectoryStorageError";
 
-/// Refused to enter: there is a snapshot with this code.
+/// Refuses to enter, because the storage is in use under this code.
 pub(crate) fn in_use(code: &str) -> Reply {
-    fault(ERROR, &format!("Can not enter snapshot mode: snapshot already in use by '{code}'"))
+    fault(
+        DIRECTORY_STORAGE_ERROR,
+        &format!("Can not enter snapshot mode: snapshot already in use by '{code}'"),
+    )
 }
 
-/// The fault for a path that leads to nothing.
+/// Replies with the fault for a path that does not exist.
 pub(crate) fn not_found() -> Reply {
     fault(
         "zExceptions.NotFound",
@@ -74,24 +77,24 @@ pub(crate) fn not_found() -> Reply {
     )
 }
 
-/// `misc/sublock` is locked by another process.
+/// Replies with the fault for a `misc/sublock` that another process has locked.
 pub(crate) fn locked() -> Reply {
     fault("zc.lockfile.LockError", "Couldn't lock '/srv/ds/misc/sublock'")
 }
 
-/// Zope has lost its ZEO server.
+/// Replies with the fault of a Zope that has lost its ZEO server.
 pub(crate) fn disconnected() -> Reply {
     fault("ZEO.Exceptions.ClientDisconnected", "")
 }
 
-/// A page with a status.
+/// Replies with a page of HTML and this status.
 pub(crate) fn page(status: &str) -> Reply {
     let headers = "Content-Type: text/html; charset=iso-8859-15\r\nWWW-Authenticate: basic realm=\"Zope\"\r\n";
-    Reply::Bytes(answer(status, headers, "  <h2>Site Error</h2>\n"))
+    Reply::Bytes(http_response(status, headers, "  <h2>Site Error</h2>\n"))
 }
 
-/// A redirect, with the body of one that had its effect.
+/// Replies with a redirect, and the body of a call that had its effect.
 pub(crate) fn redirect(location: &str) -> Reply {
     let headers = format!("Content-Type: text/xml\r\nLocation: {location}\r\n");
-    Reply::Bytes(answer("302 Moved Temporarily", &headers, &response("<nil/>")))
+    Reply::Bytes(http_response("302 Moved Temporarily", &headers, &document("<nil/>")))
 }

@@ -1,40 +1,46 @@
-//! A server on loopback that plays its script: one reply for each connection.
+//! A server on loopback that follows a script: one reply for each connection.
+//!
+//! Every wait for the client has the limit [`WAIT_LIMIT`], so a test that goes wrong fails instead of
+//! hanging.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
-use std::thread::{self, JoinHandle};
+use std::thread;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// What happens on a connection.
+use crate::support::wait::{self, WAIT_LIMIT};
+
+/// What the server does on one connection.
 pub(crate) enum Reply {
-    /// The request is read, this is sent, and then the client hangs up.
+    /// Reads the request, sends this, and waits for the client to close the connection.
     Bytes(Vec<u8>),
-    /// The same in the smallest pieces.
+    /// The same, byte by byte.
     Slowly(Vec<u8>),
-    /// The request is read, this is sent, and the connection ends.
-    Half(Vec<u8>),
-    /// The request is read; then nothing but the client's end of patience.
+    /// Reads the request, sends this, and closes the connection.
+    Cut(Vec<u8>),
+    /// Reads the request, sends nothing, and waits for the client to close the connection.
     Silence,
-    /// The connection is reset, its request unread.
+    /// Resets the connection without reading the request.
     Reset,
-    /// This is sent, and then letters until the client has had enough.
+    /// Reads the request, sends this, and then more and more bytes until the client closes the
+    /// connection.
     Endless(Vec<u8>),
-    /// The request is read; this is sent when the other end of the channel says so.
+    /// Reads the request, and sends this as soon as the channel says so.
     WhenTold(mpsc::Receiver<()>, Vec<u8>),
 }
 
-/// One request as it arrived.
+/// A request as it arrived.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked {
+pub(crate) struct Received {
     pub(crate) head: String,
     pub(crate) body: String,
 }
 
-impl Asked {
-    /// `method(argument)`.
+impl Received {
+    /// Returns the XML-RPC call as `method(argument)`.
     pub(crate) fn call(&self) -> String {
         let between = |open: &str, close: &str| {
             let (_, rest) = self.body.split_once(open)?;
@@ -48,122 +54,131 @@ impl Asked {
 /// A running server.
 pub(crate) struct Server {
     address: SocketAddr,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    received: Arc<Mutex<Vec<Received>>>,
     connected: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
+    /// Closed when the server's thread ends.
+    ended: mpsc::Receiver<()>,
 }
 
-/// Sent by nobody but the test that wants the server to end.
+/// What a test sends to end the server.
 const END: &[u8] = b"END\r\n\r\n";
 
+/// More than any client reads of an endless reply, in bytes.
+const MAX_ENDLESS_REPLY: usize = 256 << 20;
+
 impl Server {
-    /// A server that gives these replies and then is gone.
-    pub(crate) fn playing(replies: impl IntoIterator<Item = Reply>) -> Self {
-        Self::start(None, replies)
+    /// Starts a server that gives these replies and then closes its port.
+    pub(crate) fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
+        Self::start_with(None, replies)
     }
 
-    /// The same behind TLS.
-    pub(crate) fn playing_tls(tls: ServerConfig, replies: impl IntoIterator<Item = Reply>) -> Self {
-        Self::start(Some(Arc::new(tls)), replies)
+    /// Starts a server that does the same over TLS.
+    pub(crate) fn start_tls(tls: ServerConfig, replies: impl IntoIterator<Item = Reply>) -> Self {
+        Self::start_with(Some(Arc::new(tls)), replies)
     }
 
-    fn start(tls: Option<Arc<ServerConfig>>, replies: impl IntoIterator<Item = Reply>) -> Self {
+    fn start_with(
+        tls: Option<Arc<ServerConfig>>,
+        replies: impl IntoIterator<Item = Reply>,
+    ) -> Self {
         let replies: Vec<_> = replies.into_iter().collect();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let connected = Arc::new(AtomicBool::new(false));
-        let (log, flag) = (Arc::clone(&asked), Arc::clone(&connected));
+        let (running, ended) = mpsc::channel();
+        let server = Self { address, received: Arc::default(), connected: Arc::default(), ended };
+        let (received, connected) = (server.received(), server.connected());
         let mut listener = (!replies.is_empty()).then_some(listener);
-        let thread = thread::spawn(move || {
+        thread::spawn(move || {
+            let _running: mpsc::Sender<()> = running;
             let mut replies = replies.into_iter().peekable();
             while let (Some(open), Some(reply)) = (&listener, replies.next()) {
-                let (stream, _) = open.accept().unwrap();
-                flag.store(true, Ordering::SeqCst);
-                // Behind the last connection there is nobody any more.
+                let stream = wait::accept(open).unwrap();
+                connected.store(true, Ordering::SeqCst);
+                // After the last connection, the port is closed.
                 listener = listener.filter(|_| replies.peek().is_some());
-                // Whatever the client does to the connection is part of the play.
-                if play(stream, tls.as_ref(), reply, &log).is_ok_and(|ended| ended) {
+                // The client may do anything to the connection; that is part of the scenario.
+                if serve(stream, tls.as_ref(), reply, &received).is_ok_and(|ended| ended) {
                     return;
                 }
             }
         });
-        Self { address, asked, connected, thread }
+        server
     }
 
-    /// Its URL with a path, without a scheme.
+    /// Returns its address with a path, without a scheme.
     pub(crate) fn at(&self, path: &str) -> String {
         format!("{}{path}", self.address)
     }
 
-    /// Its toolkit's URL.
+    /// Returns the URL of its toolkit.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.at("/DSToolkit"))
     }
 
-    /// Its port.
+    /// Returns its port.
     pub(crate) fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// Set as soon as somebody has connected.
+    /// Returns a flag that is set as soon as a client has connected.
     pub(crate) fn connected(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.connected)
     }
 
-    /// Grows with each request that was read.
-    pub(crate) fn log(&self) -> Arc<Mutex<Vec<Asked>>> {
-        Arc::clone(&self.asked)
+    /// Returns the requests so far; the list grows.
+    pub(crate) fn received(&self) -> Arc<Mutex<Vec<Received>>> {
+        Arc::clone(&self.received)
     }
 
-    /// Ends it; what it was asked.
-    pub(crate) fn requests(self) -> Vec<Asked> {
+    /// Ends the server. Returns the requests that it received.
+    pub(crate) fn requests(self) -> Vec<Received> {
         if let Ok(mut stream) = TcpStream::connect(self.address) {
             let _ = stream.write_all(END);
         }
-        self.thread.join().unwrap();
-        let asked = self.asked.lock().unwrap();
-        asked.clone()
+        let ended = self.ended.recv_timeout(WAIT_LIMIT);
+        assert_eq!(ended, Err(mpsc::RecvTimeoutError::Disconnected), "the server did not end");
+        let received = self.received.lock().unwrap();
+        received.clone()
     }
 
-    /// Ends it; what it was asked, in short.
+    /// Ends the server. Returns the calls that it received, in short.
     pub(crate) fn calls(self) -> Vec<String> {
-        self.requests().iter().map(Asked::call).collect()
+        self.requests().iter().map(Received::call).collect()
     }
 }
 
-/// Plays one reply, behind TLS if there is any; true if the test wants the server to end.
-fn play(
+/// Gives one reply, over TLS if configured. Returns true if the test wants the server to end.
+fn serve(
     mut stream: TcpStream,
     tls: Option<&Arc<ServerConfig>>,
     reply: Reply,
-    log: &Mutex<Vec<Asked>>,
+    received: &Mutex<Vec<Received>>,
 ) -> io::Result<bool> {
-    let Some(tls) = tls else { return serve(&mut stream, reply, log) };
+    let Some(tls) = tls else { return give_reply(&mut stream, reply, received) };
     let tls = ServerConnection::new(Arc::clone(tls)).unwrap();
-    serve(&mut StreamOwned::new(tls, stream), reply, log)
+    give_reply(&mut StreamOwned::new(tls, stream), reply, received)
 }
 
-/// Plays one reply; true if the test wants the server to end.
-fn serve<S: Read + Write>(
+/// Gives one reply. Returns true if the test wants the server to end.
+fn give_reply<S: Read + Write>(
     stream: &mut S,
     reply: Reply,
-    log: &Mutex<Vec<Asked>>,
+    received: &Mutex<Vec<Received>>,
 ) -> io::Result<bool> {
     if let Reply::Reset = reply {
-        // What lies unread when a connection is closed resets it.
+        // Closing a connection with unread bytes resets it.
         let mut first = [0; 1];
         stream.read_exact(&mut first)?;
         return Ok(first[0] == END[0]);
     }
-    let asked = request(stream)?;
-    if asked.head.as_bytes() == END {
+    let request = read_request(stream)?;
+    if request.head.as_bytes() == END {
         return Ok(true);
     }
-    log.lock().unwrap().push(asked);
+    received.lock().unwrap().push(request);
     match reply {
         Reply::Bytes(bytes) => stream.write_all(&bytes).and_then(|()| stream.flush())?,
-        Reply::Half(bytes) => return stream.write_all(&bytes).map(|()| false),
+        Reply::Cut(bytes) => return stream.write_all(&bytes).map(|()| false),
         Reply::Slowly(bytes) => {
             for byte in bytes {
                 stream.write_all(&[byte])?;
@@ -172,12 +187,13 @@ fn serve<S: Read + Write>(
         }
         Reply::Endless(bytes) => {
             stream.write_all(&bytes)?;
-            loop {
-                stream.write_all(&[b'x'; 4096])?;
+            let chunk = [b'x'; 4096];
+            for _ in 0..MAX_ENDLESS_REPLY / chunk.len() {
+                stream.write_all(&chunk)?;
             }
         }
         Reply::WhenTold(told, bytes) => {
-            told.recv().unwrap();
+            told.recv_timeout(WAIT_LIMIT).unwrap();
             stream.write_all(&bytes)?;
         }
         Reply::Silence | Reply::Reset => {}
@@ -186,7 +202,7 @@ fn serve<S: Read + Write>(
     Ok(false)
 }
 
-fn request(stream: &mut impl Read) -> io::Result<Asked> {
+fn read_request(stream: &mut impl Read) -> io::Result<Received> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0; 1];
@@ -199,5 +215,5 @@ fn request(stream: &mut impl Read) -> io::Result<Asked> {
         .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
     let mut body = vec![0; length.unwrap_or(0)];
     stream.read_exact(&mut body)?;
-    Ok(Asked { head, body: String::from_utf8(body).unwrap() })
+    Ok(Received { head, body: String::from_utf8(body).unwrap() })
 }
