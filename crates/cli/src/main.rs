@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
-mod cores;
+mod core_dumps;
 mod environment;
 mod listing;
 mod output;
@@ -40,7 +40,7 @@ use crate::spawn::Spawn;
 
 fn main() -> ExitCode {
     dsnap_host::answer_isolated_call();
-    cores::forbid();
+    core_dumps::forbid();
     // Whatever was entered is left while the panic unwinds.
     let status = panic::catch_unwind(AssertUnwindSafe(program));
     ExitCode::from(status.unwrap_or_else(|_| report::tell_panic(spawn::has_begun())))

@@ -24,7 +24,7 @@ use nix::unistd::{Pid, getpid, getsid};
 use rustix::io::FdFlags;
 
 use crate::signals::{Heard, Sender, Signals};
-use crate::{cores, environment};
+use crate::{core_dumps, environment};
 
 /// COMMAND was started: from then on the program cannot say any more that it was not run.
 static BEGUN: AtomicBool = AtomicBool::new(false);
@@ -69,11 +69,11 @@ impl Spawn<'_> {
         let mut command = Command::new(program);
         command.args(arguments);
         let Some(environment) = environment else {
-            return self.rights.with_caller_privileges(|| cores::as_given(|| command.spawn()));
+            return self.rights.with_caller_privileges(|| core_dumps::as_given(|| command.spawn()));
         };
         describe(&mut command, environment);
         rustix::io::fcntl_setfd(environment.sublock, FdFlags::empty())?;
-        let child = self.rights.with_caller_privileges(|| cores::as_given(|| command.spawn()));
+        let child = self.rights.with_caller_privileges(|| core_dumps::as_given(|| command.spawn()));
         rustix::io::fcntl_setfd(environment.sublock, FdFlags::CLOEXEC)?;
         child
     }
