@@ -1,29 +1,31 @@
-//! No core of this process: passwords have been in its memory. COMMAND's limit is its own.
+//! Prevents core dumps of this process, because its memory has contained passwords.
 //!
-//! A limit of one byte, not of none: with none the system still hands a core to a program that
-//! the administrator has set up to take them.
+//! COMMAND gets the limit that the program was started with.
 
 use std::sync::OnceLock;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// The limit that the program was started with.
-static GIVEN: OnceLock<Rlimit> = OnceLock::new();
+static ORIGINAL_LIMIT: OnceLock<Rlimit> = OnceLock::new();
 
-/// From now on this process leaves no core.
-pub(crate) fn forbid() {
-    let given = getrlimit(Resource::Core);
-    GIVEN.get_or_init(|| given);
-    let current = given.maximum.map_or(Some(1), |most| Some(most.min(1)));
-    // What the system refuses stays as it is.
-    let _ = setrlimit(Resource::Core, Rlimit { current, ..given });
+/// Disables core dumps from now on.
+///
+/// The limit is one byte, not zero. With zero, the system still passes a dump to a program that
+/// the administrator has set up to collect them.
+pub(crate) fn disable() {
+    let limit = getrlimit(Resource::Core);
+    ORIGINAL_LIMIT.get_or_init(|| limit);
+    let current = limit.maximum.map_or(Some(1), |maximum| Some(maximum.min(1)));
+    // If the system refuses, the limit stays as it is.
+    let _ = setrlimit(Resource::Core, Rlimit { current, ..limit });
 }
 
-/// Starts something that is to have the limit that the program was started with.
-pub(crate) fn as_given<T>(start: impl FnOnce() -> T) -> T {
-    let Some(given) = GIVEN.get() else { return start() };
-    let _ = setrlimit(Resource::Core, *given);
+/// Calls `start` with the limit that the program was started with.
+pub(crate) fn with_original_limit<T>(start: impl FnOnce() -> T) -> T {
+    let Some(original) = ORIGINAL_LIMIT.get() else { return start() };
+    let _ = setrlimit(Resource::Core, *original);
     let started = start();
-    forbid();
+    disable();
     started
 }
