@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::error::{ContextKind, ContextValue};
 use clap::{ArgAction, CommandFactory, Parser};
 use dsnap_core::text;
 
@@ -135,11 +136,17 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed,
     match Args::try_parse_from(words) {
         Ok(args) => Ok(Parsed::Args(Box::new(args))),
         Err(error) if !error.use_stderr() => Ok(Parsed::Print(error.render().to_string())),
-        Err(error) => {
-            let message = error.render().to_string();
-            let first = message.lines().next().unwrap_or_default();
-            Err(UsageError::new(text::harmless(first.trim_start_matches("error: "))))
-        }
+        Err(error) => Err(usage_error(&error)),
+    }
+}
+
+fn usage_error(error: &clap::Error) -> UsageError {
+    let message = error.render().to_string();
+    let first = message.lines().next().unwrap_or_default();
+    let usage_error = UsageError::new(text::harmless(first.trim_start_matches("error: ")));
+    match error.get(ContextKind::SuggestedArg) {
+        Some(ContextValue::String(option)) => usage_error.hint(format!("did you mean: {option}")),
+        _ => usage_error,
     }
 }
 
@@ -162,10 +169,10 @@ mod tests {
         }
     }
 
-    fn usage_error(line: &str) -> String {
+    fn error(line: &str) -> UsageError {
         let words = std::iter::once("dsnap").chain(line.split_whitespace()).map(OsString::from);
         match parse(words) {
-            Err(error) => error.message,
+            Err(error) => error,
             other => panic!("{line}: {other:?}"),
         }
     }
@@ -196,7 +203,7 @@ mod tests {
             assert_eq!(parsed(line).methods.storage, Some(PathBuf::from("ds")), "{line}");
         }
         assert_eq!(parsed("--snap x --acc 5").methods.snapshot_conf, Some("x".into()));
-        assert!(usage_error("--s ds").contains("--s"));
+        assert!(error("--s ds").message.contains("--s"));
     }
 
     #[test]
@@ -241,14 +248,20 @@ mod tests {
 
     #[test]
     fn an_unknown_option_is_never_taken_for_command() {
-        assert_eq!(usage_error("--storage ds -x cp"), "unexpected argument '-x' found");
-        assert_eq!(usage_error("--storage ds --nope cp"), "unexpected argument '--nope' found");
+        assert_eq!(error("--storage ds -x cp").message, "unexpected argument '-x' found");
+        assert_eq!(error("--storage ds --nope cp").message, "unexpected argument '--nope' found");
+    }
+
+    #[test]
+    fn a_misspelt_option_is_corrected_in_the_hint() {
+        assert_eq!(error("--storge ds cp").hint, "did you mean: --storage");
+        assert_eq!(error("--nope ds cp").hint, "`dsnap --help` lists all options");
     }
 
     #[test]
     fn a_missing_value_is_reported_in_one_line() {
         assert_eq!(
-            usage_error("--storage"),
+            error("--storage").message,
             "a value is required for '--storage <DIR>' but none was supplied"
         );
     }

@@ -15,7 +15,7 @@ const SCHEMA_VERSION: u32 = 1;
 /// The exit status if a conf line has no usable method.
 const UNUSABLE_LINE: u8 = 1;
 
-/// All methods, and the lines of a conf.
+/// The methods, and the lines of a conf.
 #[derive(Debug, Serialize)]
 pub(crate) struct Listing {
     schema_version: u32,
@@ -62,8 +62,8 @@ struct Line {
 }
 
 impl Listing {
-    /// Collects the methods of the registry, with the privileges that are in effect, and the lines of
-    /// a plan.
+    /// Lists the methods of the registry and the lines of a plan. Reads libraries with the privileges
+    /// that are in effect.
     pub(crate) fn new(registry: &Registry, plan: Option<&Plan>) -> Self {
         let (mut methods, mut rejected) = (Vec::new(), Vec::new());
         for Listed { name, file, about } in registry.list() {

@@ -1,7 +1,7 @@
 //! Writes messages and the live line to stderr, and results to stdout.
 //!
 //! Output that cannot be written (closed, full, a broken pipe, a stopped terminal) never changes a
-//! run. So a separate thread writes to stderr. Polling cannot replace it: a terminal with room for
+//! run, so a separate thread writes to stderr. Polling cannot replace it: a terminal with room for
 //! one byte is ready, but a write of two bytes may block forever. Which messages are shown is
 //! decided in [`report`](crate::report).
 
@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// How long a stalled reader of stderr is waited for, once.
+/// How long a write waits for a stalled reader of stderr. Later writes do not wait again.
 const STALLED_READER_TIMEOUT: Duration = Duration::from_secs(1);
-/// How many messages are kept for a stalled reader; later ones are lost.
+/// How many messages are kept for a stalled reader. Later ones are lost.
 const MAX_PENDING_MESSAGES: usize = 1000;
-/// Clears the line of the cursor.
+/// The control sequence that clears the current line.
 const CLEAR_LINE: &str = "\r\x1b[K";
 /// The width of a terminal that does not report its width.
 const DEFAULT_COLUMNS: usize = 80;
@@ -27,7 +27,7 @@ const RESERVED_COLUMNS: usize = 3;
 
 static STDERR: Mutex<Stderr> = Mutex::new(Stderr { writer: None, has_live_line: false });
 
-/// Writes lines to stderr, in place of the live line.
+/// Writes lines to stderr, and removes the live line.
 pub(crate) fn print_message(lines: &str) {
     stderr().write(&format!("{lines}\n"));
 }
@@ -91,7 +91,7 @@ impl Stderr {
 struct Writer {
     texts: SyncSender<String>,
     written: Receiver<()>,
-    /// How many texts are not written yet.
+    /// The number of texts that are not written yet.
     pending: usize,
 }
 

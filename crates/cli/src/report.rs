@@ -1,7 +1,7 @@
-//! Decides which events of a run are shown, and words how the run ended.
+//! Decides which events of a run are shown, and says how the run ended.
 //!
-//! Events word themselves, in the engine. [`output`] writes; COMMAND is started in
-//! [`spawn`](crate::spawn).
+//! The texts of events come from the engine. [`output`] writes them, and
+//! [`spawn`](crate::spawn) starts COMMAND.
 
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};

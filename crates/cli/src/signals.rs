@@ -1,5 +1,5 @@
-//! Catches signals. TERM, INT, HUP and QUIT stop a run in order, in every phase; CHLD tells that
-//! COMMAND has ended.
+//! Catches signals. TERM, INT, HUP and QUIT stop a run in every phase; the snapshot is still left.
+//! CHLD tells that COMMAND has ended.
 //!
 //! One thread receives them and passes them on as events, because only the main thread decides
 //! what to do. A signal that is ignored when the program starts stays ignored. Signals are sent
@@ -47,7 +47,7 @@ pub(crate) enum SignalEvent {
 /// The sender of a signal, as the system reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sender {
-    /// A key of the terminal, or its hangup.
+    /// A key of the terminal, or the hangup of its line.
     Kernel,
     /// The process with this id.
     Process(i32),

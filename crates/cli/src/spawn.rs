@@ -27,7 +27,7 @@ use rustix::io::FdFlags;
 use crate::signals::{Sender, SignalEvent, Signals};
 use crate::{core_dumps, environment};
 
-/// Set once COMMAND was started. A message must not say after that that it was not run.
+/// Set when COMMAND has started. From then on no message may say that it was not run.
 static STARTED: AtomicBool = AtomicBool::new(false);
 
 /// Tells whether COMMAND was started.
@@ -40,7 +40,7 @@ pub(crate) fn has_started() -> bool {
 pub(crate) struct CommandSpec {
     /// COMMAND and its arguments; empty for a test without COMMAND.
     pub(crate) words: Vec<OsString>,
-    /// How long after a signal COMMAND is killed, if it is still running.
+    /// How long after a signal COMMAND is killed if it is still running.
     pub(crate) kill_after: Option<Duration>,
 }
 
@@ -123,6 +123,8 @@ impl CommandRunner<'_> {
         self.command.words.first().is_some_and(|program| program.as_bytes().contains(&b'/'))
     }
 
+    /// Waits for the end of COMMAND. Meanwhile passes signals on, and kills COMMAND if its time is
+    /// over.
     fn wait(&self, command: Pid) -> CommandEnd {
         let mut kill_at: Option<Instant> = None;
         loop {
