@@ -7,6 +7,7 @@
 mod documents;
 mod floors;
 mod manifests;
+mod metadata;
 mod sources;
 
 #[cfg(test)]
@@ -19,6 +20,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::process::Program;
 use crate::{say, workspace};
+use metadata::Member;
 
 /// One thing that is wrong: where, and what cures it.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,22 +55,18 @@ struct File {
 /// The checkout as the rules see it.
 struct Checkout {
     files: Vec<File>,
-    /// Paths of the workspace's members.
-    members: Vec<String>,
+    members: Vec<Member>,
 }
 
 impl Checkout {
-    fn new(files: Vec<File>) -> Self {
-        let root = files.iter().find(|file| file.path == "Cargo.toml");
-        let members = root.map_or_else(Vec::new, |root| manifests::members(&root.text));
-        Self { files, members }
-    }
-
+    /// Reads all text files that git knows or would add.
     fn read() -> Result<Self> {
+        let root = workspace::root();
         let list = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
-        let listed = Program::new("git").args(list).dir(&workspace::root()).quiet()?;
+        let listed = Program::new("git").args(list).dir(&root).quiet()?;
         let names = listed.stdout.split_terminator('\0');
-        Ok(Self::new(names.filter_map(|name| read(name).transpose()).collect::<Result<_>>()?))
+        let files = names.filter_map(|name| read(name).transpose()).collect::<Result<_>>()?;
+        Ok(Self { files, members: metadata::members(&root)? })
     }
 
     fn text(&self, path: &str) -> Option<&str> {
@@ -94,13 +92,11 @@ impl Checkout {
         findings
     }
 
-    fn member(&self, member: &str) -> Vec<Finding> {
-        let path = format!("{member}/Cargo.toml");
-        let Some(text) = self.text(&path) else {
-            return vec![Finding::new("Cargo.toml", 0, format!("member {member} has no manifest"))];
-        };
-        let mut findings = floors::edges(member, &path, text);
-        findings.extend(manifests::inherits_lints(&path, text));
+    fn member(&self, member: &Member) -> Vec<Finding> {
+        let path = format!("{}/Cargo.toml", member.folder);
+        let manifest = self.text(&path).unwrap_or_default();
+        let mut findings = floors::edges(member, manifest);
+        findings.extend(manifests::inherits_lints(&path, manifest));
         findings.extend(sources::forbids_unsafe(self, member));
         findings
     }

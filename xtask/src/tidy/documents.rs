@@ -58,7 +58,8 @@ pub(super) fn architecture(checkout: &Checkout) -> Vec<Finding> {
     let Some(text) = checkout.text(ARCHITECTURE) else {
         return vec![Finding::new(ARCHITECTURE, 0, "is missing: write it")];
     };
-    let missing = checkout.members.iter().filter(|member| !text.contains(member.as_str()));
+    let missing = checkout.members.iter().map(|member| &member.folder);
+    let missing = missing.filter(|folder| !text.contains(folder.as_str()));
     let mut findings: Vec<Finding> = missing
         .map(|member| Finding::new(ARCHITECTURE, 0, format!("name the member {member}")))
         .collect();
@@ -89,9 +90,7 @@ fn exists(checkout: &Checkout, place: &str) -> bool {
 
 /// The changelog tells of the version that the workspace has.
 pub(super) fn changelog(checkout: &Checkout) -> Option<Finding> {
-    let root = checkout.text("Cargo.toml")?;
-    let version =
-        root.lines().find_map(|line| line.strip_prefix("version = \""))?.split('"').next()?;
-    let told = checkout.text(CHANGELOG).is_some_and(|text| text.contains(version));
+    let version = &checkout.members.first()?.version;
+    let told = checkout.text(CHANGELOG).is_some_and(|text| text.contains(version.as_str()));
     (!told).then(|| Finding::new(CHANGELOG, 0, format!("write an entry for {version}")))
 }

@@ -3,6 +3,7 @@
 //! Reads lines as rustfmt leaves them, which `ci` checks first; so a function ends where its
 //! closing brace stands below its first letter. Unsafe code itself is the compiler's business.
 
+use super::metadata::Member;
 use super::{Checkout, File, Finding};
 
 const FILE_LINES: usize = 400;
@@ -101,25 +102,17 @@ fn argued(lines: &[&str], at: usize) -> bool {
 }
 
 /// Every crate root of a member forbids unsafe code, unless it is one of the two that have some.
-pub(super) fn forbids_unsafe(checkout: &Checkout, member: &str) -> Vec<Finding> {
-    let src = format!("{member}/src/");
-    let sources = || checkout.files.iter().filter(|file| file.path.starts_with(&src));
-    if MAY_BE_UNSAFE.contains(&member) && sources().any(|file| is_unsafe(&file.text)) {
+pub(super) fn forbids_unsafe(checkout: &Checkout, member: &Member) -> Vec<Finding> {
+    let src = format!("{}/src/", member.folder);
+    let mut sources = checkout.files.iter().filter(|file| file.path.starts_with(&src));
+    if MAY_BE_UNSAFE.contains(&&*member.folder) && sources.any(|file| is_unsafe(&file.text)) {
         return Vec::new();
     }
-    let roots = sources().filter(|file| is_root(&file.path[src.len()..]));
+    let roots = checkout.files.iter().filter(|file| member.crate_roots.contains(&file.path));
     // What exports a plugin expands to an attribute that only `deny` lets pass.
-    let exports = |file: &&&File| file.text.contains("dsnap_sdk::export!");
-    let roots = roots.filter(|file| !exports(&file));
+    let roots = roots.filter(|file| !file.text.contains("dsnap_sdk::export!"));
     let wrong = roots.filter(|file| !file.text.lines().any(|line| line == FORBID));
     wrong.map(|file| Finding::new(&file.path, 0, format!("add `{FORBID}`"))).collect()
-}
-
-fn is_root(below_src: &str) -> bool {
-    let program = below_src
-        .strip_prefix("bin/")
-        .is_some_and(|name| name.ends_with(".rs") && !name.contains('/'));
-    matches!(below_src, "lib.rs" | "main.rs") || program
 }
 
 /// Whether the keyword stands outside comments.
