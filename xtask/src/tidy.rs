@@ -6,13 +6,16 @@
 
 mod documents;
 mod floors;
+mod items;
 mod manifests;
 mod metadata;
 mod sources;
+mod test_code;
 
 #[cfg(test)]
 mod tests;
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::fs;
 
@@ -50,6 +53,22 @@ impl fmt::Display for Finding {
 struct File {
     path: String,
     text: String,
+    syntax: OnceCell<syn::Result<syn::File>>,
+}
+
+impl File {
+    fn new(path: &str, text: String) -> Self {
+        Self { path: path.to_owned(), text, syntax: OnceCell::new() }
+    }
+
+    /// Parses a Rust source; none if it is no Rust, which `sources` reports.
+    fn syntax(&self) -> Option<&syn::File> {
+        self.parsed().as_ref().ok()
+    }
+
+    fn parsed(&self) -> &syn::Result<syn::File> {
+        self.syntax.get_or_init(|| syn::parse_file(&self.text))
+    }
 }
 
 /// The checkout as the rules see it.
@@ -69,8 +88,12 @@ impl Checkout {
         Ok(Self { files, members: metadata::members(&root)? })
     }
 
+    fn file(&self, path: &str) -> Option<&File> {
+        self.files.iter().find(|file| file.path == path)
+    }
+
     fn text(&self, path: &str) -> Option<&str> {
-        self.files.iter().find(|file| file.path == path).map(|file| file.text.as_str())
+        self.file(path).map(|file| file.text.as_str())
     }
 
     fn findings(&self) -> Vec<Finding> {
@@ -79,6 +102,7 @@ impl Checkout {
             findings.extend(documents::every_file(file));
             if file.path.ends_with(".rs") {
                 findings.extend(sources::source(file));
+                findings.extend(items::items(file));
             }
             if file.path.ends_with("Cargo.toml") {
                 findings.extend(manifests::manifest(file));
@@ -110,7 +134,7 @@ fn read(name: &str) -> Result<Option<File>> {
     }
     let bytes = fs::read(&path).with_context(|| name.to_owned())?;
     let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
-    Ok(text.map(|text| File { path: name.to_owned(), text }))
+    Ok(text.map(|text| File::new(name, text)))
 }
 
 /// Applies every rule; an error if there is anything to cure.

@@ -2,6 +2,7 @@
 
 mod documents;
 mod floors;
+mod items;
 mod manifests;
 mod sources;
 
@@ -9,7 +10,7 @@ use super::metadata::{Dependency, Kind, Member};
 use super::{Checkout, File, Finding};
 
 fn file(path: &str, text: &str) -> File {
-    File { path: path.to_owned(), text: text.to_owned() }
+    File::new(path, text.to_owned())
 }
 
 fn cures(findings: impl IntoIterator<Item = Finding>) -> Vec<String> {
