@@ -4,13 +4,22 @@
 //! applied to all files that git knows or would add, and all findings are shown, not only the
 //! first. Formatting is rustfmt's, printing and unwrapping clippy's business.
 
+mod architecture;
+mod circles;
 mod documents;
+mod edges;
 mod floors;
 mod items;
 mod manifests;
+mod markdown;
 mod metadata;
+mod modules;
+mod public;
+mod resolve;
+mod rooms;
 mod sources;
 mod test_code;
+mod uses;
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +33,7 @@ use anyhow::{Context, Result, ensure};
 use crate::process::Program;
 use crate::{say, workspace};
 use metadata::Member;
+use modules::Crate;
 
 /// One thing that is wrong: where, and what cures it.
 #[derive(Debug, PartialEq, Eq)]
@@ -111,7 +121,9 @@ impl Checkout {
         for member in &self.members {
             findings.extend(self.member(member));
         }
-        findings.extend(documents::architecture(self));
+        findings.extend(architecture::architecture(self));
+        findings.extend(rooms::rooms(self));
+        findings.extend(public::public_modules(self));
         findings.extend(documents::changelog(self));
         findings
     }
@@ -122,6 +134,9 @@ impl Checkout {
         let mut findings = floors::edges(member, manifest);
         findings.extend(manifests::inherits_lints(&path, manifest));
         findings.extend(sources::forbids_unsafe(self, member));
+        for root in &member.crate_roots {
+            findings.extend(circles::circles(&Crate::read(self, root).edges()));
+        }
         findings
     }
 }

@@ -11,12 +11,13 @@ use super::metadata::{Dependency, Kind, Member};
 const FLOORS: &[(&str, &[&str])] = &[
     ("crates/abi", &[]),
     ("crates/core", &["dsnap-abi"]),
+    ("crates/engine", &["dsnap-core"]),
     ("crates/sdk", &["dsnap-core"]),
-    ("crates/host", &["dsnap-core"]),
-    ("plugins/direct", &["dsnap-core"]),
-    ("plugins/http", &["dsnap-core"]),
-    ("plugins/exec", &["dsnap-core", "dsnap-host"]),
-    ("plugins/zeo", &["dsnap-core"]),
+    ("crates/host", &["dsnap-core", "dsnap-engine"]),
+    ("plugins/direct", &["dsnap-core", "dsnap-engine"]),
+    ("plugins/http", &["dsnap-core", "dsnap-engine"]),
+    ("plugins/exec", &["dsnap-core", "dsnap-engine", "dsnap-host"]),
+    ("plugins/zeo", &["dsnap-core", "dsnap-engine"]),
     ("plugins/zeo/loadable", &["dsnap-zeo", "dsnap-sdk"]),
     ("plugins/template", &["dsnap-core", "dsnap-sdk"]),
     ("crates/cli", PROGRAM),
@@ -25,8 +26,15 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("xtask", &[]),
 ];
 
-const PROGRAM: &[&str] =
-    &["dsnap-core", "dsnap-host", "dsnap-direct", "dsnap-http", "dsnap-exec", "dsnap-zeo"];
+const PROGRAM: &[&str] = &[
+    "dsnap-core",
+    "dsnap-engine",
+    "dsnap-host",
+    "dsnap-direct",
+    "dsnap-http",
+    "dsnap-exec",
+    "dsnap-zeo",
+];
 
 /// A dev-dependency of the program only: the testkit depends on the crates below the program, so
 /// cargo would build those twice for tests of their own that used it.

@@ -1,9 +1,13 @@
 //! Each rule, applied to a text that keeps it and to one that breaks it.
 
+mod architecture;
+mod circles;
 mod documents;
 mod floors;
 mod items;
 mod manifests;
+mod public;
+mod rooms;
 mod sources;
 
 use super::metadata::{Dependency, Kind, Member};
@@ -37,5 +41,15 @@ fn checkout(path: &str, text: &str) -> Checkout {
     Checkout {
         files: vec![file("crates/core/Cargo.toml", ""), file(path, text)],
         members: vec![member("crates/core", &[])],
+    }
+}
+
+/// A checkout of `crates/engine`, a library without programs, with these files.
+fn engine(files: &[(&str, &str)]) -> Checkout {
+    let mut engine = member("crates/engine", &[]);
+    engine.crate_roots.truncate(1);
+    Checkout {
+        files: files.iter().map(|(path, text)| file(path, text)).collect(),
+        members: vec![engine],
     }
 }

@@ -1,18 +1,7 @@
-//! What people read: ARCHITECTURE.md, the changelog, and every text.
+//! Every text, and the changelog.
 
-use super::super::documents::{architecture, changelog, every_file};
+use super::super::documents::{changelog, every_file};
 use super::{checkout, cures, file};
-
-#[test]
-fn the_architecture_names_what_there_is() {
-    let found = |text| cures(architecture(&checkout("ARCHITECTURE.md", text)));
-    assert_eq!(found("`crates/core`, and all in crates/*.\n"), [""; 0]);
-    assert_eq!(found("nothing\n"), ["ARCHITECTURE.md: name the member crates/core"]);
-    assert_eq!(
-        found("crates/core, `crates/cor/x.rs`.\n"),
-        ["ARCHITECTURE.md:1: crates/cor/x.rs does not exist"]
-    );
-}
 
 #[test]
 fn the_changelog_names_the_version() {
@@ -21,7 +10,7 @@ fn the_changelog_names_the_version() {
 }
 
 #[test]
-fn blanks_at_the_end_of_a_line_are_found() {
+fn white_space_at_the_end_of_a_line_is_found() {
     assert_eq!(cures(every_file(&file("a.md", "a\n\nb\n"))), [""; 0]);
     assert_eq!(every_file(&file("a.md", "a \n\nb\t\n")).len(), 2);
     assert_eq!(cures(every_file(&file("expected.txt", "a \n"))), [""; 0]);
