@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use dsnap_core::Code;
-use dsnap_core::method::{Caller, Entered, Methods, Request, Said, SnapshotMethod};
+use dsnap_core::method::{Caller, Entered, Message, Methods, Request, SnapshotMethod};
+use dsnap_engine::run::new_code::new_code;
 use dsnap_host::Registry;
 
 /// How many pairs are measured, after a few that are not.
@@ -25,9 +25,9 @@ const FLOOR: Duration = Duration::from_millis(5);
 struct Silent;
 
 impl Caller for Silent {
-    fn say(&self, _: Said<'_>) {}
+    fn say(&self, _: Message<'_>) {}
 
-    fn shall_stop(&self) -> bool {
+    fn should_stop(&self) -> bool {
         false
     }
 }
@@ -50,7 +50,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 }
 
 fn time(method: &dyn SnapshotMethod) -> Duration {
-    let code = Code::unique("bench", 1);
+    let code = new_code("bench", 1);
     let request = Request {
         storage: Path::new("/"),
         conf_folder: Path::new("/"),

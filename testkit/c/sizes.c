@@ -1,5 +1,5 @@
 /* What dsnap.h means to a C compiler: the size of each structure, the place of each field, the
- * value of each constant, in the header's order. crates/abi/tests/header.rs compares it with what
+ * value of each constant, in the header's order. crates/core/tests/header.rs compares it with what
  * Rust says. Also compiled as C++. */
 #include "dsnap.h"
 

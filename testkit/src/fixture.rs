@@ -5,7 +5,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use dsnap_core::{Format, Storage};
+use dsnap_engine::storage::Storage;
+use dsnap_engine::storage::format::Format;
 use tempfile::TempDir;
 
 use crate::ledger::Ledger;
@@ -204,12 +205,12 @@ impl Fixture {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dsnap_core::mark::{Content, Mark};
-    use dsnap_core::storage::Leftovers;
+    use dsnap_engine::storage::Leftovers;
+    use dsnap_engine::storage::snapshot_file::{Content, SnapshotFile};
 
     fn left(state: State, format: Format, class: Class) -> (Content, Leftovers) {
         let fixture = Fixture::builder().state(state).format(format).class(class).build().unwrap();
-        let mark = Mark::look(&fixture.storage().snapshot()).unwrap();
+        let mark = SnapshotFile::read(&fixture.storage().snapshot()).unwrap();
         (mark.content, fixture.storage().leftovers().unwrap())
     }
 

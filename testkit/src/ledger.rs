@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use dsnap_core::Format;
+use dsnap_engine::storage::format::Format;
 
 use crate::transactions::{Class, Transaction, hex};
 

@@ -16,7 +16,7 @@ mod transactions;
 pub mod tree;
 mod writing;
 
-pub use dsnap_core::Format;
+pub use dsnap_engine::storage::format::Format;
 pub use fixture::{Builder, Fixture, State};
 pub use ledger::{Ledger, Verdict};
 pub use site::Site;

@@ -56,7 +56,7 @@ impl Drop for Holder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dsnap_core::lock::{FileLock, LockError};
+    use dsnap_engine::system::flock::{FileLock, LockError};
 
     #[test]
     fn the_lock_is_held_as_long_as_the_holder_lives() {

@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use dsnap_core::Storage;
+use dsnap_engine::storage::Storage;
 
 use crate::fixture::{Builder, CODE, State};
 use crate::ledger::Ledger;

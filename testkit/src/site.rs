@@ -25,16 +25,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dsnap_core::{Format, Storage};
+use backend::Backend;
+use dsnap_engine::storage::Storage;
+use dsnap_engine::storage::format::Format;
+use marker::Marker;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use zope::Zope;
 
 use crate::fixture::{Fixture, State};
 use crate::ledger::Ledger;
 use crate::transactions::Class;
-use backend::Backend;
-use marker::Marker;
-use zope::Zope;
 
 pub use control::{Control, port_file};
 pub use faults::{Call, Fault};

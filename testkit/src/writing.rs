@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use dsnap_core::Format;
+use dsnap_engine::storage::format::Format;
 use filetime::FileTime;
 
 /// The first file's time: in the past, so that everything new is newer.

@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use dsnap_core::Refusal;
+use dsnap_core::Reason;
 use dsnap_core::method::{
-    Entered, Left, Methods, Request, Said, SnapshotMethod, Status, WorksWith,
+    Entered, Left, Message, Methods, Request, SnapshotMethod, Status, WorksWith,
 };
 use dsnap_host::Registry;
 use dsnap_testkit::contract::{Outcome, Suite, Words};
@@ -43,7 +43,7 @@ impl SnapshotMethod for Rude {
         // Past what the test harness catches.
         rustix::io::write(rustix::stdio::stdout(), b"hello\n").unwrap();
         env::set_current_dir("/").unwrap();
-        request.caller.say(Said::Words("one\ntwo"));
+        request.caller.say(Message::Words("one\ntwo"));
         signal_hook::flag::register(12, Arc::new(AtomicBool::new(false))).unwrap();
         self.0
             .lock()
@@ -51,21 +51,21 @@ impl SnapshotMethod for Rude {
             .get_or_insert_with(|| Command::new("cat").stdin(Stdio::piped()).spawn().unwrap());
         match ask(request, &format!("enter {}", request.code)) {
             Ok(_) => Entered::Held,
-            Err(why) if why.starts_with("busy") => Entered::Busy(Refusal::new(why)),
-            Err(why) if why.starts_with("gone") => Entered::Unavailable(Refusal::new(why)),
-            Err(why) => Entered::Unknown(Refusal::new(why)),
+            Err(why) if why.starts_with("busy") => Entered::Busy(Reason::new(why)),
+            Err(why) if why.starts_with("gone") => Entered::Unavailable(Reason::new(why)),
+            Err(why) => Entered::Unknown(Reason::new(why)),
         }
     }
 
     fn leave(&self, request: &Request<'_>) -> Left {
         match ask(request, "status") {
             Ok(held) if held != format!("user/{}", request.code) => return Left::Left,
-            Err(why) => return Left::Unavailable(Refusal::new(why)),
+            Err(why) => return Left::Unavailable(Reason::new(why)),
             Ok(_) => {}
         }
         match ask(request, &format!("leave {}", request.code)) {
             Ok(_) => Left::Left,
-            Err(why) => Left::Failed(Refusal::new(why)),
+            Err(why) => Left::Failed(Reason::new(why)),
         }
     }
 
@@ -91,13 +91,13 @@ impl SnapshotMethod for Forgetful {
                 self.held.fetch_add(1, Ordering::SeqCst);
                 Entered::Held
             }
-            Err(_) if request.caller.shall_stop() => Entered::Held,
+            Err(_) if request.caller.should_stop() => Entered::Held,
             Err(why) if why == "no answer" => {
                 // Too late is what is looked for.
                 std::thread::sleep(Duration::from_millis(1500));
-                Entered::Failed(Refusal::new(""))
+                Entered::Failed(Reason::new(""))
             }
-            Err(why) => Entered::Failed(Refusal::new(why)),
+            Err(why) => Entered::Failed(Reason::new(why)),
         }
     }
 

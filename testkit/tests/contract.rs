@@ -52,7 +52,7 @@ impl Folder {
         self.file("libdsnap_line.so", 0o644, |path| {
             let mut cc = Command::new("cc");
             cc.args(["-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-I"]);
-            cc.arg(here.join("../crates/abi/include")).arg("-o").arg(path);
+            cc.arg(here.join("../crates/core/include")).arg("-o").arg(path);
             let done = cc.arg(here.join("c").join(source)).output().unwrap();
             assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         });
@@ -157,8 +157,8 @@ fn a_script_that_ends_with_the_status_of_its_last_command_is_told_so() {
          7), although it worked: misc/snapshot says user/CODE"
     );
     assert_eq!(untried, 14);
-    let deaf = "\nenter) ctl enter \"$DSNAP_CODE\" || true;;";
-    let (broken, _) = Folder::new().broken(&format!("{deaf}{LEAVE}"));
+    let ignoring_stop = "\nenter) ctl enter \"$DSNAP_CODE\" || true;;";
+    let (broken, _) = Folder::new().broken(&format!("{ignoring_stop}{LEAVE}"));
     assert_eq!(
         broken,
         "enter is busy while a snapshot or a pack is in the way: enter says held, but \

@@ -1,7 +1,7 @@
-//! `cargo xtask header [--check]`: the header for C, from the Rust definitions of `crates/abi`.
+//! `cargo xtask header [--check]`: the header for C, from the Rust definitions of `crates/core`.
 //!
 //! The header is committed, so that an author needs neither Rust nor this task; `--check` says
-//! whether it still is what the definitions say. How it looks is `crates/abi/cbindgen.toml`'s
+//! whether it still is what the definitions say. How it looks is `crates/core/cbindgen.toml`'s
 //! part, and whether it means the same to a C compiler is asked by the tests of that crate.
 
 use std::fs;
@@ -15,13 +15,13 @@ const HEADER: &str = "include/dsnap.h";
 
 /// Writes the header; with `--check` only compares.
 pub(crate) fn run(args: &[String]) -> Result<()> {
-    let folder = workspace::root().join("crates/abi");
+    let folder = workspace::root().join("crates/core");
     match args {
         [] => write(&folder)?,
         [check] if check == "--check" => compare(&folder)?,
         _ => bail!("header takes nothing, or --check"),
     }
-    say::line(format_args!("header: crates/abi/{HEADER} is what the definitions say"));
+    say::line(format_args!("header: crates/core/{HEADER} is what the definitions say"));
     Ok(())
 }
 
@@ -36,7 +36,7 @@ fn compare(folder: &Path) -> Result<()> {
     let generated = generated(folder)?;
     ensure!(
         committed == generated,
-        "crates/abi/{HEADER} is not what the definitions say{}: run `cargo xtask header`",
+        "crates/core/{HEADER} is not what the definitions say{}: run `cargo xtask header`",
         first_difference(&committed, &generated)
     );
     Ok(())
@@ -50,11 +50,12 @@ fn first_difference(committed: &str, generated: &str) -> String {
 
 fn generated(folder: &Path) -> Result<String> {
     let config = cbindgen::Config::from_file(folder.join("cbindgen.toml"))
-        .map_err(|error| anyhow!("crates/abi/cbindgen.toml: {error}"))?;
+        .map_err(|error| anyhow!("crates/core/cbindgen.toml: {error}"))?;
     // The sources themselves: a copy of the folder need not be part of a workspace.
-    let entries = fs::read_dir(folder.join("src")).context("crates/abi/src")?;
+    let entries = fs::read_dir(folder.join("src/abi")).context("crates/core/src/abi")?;
     let mut sources = entries.map(|it| Ok(it?.path())).collect::<Result<Vec<_>>>()?;
     sources.sort();
+    sources.insert(0, folder.join("src/abi.rs"));
     let builder = cbindgen::Builder::new().with_config(config);
     let builder = sources.iter().fold(builder, |builder, source| builder.with_src(source));
     let mut header = Vec::new();
@@ -68,10 +69,10 @@ mod tests {
 
     /// A copy of what the task reads and writes.
     fn copy(name: &str) -> std::path::PathBuf {
-        let from = workspace::root().join("crates/abi");
+        let from = workspace::root().join("crates/core");
         let to =
             workspace::target().unwrap().join(format!("header-test-{}-{name}", std::process::id()));
-        for file in ["cbindgen.toml", "src/lib.rs", "src/results.rs", HEADER] {
+        for file in ["cbindgen.toml", "src/abi.rs", "src/abi/results.rs", HEADER] {
             let copy = to.join(file);
             fs::create_dir_all(copy.parent().unwrap()).unwrap();
             fs::copy(from.join(file), copy).unwrap();

@@ -30,7 +30,7 @@ Usage: cargo xtask TASK
   test      runs all tests; needs nothing but Rust. Arguments go to `cargo test`
   examples  rehearses a backup in bash, from Rust and with pytest; needs Python 3
   tidy      checks the rules of the house that no compiler checks
-  header    writes crates/abi/include/dsnap.h from the definitions in Rust
+  header    writes crates/core/include/dsnap.h from the definitions in Rust
               --check           only says whether it is up to date
   roundtrip calls libraries in C and Rust from C, under sanitizers; needs a C compiler
   interop   compares dsnap with the real DirectoryStorage 1.1.21; needs Python 2.7

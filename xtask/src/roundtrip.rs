@@ -90,7 +90,7 @@ fn has_sanitizers(folder: &Path) -> Result<bool> {
 fn compile(folder: &Path, source: &Path, name: &str, how: &[&str]) -> Result<PathBuf> {
     let made = folder.join(name);
     let cc = Program::within(LIMIT, "cc").args(how).args(SANITIZED).args(STRICT).arg("-I");
-    let cc = cc.arg(workspace::root().join("crates/abi/include")).arg("-o").arg(&made);
+    let cc = cc.arg(workspace::root().join("crates/core/include")).arg("-o").arg(&made);
     cc.arg(source).arg("-ldl").quiet()?;
     Ok(made)
 }

@@ -6,7 +6,7 @@ use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use dsnap_core::nested::Inherited;
+use dsnap_engine::run::nested::Inherited;
 
 use crate::resolve::Outside;
 

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use dsnap_core::method::WorksWith;
-use dsnap_core::plan::Plan;
 use dsnap_core::text;
+use dsnap_engine::conf::plan::Plan;
 use dsnap_host::{CAN_LOAD, Listed, Registry};
 use serde::Serialize;
 
@@ -96,8 +96,8 @@ impl Listing {
 
 impl Conf {
     fn of(plan: &Plan) -> Self {
-        let line = |step: &dsnap_core::plan::Step| Line {
-            place: step.place.clone(),
+        let line = |step: &dsnap_engine::conf::plan::Step| Line {
+            place: step.location.clone(),
             label: step.label.clone(),
             method: step.method.name().to_owned(),
         };

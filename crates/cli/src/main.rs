@@ -18,12 +18,15 @@ mod spawn;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
-use dsnap_core::job::Outcome;
-use dsnap_core::plan::Plan;
-use dsnap_core::recover::{self, NotRecovered};
-use dsnap_core::rights::Rights;
-use dsnap_core::{Refusal, Storage, exit, mounts, nested, run, text};
+use dsnap_core::{Reason, text};
 use dsnap_direct::Direct;
+use dsnap_engine::run::job::Outcome;
+use dsnap_engine::run::nested;
+use dsnap_engine::run::recover::{self, NotRecovered};
+use dsnap_engine::run::session::Session;
+use dsnap_engine::storage::Storage;
+use dsnap_engine::system::privileges::Privileges;
+use dsnap_engine::{exit_status, run};
 use dsnap_exec::Exec;
 use dsnap_host::Registry;
 use dsnap_http::Http;
@@ -56,7 +59,7 @@ fn program() -> u8 {
         Ok(task) => carry_out(&task),
         Err(Misuse { what, hint }) => {
             output::say(&format!("usage: {what}\nhint: {hint}"));
-            exit::FAILED
+            exit_status::FAILED
         }
     }
 }
@@ -94,7 +97,7 @@ fn carry_out(task: &Task) -> u8 {
             }
             Err(refusal) => {
                 output::say(&format!("the conf cannot be looked at: {refusal}"));
-                exit::FAILED
+                exit_status::FAILED
             }
         },
     }
@@ -102,32 +105,31 @@ fn carry_out(task: &Task) -> u8 {
 
 /// Lists the methods there are; with a storage, also what the lines of its conf come to, with
 /// the rights that these have.
-fn list(task: &Task) -> Result<Listing, Refusal> {
+fn list(task: &Task) -> Result<Listing, Reason> {
     let methods = methods(task);
     if task.dir.is_none() {
         return Ok(Listing::of(&methods, None));
     }
-    with_storage(task, |storage, rights, reporter| {
-        let reach = mounts::locks_reach(&storage.misc());
-        let plan = Plan::make(&task.job.source, storage, &methods, rights, reach, reporter);
-        Listing::of(&methods, Some(&plan))
+    with_storage(task, |storage, privileges, reporter| {
+        let session = Session::open(&task.job, storage, privileges, &methods, reporter);
+        Listing::of(&methods, Some(&session.plan))
     })
 }
 
 /// Hears signals, steps back from root's rights where they are not needed, and works.
 fn with_storage<T>(
     task: &Task,
-    work: impl FnOnce(&Storage, &Rights, &Reporter<'_>) -> T,
-) -> Result<T, Refusal> {
+    work: impl FnOnce(&Storage, &Privileges, &Reporter<'_>) -> T,
+) -> Result<T, Reason> {
     let signals = Signals::hear()
-        .map_err(|error| Refusal::new(format!("signals cannot be heard: {error}")))?;
+        .map_err(|error| Reason::new(format!("signals cannot be heard: {error}")))?;
     let dir = match &task.outer {
         Some(outer) => outer.directory(task.dir.as_deref())?,
         None => task.dir.clone().unwrap_or_default(),
     };
     let storage = Storage::open(&dir)?;
-    let rights = Rights::for_storage(&storage)?;
-    rights.take_effect()?;
+    let rights = Privileges::of_owner(&storage.a())?;
+    rights.lower()?;
     let spawn = Spawn {
         command: &task.command,
         kill_after: task.kill_after,

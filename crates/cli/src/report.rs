@@ -3,12 +3,13 @@
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
-use dsnap_core::event::{self, Event, Level};
-use dsnap_core::guard::Environment;
-use dsnap_core::identity::ProcessId;
-use dsnap_core::job::{CommandEnd, NotRun, Outcome, Program};
-use dsnap_core::recover::NotRecovered;
-use dsnap_core::{Refusal, duration, exit, text};
+use dsnap_core::{Reason, text};
+use dsnap_engine::run::environment::Environment;
+use dsnap_engine::run::event::{self, Event, Level};
+use dsnap_engine::run::job::{CommandEnd, NotRun, Outcome, Program};
+use dsnap_engine::run::recover::NotRecovered;
+use dsnap_engine::system::process::ProcessId;
+use dsnap_engine::{durations, exit_status};
 use nix::sys::signal::Signal;
 
 use crate::environment;
@@ -68,9 +69,10 @@ impl Program for Reporter<'_> {
         self.signals.first()
     }
 
-    fn pause(&self, pause: Duration, left: Duration, reason: &Refusal) {
+    fn pause(&self, pause: Duration, left: Duration, reason: &Reason) {
         let began = Instant::now();
-        let words = |left| format!("waiting, {} left: {}", duration::in_words(left), reason.text());
+        let words =
+            |left| format!("waiting, {} left: {}", durations::in_words(left), reason.text());
         if !self.show_live(&words(left)) && self.shows(Level::Normal) {
             say(&format!("Retrying snapshot.... ({})", reason.text()));
         }
@@ -97,17 +99,17 @@ pub(crate) fn tell(outcome: &Outcome, command: Option<&str>) {
     outcome.not_left.iter().for_each(|not_left| say(&not_left.to_string()));
     let reason = match &outcome.command {
         Err(NotRun::Stopped(signal)) => {
-            Refusal::new(format!("stopped by signal {}", signal_name(*signal)))
+            Reason::new(format!("stopped by signal {}", signal_name(*signal)))
         }
-        Err(NotRun::Refused { tried, reason, .. }) => {
+        Err(NotRun::NoSnapshot { tried, failure }) => {
             list(tried);
-            reason.clone()
+            failure.reason().clone()
         }
         Ok(Some(CommandEnd::NotFound(_))) => {
-            Refusal::new(format!("`{}` is not found", command.unwrap_or_default()))
+            Reason::new(format!("`{}` is not found", command.unwrap_or_default()))
         }
         Ok(Some(CommandEnd::CannotExecute(error))) => {
-            Refusal::new(format!("`{}` cannot be executed: {error}", command.unwrap_or_default()))
+            Reason::new(format!("`{}` cannot be executed: {error}", command.unwrap_or_default()))
         }
         Ok(_) => return,
     };
@@ -117,10 +119,10 @@ pub(crate) fn tell(outcome: &Outcome, command: Option<&str>) {
 /// Tells that the program itself failed. Its status.
 pub(crate) fn tell_panic(command_began: bool) -> u8 {
     if command_began {
-        return exit::BROKEN;
+        return exit_status::BROKEN;
     }
-    not_run(&Refusal::new("dsnap failed; please report the message above"), true);
-    exit::FAILED
+    not_run(&Reason::new("dsnap failed; please report the message above"), true);
+    exit_status::FAILED
 }
 
 /// Tells what a repair came to: what is well on stdout, what is not on stderr. Its status.
@@ -138,12 +140,12 @@ pub(crate) fn tell_recovered(recovered: Result<String, NotRecovered>) -> u8 {
 }
 
 /// The last word on a COMMAND that was not run; without one, on the test of the storage.
-pub(crate) fn not_run(reason: &Refusal, has_command: bool) {
+pub(crate) fn not_run(reason: &Reason, has_command: bool) {
     let what = if has_command { "COMMAND was not run" } else { "no snapshot" };
     say(&format!("{what}: {reason}"));
 }
 
-fn list(tried: &[(String, Refusal)]) {
+fn list(tried: &[(String, Reason)]) {
     if tried.is_empty() {
         return;
     }

@@ -7,10 +7,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dsnap_core::job::Job;
-use dsnap_core::nested::Inherited;
-use dsnap_core::plan::Source;
-use dsnap_core::{Code, duration, limits, text};
+use dsnap_core::{Code, text};
+use dsnap_engine::conf::plan::Source;
+use dsnap_engine::run::job::Job;
+use dsnap_engine::run::nested::Inherited;
+use dsnap_engine::{durations, limits, quoting};
 
 use crate::args::{self, Args, Misuse};
 
@@ -78,8 +79,8 @@ pub(crate) fn resolve(args: Args, outside: Outside) -> Result<Task, Misuse> {
         source,
         wait: given("-t", args.wait.as_deref())?.unwrap_or(Duration::ZERO),
         pause: given("-s", args.pause.as_deref())?
-            .unwrap_or(limits::PAUSE)
-            .max(limits::SHORTEST_PAUSE),
+            .unwrap_or(limits::DEFAULT_RETRY_PAUSE)
+            .max(limits::MIN_RETRY_PAUSE),
         accept_existing: given("--accept-existing", args.accept_existing.as_deref())?,
         command: form.command.first().cloned(),
         ..Job::default()
@@ -146,7 +147,7 @@ fn recover_command(dir: Option<&Path>, source: &Source, plugin_dirs: &[PathBuf])
     }
     words.extend(plugin_dirs.iter().flat_map(|dir| ["--plugin-dir".into(), dir.into()]));
     words.push("--recover".into());
-    text::command_line(words.iter().map(OsString::as_os_str))
+    quoting::command_line(words.iter().map(OsString::as_os_str))
 }
 
 /// The two forms of the command line, made one.
@@ -200,7 +201,7 @@ fn without_storage(first: Option<&OsStr>, count: usize) -> Misuse {
         }
         Some(dir) if Path::new(dir).is_dir() => {
             let dir = std::path::absolute(dir).unwrap_or(dir.into());
-            misuse.hint(format!("did you mean: dsnap --storage {}", text::quoted(dir)))
+            misuse.hint(format!("did you mean: dsnap --storage {}", quoting::quoted(dir)))
         }
         _ => misuse,
     }
@@ -208,7 +209,7 @@ fn without_storage(first: Option<&OsStr>, count: usize) -> Misuse {
 
 fn given(option: &str, value: Option<&OsStr>) -> Result<Option<Duration>, Misuse> {
     let Some(value) = value else { return Ok(None) };
-    let parsed = duration::parse(&value.to_string_lossy());
+    let parsed = durations::parse(&value.to_string_lossy());
     parsed
         .map(Some)
         .map_err(|error| Misuse::new(format!("{option}: `{}` {error}", text::harmless(value))))

@@ -13,19 +13,18 @@ use std::process::{self, Child, Command};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use dsnap_core::guard::Environment;
-use dsnap_core::identity::ProcessId;
-use dsnap_core::job::CommandEnd;
-use dsnap_core::rights::Rights;
+use dsnap_engine::run::environment::Environment;
+use dsnap_engine::run::job::CommandEnd;
+use dsnap_engine::system::privileges::Privileges;
+use dsnap_engine::system::process::ProcessId;
 use nix::errno::Errno;
 use nix::sys::signal::{self, Signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid, getsid};
 use rustix::io::FdFlags;
 
-use crate::cores;
-use crate::environment;
 use crate::signals::{Heard, Sender, Signals};
+use crate::{cores, environment};
 
 /// COMMAND was started: from then on the program cannot say any more that it was not run.
 static BEGUN: AtomicBool = AtomicBool::new(false);
@@ -42,7 +41,7 @@ pub(crate) struct Spawn<'a> {
     pub(crate) command: &'a [OsString],
     /// After a signal, COMMAND is killed when so much time has gone by.
     pub(crate) kill_after: Option<Duration>,
-    pub(crate) rights: &'a Rights,
+    pub(crate) rights: &'a Privileges,
     pub(crate) signals: &'a Signals,
 }
 
@@ -70,11 +69,11 @@ impl Spawn<'_> {
         let mut command = Command::new(program);
         command.args(arguments);
         let Some(environment) = environment else {
-            return self.rights.as_started(|| cores::as_given(|| command.spawn()));
+            return self.rights.with_caller_privileges(|| cores::as_given(|| command.spawn()));
         };
         describe(&mut command, environment);
         rustix::io::fcntl_setfd(environment.sublock, FdFlags::empty())?;
-        let child = self.rights.as_started(|| cores::as_given(|| command.spawn()));
+        let child = self.rights.with_caller_privileges(|| cores::as_given(|| command.spawn()));
         rustix::io::fcntl_setfd(environment.sublock, FdFlags::CLOEXEC)?;
         child
     }
@@ -82,7 +81,7 @@ impl Spawn<'_> {
     fn not_started(&self, error: io::Error) -> CommandEnd {
         // The system says "not found" of a script, too, whose interpreter is; and "denied" of a
         // name that is nowhere, if a folder of PATH may not be looked into.
-        let exists = self.rights.as_started(|| self.exists());
+        let exists = self.rights.with_caller_privileges(|| self.exists());
         match error.kind() {
             io::ErrorKind::PermissionDenied if !exists && !self.is_path() => {
                 CommandEnd::NotFound(io::ErrorKind::NotFound.into())
@@ -134,7 +133,7 @@ impl Spawn<'_> {
 
     /// Sends with the rights that COMMAND has. It has not been waited for, so the pid is its own.
     fn send(&self, command: Pid, signal: Option<Signal>) {
-        let _ = self.rights.as_started(|| signal::kill(command, signal));
+        let _ = self.rights.with_caller_privileges(|| signal::kill(command, signal));
     }
 }
 
@@ -168,7 +167,7 @@ fn reap(command: Pid) -> Option<CommandEnd> {
 
 fn describe(command: &mut Command, environment: &Environment<'_>) {
     command
-        .env("SNAPSHOT_VERSION", dsnap_core::nested::VERSION)
+        .env("SNAPSHOT_VERSION", dsnap_engine::run::nested::VERSION)
         .env("SNAPSHOT_DIRECTORY", &environment.directory)
         .env("SNAPSHOT_TIMESTAMP", environment.timestamp.to_string())
         .env("SNAPSHOT_CODE", environment.code.as_str());

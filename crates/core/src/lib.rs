@@ -1,60 +1,20 @@
-//! The domain of dsnap: DirectoryStorage on disk, the contract of snapshot methods, and the run
-//! that guarantees a fresh snapshot while a command runs.
+//! The contract of a snapshot method, and nothing else.
 //!
-//! Begin with [`run`](run::run) for the order of a run, with [`method`] for the contract of a
-//! method, with [`freshness`] for what may count as a snapshot, and with [`storage`] for the
-//! directory.
+//! [`method`] says what a method must do and what its caller owes it. [`abi`] is the same contract
+//! as C types, from which `include/dsnap.h` is generated. [`Reason`] is how a method says why
+//! something did not work, and [`text`] makes foreign text safe to print.
 //!
-//! Deliberately elsewhere: what a method does (`plugins/`), which methods there are
-//! (`dsnap-host`), and arguments, printing, the environment, starting COMMAND and exiting (the
-//! program `dsnap`). This crate knows neither HTTP nor a command line nor a terminal; it never
-//! prints, reads the environment or exits.
+//! Deliberately elsewhere: storages, `snapshot.conf` and the run (`dsnap-engine`), exporting a
+//! method from a library (`dsnap-sdk`), and loading one (`dsnap-host`). The library of an author
+//! carries this crate, so it has no dependencies.
 #![forbid(unsafe_code)]
 
-mod asking;
-pub mod attempt;
+pub mod abi;
 pub mod code;
-pub mod conf;
-pub mod context;
-mod durability;
-pub mod duration;
-pub mod event;
-pub mod exit;
-pub mod format;
-pub mod freshness;
-pub mod guard;
-pub mod holders;
-pub mod identity;
-pub mod job;
-pub mod leave;
-pub mod limits;
-pub mod lock;
-pub mod main_lock;
-pub mod mark;
 pub mod method;
-pub mod modes;
-pub mod mounts;
-pub mod nested;
-pub mod orphans;
-pub mod own_lock;
-pub mod plan;
-pub mod reading;
-pub mod record;
-pub mod recover;
-mod refusal;
-pub mod rights;
-pub mod run;
-mod sealed;
-pub mod settings;
-pub mod storage;
+mod reason;
 pub mod text;
-pub mod trust;
-mod unknown;
-mod unusable;
 
 pub use code::Code;
-pub use dsnap_abi as abi;
-pub use format::Format;
 pub use method::SnapshotMethod;
-pub use refusal::{Refusal, Waiting};
-pub use storage::Storage;
+pub use reason::Reason;

@@ -21,7 +21,7 @@
 //!
 //! - `leave` is idempotent: that there is nothing to leave is success. It never ends a snapshot
 //!   that has another code.
-//! - It respects [`Request::time_left`], and asks [`Caller::shall_stop`] at least five times a
+//! - It respects [`Request::time_left`], and asks [`Caller::should_stop`] at least five times a
 //!   second while it waits or works.
 //! - It writes nothing to standard output, changes neither the working directory nor the
 //!   dispositions of signals, and leaves no process behind in its group.
@@ -30,7 +30,7 @@
 //!
 //! ```
 //! # use dsnap_core::method::{Entered, Left, Request, SnapshotMethod, Status};
-//! # use dsnap_core::Refusal;
+//! # use dsnap_core::Reason;
 //! /// Right: everything comes from the request, and leaving twice is harmless.
 //! #[derive(Debug)]
 //! struct Flag;
@@ -43,14 +43,14 @@
 //!     fn enter(&self, request: &Request<'_>) -> Entered {
 //!         match std::fs::write(request.storage.join("please-freeze"), request.code.as_str()) {
 //!             Ok(()) => Entered::Held,
-//!             Err(error) => Entered::Failed(Refusal::new(format!("cannot raise the flag: {error}"))),
+//!             Err(error) => Entered::Failed(Reason::new(format!("cannot raise the flag: {error}"))),
 //!         }
 //!     }
 //!
 //!     fn leave(&self, request: &Request<'_>) -> Left {
 //!         match std::fs::remove_file(request.storage.join("please-freeze")) {
 //!             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-//!                 Left::Failed(Refusal::new(format!("cannot lower the flag: {error}")))
+//!                 Left::Failed(Reason::new(format!("cannot lower the flag: {error}")))
 //!             }
 //!             _ => Left::Left,
 //!         }
@@ -69,7 +69,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::code::Code;
-use crate::refusal::Refusal;
+use crate::reason::Reason;
 
 /// One way to force a storage into snapshot mode. See the [module](self) for the contract.
 pub trait SnapshotMethod: Debug + Send + Sync {
@@ -98,7 +98,7 @@ pub trait SnapshotMethod: Debug + Send + Sync {
     /// # Errors
     ///
     /// What is wrong with them: the line is reported as malformed and passed over.
-    fn check_words(&self, _words: &[OsString]) -> Result<(), Refusal> {
+    fn check_words(&self, _words: &[OsString]) -> Result<(), Reason> {
         Ok(())
     }
 
@@ -165,15 +165,15 @@ impl Debug for Request<'_> {
 /// Who called a method.
 pub trait Caller {
     /// Takes words or progress, for people.
-    fn say(&self, said: Said<'_>);
+    fn say(&self, said: Message<'_>);
 
     /// Whether the call should end as soon as it safely can.
-    fn shall_stop(&self) -> bool;
+    fn should_stop(&self) -> bool;
 }
 
 /// What a method says while it works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Said<'a> {
+pub enum Message<'a> {
     /// One line of words.
     Words(&'a str),
     /// Progress: `done` of `of`, if that is known, in `unit`s (`files`).
@@ -195,16 +195,16 @@ pub enum Entered {
     /// The storage is closed and a snapshot: nothing to leave.
     Done,
     /// In use: another snapshot, pack or recombination is in the way.
-    Busy(Refusal),
+    Busy(Reason),
     /// Not to be had: not reachable, not running; for a method that works with nobody: a
     /// process has the storage open.
-    Unavailable(Refusal),
+    Unavailable(Reason),
     /// Bad arguments, no permission: a person must act.
-    Refused(Refusal),
+    Refused(Reason),
     /// Anything else that is known to have had no effect.
-    Failed(Refusal),
+    Failed(Reason),
     /// Something was sent and the answer is missing.
-    Unknown(Refusal),
+    Unknown(Reason),
 }
 
 /// How `leave` ended.
@@ -213,13 +213,13 @@ pub enum Left {
     /// Left, or there was nothing to leave.
     Left,
     /// Somebody holds the snapshot.
-    Busy(Refusal),
+    Busy(Reason),
     /// Nobody to ask.
-    Unavailable(Refusal),
+    Unavailable(Reason),
     /// A person must act.
-    Refused(Refusal),
+    Refused(Reason),
     /// Anything else.
-    Failed(Refusal),
+    Failed(Reason),
 }
 
 /// What `status` saw.
@@ -230,11 +230,11 @@ pub enum Status {
     /// A snapshot is held; its code as the server says it, for instance `user/HOST-1-x`.
     Held(Vec<u8>),
     /// In use otherwise.
-    Busy(Refusal),
+    Busy(Reason),
     /// Nobody to ask.
-    Unavailable(Refusal),
+    Unavailable(Reason),
     /// A person must act.
-    Refused(Refusal),
+    Refused(Reason),
     /// No error: the method has no way to look.
     CannotTell,
 }
@@ -247,5 +247,5 @@ pub trait Methods {
     /// # Errors
     ///
     /// Why there is none that can be used.
-    fn find(&self, name: &[u8]) -> Result<Arc<dyn SnapshotMethod>, Refusal>;
+    fn find(&self, name: &[u8]) -> Result<Arc<dyn SnapshotMethod>, Reason>;
 }

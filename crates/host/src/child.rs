@@ -12,7 +12,7 @@ use std::os::fd::{FromRawFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use dsnap_core::limits;
+use dsnap_engine::limits;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -63,7 +63,7 @@ fn answer(answers: File, library: RawFd, length: u32) {
 /// So that a library that allocates without end harms nobody else.
 fn limit() -> Result<(), String> {
     let given = getrlimit(Resource::As).maximum.unwrap_or(u64::MAX);
-    let most = Some(limits::ADDRESS_SPACE.min(given));
+    let most = Some(limits::MAX_ADDRESS_SPACE.min(given));
     setrlimit(Resource::As, Rlimit { current: most, maximum: most })
         .map_err(|error| format!("its address space cannot be limited: {error}"))
 }
@@ -109,7 +109,7 @@ impl Listener for Voice {
     }
 
     /// The program writes one more byte behind the request.
-    fn shall_stop(&self) -> bool {
+    fn should_stop(&self) -> bool {
         let stdin = std::io::stdin();
         let mut asked = [PollFd::new(&stdin, PollFlags::IN)];
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };

@@ -14,8 +14,8 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use dsnap_core::limits;
-use dsnap_core::method::{Caller, Said};
+use dsnap_core::method::{Caller, Message};
+use dsnap_engine::limits;
 use nix::errno::Errno;
 use nix::sys::signal::{self, Signal};
 use nix::sys::wait::{WaitStatus, waitpid};
@@ -127,21 +127,22 @@ impl Process {
         let mut deadline = time.and_then(|time| began.checked_add(time));
         let mut asked = false;
         loop {
-            if !asked && streams.caller.shall_stop() {
+            if !asked && streams.caller.should_stop() {
                 asked = true;
-                let last = Instant::now() + limits::LAST_ANSWER;
+                let last = Instant::now() + limits::LAST_ANSWER_TIMEOUT;
                 deadline = Some(deadline.map_or(last, |deadline| deadline.min(last)));
                 // One more byte behind the request. Who does not read it will be killed.
                 streams.request.push(b'\n');
             }
-            let left = deadline
-                .map_or(limits::ASK, |deadline| deadline.saturating_duration_since(Instant::now()));
+            let left = deadline.map_or(limits::STOP_POLL_INTERVAL, |deadline| {
+                deadline.saturating_duration_since(Instant::now())
+            });
             if left.is_zero() {
                 self.end();
                 streams.finish(hear);
                 return Ok((End::TimeUp(began.elapsed()), streams));
             }
-            if streams.wait(left.min(limits::ASK / 2), &mut self.stdin, hear)? {
+            if streams.wait(left.min(limits::STOP_POLL_INTERVAL / 2), &mut self.stdin, hear)? {
                 // Its group is killed before its number can belong to somebody else.
                 let end = self.end();
                 streams.finish(hear);
@@ -271,7 +272,7 @@ impl<'a> Streams<'a> {
 
     fn pass_on(&mut self, hear: Hear<'_>, read: Reading) {
         let caller = self.caller;
-        let say = |line: &[u8]| caller.say(Said::Words(&String::from_utf8_lossy(line)));
+        let say = |line: &[u8]| caller.say(Message::Words(&String::from_utf8_lossy(line)));
         read(&mut self.stdout, &mut |line| say(line));
         let last = &mut self.last_words;
         read(&mut self.stderr, &mut |line| {
@@ -328,7 +329,7 @@ fn start(
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
     let inherited: Vec<RawFd> = inherits.iter().map(|fd| fd.as_fd().as_raw_fd()).collect();
     // Should this program be gone by then: nobody else would end it.
-    let alarm = time.map(|time| time.saturating_add(limits::LOST).as_secs());
+    let alarm = time.map(|time| time.saturating_add(limits::ABANDONED_CALL_TIMEOUT).as_secs());
     let alarm = alarm.map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX));
     // SAFETY: the closure runs in the forked child, where other threads' locks may be held for
     // ever. It makes system calls only: it allocates nothing, takes no lock, and returns errors
@@ -339,7 +340,7 @@ fn start(
     command.spawn()
 }
 
-/// In the new process: a session of its own, deaf to what ends a run, without our descriptors and
+/// In the new process: a session of its own, ignoring_stop to what ends a run, without our descriptors and
 /// without rights that we have only stepped back from. `alarm` is when it ends by itself.
 fn alone(inherited: &[RawFd], alarm: Option<u32>) -> io::Result<()> {
     rustix::process::setsid()?;

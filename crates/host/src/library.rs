@@ -40,7 +40,7 @@ struct Method {
 pub(crate) trait Listener: Sync {
     fn say(&self, kind: u32, text: &[u8]);
     fn progress(&self, done: u64, of: u64, unit: &[u8]);
-    fn shall_stop(&self) -> bool;
+    fn should_stop(&self) -> bool;
 }
 
 impl Library {
@@ -154,7 +154,7 @@ impl Method {
             context: (&raw const listener).cast_mut().cast(),
             say: Some(say),
             progress: Some(progress),
-            shall_stop: Some(shall_stop),
+            shall_stop: Some(should_stop),
         };
         let request = DsnapRequest {
             size: size_of::<DsnapRequest>() as u64,
@@ -228,7 +228,7 @@ unsafe extern "C" fn progress(context: *mut c_void, done: u64, of: u64, unit: Ds
     unsafe { listener(context).progress(done, of, slice(unit)) }
 }
 
-unsafe extern "C" fn shall_stop(context: *mut c_void) -> u32 {
+unsafe extern "C" fn should_stop(context: *mut c_void) -> u32 {
     // SAFETY: as for `say`.
-    u32::from(unsafe { listener(context) }.shall_stop())
+    u32::from(unsafe { listener(context) }.should_stop())
 }

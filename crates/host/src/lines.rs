@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
-use dsnap_core::limits;
-use dsnap_core::method::{Caller, Said};
+use dsnap_core::method::{Caller, Message};
+use dsnap_engine::limits;
 
 /// A longer line is cut, in bytes.
 const LONGEST: usize = 1 << 16;
@@ -44,13 +44,13 @@ pub(crate) struct Measured<'a> {
 
 impl<'a> Measured<'a> {
     pub(crate) fn new(caller: &'a dyn Caller) -> Self {
-        Self { caller, left: Cell::new(limits::WORDS) }
+        Self { caller, left: Cell::new(limits::MAX_CALL_OUTPUT) }
     }
 }
 
 impl Caller for Measured<'_> {
-    fn say(&self, said: Said<'_>) {
-        if let Said::Words(words) = said {
+    fn say(&self, said: Message<'_>) {
+        if let Message::Words(words) = said {
             let left = self.left.get();
             self.left.set(left.saturating_sub(words.len() + 1));
             if words.len() >= left {
@@ -60,8 +60,8 @@ impl Caller for Measured<'_> {
         self.caller.say(said);
     }
 
-    fn shall_stop(&self) -> bool {
-        self.caller.shall_stop()
+    fn should_stop(&self) -> bool {
+        self.caller.should_stop()
     }
 }
 
@@ -91,12 +91,12 @@ mod tests {
     struct Counts(Cell<usize>);
 
     impl Caller for Counts {
-        fn say(&self, said: Said<'_>) {
-            let Said::Words(words) = said else { panic!("{said:?}") };
+        fn say(&self, said: Message<'_>) {
+            let Message::Words(words) = said else { panic!("{said:?}") };
             self.0.set(self.0.get() + words.len() + 1);
         }
 
-        fn shall_stop(&self) -> bool {
+        fn should_stop(&self) -> bool {
             false
         }
     }
@@ -105,7 +105,9 @@ mod tests {
     fn a_megabyte_of_words_is_heard_and_no_more() {
         let counts = Counts(Cell::new(0));
         let measured = Measured::new(&counts);
-        (0..3000).for_each(|_| measured.say(Said::Words(&"x".repeat(999))));
-        assert!((limits::WORDS - 1000..=limits::WORDS).contains(&counts.0.get()));
+        (0..3000).for_each(|_| measured.say(Message::Words(&"x".repeat(999))));
+        assert!(
+            (limits::MAX_CALL_OUTPUT - 1000..=limits::MAX_CALL_OUTPUT).contains(&counts.0.get())
+        );
     }
 }

@@ -9,9 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dsnap_core::abi::*;
-use dsnap_core::method::{Caller, Entered, Left, Request, Said, SnapshotMethod, Status, WorksWith};
+use dsnap_core::method::{
+    Caller, Entered, Left, Message, Request, SnapshotMethod, Status, WorksWith,
+};
 use dsnap_core::text::Harmless;
-use dsnap_core::{Refusal, holders, limits, rights, text};
+use dsnap_core::{Reason, text};
+use dsnap_engine::system::users;
+use dsnap_engine::{limits, quoting};
 
 use crate::child::MARK;
 use crate::isolated::{End, Job};
@@ -59,9 +63,9 @@ impl Plugin {
     /// # Errors
     ///
     /// It cannot be loaded, or does not fit.
-    pub(crate) fn describe(&self) -> Result<Vec<Described>, Refusal> {
+    pub(crate) fn describe(&self) -> Result<Vec<Described>, Reason> {
         let call = Call::about(Verb::Describe, "", &[]);
-        let mut reply = self.call(&call, Some(limits::DESCRIBE), &Nobody);
+        let mut reply = self.call(&call, Some(limits::DESCRIBE_TIMEOUT), &Nobody);
         let Some(trouble) = reply.trouble.take() else { return Ok(reply.methods) };
         reply.trouble = Some(format!("{}: {trouble}", text::path(&self.path)));
         Err(reply.refusal())
@@ -80,9 +84,9 @@ impl Plugin {
         call: &Call,
         time: Option<Duration>,
         caller: &dyn Caller,
-    ) -> Result<Reply, Refusal> {
+    ) -> Result<Reply, Reason> {
         let not_started =
-            |error: std::io::Error| Refusal::new(format!("no process for it: {error}"));
+            |error: std::io::Error| Reason::new(format!("no process for it: {error}"));
         let (answers, answer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
             .map_err(|error| not_started(error.into()))?;
         let request = wire::line(call);
@@ -101,7 +105,7 @@ impl Plugin {
         let ended = job.run(&mut |line, caller| reply.hear(line, caller));
         let ended = ended.map_err(|error| self.cannot_start(&error))?;
         if let Some(last) = ended.last_words {
-            caller.say(Said::Words(&String::from_utf8_lossy(&last)));
+            caller.say(Message::Words(&String::from_utf8_lossy(&last)));
         }
         if reply.result.is_none() && reply.trouble.is_none() {
             reply.trouble = Some(without_answer(ended.end));
@@ -109,12 +113,12 @@ impl Plugin {
         Ok(reply)
     }
 
-    fn cannot_start(&self, error: &std::io::Error) -> Refusal {
+    fn cannot_start(&self, error: &std::io::Error) -> Reason {
         let program = std::fs::read_link(&self.program).unwrap_or_else(|_| self.program.clone());
-        let (shown, user) = (text::path(&program), holders::user_name(rights::effective_user()));
+        let (shown, user) = (text::path(&program), users::user_name(users::effective_user()));
         let what = format!("{shown} cannot be executed by user {user}: {error}");
         // Our own program holds no secret.
-        Refusal::new(what).hint(format!("chmod a+x {}", text::quoted(&program)))
+        Reason::new(what).hint(format!("chmod a+x {}", quoting::quoted(&program)))
     }
 }
 
@@ -137,7 +141,7 @@ impl Reply {
             Ok(Answer::Said(kind, text)) => self.hear_words(kind, &text, caller),
             Ok(Answer::Progress(done, of, unit)) => {
                 let (of, unit) = ((of > 0).then_some(of), String::from_utf8_lossy(&unit.0));
-                caller.say(Said::Progress { done, of, unit: &unit });
+                caller.say(Message::Progress { done, of, unit: &unit });
             }
             Ok(Answer::Unusable(why)) => self.trouble = Some(Harmless(why.as_bytes()).to_string()),
             Ok(Answer::Result(number)) => self.result = Some(number),
@@ -147,7 +151,7 @@ impl Reply {
 
     fn hear_words(&mut self, kind: u32, text: &Bytes, caller: &dyn Caller) {
         match kind {
-            DSNAP_SAY_WORDS => caller.say(Said::Words(&String::from_utf8_lossy(&text.0))),
+            DSNAP_SAY_WORDS => caller.say(Message::Words(&String::from_utf8_lossy(&text.0))),
             DSNAP_SAY_REASON => self.reason = Some(Harmless(&text.0).to_string()),
             DSNAP_SAY_HINT if self.hints.len() < HINTS => {
                 self.hints.push(Harmless(&text.0).to_string());
@@ -158,13 +162,13 @@ impl Reply {
     }
 
     /// Why, in the method's own words if it gave any.
-    fn refusal(&mut self) -> Refusal {
+    fn refusal(&mut self) -> Reason {
         let reason = self.trouble.take().or(self.reason.take());
         let reason = reason.unwrap_or_else(|| "it gives no reason".to_owned());
-        self.hints.drain(..).fold(Refusal::new(reason), Refusal::hint)
+        self.hints.drain(..).fold(Reason::new(reason), Reason::hint)
     }
 
-    fn strange(&mut self) -> Refusal {
+    fn strange(&mut self) -> Reason {
         if let Some(number) = self.result.filter(|_| self.trouble.is_none()) {
             let reason = self.reason.take().map_or_else(String::new, |it| format!("{it}; "));
             let what = format!("{reason}it gave back {number}, which is no result of this call");
@@ -212,9 +216,9 @@ impl SnapshotMethod for Loaded {
         self.described.flags & DSNAP_NEVER_CLOSES == 0
     }
 
-    fn check_words(&self, words: &[OsString]) -> Result<(), Refusal> {
+    fn check_words(&self, words: &[OsString]) -> Result<(), Reason> {
         let call = Call::about(Verb::CheckWords, &self.described.name, words);
-        let mut reply = self.plugin.call(&call, Some(limits::DESCRIBE), &Nobody);
+        let mut reply = self.plugin.call(&call, Some(limits::DESCRIBE_TIMEOUT), &Nobody);
         match reply.number() {
             Some(number) if number != 0 => Ok(()),
             _ => Err(reply.refusal()),
@@ -222,7 +226,7 @@ impl SnapshotMethod for Loaded {
     }
 
     fn enter(&self, request: &Request<'_>) -> Entered {
-        let mut reply = self.ask(Verb::Enter, request, limits::ENTER);
+        let mut reply = self.ask(Verb::Enter, request, limits::ENTER_TIMEOUT);
         match reply.number() {
             Some(DSNAP_HELD) => Entered::Held,
             Some(DSNAP_DONE) => Entered::Done,
@@ -236,7 +240,7 @@ impl SnapshotMethod for Loaded {
     }
 
     fn leave(&self, request: &Request<'_>) -> Left {
-        let mut reply = self.ask(Verb::Leave, request, limits::LEAVE);
+        let mut reply = self.ask(Verb::Leave, request, limits::LEAVE_TIMEOUT);
         match reply.number() {
             Some(DSNAP_LEFT) => Left::Left,
             Some(DSNAP_BUSY) => Left::Busy(reply.refusal()),
@@ -248,7 +252,7 @@ impl SnapshotMethod for Loaded {
     }
 
     fn status(&self, request: &Request<'_>) -> Status {
-        let mut reply = self.ask(Verb::Status, request, limits::LEAVE);
+        let mut reply = self.ask(Verb::Status, request, limits::LEAVE_TIMEOUT);
         match reply.number() {
             Some(DSNAP_COULD_ENTER) => Status::CouldEnter,
             Some(DSNAP_IS_HELD) => Status::Held(std::mem::take(&mut reply.code)),
@@ -266,9 +270,9 @@ impl SnapshotMethod for Loaded {
 struct Nobody;
 
 impl Caller for Nobody {
-    fn say(&self, _said: Said<'_>) {}
+    fn say(&self, _said: Message<'_>) {}
 
-    fn shall_stop(&self) -> bool {
+    fn should_stop(&self) -> bool {
         false
     }
 }

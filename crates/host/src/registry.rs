@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dsnap_core::Refusal;
+use dsnap_core::Reason;
 use dsnap_core::abi::DSNAP_ABI_VERSION;
 use dsnap_core::method::{Methods, SnapshotMethod, WorksWith, is_name};
 use dsnap_core::text::{self, Harmless};
@@ -25,7 +25,7 @@ pub struct Registry {
     loaded: Mutex<HashMap<(String, u32), Found>>,
 }
 
-type Found = Result<Arc<Loaded>, Refusal>;
+type Found = Result<Arc<Loaded>, Reason>;
 
 /// A method, or a library that is none, as `--list-methods` shows it.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub struct Listed {
     /// Where it is; none is linked in.
     pub file: Option<PathBuf>,
     /// What it is, or why it cannot be used.
-    pub about: Result<About, Refusal>,
+    pub about: Result<About, Reason>,
 }
 
 /// What is known of a method.
@@ -105,16 +105,16 @@ impl Registry {
         linked.chain(files).collect()
     }
 
-    fn about(&self, name: &str) -> Result<About, Refusal> {
+    fn about(&self, name: &str) -> Result<About, Reason> {
         if self.linked(name.as_bytes()).is_some() {
-            return Err(Refusal::new(format!("the method `{name}` that is linked in comes first")));
+            return Err(Reason::new(format!("the method `{name}` that is linked in comes first")));
         }
         if !is_name(name) {
             let what = format!(
                 "`{}` cannot name a method: it must be a-z, then a-z, 0-9 or _",
                 text::harmless(name)
             );
-            return Err(Refusal::new(what));
+            return Err(Reason::new(what));
         }
         let method = self.load(name)?;
         let works_with = method.works_with();
@@ -137,13 +137,13 @@ impl Registry {
     fn load_anew(&self, name: &str) -> Found {
         if !is_name(name) {
             let hint = "a method is named, not its file: libdsnap_NAME.so in a folder of --plugin-dir is `NAME`";
-            let refusal = Refusal::new(self.there_is(name));
+            let refusal = Reason::new(self.there_is(name));
             return Err(if name.contains('/') { refusal.hint(hint) } else { refusal });
         }
         let file = self.search.find(name).ok_or_else(|| self.unknown(name))?;
         if !CAN_LOAD {
             let file = text::path(file);
-            return Err(Refusal::new(format!(
+            return Err(Reason::new(format!(
                 "this build of dsnap is static and cannot load {file}"
             )));
         }
@@ -153,7 +153,7 @@ impl Registry {
         let described =
             methods.into_iter().find(|method| method.name == name).ok_or_else(|| {
                 let (file, names) = (text::path(&file), names.join(", "));
-                Refusal::new(format!("{file}: it offers no method `{name}`, but: {names}"))
+                Reason::new(format!("{file}: it offers no method `{name}`, but: {names}"))
             })?;
         Ok(Arc::new(Loaded::new(Arc::new(plugin), described)))
     }
@@ -164,19 +164,19 @@ impl Registry {
         if known.is_empty() { what } else { format!("{what}; there is: {}", known.join(", ")) }
     }
 
-    fn unknown(&self, name: &str) -> Refusal {
+    fn unknown(&self, name: &str) -> Reason {
         let what = self.there_is(name);
         let folders = self.search.folders().iter().filter(|folder| folder.is_dir());
         let folders: Vec<_> = folders.map(text::path).collect();
         if folders.is_empty() {
-            return Refusal::new(what);
+            return Reason::new(what);
         }
-        Refusal::new(format!("{what}; and no libdsnap_{name}.so in {}", folders.join(", ")))
+        Reason::new(format!("{what}; and no libdsnap_{name}.so in {}", folders.join(", ")))
     }
 }
 
 impl Methods for Registry {
-    fn find(&self, name: &[u8]) -> Result<Arc<dyn SnapshotMethod>, Refusal> {
+    fn find(&self, name: &[u8]) -> Result<Arc<dyn SnapshotMethod>, Reason> {
         if let Some(linked) = self.linked(name) {
             return Ok(linked);
         }

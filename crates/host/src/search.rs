@@ -5,7 +5,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use dsnap_core::{Refusal, reading, rights, text, trust};
+use dsnap_core::{Reason, text};
+use dsnap_engine::system::{access, reading, trust};
 
 /// The folders, in order.
 #[derive(Debug, Default)]
@@ -63,17 +64,17 @@ fn method_name(file: &str) -> Option<String> {
 /// # Errors
 ///
 /// Somebody else can, or it cannot be opened, or it was exchanged meanwhile.
-pub(crate) fn open_trusted(path: &Path) -> Result<File, Refusal> {
+pub(crate) fn open_trusted(path: &Path) -> Result<File, Reason> {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let failed = |error: io::Error| rights::cannot_read(&path, &error);
+    let failed = |error: io::Error| access::cannot_read(&path, &error);
     // Opened first: what is checked below is what stands behind this descriptor.
     let file = reading::open(&path).map_err(failed)?;
-    let checked = trust::only_changed_by(&path, rustix::process::geteuid().as_raw())?;
+    let checked = trust::check_writable_only_by(&path, rustix::process::geteuid().as_raw())?;
     let opened = file.metadata().map_err(failed)?;
     if (opened.dev(), opened.ino()) == (checked.dev(), checked.ino()) {
         return Ok(file);
     }
-    Err(Refusal::new(format!("{} was exchanged while it was looked at", text::path(&path)))
+    Err(Reason::new(format!("{} was exchanged while it was looked at", text::path(&path)))
         .hint("run again; if it is a deployment that does so, let it finish first"))
 }
 

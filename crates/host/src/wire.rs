@@ -7,8 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use dsnap_core::limits;
-
+use dsnap_engine::limits;
 use serde::{Deserialize, Serialize};
 
 /// What to call.
@@ -80,7 +79,7 @@ impl Call {
             conf_folder: Bytes::of(Path::new("")),
             words: words.iter().map(Bytes::of).collect(),
             code: String::new(),
-            time_left: u64::try_from(limits::DESCRIBE.as_millis()).ok(),
+            time_left: u64::try_from(limits::DESCRIBE_TIMEOUT.as_millis()).ok(),
         }
     }
 }

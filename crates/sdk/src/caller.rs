@@ -9,13 +9,12 @@ use std::path::Path;
 use std::ptr;
 use std::time::Duration;
 
-use dsnap_core::Code;
 use dsnap_core::abi::{
     DSNAP_NO_LIMIT, DSNAP_SAY_CODE, DSNAP_SAY_HINT, DSNAP_SAY_REASON, DSNAP_SAY_WORDS, DsnapBytes,
     DsnapCaller, DsnapRequest,
 };
-use dsnap_core::method::{Caller, Said};
-use dsnap_core::{Refusal, method};
+use dsnap_core::method::{Caller, Message};
+use dsnap_core::{Code, Reason, method};
 
 /// What the program passed, for as long as the call lasts.
 #[derive(Debug)]
@@ -127,7 +126,7 @@ impl Voice {
     }
 
     /// Why, and what to do about it.
-    pub(crate) fn reason(self, refusal: &Refusal) {
+    pub(crate) fn reason(self, refusal: &Reason) {
         self.pass_on(DSNAP_SAY_REASON, refusal.text().as_bytes());
         refusal.hints().iter().for_each(|hint| self.pass_on(DSNAP_SAY_HINT, hint.as_bytes()));
     }
@@ -139,10 +138,10 @@ impl Voice {
 }
 
 impl Caller for Voice {
-    fn say(&self, said: Said<'_>) {
+    fn say(&self, said: Message<'_>) {
         match said {
-            Said::Words(words) => self.pass_on(DSNAP_SAY_WORDS, words.as_bytes()),
-            Said::Progress { done, of, unit } => {
+            Message::Words(words) => self.pass_on(DSNAP_SAY_WORDS, words.as_bytes()),
+            Message::Progress { done, of, unit } => {
                 if let Some(progress) = self.0.progress {
                     let unit = DsnapBytes::of(unit.as_bytes());
                     // SAFETY: as for `say`.
@@ -152,7 +151,7 @@ impl Caller for Voice {
         }
     }
 
-    fn shall_stop(&self) -> bool {
+    fn should_stop(&self) -> bool {
         // SAFETY: the function and its context are the program's.
         self.0.shall_stop.is_some_and(|ask| unsafe { ask(self.0.context) } != 0)
     }

@@ -32,9 +32,9 @@ mod fence;
 mod table;
 
 pub use dsnap_core::method::{
-    Caller, Entered, Left, Request, Said, SnapshotMethod, Status, WorksWith,
+    Caller, Entered, Left, Message, Request, SnapshotMethod, Status, WorksWith,
 };
-pub use dsnap_core::{Code, Refusal};
+pub use dsnap_core::{Code, Reason};
 
 #[doc(hidden)]
 pub mod export {

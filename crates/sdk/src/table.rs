@@ -4,7 +4,7 @@
 use std::ptr;
 use std::sync::OnceLock;
 
-use dsnap_core::Refusal;
+use dsnap_core::Reason;
 use dsnap_core::abi::*;
 use dsnap_core::method::{Entered, Left, SnapshotMethod, Status, WorksWith};
 
@@ -94,7 +94,7 @@ unsafe fn call<P: Provide>(
     // SAFETY: by this function's own condition.
     let Some(passed) = (unsafe { Passed::read(request) }) else { return no_answer };
     fence(|| call(P::method(), &passed)).unwrap_or_else(|words| {
-        passed.voice().reason(&Refusal::new(words));
+        passed.voice().reason(&Reason::new(words));
         no_answer
     })
 }
@@ -184,11 +184,11 @@ pub unsafe extern "C" fn check_words<P: Provide>(request: *const DsnapRequest) -
     u32::from(unsafe { call::<P>(request, 0, check) } != 0)
 }
 
-fn said(voice: Voice, reason: &Refusal, result: i32) -> i32 {
+fn said(voice: Voice, reason: &Reason, result: i32) -> i32 {
     voice.reason(reason);
     result
 }
 
 fn without_code(voice: Voice) -> i32 {
-    said(voice, &Refusal::new("the program passed no code that can be one"), DSNAP_FAILED)
+    said(voice, &Reason::new("the program passed no code that can be one"), DSNAP_FAILED)
 }

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use dsnap_core::Refusal;
-use dsnap_core::settings::Settings;
+use dsnap_core::Reason;
+use dsnap_engine::storage::settings::Settings;
 
 use crate::{on, stuck};
 
@@ -30,7 +30,7 @@ impl Durability {
     }
 
     /// All that was done so far on the file system of `folder` is on disk afterwards.
-    pub(crate) fn file_system(self, folder: &Path) -> Result<(), Refusal> {
+    pub(crate) fn file_system(self, folder: &Path) -> Result<(), Reason> {
         match self {
             Self::None => Ok(()),
             _ => sync_with("file system", folder, |file| Ok(rustix::fs::syncfs(file)?)),
@@ -38,7 +38,7 @@ impl Durability {
     }
 
     /// The entries of `folder` are on disk afterwards.
-    pub(crate) fn folder(self, folder: &Path) -> Result<(), Refusal> {
+    pub(crate) fn folder(self, folder: &Path) -> Result<(), Reason> {
         match self {
             Self::Full => sync_with("folder", folder, File::sync_all),
             _ => self.file_system(folder),
@@ -55,7 +55,7 @@ fn sync_with(
     what: &'static str,
     folder: &Path,
     sync: impl FnOnce(&File) -> io::Result<()>,
-) -> Result<(), Refusal> {
+) -> Result<(), Reason> {
     record(what, folder);
     let synced = File::open(folder).and_then(|file| sync(&file));
     synced.map_err(|error| {

@@ -5,8 +5,10 @@ use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use dsnap_core::settings::Settings;
-use dsnap_core::{Refusal, rights, storage, text};
+use dsnap_core::{Reason, text};
+use dsnap_engine::storage::settings::Settings;
+use dsnap_engine::system::access;
+use dsnap_engine::{quoting, storage};
 
 use crate::on;
 
@@ -24,7 +26,7 @@ impl Transaction {
     /// # Errors
     ///
     /// It holds something that no server writes.
-    pub(crate) fn look(folder: PathBuf, settings: Settings) -> Result<Self, Refusal> {
+    pub(crate) fn look(folder: PathBuf, settings: Settings) -> Result<Self, Reason> {
         let mut files = Vec::new();
         for entry in list(&folder)? {
             let (name, path) = (entry.file_name(), entry.path());
@@ -39,7 +41,7 @@ impl Transaction {
 }
 
 /// The entries of a folder, without a packing server's marks.
-pub(crate) fn list(folder: &Path) -> Result<Vec<DirEntry>, Refusal> {
+pub(crate) fn list(folder: &Path) -> Result<Vec<DirEntry>, Reason> {
     let is_folder = |entry: &DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
     let is_real = |entry: &io::Result<DirEntry>| {
         entry.as_ref().map_or(true, |it| is_folder(it) || !storage::is_mark(&it.file_name()))
@@ -49,16 +51,16 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<DirEntry>, Refusal> {
 }
 
 /// Something that no server puts there.
-pub(crate) fn strange(path: &Path) -> Refusal {
+pub(crate) fn strange(path: &Path) -> Reason {
     let mv = ["mv".as_ref(), path.as_os_str(), OsStr::new("/some/other/place")];
-    Refusal::new(format!("{} does not belong into a journal", text::path(path)))
-        .hint(format!("find out what it is, and move it away: {}", text::command_line(mv)))
+    Reason::new(format!("{} does not belong into a journal", text::path(path)))
+        .hint(format!("find out what it is, and move it away: {}", quoting::command_line(mv)))
 }
 
 /// Something that cannot be looked at.
-pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Refusal {
+pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Reason {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => rights::no_access(path, "cannot be read", error),
-        _ => Refusal::new(on(path, error)),
+        io::ErrorKind::PermissionDenied => access::path_error(path, "cannot be read", error),
+        _ => Reason::new(on(path, error)),
     }
 }

@@ -21,10 +21,13 @@ mod testing;
 use std::io;
 use std::path::Path;
 
-use dsnap_core::holders;
-use dsnap_core::lock::{FileLock, LockError};
+use dsnap_core::Reason;
 use dsnap_core::method::{Entered, Left, Request, SnapshotMethod, Status, WorksWith};
-use dsnap_core::{Refusal, Storage, rights, text};
+use dsnap_core::text;
+use dsnap_engine::storage::Storage;
+use dsnap_engine::system::access;
+use dsnap_engine::system::flock::{FileLock, LockError};
+use dsnap_engine::system::lock_holders;
 
 use crate::survey::Survey;
 
@@ -73,7 +76,7 @@ impl SnapshotMethod for Direct {
 
     fn status(&self, request: &Request<'_>) -> Status {
         match Storage::open(request.storage) {
-            Ok(storage) if holders::is_held(&storage.lock()) => {
+            Ok(storage) if lock_holders::is_held(&storage.lock()) => {
                 Status::Unavailable(is_open(&storage))
             }
             Ok(storage) => match Survey::take(&storage) {
@@ -95,46 +98,46 @@ fn take_locks(storage: &Storage) -> Result<(FileLock, FileLock), Entered> {
     })?;
     let sublock = FileLock::take(&storage.sublock()).map_err(|error| match error {
         LockError::Held => {
-            let by = holders::holder(&storage.sublock());
-            Entered::Busy(Refusal::in_use(format!("a snapshot of the storage is in use by {by}")))
+            let by = lock_holders::holder(&storage.sublock());
+            Entered::Busy(Reason::new(format!("a snapshot of the storage is in use by {by}")))
         }
         LockError::Io(error) => cannot_lock(&storage.sublock(), &error),
     })?;
     Ok((lock, sublock))
 }
 
-fn is_open(storage: &Storage) -> Refusal {
-    let by = holders::holder(&storage.lock());
-    Refusal::not_to_be_had(format!("the storage is open in {by}"))
+fn is_open(storage: &Storage) -> Reason {
+    let by = lock_holders::holder(&storage.lock());
+    Reason::new(format!("the storage is open in {by}"))
         .hint("direct access works only while no process has the storage open; snapshot.conf needs a line that asks that one")
 }
 
 fn cannot_lock(path: &Path, error: &io::Error) -> Entered {
-    Entered::Refused(rights::no_access(path, "cannot be locked", error))
+    Entered::Refused(access::path_error(path, "cannot be locked", error))
 }
 
 /// A failure in the middle of a recovery: what happened, and what that means.
-pub(crate) fn stuck(what: impl std::fmt::Display) -> Refusal {
+pub(crate) fn stuck(what: impl std::fmt::Display) -> Reason {
     unfinished(what).hint(AGAIN)
 }
 
 /// The same because of an error on a path. If a right is missing, its cure is the first hint.
-pub(crate) fn stuck_at(doing: &str, path: &Path, error: &io::Error) -> Refusal {
+pub(crate) fn stuck_at(doing: &str, path: &Path, error: &io::Error) -> Reason {
     let missing = match error.kind() {
         // What the survey looked at may have changed since.
         io::ErrorKind::PermissionDenied => {
             let folder = path.ancestors().skip(1).find(|folder| folder.exists());
-            folder.and_then(|folder| rights::may_change_entries(folder).err())
+            folder.and_then(|folder| access::check_can_change_entries(folder).err())
         }
         _ => None,
     };
     let Some(missing) = missing else { return stuck(format!("{doing} {}", on(path, error))) };
     let refusal = unfinished(format!("{doing} {}: {}", text::path(path), missing.text()));
-    missing.hints().iter().fold(refusal, Refusal::hint).hint(AGAIN)
+    missing.hints().iter().fold(refusal, Reason::hint).hint(AGAIN)
 }
 
-fn unfinished(what: impl std::fmt::Display) -> Refusal {
-    Refusal::new(format!(
+fn unfinished(what: impl std::fmt::Display) -> Reason {
+    Reason::new(format!(
         "{what}; nothing is lost, but the storage is no snapshot until it is rolled forward"
     ))
 }

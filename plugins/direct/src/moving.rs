@@ -10,8 +10,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use dsnap_core::method::{Caller, Said};
-use dsnap_core::{Refusal, modes, storage, text};
+use dsnap_core::method::{Caller, Message};
+use dsnap_core::{Reason, text};
+use dsnap_engine::storage;
+use dsnap_engine::system::modes;
 
 use crate::journal::{Transaction, list};
 use crate::{on, stuck, stuck_at};
@@ -42,14 +44,14 @@ impl<'a> Progress<'a> {
     /// # Errors
     ///
     /// The program was asked to end.
-    pub(crate) fn next(&mut self) -> Result<(), Refusal> {
-        if self.caller.shall_stop() {
+    pub(crate) fn next(&mut self) -> Result<(), Reason> {
+        if self.caller.should_stop() {
             return Err(stuck("asked to stop while the storage was being rolled forward"));
         }
         self.done += 1;
         if self.reported.elapsed() >= REPORT {
             self.reported = Instant::now();
-            self.caller.say(Said::Progress { done: self.done, of: self.of, unit: "files" });
+            self.caller.say(Message::Progress { done: self.done, of: self.of, unit: "files" });
         }
         Ok(())
     }
@@ -57,7 +59,7 @@ impl<'a> Progress<'a> {
 
 /// Moves every file below `b` to the same place below `a`; the folders stay, empty.
 /// True if a file was moved.
-pub(crate) fn empty_into(b: &Path, a: &Path, progress: &mut Progress<'_>) -> Result<bool, Refusal> {
+pub(crate) fn empty_into(b: &Path, a: &Path, progress: &mut Progress<'_>) -> Result<bool, Reason> {
     let mut moved = false;
     for entry in list(b)? {
         let (from, to) = (entry.path(), a.join(entry.file_name()));
@@ -74,7 +76,7 @@ pub(crate) fn empty_into(b: &Path, a: &Path, progress: &mut Progress<'_>) -> Res
 }
 
 /// Removes the folders below `b`, which are empty.
-pub(crate) fn remove_folders_below(b: &Path) -> Result<(), Refusal> {
+pub(crate) fn remove_folders_below(b: &Path) -> Result<(), Reason> {
     for entry in list(b)? {
         remove_folders_below(&entry.path())?;
         remove_emptied(&entry.path())?;
@@ -84,7 +86,7 @@ pub(crate) fn remove_folders_below(b: &Path) -> Result<(), Refusal> {
 
 /// Removes a folder that holds nothing but the marks of a packing server. Anything else in it
 /// came after the survey, and stops the recovery instead of being lost.
-pub(crate) fn remove_emptied(folder: &Path) -> Result<(), Refusal> {
+pub(crate) fn remove_emptied(folder: &Path) -> Result<(), Reason> {
     let remove = || {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
@@ -102,7 +104,7 @@ pub(crate) fn remove_emptied(folder: &Path) -> Result<(), Refusal> {
 pub(crate) fn drop_superseded(
     transactions: &[Transaction],
     progress: &mut Progress<'_>,
-) -> Result<Vec<(PathBuf, PathBuf)>, Refusal> {
+) -> Result<Vec<(PathBuf, PathBuf)>, Reason> {
     let mut newest: HashMap<&Path, PathBuf> = HashMap::new();
     for transaction in transactions {
         for (name, place) in &transaction.files {
@@ -121,7 +123,7 @@ pub(crate) fn roll_forward(
     files: &[(PathBuf, PathBuf)],
     a: &Path,
     progress: &mut Progress<'_>,
-) -> Result<(), Refusal> {
+) -> Result<(), Reason> {
     for (from, place) in files {
         progress.next()?;
         rename(from, &a.join(place))?;
@@ -130,7 +132,7 @@ pub(crate) fn roll_forward(
 }
 
 /// Moves a file over whatever is there; folders above it are made when they are missing.
-fn rename(from: &Path, to: &Path) -> Result<(), Refusal> {
+fn rename(from: &Path, to: &Path) -> Result<(), Reason> {
     let moved = match fs::rename(from, to) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             to.parent().map_or(Ok(()), make_folders)?;
@@ -142,6 +144,6 @@ fn rename(from: &Path, to: &Path) -> Result<(), Refusal> {
 }
 
 /// Makes a folder and those above it.
-pub(crate) fn make_folders(folder: &Path) -> Result<(), Refusal> {
+pub(crate) fn make_folders(folder: &Path) -> Result<(), Reason> {
     modes::make_folders(folder).map_err(|error| stuck_at("making", folder, &error))
 }

@@ -9,8 +9,10 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
+use dsnap_core::Reason;
 use dsnap_core::method::Caller;
-use dsnap_core::{Refusal, Storage, modes};
+use dsnap_engine::storage::Storage;
+use dsnap_engine::system::modes;
 
 use crate::durability::Durability;
 use crate::moving::{self, Progress};
@@ -26,7 +28,7 @@ pub(crate) const UNFINISHED: &str = "snapshot.dsnap";
 ///
 /// Something failed, or `caller` wants to stop: then `misc/snapshot` is absent, nothing is lost,
 /// and the next recovery goes on from there.
-pub(crate) fn recover(survey: &Survey<'_>, caller: &dyn Caller) -> Result<(), Refusal> {
+pub(crate) fn recover(survey: &Survey<'_>, caller: &dyn Caller) -> Result<(), Reason> {
     let storage = survey.storage;
     let durability = Durability::wanted_by(survey.settings);
     let progress = &mut Progress::new(caller);
@@ -48,7 +50,7 @@ fn settle_older_files(
     survey: &Survey<'_>,
     durability: Durability,
     progress: &mut Progress<'_>,
-) -> Result<Vec<(PathBuf, PathBuf)>, Refusal> {
+) -> Result<Vec<(PathBuf, PathBuf)>, Reason> {
     let (a, b) = (survey.storage.a(), survey.storage.b());
     let moved = moving::empty_into(&b, &a, progress)?;
     let files = moving::drop_superseded(&survey.done, progress)?;
@@ -65,11 +67,11 @@ fn settle_older_files(
 
 /// A mark that is gone may be so in memory only: an earlier run may have removed it, and ended
 /// before that was on disk. So the folder is synced in any case.
-fn remove_mark(storage: &Storage, durability: Durability) -> Result<(), Refusal> {
+fn remove_mark(storage: &Storage, durability: Durability) -> Result<(), Reason> {
     let path = storage.snapshot();
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(Refusal::new(format!("removing {}", on(&path, error))));
+            return Err(Reason::new(format!("removing {}", on(&path, error))));
         }
         _ => {}
     }
@@ -77,7 +79,7 @@ fn remove_mark(storage: &Storage, durability: Durability) -> Result<(), Refusal>
 }
 
 /// The folders of the journal go when every file in them has arrived, on disk.
-fn remove_transactions(survey: &Survey<'_>, durability: Durability) -> Result<(), Refusal> {
+fn remove_transactions(survey: &Survey<'_>, durability: Durability) -> Result<(), Reason> {
     for transaction in &survey.done {
         moving::remove_emptied(&transaction.folder)?;
     }
@@ -90,7 +92,7 @@ fn remove_transactions(survey: &Survey<'_>, durability: Durability) -> Result<()
 
 /// Writes `misc/snapshot`, whole or not at all: with the original an empty one passes for a
 /// snapshot.
-fn write_mark(storage: &Storage, durability: Durability) -> Result<(), Refusal> {
+fn write_mark(storage: &Storage, durability: Durability) -> Result<(), Reason> {
     let unfinished = storage.misc().join(UNFINISHED);
     let written = (|| {
         match fs::remove_file(&unfinished) {
@@ -99,7 +101,7 @@ fn write_mark(storage: &Storage, durability: Durability) -> Result<(), Refusal> 
         }
         let mut file =
             OpenOptions::new().write(true).create_new(true).mode(modes::FILE).open(&unfinished)?;
-        modes::like_neighbours(&file, &unfinished, modes::FILE);
+        modes::inherit_mode(&file, &unfinished, modes::FILE);
         file.write_all(b"shutdown")?;
         durability.file(&file)?;
         fs::rename(&unfinished, storage.snapshot())

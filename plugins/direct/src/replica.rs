@@ -11,7 +11,9 @@ use std::io::{self, Read, Seek};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
-use dsnap_core::{Refusal, Storage, reading, rights, text};
+use dsnap_core::{Reason, text};
+use dsnap_engine::storage::Storage;
+use dsnap_engine::system::{access, reading};
 use filetime::FileTime;
 use nix::unistd::{self, Group, User};
 use tar::{Archive, Entry, EntryType, Header};
@@ -44,9 +46,9 @@ impl Replica {
     /// # Errors
     ///
     /// It is damaged, or holds something else than files and folders below the storage.
-    pub(crate) fn look(path: PathBuf) -> Result<Self, Refusal> {
+    pub(crate) fn look(path: PathBuf) -> Result<Self, Reason> {
         let damaged = |what: &dyn std::fmt::Display| {
-            Refusal::new(on(&path, what)).hint(
+            Reason::new(on(&path, what)).hint(
                 "it is left from replication; move it out of journal/ and replicate again, nothing else is lost",
             )
         };
@@ -81,7 +83,7 @@ impl Replica {
     /// # Errors
     ///
     /// Something is in the way, or a right is missing.
-    pub(crate) fn check_access(&self, storage: &Storage) -> Result<(), Refusal> {
+    pub(crate) fn check_access(&self, storage: &Storage) -> Result<(), Reason> {
         let (root, journal, misc) = (storage.root(), storage.journal(), storage.misc());
         survey::on_one_device(&journal, &misc).map_err(|refusal| {
             refusal.hint("journal/replica.tar becomes misc/replica.previous: put both folders on one file system")
@@ -108,7 +110,7 @@ impl Replica {
         storage: &Storage,
         durability: Durability,
         progress: &mut Progress<'_>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Reason> {
         progress.expect(self.files.len() + self.folders.len());
         let broken = |error: io::Error| stuck(on(&self.path, error));
         let mut archive = Archive::new(reading::open(&self.path).map_err(broken)?);
@@ -134,7 +136,7 @@ impl Replica {
     }
 
     /// Syncs every file system that was written to: `config` may lie on another one than `A`.
-    fn sync(&self, root: &Path, durability: Durability) -> Result<(), Refusal> {
+    fn sync(&self, root: &Path, durability: Durability) -> Result<(), Reason> {
         let parents = self.files.iter().filter_map(|file| file.parent());
         let folders: BTreeSet<_> =
             parents.chain(self.folders.iter().map(PathBuf::as_path)).collect();
@@ -157,14 +159,14 @@ fn kept(storage: &Storage) -> PathBuf {
 }
 
 /// Only its owner may change the mode and the time of a folder.
-fn may_be_given_attributes(folder: &Path) -> Result<(), Refusal> {
+fn may_be_given_attributes(folder: &Path) -> Result<(), Reason> {
     let user = unistd::geteuid();
     let owner = fs::metadata(folder).map_err(|error| unreadable(folder, &error))?.uid();
     if user.is_root() || user.as_raw() == owner {
         return Ok(());
     }
     let error = io::Error::from(rustix::io::Errno::PERM);
-    Err(rights::no_access(folder, "cannot be changed", &error))
+    Err(access::path_error(folder, "cannot be changed", &error))
 }
 
 /// Whether an entry is something that a replica holds.
@@ -201,7 +203,7 @@ fn ends_properly(file: &mut File, end: u64) -> bool {
 fn make_folder(
     entry: &Entry<'_, impl Read>,
     place: PathBuf,
-) -> Result<(PathBuf, Attributes), Refusal> {
+) -> Result<(PathBuf, Attributes), Reason> {
     moving::make_folders(&place)?;
     let attributes = Attributes::of(entry.header());
     Ok((place.clone(), attributes.map_err(|error| stuck_at("unpacking", &place, &error))?))
@@ -209,7 +211,7 @@ fn make_folder(
 
 /// Folders get their attributes last, because files in them change their times, and the deepest
 /// first, because a mode may close what is below.
-fn finish_folders(mut folders: Vec<(PathBuf, Attributes)>) -> Result<(), Refusal> {
+fn finish_folders(mut folders: Vec<(PathBuf, Attributes)>) -> Result<(), Reason> {
     folders.sort_by_key(|(place, _)| Reverse(place.components().count()));
     for (place, attributes) in folders {
         attributes.give(&place).map_err(|error| stuck_at("unpacking", &place, &error))?;
@@ -218,7 +220,7 @@ fn finish_folders(mut folders: Vec<(PathBuf, Attributes)>) -> Result<(), Refusal
 }
 
 /// Replaces a file as tar does: by a new one, never by writing into the old one.
-fn unpack_file(entry: &mut Entry<'_, impl Read>, place: &Path) -> Result<(), Refusal> {
+fn unpack_file(entry: &mut Entry<'_, impl Read>, place: &Path) -> Result<(), Reason> {
     place.parent().map_or(Ok(()), moving::make_folders)?;
     let mut unpack = || {
         let attributes = Attributes::of(entry.header())?;

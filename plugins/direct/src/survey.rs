@@ -8,10 +8,11 @@ use std::fs::{self, DirEntry};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use dsnap_core::mark::Content;
-use dsnap_core::settings::Settings;
-use dsnap_core::storage::{self, JournalEntry};
-use dsnap_core::{Refusal, Storage, rights, text};
+use dsnap_core::{Reason, text};
+use dsnap_engine::storage::settings::Settings;
+use dsnap_engine::storage::snapshot_file::Content;
+use dsnap_engine::storage::{self, JournalEntry, Storage};
+use dsnap_engine::system::access;
 
 use crate::journal::{Transaction, list, strange, unreadable};
 use crate::recovery::UNFINISHED;
@@ -37,7 +38,7 @@ impl<'a> Survey<'a> {
     /// # Errors
     ///
     /// Something is there that no recovery may touch, or that this user may not change.
-    pub(crate) fn take(storage: &'a Storage) -> Result<Self, Refusal> {
+    pub(crate) fn take(storage: &'a Storage) -> Result<Self, Reason> {
         storage.check_folders()?;
         let settings = storage.settings()?;
         let mut survey = Self {
@@ -46,7 +47,7 @@ impl<'a> Survey<'a> {
             done: Vec::new(),
             temp: Vec::new(),
             replica: None,
-            mark: dsnap_core::guard::look_at_mark(storage)?.content,
+            mark: dsnap_engine::storage::snapshot_lock::read_snapshot_file(storage)?.content,
             b_is_empty: list(&storage.b())?.is_empty(),
         };
         survey.look_at_journal()?;
@@ -63,7 +64,7 @@ impl<'a> Survey<'a> {
         self.mark == Content::Shutdown && journal_is_empty && self.b_is_empty
     }
 
-    fn look_at_journal(&mut self) -> Result<(), Refusal> {
+    fn look_at_journal(&mut self) -> Result<(), Reason> {
         let journal = self.storage.journal();
         let mut entries = list(&journal)?;
         entries.sort_by_key(DirEntry::file_name);
@@ -85,10 +86,10 @@ impl<'a> Survey<'a> {
         Ok(())
     }
 
-    fn look_at_replica(&mut self, journal: &Path, entries: usize) -> Result<(), Refusal> {
+    fn look_at_replica(&mut self, journal: &Path, entries: usize) -> Result<(), Reason> {
         let path = journal.join(storage::REPLICA);
         let beside = |what: &str| {
-            Refusal::new(format!("{} lies there, and {what} is not empty", text::path(&path)))
+            Reason::new(format!("{} lies there, and {what} is not empty", text::path(&path)))
                 .hint("the replication tool never leaves both; find out which of them is newer before you move one away")
         };
         if entries > 1 {
@@ -102,11 +103,11 @@ impl<'a> Survey<'a> {
     }
 
     /// Whether every folder that will change can be changed, and files can be moved between them.
-    fn check_access(&self) -> Result<(), Refusal> {
+    fn check_access(&self) -> Result<(), Reason> {
         let (a, b, journal) = (self.storage.a(), self.storage.b(), self.storage.journal());
         let misc = self.storage.misc();
         for folder in [&misc, &journal, &b, &a] {
-            rights::may_change_entries(folder)?;
+            access::check_can_change_entries(folder)?;
         }
         check_place(&misc.join(UNFINISHED))?;
         if !self.b_is_empty {
@@ -114,7 +115,7 @@ impl<'a> Survey<'a> {
             check_folders_below(&b, &a)?;
         }
         for transaction in &self.done {
-            rights::may_change_entries(&transaction.folder)?;
+            access::check_can_change_entries(&transaction.folder)?;
             on_one_file_system(&transaction.folder, &a)?;
         }
         self.temp.iter().try_for_each(|folder| check_removable(folder))?;
@@ -125,11 +126,11 @@ impl<'a> Survey<'a> {
 }
 
 /// Every folder below `b` can be emptied, and what is of its name below `a` can take the files.
-fn check_folders_below(b: &Path, a: &Path) -> Result<(), Refusal> {
+fn check_folders_below(b: &Path, a: &Path) -> Result<(), Reason> {
     for entry in list(b)? {
         let counterpart = a.join(entry.file_name());
         if entry.file_type().map_err(|error| unreadable(&entry.path(), &error))?.is_dir() {
-            rights::may_change_entries(&entry.path())?;
+            access::check_can_change_entries(&entry.path())?;
             check_destination(a, Path::new(&entry.file_name()))?;
             check_folders_below(&entry.path(), &counterpart)?;
         } else {
@@ -140,11 +141,11 @@ fn check_folders_below(b: &Path, a: &Path) -> Result<(), Refusal> {
 }
 
 /// The folder of a transaction that was never committed can go, with whatever is in it.
-fn check_removable(folder: &Path) -> Result<(), Refusal> {
+fn check_removable(folder: &Path) -> Result<(), Reason> {
     let unreadable = |error: std::io::Error| unreadable(folder, &error);
     let entries: Vec<_> = fs::read_dir(folder).and_then(Iterator::collect).map_err(unreadable)?;
     if !entries.is_empty() {
-        rights::may_change_entries(folder)?;
+        access::check_can_change_entries(folder)?;
     }
     for entry in entries {
         if entry.file_type().map_err(unreadable)?.is_dir() {
@@ -158,7 +159,7 @@ fn check_removable(folder: &Path) -> Result<(), Refusal> {
 pub(crate) fn check_places<'a>(
     root: &Path,
     places: impl Iterator<Item = &'a Path>,
-) -> Result<(), Refusal> {
+) -> Result<(), Reason> {
     let mut checked = HashSet::new();
     for place in places {
         if let Some(parent) = place.parent()
@@ -172,35 +173,35 @@ pub(crate) fn check_places<'a>(
 }
 
 /// No folder lies where a file is to be put.
-pub(crate) fn check_place(path: &Path) -> Result<(), Refusal> {
+pub(crate) fn check_place(path: &Path) -> Result<(), Reason> {
     if !fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()) {
         return Ok(());
     }
-    Err(Refusal::new(format!("{} is a folder where a file is needed", text::path(path)))
+    Err(Reason::new(format!("{} is a folder where a file is needed", text::path(path)))
         .hint("no server puts it there: find out what it is before you move it away"))
 }
 
 /// The folder at `place` below `root`, or the lowest one above it that exists, takes new entries.
-pub(crate) fn check_destination(root: &Path, place: &Path) -> Result<(), Refusal> {
+pub(crate) fn check_destination(root: &Path, place: &Path) -> Result<(), Reason> {
     let mut paths = place.ancestors().map(|part| root.join(part));
     match paths.find(|path| fs::symlink_metadata(path).is_ok()) {
-        Some(folder) if folder.is_dir() => rights::may_change_entries(&folder),
+        Some(folder) if folder.is_dir() => access::check_can_change_entries(&folder),
         Some(other) => {
             let what = if other.is_symlink() { "a link to no folder" } else { "a file" };
             let what = format!("{} is {what} where a folder is needed", text::path(other));
-            Err(Refusal::new(what))
+            Err(Reason::new(what))
         }
         None => Ok(()),
     }
 }
 
-fn on_one_file_system(one: &Path, other: &Path) -> Result<(), Refusal> {
+fn on_one_file_system(one: &Path, other: &Path) -> Result<(), Reason> {
     let hint = "DirectoryStorage moves files between A, B and journal: put them on one file system";
     on_one_device(one, other).map_err(|refusal| refusal.hint(hint))
 }
 
 /// Files can be moved from one folder to the other.
-pub(crate) fn on_one_device(one: &Path, other: &Path) -> Result<(), Refusal> {
+pub(crate) fn on_one_device(one: &Path, other: &Path) -> Result<(), Reason> {
     let device = |path: &Path| {
         fs::metadata(path).map(|found| found.dev()).map_err(|error| unreadable(path, &error))
     };
@@ -209,5 +210,5 @@ pub(crate) fn on_one_device(one: &Path, other: &Path) -> Result<(), Refusal> {
     }
     let what =
         format!("{} and {} are on different file systems", text::path(one), text::path(other));
-    Err(Refusal::new(what))
+    Err(Reason::new(what))
 }

@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-use dsnap_core::Storage;
-use dsnap_core::method::{Caller, Said};
+use dsnap_core::method::{Caller, Message};
+use dsnap_engine::storage::Storage;
 
 pub(crate) const TIDS: [&str; 2] = ["040D31C8F3CE2ECC", "040D31C8F3CE2ECD"];
 
@@ -12,9 +12,9 @@ pub(crate) const TIDS: [&str; 2] = ["040D31C8F3CE2ECC", "040D31C8F3CE2ECD"];
 pub(crate) struct Patient;
 
 impl Caller for Patient {
-    fn say(&self, _said: Said<'_>) {}
+    fn say(&self, _said: Message<'_>) {}
 
-    fn shall_stop(&self) -> bool {
+    fn should_stop(&self) -> bool {
         false
     }
 }

@@ -14,9 +14,9 @@ mod status;
 use std::ffi::OsString;
 use std::path::Path;
 
-use dsnap_core::Refusal;
-use dsnap_core::limits;
+use dsnap_core::Reason;
 use dsnap_core::method::{Entered, Left, Request, SnapshotMethod, Status};
+use dsnap_engine::limits;
 
 use crate::program::Program;
 
@@ -29,10 +29,10 @@ impl SnapshotMethod for Exec {
         "exec"
     }
 
-    fn check_words(&self, words: &[OsString]) -> Result<(), Refusal> {
+    fn check_words(&self, words: &[OsString]) -> Result<(), Reason> {
         match words.first() {
             Some(program) if !program.is_empty() => Ok(()),
-            _ => Err(Refusal::new("`exec` takes a PROGRAM, and its arguments")),
+            _ => Err(Reason::new("`exec` takes a PROGRAM, and its arguments")),
         }
     }
 
@@ -42,21 +42,22 @@ impl SnapshotMethod for Exec {
     }
 
     fn enter(&self, request: &Request<'_>) -> Entered {
-        match Program::of(request).and_then(|program| program.run("enter", limits::ENTER)) {
+        match Program::of(request).and_then(|program| program.run("enter", limits::ENTER_TIMEOUT)) {
             Ok(ran) => status::entered(ran),
             Err(refusal) => Entered::Refused(refusal),
         }
     }
 
     fn leave(&self, request: &Request<'_>) -> Left {
-        match Program::of(request).and_then(|program| program.run("leave", limits::LEAVE)) {
+        match Program::of(request).and_then(|program| program.run("leave", limits::LEAVE_TIMEOUT)) {
             Ok(ran) => status::left(ran),
             Err(refusal) => Left::Refused(refusal),
         }
     }
 
     fn status(&self, request: &Request<'_>) -> Status {
-        match Program::of(request).and_then(|program| program.run("status", limits::LEAVE)) {
+        match Program::of(request).and_then(|program| program.run("status", limits::LEAVE_TIMEOUT))
+        {
             Ok(ran) => status::seen(ran),
             Err(refusal) => Status::Refused(refusal),
         }

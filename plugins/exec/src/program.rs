@@ -7,8 +7,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use dsnap_core::method::{Request, Said};
-use dsnap_core::{Refusal, rights, text, trust};
+use dsnap_core::method::{Message, Request};
+use dsnap_core::{Reason, text};
+use dsnap_engine::quoting;
+use dsnap_engine::system::{access, trust, users};
 use dsnap_host::isolated::{End, Ended, Job};
 
 /// A program that may be run with the rights that are in effect.
@@ -32,18 +34,18 @@ impl<'a> Program<'a> {
     /// # Errors
     ///
     /// It is missing, no file, or somebody could have changed it who has fewer rights.
-    pub(crate) fn of(request: &'a Request<'a>) -> Result<Self, Refusal> {
-        let name = request.words.first().ok_or_else(|| Refusal::new("no program is named"))?;
+    pub(crate) fn of(request: &'a Request<'a>) -> Result<Self, Reason> {
+        let name = request.words.first().ok_or_else(|| Reason::new("no program is named"))?;
         let path = request.conf_folder.join(name);
         // Nobody who could exchange it between here and its start has fewer rights than it gets.
-        let found = trust::only_changed_by(&path, rights::effective_user())?;
+        let found = trust::check_writable_only_by(&path, users::effective_user())?;
         if !found.is_file() {
-            return Err(Refusal::new(format!("{} is not a regular file", text::path(&path))));
+            return Err(Reason::new(format!("{} is not a regular file", text::path(&path))));
         }
         if found.mode() & 0o111 == 0 {
             let shown = text::path(&path);
-            return Err(Refusal::new(format!("{shown} is not executable"))
-                .hint(format!("chmod +x {}", text::quoted(&path))));
+            return Err(Reason::new(format!("{shown} is not executable"))
+                .hint(format!("chmod +x {}", quoting::quoted(&path))));
         }
         Ok(Self { path, request })
     }
@@ -53,7 +55,7 @@ impl<'a> Program<'a> {
     /// # Errors
     ///
     /// It cannot be started.
-    pub(crate) fn run(&self, verb: &str, unless: Duration) -> Result<Ran, Refusal> {
+    pub(crate) fn run(&self, verb: &str, unless: Duration) -> Result<Ran, Reason> {
         let time = self.request.time_left.unwrap_or(unless);
         let caller = self.request.caller;
         let job = Job {
@@ -65,11 +67,11 @@ impl<'a> Program<'a> {
             caller,
         };
         let ended =
-            job.run(&mut |_, _| {}).map_err(|error| rights::cannot_execute(&self.path, &error))?;
+            job.run(&mut |_, _| {}).map_err(|error| access::cannot_execute(&self.path, &error))?;
         let reason = ended.last_words.as_deref().map(|words| text::Harmless(words).to_string());
         if let (End::Exited(0), Some(words)) = (ended.end, &reason) {
             // Nothing is to be explained.
-            caller.say(Said::Words(words));
+            caller.say(Message::Words(words));
         }
         Ok(Ran { ended, reason })
     }
@@ -98,7 +100,7 @@ impl<'a> Program<'a> {
 
 impl Ran {
     /// Why, in the program's own words if there are any.
-    pub(crate) fn refusal(self) -> Refusal {
-        Refusal::new(self.reason.unwrap_or_else(|| self.ended.end.to_string()))
+    pub(crate) fn refusal(self) -> Reason {
+        Reason::new(self.reason.unwrap_or_else(|| self.ended.end.to_string()))
     }
 }

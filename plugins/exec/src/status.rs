@@ -1,6 +1,6 @@
 //! What the exit status of the program means. The table stands in the manual and is a promise.
 
-use dsnap_core::Refusal;
+use dsnap_core::Reason;
 use dsnap_core::method::{Entered, Left, Status};
 use dsnap_host::isolated::End;
 
@@ -61,11 +61,11 @@ fn status(ran: &Ran) -> Option<i32> {
 }
 
 /// The status itself is part of the reason: it may be one that nobody meant.
-fn strange(ran: Ran) -> Refusal {
+fn strange(ran: Ran) -> Reason {
     let end = ran.ended.end;
     match ran.reason {
-        Some(reason) => Refusal::new(format!("{reason} ({end})")),
-        None => Refusal::new(end.to_string()),
+        Some(reason) => Reason::new(format!("{reason} ({end})")),
+        None => Reason::new(end.to_string()),
     }
 }
 
@@ -81,20 +81,20 @@ mod tests {
 
     #[test]
     fn of_enter() {
-        let why = || Refusal::new("why");
+        let why = || Reason::new("why");
         assert_eq!(entered(ran(0)), Entered::Held);
         assert_eq!(entered(ran(100)), Entered::Done);
         assert_eq!(entered(ran(64)), Entered::Refused(why()));
         assert_eq!(entered(ran(69)), Entered::Unavailable(why()));
         assert_eq!(entered(ran(75)), Entered::Busy(why()));
         assert_eq!(entered(ran(78)), Entered::Refused(why()));
-        let strange = Refusal::new("why (it ended with status 7)");
+        let strange = Reason::new("why (it ended with status 7)");
         assert_eq!(entered(ran(7)), Entered::Unknown(strange));
     }
 
     #[test]
     fn of_leave() {
-        let why = || Refusal::new("why");
+        let why = || Reason::new("why");
         assert_eq!(left(ran(0)), Left::Left);
         assert_eq!(left(ran(69)), Left::Unavailable(why()));
         assert_eq!(left(ran(75)), Left::Busy(why()));
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn of_status() {
-        let why = || Refusal::new("why");
+        let why = || Reason::new("why");
         assert_eq!(seen(ran(0)), Status::CouldEnter);
         assert_eq!(seen(ran(64)), Status::CannotTell);
         assert_eq!(seen(ran(69)), Status::Unavailable(why()));

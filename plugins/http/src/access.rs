@@ -8,7 +8,7 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use dsnap_core::{Refusal, text};
+use dsnap_core::{Reason, text};
 use reqwest::header::HeaderValue;
 
 use crate::file;
@@ -35,7 +35,7 @@ impl Credentials {
     ///
     /// The file cannot be read, or its first line does not hold a user and a readable password.
     /// The line itself is no part of the text.
-    pub(crate) fn read(path: &Path) -> Result<Self, Refusal> {
+    pub(crate) fn read(path: &Path) -> Result<Self, Reason> {
         let bytes = file::beginning(path, LONGEST + 1)?;
         let (user, password) = parse(&bytes).map_err(|flaw| flaw.refusal(path))?;
         let encoded = STANDARD.encode([user, b":", password].concat());
@@ -64,7 +64,7 @@ enum Flaw {
 }
 
 impl Flaw {
-    fn refusal(self, path: &Path) -> Refusal {
+    fn refusal(self, path: &Path) -> Reason {
         let what = match self {
             Self::Empty => "is empty",
             Self::TooLong => "has a first line of more than 4096 bytes",
@@ -73,7 +73,7 @@ impl Flaw {
             Self::NoUser => "names no user before the colon of its first line",
             Self::Encrypted => "holds an encrypted password, which cannot be sent to a server",
         };
-        let refusal = Refusal::new(format!("the access file {} {what}", text::path(path)));
+        let refusal = Reason::new(format!("the access file {} {what}", text::path(path)));
         refusal.hint(match self {
             Self::Encrypted => "write the password itself behind `user:`, and keep others from reading the file (chmod 600)",
             _ => "the first line must be user:password",
@@ -125,7 +125,7 @@ mod tests {
         fn path(&self) -> PathBuf {
             self.0.path().join("access")
         }
-        fn read(&self, content: impl AsRef<[u8]>) -> Result<Credentials, Refusal> {
+        fn read(&self, content: impl AsRef<[u8]>) -> Result<Credentials, Reason> {
             fs::write(self.path(), content).unwrap();
             Credentials::read(&self.path())
         }

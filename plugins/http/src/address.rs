@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use dsnap_core::{Refusal, text};
+use dsnap_core::{Reason, text};
 use reqwest::Url;
 
 /// A URL that can be asked.
@@ -23,15 +23,15 @@ impl Address {
     /// # Errors
     ///
     /// It is none that leads to a toolkit.
-    pub(crate) fn read(word: &OsStr) -> Result<Self, Refusal> {
+    pub(crate) fn read(word: &OsStr) -> Result<Self, Reason> {
         let shown = shown(word);
         match usable(word) {
             Ok(url) => Ok(Self { url, shown }),
-            Err(Flaw::Credentials) => Err(Refusal::new(format!(
+            Err(Flaw::Credentials) => Err(Reason::new(format!(
                 "the URL {shown} is given with a user or password"
             ))
             .hint("take them out of the URL; the access file is the place for user:password")),
-            Err(Flaw::Other(flaw)) => Err(Refusal::new(format!("the URL {shown} {flaw}"))
+            Err(Flaw::Other(flaw)) => Err(Reason::new(format!("the URL {shown} {flaw}"))
                 .hint("a URL looks like http://localhost:8080/DSToolkit")),
         }
     }
@@ -133,7 +133,7 @@ fn without_secrets(rest: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
-    fn refused(word: impl AsRef<OsStr>) -> Refusal {
+    fn refused(word: impl AsRef<OsStr>) -> Reason {
         Address::read(word.as_ref()).unwrap_err()
     }
 

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use dsnap_core::{Refusal, text};
+use dsnap_core::{Reason, text};
 use dxr::Value;
 use reqwest::StatusCode;
 
@@ -71,7 +71,7 @@ impl Origin<'_> {
     }
 
     /// A redirect is never followed: it may have had its effect, and leads elsewhere.
-    fn redirect(self, response: &Response) -> Refusal {
+    fn redirect(self, response: &Response) -> Reason {
         let (url, status) = (self.url, response.status);
         let target = String::from_utf8_lossy(&response.location).into_owned();
         let shown = address::shown_target(&target);
@@ -79,7 +79,7 @@ impl Origin<'_> {
             let what = format!("{url} sends on to a login form ({shown})");
             return self.not_authorised(&what);
         }
-        Refusal::not_to_be_had(format!(
+        Reason::new(format!(
             "{url} sends on to {} ({status}), which is not followed",
             if shown.is_empty() { "nowhere" } else { &shown }
         ))
@@ -87,8 +87,8 @@ impl Origin<'_> {
     }
 
     /// The user may not, or is not known.
-    pub(crate) fn not_authorised(self, what: &str) -> Refusal {
-        Refusal::new(format!("not authorised: {what}")).hint(format!(
+    pub(crate) fn not_authorised(self, what: &str) -> Reason {
+        Reason::new(format!("not authorised: {what}")).hint(format!(
             "check user and password in {}, and that Zope gives the user the permission 'Manage DirectoryStorages'",
             text::path(self.access)
         ))
@@ -113,18 +113,18 @@ impl Origin<'_> {
 }
 
 /// The words for a fault that means nothing particular.
-pub(crate) fn failed(url: &str, method: &str, fault: &Fault) -> Refusal {
-    Refusal::new(format!("{method} failed at {url}: {}", fault.shown()))
+pub(crate) fn failed(url: &str, method: &str, fault: &Fault) -> Reason {
+    Reason::new(format!("{method} failed at {url}: {}", fault.shown()))
         .hint("the error log of the server says more")
 }
 
-fn no_toolkit(url: &str, said: &str) -> Refusal {
-    Refusal::new(format!("there is no DirectoryStorageToolkit at {url} ({said})"))
+fn no_toolkit(url: &str, said: &str) -> Reason {
+    Reason::new(format!("there is no DirectoryStorageToolkit at {url} ({said})"))
         .hint("the URL must lead to the DirectoryStorageToolkit object in Zope, for instance http://localhost:8080/DSToolkit")
 }
 
 fn lost(what: String, hint: &str) -> Trouble {
-    Trouble::Lost(Refusal::not_to_be_had(what).hint(hint))
+    Trouble::Lost(Reason::new(what).hint(hint))
 }
 
 /// Where Zope, Plone and those in front of them send whoever they do not know.

@@ -1,7 +1,7 @@
 //! Entering: what the answer to `enterSnapshot` means.
 
 use dsnap_core::method::{Entered, Left};
-use dsnap_core::{Code, Refusal};
+use dsnap_core::{Code, Reason};
 
 use crate::answer::{self, Answer};
 use crate::fault::{Fault, Meaning};
@@ -36,7 +36,7 @@ fn fault_of_enter(toolkit: &Toolkit<'_>, code: &Code, fault: &Fault) -> Entered 
 
 /// After a fault of which nothing is known but that the enter is over: a full disk lets one
 /// fail and still have its effect.
-fn settle(toolkit: &Toolkit<'_>, code: &Code, fault: Refusal) -> Entered {
+fn settle(toolkit: &Toolkit<'_>, code: &Code, fault: Reason) -> Entered {
     match toolkit.occupant() {
         Ok(Some(occupant)) if occupant.is(code) => match leave::ask_to_leave(toolkit, code) {
             Left::Left => Entered::Failed(fault),
@@ -49,7 +49,7 @@ fn settle(toolkit: &Toolkit<'_>, code: &Code, fault: Refusal) -> Entered {
     }
 }
 
-fn still(fault: &Refusal, what: &str, why: &Refusal) -> Entered {
-    let both = Refusal::not_to_be_had(format!("{}; {what}: {}", fault.text(), why.text()));
-    Entered::Unknown(why.hints().iter().fold(both, Refusal::hint))
+fn still(fault: &Reason, what: &str, why: &Reason) -> Entered {
+    let both = Reason::new(format!("{}; {what}: {}", fault.text(), why.text()));
+    Entered::Unknown(why.hints().iter().fold(both, Reason::hint))
 }

@@ -6,15 +6,16 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use dsnap_core::{Refusal, reading, rights};
+use dsnap_core::Reason;
+use dsnap_engine::system::{access, reading};
 
 /// The beginning of a regular file, at most `longest` bytes of it.
 ///
 /// # Errors
 ///
 /// It is missing, not to be read, or no regular file; the text names the path.
-pub(crate) fn beginning(path: &Path, longest: usize) -> Result<Vec<u8>, Refusal> {
-    let unreadable = |error: io::Error| rights::cannot_read(path, &error);
+pub(crate) fn beginning(path: &Path, longest: usize) -> Result<Vec<u8>, Reason> {
+    let unreadable = |error: io::Error| access::cannot_read(path, &error);
     let file = reading::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
     file.take(longest as u64).read_to_end(&mut bytes).map_err(unreadable)?;

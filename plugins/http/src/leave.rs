@@ -1,7 +1,7 @@
 //! Leaving: only the snapshot under our code, and only as often as needed.
 
 use dsnap_core::method::Left;
-use dsnap_core::{Code, Refusal};
+use dsnap_core::{Code, Reason};
 
 use crate::answer::{self, Answer};
 use crate::fault::{Fault, Meaning};
@@ -48,7 +48,7 @@ fn fault_of_leave(toolkit: &Toolkit<'_>, fault: &Fault) -> Left {
     if fault.meaning() == Meaning::Locked {
         let what = format!("the server at {url} cannot lock misc/sublock: {}", fault.shown());
         return Left::Busy(
-            Refusal::in_use(what).hint("somebody still uses the snapshot: wait for its end"),
+            Reason::new(what).hint("somebody still uses the snapshot: wait for its end"),
         );
     }
     match toolkit.origin().explain(fault) {

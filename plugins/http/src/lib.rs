@@ -32,9 +32,9 @@ mod xml;
 
 use std::ffi::OsString;
 
-use dsnap_core::Refusal;
-use dsnap_core::limits;
+use dsnap_core::Reason;
 use dsnap_core::method::{Entered, Left, Request, SnapshotMethod, Status};
+use dsnap_engine::limits;
 
 use crate::toolkit::Toolkit;
 
@@ -52,8 +52,8 @@ impl SnapshotMethod for Http {
         line::label(line)
     }
 
-    fn check_words(&self, words: &[OsString]) -> Result<(), Refusal> {
-        line::check(words).map_err(Refusal::new)
+    fn check_words(&self, words: &[OsString]) -> Result<(), Reason> {
+        line::check(words).map_err(Reason::new)
     }
 
     /// A server that can be asked is open; no question closes its storage.
@@ -66,21 +66,21 @@ impl SnapshotMethod for Http {
     }
 
     fn enter(&self, request: &Request<'_>) -> Entered {
-        match Toolkit::of(request, limits::ENTER) {
+        match Toolkit::of(request, limits::ENTER_TIMEOUT) {
             Ok(toolkit) => enter::enter(&toolkit, request.code),
             Err(refusal) => Entered::Refused(refusal),
         }
     }
 
     fn leave(&self, request: &Request<'_>) -> Left {
-        match Toolkit::of(request, limits::LEAVE) {
+        match Toolkit::of(request, limits::LEAVE_TIMEOUT) {
             Ok(toolkit) => leave::leave(&toolkit, request.code),
             Err(refusal) => Left::Refused(refusal),
         }
     }
 
     fn status(&self, request: &Request<'_>) -> Status {
-        match Toolkit::of(request, limits::LEAVE) {
+        match Toolkit::of(request, limits::LEAVE_TIMEOUT) {
             Ok(toolkit) => status::status(&toolkit),
             Err(refusal) => Status::Refused(refusal),
         }

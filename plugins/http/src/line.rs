@@ -7,8 +7,9 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use dsnap_core::Reason;
 use dsnap_core::method::Request;
-use dsnap_core::{Refusal, conf};
+use dsnap_engine::conf::grammar;
 
 use crate::address::{self, Address};
 
@@ -29,13 +30,13 @@ impl Line {
     /// # Errors
     ///
     /// Words are missing or too many, the URL cannot be used, or `ca=` makes no sense with it.
-    pub(crate) fn read(request: &Request<'_>) -> Result<Self, Refusal> {
-        let (url, access, ca) = split(request.words).map_err(Refusal::new)?;
+    pub(crate) fn read(request: &Request<'_>) -> Result<Self, Reason> {
+        let (url, access, ca) = split(request.words).map_err(Reason::new)?;
         let address = Address::read(url)?;
         if ca.is_some() && !address.is_https() {
             // Nobody who trusts an authority wants to send the password in the clear.
             let what = format!("ca=FILE is for https://, and the URL is {}", address.shown());
-            return Err(Refusal::new(what).hint("correct the URL, or take ca= off the line"));
+            return Err(Reason::new(what).hint("correct the URL, or take ca= off the line"));
         }
         let in_folder = |name: &OsStr| request.conf_folder.join(name);
         Ok(Self { address, access: in_folder(access), ca: ca.map(in_folder) })
@@ -71,7 +72,7 @@ pub(crate) fn names_relative_files(words: &[OsString]) -> bool {
 
 /// How messages call the line: by its URL.
 pub(crate) fn label(line: &str) -> String {
-    let words = conf::line(line.as_bytes(), 1).and_then(|line| line.words.ok());
+    let words = grammar::line(line.as_bytes(), 1).and_then(|line| line.words.ok());
     let url = words.and_then(|words| words.into_iter().nth(1));
     url.map_or_else(|| "http".to_owned(), |url| address::shown(&url))
 }

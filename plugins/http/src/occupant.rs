@@ -1,7 +1,7 @@
 //! What a server's snapshot code says: who or what has its storage in snapshot mode.
 
 use dsnap_core::text::Harmless;
-use dsnap_core::{Code, Refusal};
+use dsnap_core::{Code, Reason};
 
 /// Who has the storage in snapshot mode.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,16 +33,16 @@ impl Occupant {
 }
 
 /// A server in this state neither enters nor leaves.
-pub(crate) fn stuck(url: &str) -> Refusal {
-    Refusal::new(format!(
+pub(crate) fn stuck(url: &str) -> Reason {
+    Reason::new(format!(
         "the server at {url} was started while somebody held misc/sublock: it can neither enter nor leave a snapshot as long as it runs (its code is `startup`)"
     ))
     .hint("restart the server at a moment when nobody holds misc/sublock; nothing else ends it")
 }
 
 /// The server is busy with itself.
-pub(crate) fn at_work(url: &str, work: &str) -> Refusal {
-    Refusal::in_use(if work == "packing" {
+pub(crate) fn at_work(url: &str, work: &str) -> Reason {
+    Reason::new(if work == "packing" {
         format!("the server at {url} is packing")
     } else {
         format!("the server at {url} is ending another snapshot ({})", Harmless(work.as_bytes()))
@@ -50,9 +50,9 @@ pub(crate) fn at_work(url: &str, work: &str) -> Refusal {
 }
 
 /// Somebody else has a snapshot.
-pub(crate) fn taken(url: &str, code: &str) -> Refusal {
+pub(crate) fn taken(url: &str, code: &str) -> Reason {
     let code = Harmless(code.as_bytes());
-    Refusal::in_use(format!("the server at {url} is in a snapshot of somebody else ({code})"))
+    Reason::new(format!("the server at {url} is in a snapshot of somebody else ({code})"))
 }
 
 #[cfg(test)]

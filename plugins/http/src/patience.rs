@@ -7,8 +7,8 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use dsnap_core::limits;
 use dsnap_core::method::Caller;
+use dsnap_engine::limits;
 
 /// Why there is no more waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl<'a> Patience<'a> {
     /// Patience for so long from now on.
     pub(crate) fn new(caller: &'a dyn Caller, time: Duration) -> Self {
         let now = Instant::now();
-        let end = now.checked_add(time).unwrap_or(now + limits::ENTER);
+        let end = now.checked_add(time).unwrap_or(now + limits::ENTER_TIMEOUT);
         Self { caller, time, end, last_answer: Cell::new(None), sent: Cell::new(false) }
     }
 
@@ -51,21 +51,21 @@ impl<'a> Patience<'a> {
 
     /// Whether waiting is over; asks the caller.
     pub(crate) fn over(&self) -> Option<Over> {
-        self.judge(Instant::now(), self.caller.shall_stop())
+        self.judge(Instant::now(), self.caller.should_stop())
     }
 
     /// How long to wait before asking again: half of what is allowed, as clocks are not exact.
     pub(crate) fn nap(&self) -> Duration {
         let left = self.end.saturating_duration_since(Instant::now());
-        left.min(limits::ASK / 2)
+        left.min(limits::STOP_POLL_INTERVAL / 2)
     }
 
-    fn judge(&self, now: Instant, shall_stop: bool) -> Option<Over> {
-        if shall_stop && !self.sent.get() {
+    fn judge(&self, now: Instant, should_stop: bool) -> Option<Over> {
+        if should_stop && !self.sent.get() {
             return Some(Over::Stopped);
         }
-        if shall_stop && self.last_answer.get().is_none() {
-            self.last_answer.set(Some(now + limits::LAST_ANSWER));
+        if should_stop && self.last_answer.get().is_none() {
+            self.last_answer.set(Some(now + limits::LAST_ANSWER_TIMEOUT));
         }
         if now >= self.end {
             return Some(Over::TimeUp);
@@ -77,13 +77,13 @@ impl<'a> Patience<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dsnap_core::method::Said;
+    use dsnap_core::method::Message;
 
     struct Nobody;
 
     impl Caller for Nobody {
-        fn say(&self, _said: Said<'_>) {}
-        fn shall_stop(&self) -> bool {
+        fn say(&self, _said: Message<'_>) {}
+        fn should_stop(&self) -> bool {
             false
         }
     }

@@ -7,7 +7,8 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
-use dsnap_core::{Refusal, limits, text};
+use dsnap_core::{Reason, text};
+use dsnap_engine::limits;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{AlertDescription, CertificateError, ClientConfig, OtherError, RootCertStore, crypto};
@@ -21,7 +22,7 @@ use crate::file;
 /// # Errors
 ///
 /// There are none, or the file cannot be read.
-pub(crate) fn config(address: &Address, ca: Option<&Path>) -> Result<ClientConfig, Refusal> {
+pub(crate) fn config(address: &Address, ca: Option<&Path>) -> Result<ClientConfig, Reason> {
     let roots = match ca {
         // The client wants a configuration also where it will not be used.
         _ if !address.is_https() => RootCertStore::empty(),
@@ -31,25 +32,24 @@ pub(crate) fn config(address: &Address, ca: Option<&Path>) -> Result<ClientConfi
     let provider = Arc::new(crypto::ring::default_provider());
     let builder =
         ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder =
-        builder.map_err(|error| Refusal::new(format!("TLS cannot be set up: {error}")))?;
+    let builder = builder.map_err(|error| Reason::new(format!("TLS cannot be set up: {error}")))?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
-fn roots_of_machine() -> Result<RootCertStore, Refusal> {
+fn roots_of_machine() -> Result<RootCertStore, Reason> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
-        return Err(Refusal::new("this machine has no list of trusted certificate authorities")
+        return Err(Reason::new("this machine has no list of trusted certificate authorities")
             .hint("install it (the package ca-certificates), or name a file with ca=FILE"));
     }
     Ok(roots)
 }
 
-fn roots_in(path: &Path) -> Result<RootCertStore, Refusal> {
-    let pem = file::beginning(path, limits::ANSWER)?;
+fn roots_in(path: &Path) -> Result<RootCertStore, Reason> {
+    let pem = file::beginning(path, limits::MAX_ANSWER)?;
     let wrong = |what: &str| {
-        Refusal::new(format!("the ca file {} {what}", text::path(path)))
+        Reason::new(format!("the ca file {} {what}", text::path(path)))
             .hint("it must hold certificates in PEM form (-----BEGIN CERTIFICATE-----)")
     };
     let mut roots = RootCertStore::empty();
@@ -61,7 +61,7 @@ fn roots_in(path: &Path) -> Result<RootCertStore, Refusal> {
 }
 
 /// What a failed connection means if TLS failed in a way that a person must cure.
-pub(crate) fn refusal(address: &Address, chain: &[&(dyn Error + 'static)]) -> Option<Refusal> {
+pub(crate) fn refusal(address: &Address, chain: &[&(dyn Error + 'static)]) -> Option<Reason> {
     let error = chain.iter().find_map(|error| error.downcast_ref::<rustls::Error>())?;
     let url = address.shown();
     Some(match error {
@@ -71,21 +71,21 @@ pub(crate) fn refusal(address: &Address, chain: &[&(dyn Error + 'static)]) -> Op
             alert @ (AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure),
         ) => no_common_ground(url, &format!("{alert:?}")),
         rustls::Error::InvalidMessage(_) => {
-            Refusal::new(format!("{url} does not speak TLS")).hint("is it a port for http://?")
+            Reason::new(format!("{url} does not speak TLS")).hint("is it a port for http://?")
         }
         other => {
             let why = text::harmless(other.to_string());
-            Refusal::new(format!("no secure connection to {url}: {why}"))
+            Reason::new(format!("no secure connection to {url}: {why}"))
         }
     })
 }
 
-fn no_common_ground(url: &str, why: &str) -> Refusal {
-    Refusal::new(format!("{url} speaks no TLS that is still safe ({why})"))
+fn no_common_ground(url: &str, why: &str) -> Reason {
+    Reason::new(format!("{url} speaks no TLS that is still safe ({why})"))
         .hint("the server must offer TLS 1.2 or 1.3")
 }
 
-fn certificate(address: &Address, flaw: &CertificateError) -> Refusal {
+fn certificate(address: &Address, flaw: &CertificateError) -> Reason {
     use CertificateError as E;
     let (url, host) = (address.shown(), address.host());
     let (what, hint) = match flaw {
@@ -115,7 +115,7 @@ fn certificate(address: &Address, flaw: &CertificateError) -> Refusal {
             "look at it with `openssl s_client`; it must be made anew",
         ),
     };
-    Refusal::new(format!("the certificate of {url} {what}")).hint(hint)
+    Reason::new(format!("the certificate of {url} {what}")).hint(hint)
 }
 
 const NAME_HINT: &str = "use one of the certificate's names in the URL";

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dsnap_core::method::Request;
 use dsnap_core::text::Harmless;
-use dsnap_core::{Code, Refusal};
+use dsnap_core::{Code, Reason};
 use dxr::Value;
 use rustls::ClientConfig;
 
@@ -13,10 +13,9 @@ use crate::answer::{self, Answer, Origin};
 use crate::line::Line;
 use crate::occupant::Occupant;
 use crate::patience::Patience;
-use crate::tls;
 use crate::trouble::Trouble;
 use crate::wire::Wire;
-use crate::xml;
+use crate::{tls, xml};
 
 /// The toolkit that a line leads to.
 pub(crate) struct Toolkit<'a> {
@@ -33,7 +32,7 @@ impl<'a> Toolkit<'a> {
     /// # Errors
     ///
     /// A person must correct the line or one of its files.
-    pub(crate) fn of(request: &Request<'a>, time: Duration) -> Result<Self, Refusal> {
+    pub(crate) fn of(request: &Request<'a>, time: Duration) -> Result<Self, Reason> {
         let patience = Patience::new(request.caller, request.time_left.unwrap_or(time));
         let line = Line::read(request)?;
         let credentials = Credentials::read(&line.access)?;
@@ -85,14 +84,14 @@ impl<'a> Toolkit<'a> {
             Answer::Value(_) => {
                 let what = format!("{method} at {} did not answer with a code", self.url());
                 Err(Trouble::Lost(
-                    Refusal::not_to_be_had(what)
+                    Reason::new(what)
                         .hint("the URL must lead to a DirectoryStorageToolkit object in Zope"),
                 ))
             }
             Answer::Fault(fault) => Err(self
                 .origin()
                 .explain(&fault)
-                .unwrap_or_else(|| Trouble::Lost(answer::failed(self.url(), method, &fault)))),
+                .unwrap_or_else(|| Trouble::Broken(answer::failed(self.url(), method, &fault)))),
         }
     }
 
@@ -100,7 +99,7 @@ impl<'a> Toolkit<'a> {
         let document = xml::call(method, argument).ok_or_else(|| {
             let argument = argument.unwrap_or_default();
             let what = format!("`{}` cannot be written as XML", Harmless(argument.as_bytes()));
-            Trouble::Refused(Refusal::new(what))
+            Trouble::Refused(Reason::new(what))
         })?;
         let wire = Wire {
             address: &self.line.address,

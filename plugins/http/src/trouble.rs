@@ -1,26 +1,31 @@
 //! Why a call brought no answer, sorted by the one thing that matters: what is known of its
 //! effect.
 
+use dsnap_core::Reason;
 use dsnap_core::method::{Entered, Left, Status};
-use dsnap_core::{Refusal, Waiting};
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Trouble {
-    /// Nobody to ask: nothing was sent.
-    Unreachable(Refusal),
-    /// Known to have had no effect, and a person must act.
-    Refused(Refusal),
-    /// Something was sent, and what came back is no good answer: nothing is known. Whether the
-    /// same question may bring one later is for the refusal to say.
-    Lost(Refusal),
+    /// There is no server to ask: nothing was sent.
+    Unreachable(Reason),
+    /// The request is known to have had no effect, and a person must act.
+    Refused(Reason),
+    /// Something was sent, and what came back is not a usable answer: nothing is known. The same
+    /// question may bring an answer later.
+    Lost(Reason),
+    /// Something was sent, and the server failed: nothing is known. A person must look at it.
+    Broken(Reason),
 }
 
 impl Trouble {
     /// The words.
-    pub(crate) fn refusal(self) -> Refusal {
+    pub(crate) fn refusal(self) -> Reason {
         match self {
-            Self::Unreachable(refusal) | Self::Refused(refusal) | Self::Lost(refusal) => refusal,
+            Self::Unreachable(reason)
+            | Self::Refused(reason)
+            | Self::Lost(reason)
+            | Self::Broken(reason) => reason,
         }
     }
 }
@@ -31,7 +36,7 @@ impl From<Trouble> for Entered {
         match trouble {
             Trouble::Unreachable(refusal) => Self::Unavailable(refusal),
             Trouble::Refused(refusal) => Self::Refused(refusal),
-            Trouble::Lost(refusal) => Self::Unknown(refusal),
+            Trouble::Lost(refusal) | Trouble::Broken(refusal) => Self::Unknown(refusal),
         }
     }
 }
@@ -64,10 +69,8 @@ enum Cure {
 
 impl Trouble {
     /// A question has no effect to be unsure of: a broken answer is like none.
-    fn of_question(self) -> (Refusal, Cure) {
-        let refused = matches!(self, Self::Refused(_));
-        let refusal = self.refusal();
-        let person = refused || refusal.helped_by() == Waiting::Useless;
-        (refusal, if person { Cure::Person } else { Cure::Time })
+    fn of_question(self) -> (Reason, Cure) {
+        let person = matches!(self, Self::Refused(_) | Self::Broken(_));
+        (self.refusal(), if person { Cure::Person } else { Cure::Time })
     }
 }

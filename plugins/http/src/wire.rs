@@ -10,7 +10,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dsnap_core::{Refusal, limits, text};
+use dsnap_core::{Reason, text};
+use dsnap_engine::limits;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::{Client, StatusCode, redirect, retry};
 use rustls::ClientConfig;
@@ -84,7 +85,7 @@ impl Wire<'_> {
         Client::builder()
             .tls_backend_preconfigured(self.tls.clone())
             .connector_layer(notice)
-            .connect_timeout(limits::CONNECT)
+            .connect_timeout(limits::CONNECT_TIMEOUT)
             .pool_max_idle_per_host(0)
             .redirect(redirect::Policy::none())
             .retry(retry::never())
@@ -112,7 +113,7 @@ impl Wire<'_> {
         };
         while response.status == StatusCode::OK {
             let Some(chunk) = answer.chunk().await.map_err(Failure::Http)? else { break };
-            if response.body.len() + chunk.len() > limits::ANSWER {
+            if response.body.len() + chunk.len() > limits::MAX_ANSWER {
                 return Err(Failure::TooLarge);
             }
             response.body.extend_from_slice(&chunk);
@@ -143,7 +144,7 @@ impl Wire<'_> {
 
     fn no_client(&self, error: &dyn Error) -> Trouble {
         let why = text::harmless(error.to_string());
-        Trouble::Unreachable(Refusal::not_to_be_had(format!(
+        Trouble::Unreachable(Reason::new(format!(
             "nothing can be sent to {}: {why}",
             self.address.shown()
         )))
@@ -155,7 +156,7 @@ impl Wire<'_> {
         let what = match failure {
             Failure::Over(Over::Stopped | Over::LastAnswer) => {
                 let what = format!("stopped before anything was sent to {url}");
-                return Trouble::Unreachable(Refusal::not_to_be_had(what));
+                return Trouble::Unreachable(Reason::new(what));
             }
             Failure::Over(Over::TimeUp) => {
                 format!("no connection to {url} within {:?}", self.patience.time())
@@ -163,7 +164,7 @@ impl Wire<'_> {
             Failure::Http(error) => match tls::refusal(self.address, &chain(error)) {
                 Some(refusal) => return Trouble::Refused(refusal),
                 None if error.is_timeout() => {
-                    format!("no connection to {url} within {:?}", limits::CONNECT)
+                    format!("no connection to {url} within {:?}", limits::CONNECT_TIMEOUT)
                 }
                 None => format!("{url} cannot be reached: {}", deepest(error)),
             },
@@ -171,7 +172,7 @@ impl Wire<'_> {
             Failure::TooLarge => format!("{url} cannot be reached"),
         };
         let hint = "is the server running, and does it listen at this address?";
-        Trouble::Unreachable(Refusal::not_to_be_had(what).hint(hint))
+        Trouble::Unreachable(Reason::new(what).hint(hint))
     }
 
     /// The connection stood, but what came back is not all of an answer.
@@ -190,11 +191,11 @@ impl Wire<'_> {
                 "look into the server's log; does the port speak HTTP, or perhaps https?",
             ),
             Failure::TooLarge => (
-                format!("the answer of {url} is larger than {} bytes", limits::ANSWER),
+                format!("the answer of {url} is larger than {} bytes", limits::MAX_ANSWER),
                 "the URL must lead to a DirectoryStorageToolkit object in Zope",
             ),
         };
-        Trouble::Lost(Refusal::not_to_be_had(what).hint(hint))
+        Trouble::Lost(Reason::new(what).hint(hint))
     }
 }
 

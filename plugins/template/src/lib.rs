@@ -9,7 +9,7 @@ mod server;
 
 use std::ffi::OsString;
 
-use dsnap_sdk::{Entered, Left, Refusal, Request, SnapshotMethod, Status};
+use dsnap_sdk::{Entered, Left, Reason, Request, SnapshotMethod, Status};
 
 use crate::server::{Answer, Server};
 
@@ -27,7 +27,7 @@ impl SnapshotMethod for Template {
         false
     }
 
-    fn check_words(&self, words: &[OsString]) -> Result<(), Refusal> {
+    fn check_words(&self, words: &[OsString]) -> Result<(), Reason> {
         Server::of(words).map(drop)
     }
 
@@ -74,7 +74,7 @@ impl SnapshotMethod for Template {
         match server.ask("status", request) {
             Answer::Ok(said) if said == "in no snapshot" => Status::CouldEnter,
             Answer::Ok(held) if held.starts_with("user/") => Status::Held(held.into_bytes()),
-            Answer::Ok(work) => Status::Busy(Refusal::in_use(format!("the server is {work}"))),
+            Answer::Ok(work) => Status::Busy(Reason::new(format!("the server is {work}"))),
             Answer::Busy(reason) => Status::Busy(reason),
             Answer::Unreachable(reason) | Answer::Missing(reason) => Status::Unavailable(reason),
             Answer::Error(reason) => Status::Refused(reason),

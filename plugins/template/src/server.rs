@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use dsnap_sdk::{Refusal, Request};
+use dsnap_sdk::{Reason, Request};
 
 /// How often it is asked whether to stop, at least.
 const LOOK: Duration = Duration::from_millis(100);
@@ -28,23 +28,23 @@ pub(crate) enum Answer {
     /// `ok`, and the words behind it.
     Ok(String),
     /// `busy`: waiting helps.
-    Busy(Refusal),
+    Busy(Reason),
     /// `error`.
-    Error(Refusal),
+    Error(Reason),
     /// It could not even be asked, or `gone`: nobody has the storage open.
-    Unreachable(Refusal),
+    Unreachable(Reason),
     /// It was asked, and no whole answer came.
-    Missing(Refusal),
+    Missing(Reason),
 }
 
 impl Server {
     /// The one word of the line.
-    pub(crate) fn of(words: &[OsString]) -> Result<Self, Refusal> {
+    pub(crate) fn of(words: &[OsString]) -> Result<Self, Reason> {
         match words {
             [name] if name.to_str().is_some_and(|name| name.contains(':')) => {
                 Ok(Self { name: name.to_string_lossy().into_owned() })
             }
-            _ => Err(Refusal::new("`template` takes HOST:PORT")),
+            _ => Err(Reason::new("`template` takes HOST:PORT")),
         }
     }
 
@@ -55,12 +55,12 @@ impl Server {
             Ok(stream) => stream,
             Err(error) => {
                 let reason = format!("no server answers at {}: {error}", self.name);
-                return Answer::Unreachable(Refusal::new(reason));
+                return Answer::Unreachable(Reason::new(reason));
             }
         };
         let said = writeln!(stream, "{question}").and_then(|()| read(&mut stream, begun, request));
         said.map_or_else(
-            |error| Answer::Missing(Refusal::new(format!("{} gave no answer: {error}", self.name))),
+            |error| Answer::Missing(Reason::new(format!("{} gave no answer: {error}", self.name))),
             |line| self.understand(&line),
         )
     }
@@ -75,13 +75,13 @@ impl Server {
 
     fn understand(&self, line: &str) -> Answer {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
-        let reason = || Refusal::new(format!("{} says: {rest}", self.name));
+        let reason = || Reason::new(format!("{} says: {rest}", self.name));
         match word {
             "ok" => Answer::Ok(rest.to_owned()),
             "busy" => Answer::Busy(reason()),
             "gone" => Answer::Unreachable(reason()),
             "error" => Answer::Error(reason()),
-            _ => Answer::Missing(Refusal::new(format!("{} says something strange", self.name))),
+            _ => Answer::Missing(Reason::new(format!("{} says something strange", self.name))),
         }
     }
 }
@@ -92,7 +92,7 @@ fn read(stream: &mut TcpStream, begun: Instant, request: &Request<'_>) -> io::Re
     let mut piece = [0; 512];
     loop {
         let late = request.time_left.is_some_and(|time| begun.elapsed() >= time);
-        if stopping.is_none() && request.caller.shall_stop() {
+        if stopping.is_none() && request.caller.should_stop() {
             stopping = Some(Instant::now());
         }
         if late || stopping.is_some_and(|since: Instant| since.elapsed() >= LAST) {

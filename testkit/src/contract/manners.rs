@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use dsnap_core::{Refusal, text};
+use dsnap_core::{Reason, text};
 use procfs::process::{Process, all_processes};
 
 use super::stage::seconds;
@@ -61,7 +61,7 @@ impl Manners {
         }
     }
 
-    pub(super) fn reason(&self, verb: &str, reason: &Refusal) {
+    pub(super) fn reason(&self, verb: &str, reason: &Reason) {
         if reason.text().trim().is_empty() {
             self.breach(WORDS, format!("{verb} gives no reason for a result that needs one"));
         }

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-use dsnap_core::mark::{Content, Mark};
+use dsnap_core::Code;
 use dsnap_core::text::Harmless;
-use dsnap_core::{Code, Storage, holders};
+use dsnap_engine::storage::Storage;
+use dsnap_engine::storage::snapshot_file::{Content, SnapshotFile};
+use dsnap_engine::system::lock_holders;
 
 /// What `misc/snapshot` says, and whether a server has the storage open.
 #[derive(Debug)]
@@ -15,8 +17,11 @@ pub(super) struct Sight {
 
 impl Sight {
     pub(super) fn of(storage: &Storage) -> Self {
-        let open = holders::is_held(&storage.lock());
-        Self { content: Mark::look(&storage.snapshot()).ok().map(|mark| mark.content), open }
+        let open = lock_holders::is_held(&storage.lock());
+        Self {
+            content: SnapshotFile::read(&storage.snapshot()).ok().map(|mark| mark.content),
+            open,
+        }
     }
 
     /// A snapshot under that code.

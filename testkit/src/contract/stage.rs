@@ -9,8 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use dsnap_core::method::{Caller, Entered, Left, Request, Said, SnapshotMethod, Status};
-use dsnap_core::{Code, Refusal, Storage};
+use dsnap_core::method::{Caller, Entered, Left, Message, Request, SnapshotMethod, Status};
+use dsnap_core::{Code, Reason};
+use dsnap_engine::run::new_code::new_code;
+use dsnap_engine::storage::Storage;
 
 use super::manners::{Before, Manners};
 use super::sight::Sight;
@@ -61,14 +63,14 @@ struct Listener {
 }
 
 impl Caller for Listener {
-    fn say(&self, said: Said<'_>) {
+    fn say(&self, said: Message<'_>) {
         match said {
-            Said::Words(words) => self.manners.words(self.verb, words),
-            Said::Progress { unit, .. } => self.manners.words(self.verb, unit),
+            Message::Words(words) => self.manners.words(self.verb, words),
+            Message::Progress { unit, .. } => self.manners.words(self.verb, unit),
         }
     }
 
-    fn shall_stop(&self) -> bool {
+    fn should_stop(&self) -> bool {
         self.stop.load(Ordering::SeqCst)
     }
 }
@@ -106,7 +108,7 @@ impl Stage {
 
     /// A code that nobody used yet.
     pub(super) fn code(&self) -> Code {
-        Code::unique("conformance", std::process::id())
+        new_code("conformance", std::process::id())
     }
 
     pub(super) fn storage(&self) -> &Storage {
@@ -250,18 +252,18 @@ pub(super) fn refused(why: Refused) -> io::Error {
 /// What a call gives back.
 pub(super) trait Answer: Send + 'static {
     /// Why; none where nothing is to be explained.
-    fn reason(&self) -> Option<&Refusal>;
+    fn reason(&self) -> Option<&Reason>;
 
     /// For people.
     fn shown(&self) -> String;
 }
 
-fn with(word: &str, why: &Refusal) -> String {
+fn with(word: &str, why: &Reason) -> String {
     format!("{word} ({})", why.text())
 }
 
 impl Answer for Entered {
-    fn reason(&self) -> Option<&Refusal> {
+    fn reason(&self) -> Option<&Reason> {
         match self {
             Self::Held | Self::Done => None,
             Self::Busy(why)
@@ -286,7 +288,7 @@ impl Answer for Entered {
 }
 
 impl Answer for Left {
-    fn reason(&self) -> Option<&Refusal> {
+    fn reason(&self) -> Option<&Reason> {
         match self {
             Self::Left => None,
             Self::Busy(why) | Self::Unavailable(why) | Self::Refused(why) | Self::Failed(why) => {
@@ -307,7 +309,7 @@ impl Answer for Left {
 }
 
 impl Answer for Status {
-    fn reason(&self) -> Option<&Refusal> {
+    fn reason(&self) -> Option<&Reason> {
         match self {
             Self::CouldEnter | Self::Held(_) | Self::CannotTell => None,
             Self::Busy(why) | Self::Unavailable(why) | Self::Refused(why) => Some(why),

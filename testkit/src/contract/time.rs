@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use dsnap_core::Code;
-use dsnap_core::limits::LAST_ANSWER;
 use dsnap_core::method::Entered;
+use dsnap_engine::limits::LAST_ANSWER_TIMEOUT;
 
 use super::owner::left_truly;
 use super::stage::{Answer, GRACE, Pending, Stage, seconds, wait_for};
@@ -63,17 +63,17 @@ pub(super) fn stopped_without_answer(stage: &Stage) -> Checked {
     server.hold_at(Step::Flush);
     let entering = stage.begin_enter(&code, LONG);
     let asked = stop_at_flush(&entering, || server.is_at(Step::Flush));
-    let ended = ends_within(&entering, LAST_ANSWER + GRACE);
+    let ended = ends_within(&entering, LAST_ANSWER_TIMEOUT + GRACE);
     server.go_on();
     let entered = entering.end()?;
     if !asked {
         return Err(Not::Asked("it does not come to the point where the server waits"));
     }
     if !ended {
-        let limit = seconds(LAST_ANSWER + GRACE);
+        let limit = seconds(LAST_ANSWER_TIMEOUT + GRACE);
         return Err(breach(format!("enter goes on {limit} after it was asked to stop")));
     }
-    is_unknown(&entered, LAST_ANSWER)?;
+    is_unknown(&entered, LAST_ANSWER_TIMEOUT)?;
     settle(stage, &code)
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use dsnap_core::conf;
+use dsnap_engine::conf::grammar;
 
 use crate::Site;
 use crate::site::Control;
@@ -20,7 +20,9 @@ impl Words {
     /// There are none, or what stands in braces is no placeholder that there is.
     pub fn read(words: &[OsString]) -> Result<Self, String> {
         let words = match words {
-            [line] => conf::line(line.as_bytes(), 1).map_or(Ok(Vec::new()), |line| line.words)?,
+            [line] => {
+                grammar::line(line.as_bytes(), 1).map_or(Ok(Vec::new()), |line| line.words)?
+            }
             words => words.to_vec(),
         };
         if words.is_empty() {

@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, Version, header};
-
 use hyper::ext::ReasonPhrase;
 
 use super::exception::Exception;

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use dsnap_core::Storage;
+use dsnap_engine::storage::Storage;
 
 use super::answers::{self, Answer};
 use super::exception::Exception;

@@ -47,7 +47,7 @@ impl Fault {
     pub const ALL: [(Fault, &'static str, &'static str); 17] = [
         (Self::Slow(Duration::from_secs(5)), "slow", "the answer comes 5 seconds late"),
         (Self::Silent, "silent", "the call has its effect, no answer comes"),
-        (Self::Deaf, "deaf", "nothing happens, no answer comes"),
+        (Self::Deaf, "ignoring_stop", "nothing happens, no answer comes"),
         (Self::HalfAnswer, "half-answer", "the call has its effect, half of the answer comes"),
         (Self::ResetBefore, "reset-before", "the connection is reset, nothing happens"),
         (Self::ResetAfter, "reset-after", "the call has its effect, the connection is reset"),

@@ -6,8 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use dsnap_core::storage::JournalEntry;
-use dsnap_core::{Format, Storage};
+use dsnap_engine::storage::format::Format;
+use dsnap_engine::storage::{JournalEntry, Storage};
 
 use crate::transactions::{Class, History, Transaction};
 use crate::writing::Writer;

@@ -1,6 +1,6 @@
 //! How a simulated server enters its snapshots, those of tools and its own, and leaves them.
 
-use dsnap_core::lock::FileLock;
+use dsnap_engine::system::flock::FileLock;
 
 use super::manner::Step;
 use super::marker::Marker;

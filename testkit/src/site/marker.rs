@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use dsnap_core::Storage;
+use dsnap_engine::storage::Storage;
 use serde::{Deserialize, Serialize};
 
 use super::files::kind;

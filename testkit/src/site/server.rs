@@ -10,8 +10,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use dsnap_core::Storage;
-use dsnap_core::lock::FileLock;
+use dsnap_engine::storage::Storage;
+use dsnap_engine::system::flock::FileLock;
 
 use super::files::Files;
 use super::flusher;

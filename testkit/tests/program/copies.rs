@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use dsnap_core::Code;
-use dsnap_core::method::{Caller, Entered, Request, Said, SnapshotMethod};
+use dsnap_core::method::{Caller, Entered, Message, Request, SnapshotMethod};
 use dsnap_direct::Direct;
 
 use super::{Running, ctl, testkit};
@@ -132,9 +132,9 @@ fn after_a_crash_everything_must_be_in_a_copy_once_a_tool_has_closed_the_storage
 fn roll_forward(dir: &Path) -> Entered {
     struct Nobody;
     impl Caller for Nobody {
-        fn say(&self, _said: Said<'_>) {}
+        fn say(&self, _said: Message<'_>) {}
 
-        fn shall_stop(&self) -> bool {
+        fn should_stop(&self) -> bool {
             false
         }
     }

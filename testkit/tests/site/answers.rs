@@ -152,7 +152,7 @@ fn a_second_enter_is_refused_whatever_its_code_and_calls_after_it_work_d3_d4_d11
 fn a_wrong_code_while_the_sublock_is_held_is_answered_with_the_lock_d6() {
     let site = site();
     call(&site, "enterSnapshot", Some("x"));
-    let tool = dsnap_core::lock::FileLock::take(&site.storage().sublock()).unwrap();
+    let tool = dsnap_engine::system::flock::FileLock::take(&site.storage().sublock()).unwrap();
     let answer = call(&site, "leaveSnapshot", Some("y"));
     assert!(answer.contains("zc.lockfile.LockError"), "{answer}");
     assert!(!answer.contains("bad code"), "{answer}");
@@ -181,7 +181,10 @@ fn a_code_that_is_not_ascii_is_a_fault_and_yet_entered_d44_to_d48() {
     let answer = call(&site, "enterSnapshot", Some("ü"));
     assert_eq!(answer.split_once("\n\n").unwrap().1, fault(words));
     assert_eq!(std::fs::read_to_string(site.storage().snapshot()).unwrap(), "");
-    assert!(dsnap_core::holders::is_held(&site.storage().sublock()), "it did not let go");
+    assert!(
+        dsnap_engine::system::lock_holders::is_held(&site.storage().sublock()),
+        "it did not let go"
+    );
     let code = call(&site, "currentSnapshotCode", None);
     assert!(code.contains("<string>user/ü</string>"), "{code}");
     assert_document(&call(&site, "leaveSnapshot", Some("ü")), 114, NIL);
@@ -193,7 +196,7 @@ fn a_code_that_is_not_ascii_is_a_fault_and_yet_entered_d44_to_d48() {
 fn leaving_while_the_sublock_is_held_d5() {
     let site = site();
     call(&site, "enterSnapshot", Some("x"));
-    let _tool = dsnap_core::lock::FileLock::take(&site.storage().sublock()).unwrap();
+    let _tool = dsnap_engine::system::flock::FileLock::take(&site.storage().sublock()).unwrap();
     let answer = call(&site, "leaveSnapshot", Some("x"));
     let words = "Unexpected Zope exception: &lt;class 'zc.lockfile.LockError'&gt; - Couldn't lock '$STORAGE_DIR/misc/sublock'";
     assert_eq!(answer.split_once("\n\n").unwrap().1, fault(words));

@@ -4,8 +4,8 @@
 
 use std::fs;
 
-use dsnap_core::holders::is_held;
-use dsnap_core::lock::FileLock;
+use dsnap_engine::system::flock::FileLock;
+use dsnap_engine::system::lock_holders::is_held;
 use dsnap_testkit::Site;
 
 use crate::connection::Connection;

@@ -3,8 +3,8 @@
 use std::fs;
 use std::sync::Arc;
 
-use dsnap_core::holders::is_held;
-use dsnap_core::lock::FileLock;
+use dsnap_engine::system::flock::FileLock;
+use dsnap_engine::system::lock_holders::is_held;
 use dsnap_testkit::Site;
 use dsnap_testkit::site::{Refused, Server, Step};
 

@@ -11,7 +11,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::panic::panic_any;
 
-use dsnap_sdk::{Entered, Left, Refusal, Request, SnapshotMethod, Status};
+use dsnap_sdk::{Entered, Left, Reason, Request, SnapshotMethod, Status};
 
 #[derive(Debug)]
 struct Panics;
@@ -23,7 +23,7 @@ impl SnapshotMethod for Panics {
         "panics"
     }
 
-    fn check_words(&self, words: &[OsString]) -> Result<(), Refusal> {
+    fn check_words(&self, words: &[OsString]) -> Result<(), Reason> {
         panic_at("words", words);
         Ok(())
     }
@@ -60,7 +60,7 @@ fn enter_at(port: &OsString, code: &str) -> Entered {
     });
     match asked {
         Ok(_) if answer.contains("<nil") => Entered::Held,
-        other => Entered::Failed(Refusal::new(format!("{other:?} {answer}"))),
+        other => Entered::Failed(Reason::new(format!("{other:?} {answer}"))),
     }
 }
 

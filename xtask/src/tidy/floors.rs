@@ -9,8 +9,7 @@ use super::metadata::{Dependency, Kind, Member};
 
 /// Each member, and the packages of this workspace that it may depend on.
 const FLOORS: &[(&str, &[&str])] = &[
-    ("crates/abi", &[]),
-    ("crates/core", &["dsnap-abi"]),
+    ("crates/core", &[]),
     ("crates/engine", &["dsnap-core"]),
     ("crates/sdk", &["dsnap-core"]),
     ("crates/host", &["dsnap-core", "dsnap-engine"]),

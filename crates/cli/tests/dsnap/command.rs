@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use dsnap_core::holders::is_held;
+use dsnap_engine::system::lock_holders::is_held;
 use dsnap_testkit::{Fixture, Format, State};
 
 use crate::plugins;
@@ -141,7 +141,7 @@ fn command_holds_the_sublock_even_when_the_tool_is_killed() {
     assert_eq!(words[2], running.pid().to_string(), "COMMAND is a direct child");
     assert_eq!(fs::read_to_string(&sublock).unwrap(), format!(" {}\n", running.pid()));
     running.signal(nix::sys::signal::Signal::SIGKILL);
-    wait_until("the tool's end", || !is_held(&fixture.storage().own_lock()));
+    wait_until("the tool's end", || !is_held(&fixture.storage().run_lock()));
     assert!(is_held(&sublock), "COMMAND lost the lock");
     Dsnap::on(&fixture).arg("true").run().ends(
         75,
@@ -177,7 +177,7 @@ fn command_does_not_inherit_the_own_lock() {
 }
 
 fn user() -> String {
-    dsnap_core::holders::user_name(nix::unistd::geteuid().as_raw())
+    dsnap_engine::system::users::user_name(nix::unistd::geteuid().as_raw())
 }
 
 #[test]

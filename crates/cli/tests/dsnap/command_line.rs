@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
 
-use dsnap_core::exit;
+use dsnap_engine::exit_status;
 use dsnap_testkit::{Fixture, State};
 
 use crate::stage::{DIRECT, Dsnap, storage};
@@ -18,7 +18,13 @@ fn help_fits_on_a_screen_and_a_half_with_statuses_and_an_example() {
     let help = dsnap(&["--help"]).says(0, "").stdout;
     assert!(help.lines().count() <= 36, "{help}");
     assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
-    let numbers = [exit::IN_USE, exit::BROKEN, exit::FAILED, exit::CANNOT_EXECUTE, exit::NOT_FOUND];
+    let numbers = [
+        exit_status::IN_USE,
+        exit_status::BROKEN,
+        exit_status::FAILED,
+        exit_status::CANNOT_EXECUTE,
+        exit_status::NOT_FOUND,
+    ];
     for status in numbers {
         assert!(help.contains(&format!("  {status}  ")), "{status} is missing in {help}");
     }
@@ -29,7 +35,7 @@ fn help_fits_on_a_screen_and_a_half_with_statuses_and_an_example() {
 #[test]
 fn the_readme_has_the_same_statuses() {
     let readme = include_str!("../../../../README.md");
-    for status in [exit::IN_USE, exit::BROKEN, exit::FAILED] {
+    for status in [exit_status::IN_USE, exit_status::BROKEN, exit_status::FAILED] {
         assert!(readme.contains(&format!("| {status} |")), "{status}");
     }
 }
@@ -56,14 +62,14 @@ fn misuse_is_one_line_and_a_hint_and_125() {
         (&["--storage", "/", "-t", "-1", "true"], "-t: `-1` is negative", general),
         (
             &["--storage", "/", "-t", "soon"],
-            "-t: `soon` is not a number of seconds, nor one like 1.5, 90s, 10m, 2h or 1d",
+            "-t: `soon` is not a number of seconds, or one like 1.5, 90s, 10m, 2h or 1d",
             general,
         ),
         (&["--storage", "/", "-s", ""], "-s: `` is empty", general),
         (&["--storage", "/", "-k", "40000d"], "-k: `40000d` is more than a hundred years", general),
         (
             &["--storage", "/", "--accept-existing", "x"],
-            "--accept-existing: `x` is not a number of seconds, nor one like 1.5, 90s, 10m, 2h or 1d",
+            "--accept-existing: `x` is not a number of seconds, or one like 1.5, 90s, 10m, 2h or 1d",
             general,
         ),
         (

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use dsnap_core::holders::is_held;
+use dsnap_engine::system::lock_holders::is_held;
 use dsnap_testkit::Site;
 use dsnap_testkit::site::{Call, Fault, Step};
 use nix::sys::signal::Signal::SIGTERM;
@@ -146,7 +146,7 @@ fn the_wrong_server_is_left_again_named_and_the_next_line_tried() {
     Dsnap::at(&site)
         .arg("true")
         .run()
-        .mentions("URL: it entered a snapshot, but misc/snapshot of this storage is absent: it is the server of another storage")
+        .mentions("URL: a snapshot was entered, but misc/snapshot of this storage is absent: the line leads to the server of another storage")
         .mentions("Entered snapshot using URL2");
     assert_eq!(site.other().1.filter(|code| code.starts_with("user/")), None);
     assert_free(&site);
@@ -222,7 +222,7 @@ fn a_snapshot_of_somebody_else_may_be_accepted_and_is_not_left() {
 fn a_server_that_was_started_while_the_sublock_was_held_is_refused_with_the_reason() {
     let site = site();
     site.stop_server().unwrap();
-    let tool = dsnap_core::lock::FileLock::take(&site.storage().sublock()).unwrap();
+    let tool = dsnap_engine::system::flock::FileLock::take(&site.storage().sublock()).unwrap();
     site.start_server().unwrap();
     drop(tool);
     let ran = Dsnap::at(&site).args(["-t", "1h", "true"]).run().mentions("restart");
@@ -280,5 +280,5 @@ fn beside_a_strangers_snapshot_leftover_variables_are_no_snapshot() {
         .arg("true")
         .run();
     assert_eq!(ran.status.code(), Some(125), "{ran}");
-    ran.mentions("nobody holds misc/sublock in DIR, and no run with that code lives");
+    ran.mentions("no process holds misc/sublock in DIR, and no run with that code is alive");
 }

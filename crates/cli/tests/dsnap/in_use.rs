@@ -7,7 +7,7 @@ use dsnap_testkit::{Fixture, State, locks};
 use crate::stage::{DIRECT, Dsnap, storage};
 
 fn holder(holder: &locks::Holder) -> String {
-    let user = dsnap_core::holders::user_name(nix::unistd::geteuid().as_raw());
+    let user = dsnap_engine::system::users::user_name(nix::unistd::geteuid().as_raw());
     format!("{} (pid {}, user {user})", holder.program(), holder.pid())
 }
 
@@ -38,7 +38,7 @@ fn a_snapshot_that_a_tool_uses_is_in_use_75() {
 #[test]
 fn another_run_of_the_tool_is_in_use_75() {
     let fixture = storage(State::Clean);
-    let tool = locks::Holder::hold(&fixture.storage().own_lock()).unwrap();
+    let tool = locks::Holder::hold(&fixture.storage().run_lock()).unwrap();
     Dsnap::on(&fixture).arg("true").run().says(
         75,
         &format!(
@@ -54,7 +54,7 @@ fn another_snapshot_of_a_running_server_is_in_use_75() {
     let _server = locks::Holder::hold(&fixture.storage().lock()).unwrap();
     let ran = Dsnap::on(&fixture).arg("true").run()
         .mentions(&format!("DIR is in the snapshot `user/{}`", fixture.code()))
-        .hint("wait for it with -t, or run in it with --accept-existing AGE (its data is as old as it is)");
+        .hint("wait for its end with -t, or run in it with --accept-existing AGE (its data is as old as it is)");
     assert_eq!(ran.status.code(), Some(75), "{ran}");
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 
-use dsnap_core::identity::ProcessId;
+use dsnap_engine::system::process::ProcessId;
 use dsnap_testkit::Site;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;

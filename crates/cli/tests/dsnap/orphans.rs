@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dsnap_core::holders::is_held;
-use dsnap_core::identity::ProcessId;
-use dsnap_core::own_lock::RunRecord;
+use dsnap_engine::record::run_lock::RunRecord;
+use dsnap_engine::system::lock_holders::is_held;
+use dsnap_engine::system::process::ProcessId;
 use dsnap_testkit::Site;
 use dsnap_testkit::site::{Call, Fault};
 use dsnap_testkit::tree::Tree;
@@ -35,7 +35,7 @@ fn killed(site: &Site) -> Running {
     };
     wait_until("a record of COMMAND", names_command);
     running.signal(SIGKILL);
-    wait_until("the tool's end", || !is_held(&site.storage().own_lock()));
+    wait_until("the tool's end", || !is_held(&site.storage().run_lock()));
     running
 }
 
@@ -114,7 +114,7 @@ fn recover_with_a_code_takes_its_record_away_also_where_nothing_is_held() {
     let site = site();
     finish(killed(&site));
     let code = site.held().unwrap();
-    let kept = || fs::read_to_string(site.storage().own_lock()).unwrap().contains("record ");
+    let kept = || fs::read_to_string(site.storage().run_lock()).unwrap().contains("record ");
     site.stop_server().unwrap();
     assert!(kept());
     let ran = Dsnap::at(&site).args(["--recover", "--code", &code]).run();
@@ -226,9 +226,9 @@ fn both_hints_for_a_copy_work_when_they_are_followed_literally() {
 fn a_server_that_comes_up_on_a_torn_record_is_used_all_the_same() {
     let site = site();
     finish(killed(&site));
-    let path = site.storage().own_lock();
+    let path = site.storage().run_lock();
     let torn = fs::read_to_string(&path).unwrap().replace("state=held", "state=hel");
     fs::write(&path, torn).unwrap();
     let ran = Dsnap::at(&site).arg("true").run();
-    ran.mentions("what earlier runs wrote down cannot be read").mentions("user/");
+    ran.mentions("ignoring what cannot be read of earlier runs").mentions("user/");
 }

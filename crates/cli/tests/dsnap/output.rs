@@ -26,7 +26,7 @@ fn an_ordinary_run_prints_nothing_with_minus_q() {
 fn failures_of_lines_disappear_with_minus_q_and_the_reason_of_the_run_does_not() {
     let fixture = storage(State::Clean);
     std::fs::write(fixture.path().join("config/snapshot.conf"), "nonsense\nnodirect\n").unwrap();
-    let _tool = locks::Holder::hold(&fixture.storage().own_lock()).unwrap();
+    let _tool = locks::Holder::hold(&fixture.storage().run_lock()).unwrap();
     let ran = Dsnap::on(&fixture).args(["-qq", "true"]).run();
     assert_eq!(ran.stderr.lines().count(), 1, "{ran}");
     assert!(ran.stderr.starts_with("COMMAND was not run: another run of dsnap"), "{ran}");

@@ -37,7 +37,7 @@ impl Plugins {
             .args(["-Wno-unused-function", "-Wno-array-bounds", "-Wno-infinite-recursion"])
             .arg(format!("-DVICE_{vice}"))
             .arg("-I")
-            .arg(root.join("crates/abi/include"))
+            .arg(root.join("crates/core/include"))
             .arg(root.join(format!("testkit/c/{method}.c")))
             .arg("-o")
             .arg(plugins.file(method))

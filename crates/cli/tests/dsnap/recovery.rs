@@ -6,9 +6,9 @@ use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use dsnap_core::Code;
-use dsnap_core::method::{Caller, Entered, Request, Said, SnapshotMethod};
+use dsnap_core::method::{Caller, Entered, Message, Request, SnapshotMethod};
 use dsnap_direct::Direct;
+use dsnap_engine::run::new_code::new_code;
 use dsnap_testkit::{Class, Fixture, Format, State, tree::Tree};
 
 use crate::stage::{DIRECT, Dsnap, storage};
@@ -116,9 +116,9 @@ fn collect(folder: &std::path::Path, files: &mut Vec<(u64, i64, i64, u32)>) {
 struct Impatient(Cell<u32>);
 
 impl Caller for Impatient {
-    fn say(&self, _said: Said<'_>) {}
+    fn say(&self, _said: Message<'_>) {}
 
-    fn shall_stop(&self) -> bool {
+    fn should_stop(&self) -> bool {
         let left = self.0.get();
         self.0.set(left.saturating_sub(1));
         left == 0
@@ -134,7 +134,7 @@ fn enter_asked_by(fixture: &Fixture, caller: &dyn Caller) -> Entered {
         storage: fixture.path(),
         conf_folder: &fixture.storage().config(),
         words: &[],
-        code: &Code::unique("test", 1),
+        code: &new_code("test", 1),
         time_left: None,
         caller,
     })
@@ -173,9 +173,9 @@ fn stopped_again_and_again_it_comes_to_the_end() {
 struct InTheWay(PathBuf);
 
 impl Caller for InTheWay {
-    fn say(&self, _said: Said<'_>) {}
+    fn say(&self, _said: Message<'_>) {}
 
-    fn shall_stop(&self) -> bool {
+    fn should_stop(&self) -> bool {
         let _ = fs::remove_file(&self.0);
         fs::create_dir_all(self.0.join("in the way")).unwrap();
         false

@@ -269,7 +269,7 @@ fn a_link_and_its_target_must_have_one_owner() {
 fn the_own_lock_has_its_mode_whatever_the_umask() {
     let Some((_folder, fixture)) = foreign(State::Crashed) else { return };
     runs_under_roots_umask(&fixture);
-    assert_eq!(fs::metadata(fixture.storage().own_lock()).unwrap().mode() & 0o7777, 0o660);
+    assert_eq!(fs::metadata(fixture.storage().run_lock()).unwrap().mode() & 0o7777, 0o660);
 }
 
 #[test]

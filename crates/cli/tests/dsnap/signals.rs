@@ -5,11 +5,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Stdio;
 
+use dsnap_engine::system::lock_holders::is_held;
 use dsnap_testkit::{Fixture, State, locks};
 use nix::libc::SYS_rt_sigqueueinfo;
 use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-
-use dsnap_core::holders::is_held;
 
 use crate::stage::{DIRECT, Dsnap, as_root, storage, wait_until};
 
@@ -101,7 +100,7 @@ fn a_signal_while_waiting_is_the_status_and_nothing_is_held() {
     let _tool = locks::Holder::hold(&fixture.storage().sublock()).unwrap();
     let mut waiting = Dsnap::on(&fixture).args(["-t", "10m", "-s", "10m", "true"]).spawn();
     waiting.wait_for("Retrying snapshot.... (");
-    assert!(!is_held(&fixture.storage().own_lock()));
+    assert!(!is_held(&fixture.storage().run_lock()));
     waiting.signal(SIGTERM);
     waiting.end().ends(128 + 15, "COMMAND was not run: stopped by signal TERM");
 }
@@ -127,7 +126,7 @@ fn a_signal_ends_the_wait_for_a_conf_that_nobody_writes() {
             assert!(ran.stderr.starts_with(&format!("{last}: stopped by signal ")), "{ran}");
         }
     }
-    assert!(!fixture.storage().own_lock().exists(), "something was begun");
+    assert!(!fixture.storage().run_lock().exists(), "something was begun");
     let waiting = run(&fifo, &["true"]).spawn();
     wait_until("opening the conf", || has_open(waiting.pid(), &fifo));
     fs::write(&fifo, "direct\n").unwrap();

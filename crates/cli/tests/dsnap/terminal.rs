@@ -98,7 +98,7 @@ fn waiting(fixture: &Fixture, name: &str) -> Dsnap {
 #[test]
 fn the_live_line_tells_what_is_waited_for_and_vanishes() {
     let (fixture, terminal) = (storage(State::Clean), Terminal::new());
-    let tool = locks::Holder::hold(&fixture.storage().own_lock()).unwrap();
+    let tool = locks::Holder::hold(&fixture.storage().run_lock()).unwrap();
     let run = terminal.run(waiting(&fixture, "xterm"));
     terminal.wait_for(&format!("(pid {}, ", tool.pid()));
     terminate(&run);
@@ -118,7 +118,7 @@ fn the_live_line_tells_what_is_waited_for_and_vanishes() {
 fn a_terminal_that_cannot_take_a_line_away_gets_one_line_a_retry() {
     for name in ["dumb", ""] {
         let (fixture, terminal) = (storage(State::Clean), Terminal::new());
-        let tool = locks::Holder::hold(&fixture.storage().own_lock()).unwrap();
+        let tool = locks::Holder::hold(&fixture.storage().run_lock()).unwrap();
         let dsnap = waiting(&fixture, name).change(|command| {
             if name.is_empty() {
                 command.env_remove("TERM");
@@ -136,7 +136,7 @@ fn a_terminal_that_cannot_take_a_line_away_gets_one_line_a_retry() {
 #[test]
 fn a_terminal_that_was_stopped_holds_up_neither_a_signal_nor_a_run() {
     let (fixture, terminal) = (storage(State::Clean), Terminal::new());
-    let tool = locks::Holder::hold(&fixture.storage().own_lock()).unwrap();
+    let tool = locks::Holder::hold(&fixture.storage().run_lock()).unwrap();
     let run = terminal.run(waiting(&fixture, "xterm"));
     terminal.wait_for("waiting, ");
     tcflow(&terminal.inside, FlowArg::TCOOFF).unwrap();

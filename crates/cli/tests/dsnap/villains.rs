@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use dsnap_core::identity::ProcessId;
+use dsnap_engine::system::process::ProcessId;
 use dsnap_testkit::Site;
 use nix::sys::signal::Signal;
 

@@ -1,6 +1,5 @@
 //! What an answer to `enterSnapshot` means.
 
-use dsnap_core::Waiting;
 use dsnap_core::method::Entered;
 
 use crate::replies::{self, ERROR};
@@ -20,7 +19,7 @@ fn play(replies: impl IntoIterator<Item = Reply>) -> (Entered, String, Vec<Strin
 }
 
 /// One reply, no further question.
-fn one(reply: Reply, kind: &str, parts: &[&str]) -> dsnap_core::Refusal {
+fn one(reply: Reply, kind: &str, parts: &[&str]) -> dsnap_core::Reason {
     let (entered, url, calls) = play([reply]);
     assert_eq!(calls, [ENTER]);
     let parts: Vec<_> = parts.iter().copied().chain([url.as_str()]).collect();
@@ -81,8 +80,7 @@ fn nobody_there_is_unavailable() {
     let server = Server::playing([]);
     let url = server.url();
     assert!(server.calls().is_empty());
-    let why = expect(Site::new(&url).enter(), "unavailable", &[&url, "Connection refused"]);
-    assert_eq!(why.helped_by(), Waiting::Helps);
+    expect(Site::new(&url).enter(), "unavailable", &[&url, "Connection refused"]);
 }
 
 #[test]
@@ -95,8 +93,7 @@ fn a_host_that_does_not_exist_is_unavailable() {
 fn no_or_wrong_credentials_are_refused_with_what_to_check() {
     for status in ["401 Unauthorized", "403 Forbidden"] {
         let parts = ["not authorised", status, "/access", "'Manage DirectoryStorages'"];
-        let why = one(replies::page(status), "refused", &parts);
-        assert_eq!(why.helped_by(), Waiting::Useless);
+        one(replies::page(status), "refused", &parts);
     }
 }
 
@@ -115,8 +112,7 @@ fn a_wrong_path_is_refused_with_where_the_url_must_lead() {
 
 #[test]
 fn somebody_elses_snapshot_is_busy_and_named() {
-    let why = one(replies::in_use("user/host-2002"), "busy", &["(user/host-2002)"]);
-    assert_eq!(why.helped_by(), Waiting::InUse);
+    one(replies::in_use("user/host-2002"), "busy", &["(user/host-2002)"]);
     let words = "Can not enter snapshot mode: snapshot already in use by 'user/host-2002'";
     let reply = replies::debug_fault("DirectoryStorageError", words);
     one(reply, "busy", &["(user/host-2002)"]);
@@ -132,15 +128,13 @@ fn our_own_snapshot_is_held() {
 fn a_server_that_packs_or_recombines_is_busy() {
     one(replies::in_use("packing"), "busy", &["is packing"]);
     let work = "recombining/user/host-1001";
-    let why = one(replies::in_use(work), "busy", &[work]);
-    assert_eq!(why.helped_by(), Waiting::InUse);
+    one(replies::in_use(work), "busy", &[work]);
 }
 
 #[test]
 fn a_server_that_was_started_while_sublock_was_held_is_refused() {
     let parts = ["started while somebody held misc/sublock", "restart the server"];
-    let why = one(replies::in_use("startup"), "refused", &parts);
-    assert_eq!(why.helped_by(), Waiting::Useless);
+    one(replies::in_use("startup"), "refused", &parts);
 }
 
 #[test]

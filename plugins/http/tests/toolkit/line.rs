@@ -1,6 +1,5 @@
 //! What stands on the line and in its files, as the three verbs see it.
 
-use dsnap_core::Waiting;
 use dsnap_core::method::{Entered, SnapshotMethod, WorksWith};
 use dsnap_http::Http;
 
@@ -41,7 +40,6 @@ fn a_url_or_an_access_file_that_cannot_be_used_is_refused_by_all_verbs() {
     let bad_access = Site::new("http://127.0.0.1:1/").write("access", "no password here\n");
     for site in [bad_url, bad_access] {
         let why = expect(site.enter(), "refused", &[]);
-        assert_eq!(why.helped_by(), Waiting::Useless);
         expect(site.leave(), "refused", &[why.text()]);
         expect(site.status(), "refused", &[why.text()]);
         assert!(!why.to_string().contains("no password here"), "{why}");

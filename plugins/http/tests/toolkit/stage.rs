@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dsnap_core::method::{Caller, Entered, Left, Request, Said, SnapshotMethod, Status};
-use dsnap_core::{Code, Refusal};
+use dsnap_core::method::{Caller, Entered, Left, Message, Request, SnapshotMethod, Status};
+use dsnap_core::{Code, Reason};
 use dsnap_http::Http;
 
 /// Longer than any test takes.
@@ -16,8 +16,8 @@ pub(crate) const AGES: Duration = Duration::from_secs(120);
 pub(crate) struct Patient;
 
 impl Caller for Patient {
-    fn say(&self, _said: Said<'_>) {}
-    fn shall_stop(&self) -> bool {
+    fn say(&self, _said: Message<'_>) {}
+    fn should_stop(&self) -> bool {
         false
     }
 }
@@ -26,8 +26,8 @@ impl Caller for Patient {
 pub(crate) struct Asking<F>(pub(crate) F);
 
 impl<F: Fn() -> bool> Caller for Asking<F> {
-    fn say(&self, _said: Said<'_>) {}
-    fn shall_stop(&self) -> bool {
+    fn say(&self, _said: Message<'_>) {}
+    fn should_stop(&self) -> bool {
         (self.0)()
     }
 }
@@ -106,11 +106,11 @@ impl Site {
 
 /// The kind of a result, and its words if it has any.
 pub(crate) trait Told {
-    fn told(self) -> (&'static str, Option<Refusal>);
+    fn told(self) -> (&'static str, Option<Reason>);
 }
 
 impl Told for Entered {
-    fn told(self) -> (&'static str, Option<Refusal>) {
+    fn told(self) -> (&'static str, Option<Reason>) {
         match self {
             Self::Held => ("held", None),
             Self::Done => ("done", None),
@@ -124,7 +124,7 @@ impl Told for Entered {
 }
 
 impl Told for Left {
-    fn told(self) -> (&'static str, Option<Refusal>) {
+    fn told(self) -> (&'static str, Option<Reason>) {
         match self {
             Self::Left => ("left", None),
             Self::Busy(why) => ("busy", Some(why)),
@@ -136,7 +136,7 @@ impl Told for Left {
 }
 
 impl Told for Status {
-    fn told(self) -> (&'static str, Option<Refusal>) {
+    fn told(self) -> (&'static str, Option<Reason>) {
         match self {
             Self::CouldEnter => ("could enter", None),
             Self::Held(_) => ("held", None),
@@ -149,7 +149,7 @@ impl Told for Status {
 }
 
 /// The words of a result that must be of this kind; each of `parts` must be in the text or hint.
-pub(crate) fn expect(result: impl Told, kind: &str, parts: &[&str]) -> Refusal {
+pub(crate) fn expect(result: impl Told, kind: &str, parts: &[&str]) -> Reason {
     let (told, why) = result.told();
     let why = why.unwrap_or_else(|| panic!("{told} without a word"));
     assert_eq!(told, kind, "{why}");

@@ -1,0 +1,123 @@
+//! `include/dsnap.h` means to a C compiler what the definitions mean to Rust.
+//!
+//! That the header is up to date is `cargo xtask header --check`'s part. Needs a C compiler.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![allow(clippy::disallowed_methods, reason = "compilers are started")]
+
+use std::fs;
+use std::io::Write;
+use std::mem::offset_of;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use dsnap_core::abi::*;
+
+const STRICT: [&str; 4] = ["-Wall", "-Wextra", "-Werror", "-pedantic"];
+
+fn include() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("include")
+}
+
+/// Compiles one file, warnings being errors; what the program then prints, if it is one.
+fn compile(compiler: &[&str], source: &Path, name: &str) -> PathBuf {
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let mut command = Command::new(compiler[0]);
+    command.args(&compiler[1..]).args(STRICT).arg("-I").arg(include());
+    let done = command.arg("-o").arg(&program).arg(source).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{compiler:?} {}:\n{said}", source.display());
+    program
+}
+
+fn there_is(compiler: &str) -> bool {
+    let there = Command::new(compiler).arg("--version").output().is_ok();
+    if !there {
+        // Not `eprintln!`, which nobody sees of a test that passes.
+        let _ = writeln!(std::io::stderr(), "passed over: there is no compiler {compiler}");
+    }
+    there
+}
+
+macro_rules! constants {
+    ($($name:ident)*) => { vec![$(format!("{} {}", stringify!($name), $name)),*] };
+}
+
+macro_rules! structure {
+    ($type:ident $name:literal $($field:ident)*) => {
+        [
+            vec![format!("{} {}", $name, size_of::<$type>())],
+            vec![$(format!("{}.{} {}", $name, stringify!($field), offset_of!($type, $field))),*],
+        ]
+        .concat()
+    };
+}
+
+/// What Rust says, in the header's order.
+fn of_rust() -> Vec<String> {
+    [
+        constants!(DSNAP_ABI_VERSION DSNAP_WORKS_WITH_OWNER DSNAP_WORKS_WITH_NOBODY
+            DSNAP_NEVER_CLOSES DSNAP_NO_LIMIT
+            DSNAP_HELD DSNAP_DONE DSNAP_BUSY DSNAP_UNAVAILABLE DSNAP_REFUSED DSNAP_FAILED
+            DSNAP_UNKNOWN DSNAP_LEFT DSNAP_COULD_ENTER DSNAP_IS_HELD DSNAP_CANNOT_TELL
+            DSNAP_SAY_WORDS DSNAP_SAY_REASON DSNAP_SAY_HINT DSNAP_SAY_CODE),
+        structure!(DsnapBytes "dsnap_bytes" data len),
+        structure!(DsnapCaller "dsnap_caller" size context say progress shall_stop),
+        structure!(DsnapRequest "dsnap_request" size storage conf_folder words word_count code
+            time_left_ms caller),
+        structure!(DsnapMethod "dsnap_method" size name version works_with flags enter leave
+            status check_words),
+        structure!(DsnapLibrary "dsnap_library" abi_version size method_count methods),
+    ]
+    .concat()
+}
+
+/// The names of the constants, structures and fields that the header defines, in its order.
+fn of_header() -> Vec<String> {
+    let text = fs::read_to_string(include().join("dsnap.h")).unwrap();
+    let (mut names, mut structure) = (Vec::new(), String::new());
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("#define DSNAP_").filter(|rest| rest.contains(' ')) {
+            names.push(format!("DSNAP_{}", rest.split(' ').next().unwrap()));
+        } else if let Some(name) = line.strip_prefix("struct ").and_then(|it| it.strip_suffix(" {"))
+        {
+            names.push(name.to_owned());
+            name.clone_into(&mut structure);
+        } else if line.starts_with("    ") && line.ends_with(';') && !line.contains("//") {
+            names.push(format!("{structure}.{}", field(line)));
+        }
+    }
+    names
+}
+
+fn field(line: &str) -> &str {
+    match line.split_once("(*") {
+        Some((_, function)) => function.split(')').next().unwrap(),
+        None => line.rsplit([' ', '*']).next().unwrap().trim_end_matches(';'),
+    }
+}
+
+#[test]
+fn everything_in_the_header_has_the_size_the_place_and_the_value_that_rust_says() {
+    let source = include().join("../../../testkit/c/sizes.c");
+    let expected = of_rust();
+    let names: Vec<_> = expected.iter().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(names, of_header(), "this test and sizes.c are to know all of the header");
+    let compilers = [&["cc", "-std=c11"][..], &["g++", "-x", "c++", "-std=c++11"]];
+    for compiler in compilers.into_iter().filter(|compiler| there_is(compiler[0])) {
+        let sizes = compile(compiler, &source, &format!("sizes-{}", compiler[0]));
+        let said = Command::new(sizes).output().unwrap().stdout;
+        let said = String::from_utf8(said).unwrap();
+        assert_eq!(said.lines().collect::<Vec<_>>(), expected, "{compiler:?}");
+    }
+}
+
+#[test]
+fn the_header_needs_no_other_and_may_be_included_twice() {
+    let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join("alone.c");
+    fs::write(&source, "#include \"dsnap.h\"\n#include \"dsnap.h\"\n").unwrap();
+    for compiler in [&["cc", "-std=c99"][..], &["cc", "-std=c11"], &["g++", "-x", "c++"]] {
+        if there_is(compiler[0]) {
+            compile(&[compiler, &["-c", "-Wredundant-decls"]].concat(), &source, "alone.o");
+        }
+    }
+}

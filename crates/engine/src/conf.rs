@@ -1,0 +1,4 @@
+//! `snapshot.conf`: its grammar, where a line comes from and what it may do, and the plan.
+
+pub mod grammar;
+pub mod plan;

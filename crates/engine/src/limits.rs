@@ -1,0 +1,73 @@
+//! Every limit: how long things may take, and how large they may be. Nothing else stands here.
+
+use std::time::Duration;
+
+// Asking a server or a method.
+
+/// How long connecting to a server may take.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the answer to an `enter` may take, unless the line says `timeout=`.
+pub const ENTER_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long the answer to a `leave` or `status` may take, unless the line says `timeout=`.
+pub const LEAVE_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long the answer to something already sent is waited for once the program was asked to end.
+pub const LAST_ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a library may take to describe itself, or to check the words of a line.
+pub const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long after its time a call in its own process ends by itself if its program is gone.
+pub const ABANDONED_CALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a method that waits or works asks whether it should stop, at least.
+pub const STOP_POLL_INTERVAL: Duration = Duration::from_millis(200);
+
+// Entering and leaving.
+
+/// How long an enter without an answer is waited for, and how long after its code appeared it counts
+/// as over if the server keeps `misc/sublock`.
+pub const PENDING_ENTER_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same once the program was asked to end, counted from then on.
+pub const PENDING_ENTER_TIMEOUT_AFTER_STOP: Duration = Duration::from_secs(25);
+/// How long leaving is retried, at least.
+pub const LEAVE_RETRY_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often leaving is tried, at least.
+pub const MIN_LEAVE_TRIES: u32 = 3;
+/// The pause between two tries to leave.
+pub const LEAVE_RETRY_INTERVAL: Duration = Duration::from_secs(2);
+/// How long `misc/sublock` is tried after a server let go of it: another process may just be
+/// looking.
+pub const SUBLOCK_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a server may recombine after this run left an earlier run's snapshot.
+pub const RECOMBINING_TIMEOUT: Duration = Duration::from_secs(300);
+/// The pause between two tries while the server is recombining: with few files it takes
+/// milliseconds.
+pub const RECOMBINING_POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// How long the last step of recombining may take, after the last file has arrived.
+pub const RECOMBINING_LAST_STEP_TIMEOUT: Duration = Duration::from_secs(2);
+/// The pause between two looks at a file or lock that is about to change.
+pub const FILE_POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// The pause between two tries of a run, unless `-s` gives another.
+pub const DEFAULT_RETRY_PAUSE: Duration = Duration::from_secs(10);
+/// The shortest pause between two tries: `-s` with less counts as this.
+pub const MIN_RETRY_PAUSE: Duration = Duration::from_millis(100);
+/// The longest DURATION, a hundred years of 365.25 days: more is a slip of the finger.
+pub const MAX_DURATION: Duration = Duration::from_secs(3_155_760_000);
+
+// Sizes, in bytes unless they say otherwise.
+
+/// How much output of a method is shown in one call.
+pub const MAX_CALL_OUTPUT: usize = 1 << 20;
+/// The address space of a process in which a loaded method is called.
+pub const MAX_ADDRESS_SPACE: u64 = 2 << 30;
+/// The answer of a server or a method.
+pub const MAX_ANSWER: usize = 1 << 20;
+/// A conf file.
+pub const MAX_CONF_FILE: u64 = 1 << 20;
+/// `config/settings`.
+pub const MAX_SETTINGS_FILE: u64 = 1 << 20;
+/// A lock file, `misc/dsnap.lock` included.
+pub const MAX_LOCK_FILE: u64 = 1 << 20;
+/// `misc/snapshot`: no server writes more, and the rest of a longer file cannot be known.
+pub const MAX_SNAPSHOT_FILE: u64 = 4096;
+/// Records in `misc/dsnap.lock`, in number; the oldest are dropped.
+pub const MAX_RECORDS: usize = 64;
+/// Symbolic links followed on one path, in number: as many as Linux follows.
+pub const MAX_SYMLINKS: usize = 40;

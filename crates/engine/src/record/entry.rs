@@ -1,0 +1,120 @@
+//! A record: that a snapshot may be held, written before the server is asked to enter it.
+//!
+//! It contains all that a later run needs to leave the snapshot of a dead one. A record is data:
+//! nothing in it is run or contacted unless the present conf says the same.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+use dsnap_core::Code;
+
+use crate::record::checksummed::{ChecksummedLine, LineWriter};
+use crate::record::evidence::Evidence;
+use crate::system::process::{Host, ProcessId};
+
+/// The first word of a record's line.
+const KIND: &str = "record";
+
+/// A snapshot that may be held.
+// wide: one field for each value of the line in the file
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The code of the snapshot.
+    pub code: Code,
+    /// The conf line that entered it, without comment and outer blanks.
+    pub line: Vec<u8>,
+    /// Where that line stands, for messages.
+    pub conf: String,
+    /// What is known of it.
+    pub evidence: Evidence,
+    /// Whether the method of that line may close the storage by entering.
+    pub may_close: bool,
+    /// When the enter was sent, in seconds since 1970.
+    pub since: u64,
+    /// The host of the run.
+    pub host: Host,
+    /// The id of the user who ran it.
+    pub user: u32,
+    /// The name of COMMAND, without its arguments: they may contain secrets.
+    pub command_name: OsString,
+    /// The process of COMMAND, once it runs.
+    pub command: Option<ProcessId>,
+    /// The resolved path of the storage.
+    pub storage: PathBuf,
+    /// The inode of the storage's directory.
+    pub directory: u64,
+    /// The inode of the file that the record was written to: a copy has another one.
+    pub file: u64,
+}
+
+impl Record {
+    pub(crate) fn to_line(&self) -> String {
+        let line = LineWriter::new(KIND)
+            .field("code", self.code.as_str())
+            .field("state", self.evidence.name())
+            .field("line", &self.line)
+            .field("conf", &self.conf)
+            .number("closes", u8::from(self.may_close))
+            .number("since", self.since)
+            .number("user", self.user)
+            .field("name", self.command_name.as_bytes())
+            .field("storage", self.storage.as_os_str().as_bytes())
+            .number("directory", self.directory)
+            .number("file", self.file);
+        let line = self.host.fields(line);
+        ProcessId::optional_fields(self.command.as_ref(), line, "command").finish()
+    }
+
+    pub(crate) fn from_line(line: &str) -> Option<Self> {
+        let fields = ChecksummedLine::parse(line, KIND)?;
+        Some(Self {
+            code: Code::from_bytes(&fields.bytes("code")?)?,
+            evidence: Evidence::from_name(&fields.text("state")?)?,
+            line: fields.bytes("line")?,
+            conf: fields.text("conf")?,
+            may_close: fields.number::<u8>("closes")? != 0,
+            since: fields.number("since")?,
+            host: Host::from_fields(fields)?,
+            user: fields.number("user")?,
+            command_name: OsString::from_vec(fields.bytes("name")?),
+            command: ProcessId::from_fields(fields, "command"),
+            storage: OsString::from_vec(fields.bytes("storage")?).into(),
+            directory: fields.number("directory")?,
+            file: fields.number("file")?,
+        })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn record(code: &str) -> Record {
+        Record {
+            code: Code::from_bytes(code.as_bytes()).unwrap(),
+            line: b"http http://x/ 'my access' \xff".to_vec(),
+            conf: "/srv/ds/config/snapshot.conf".to_owned(),
+            evidence: Evidence::Unknown,
+            may_close: true,
+            since: 1_767_225_600,
+            host: Host::here(),
+            user: 33,
+            command_name: "rsync".into(),
+            command: None,
+            storage: "/srv/ds".into(),
+            directory: 17,
+            file: 18,
+        }
+    }
+
+    #[test]
+    fn a_record_reads_back_as_it_was() {
+        for evidence in [Evidence::Unknown, Evidence::Here, Evidence::Closed, Evidence::Elsewhere] {
+            let asked = Record { evidence, ..record("db-1-x") };
+            assert_eq!(Record::from_line(&asked.to_line()), Some(asked.clone()));
+            let running = Record { command: Some(ProcessId::own()), ..asked };
+            assert_eq!(Record::from_line(&running.to_line()), Some(running));
+        }
+    }
+}

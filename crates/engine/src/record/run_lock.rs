@@ -1,0 +1,368 @@
+//! `misc/dsnap.lock`: the lock of a run, and what runs write into it.
+//!
+//! The lock keeps two runs from leaving each other's snapshot. Its file says which run holds it now,
+//! and keeps a [`Record`] of every snapshot that may be held. Because the file is a lock, it is
+//! written in place and never replaced. COMMAND does not inherit it.
+
+use std::cell::RefCell;
+use std::fs::Permissions;
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::time::SystemTime;
+
+use dsnap_core::Code;
+
+use crate::failure::Failure;
+use crate::limits::{MAX_LOCK_FILE, MAX_RECORDS};
+use crate::record::checksummed::{ChecksummedLine, LineWriter};
+use crate::record::entry::Record;
+use crate::record::evidence::Evidence;
+use crate::storage::{Storage, snapshot_lock};
+use crate::system::durability::Durability;
+use crate::system::flock::{FileLock, LockError};
+use crate::system::process::{Host, ProcessId};
+use crate::system::{access, lock_holders, reading};
+
+/// The first word of the line that names the file's inode.
+const INODE: &str = "inode";
+/// The first word of the line that describes the run holding the lock.
+const RUN: &str = "run";
+/// The mode of the file: runs of the owner and of the group may take turns.
+const MODE: u32 = 0o660;
+
+/// The run that holds the lock, as it describes itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRecord {
+    /// The code of its snapshot.
+    pub code: Code,
+    /// The process of the tool.
+    pub tool: ProcessId,
+    /// The process of COMMAND, once it runs.
+    pub command: Option<ProcessId>,
+    /// The host on which both run.
+    pub host: Host,
+    /// When the run began, in seconds since 1970.
+    pub since: u64,
+}
+
+/// The lock of a run, held, and what its file says.
+#[derive(Debug)]
+pub struct RunLock {
+    lock: FileLock,
+    inode: u64,
+    durability: Durability,
+    damaged: usize,
+    written: RefCell<Written>,
+}
+
+#[derive(Debug, Default)]
+struct Written {
+    run: Option<RunRecord>,
+    records: Vec<Record>,
+}
+
+impl RunLock {
+    /// Takes the lock, and reads what earlier runs wrote.
+    ///
+    /// # Errors
+    ///
+    /// Another run holds the lock, or the file cannot be read or written.
+    pub fn take(storage: &Storage) -> Result<Self, Failure> {
+        let path = storage.run_lock();
+        let existed = path.exists();
+        let no_access =
+            |error: io::Error| Failure::from(access::path_error(&path, "cannot be locked", &error));
+        match FileLock::take_without_pid(&path) {
+            Ok(lock) => {
+                if !existed {
+                    // Whatever the umask, see MODE. If the system refuses, the lock is still good.
+                    let _ = lock.file().set_permissions(Permissions::from_mode(MODE));
+                }
+                Self::read(lock, Durability::wanted_for(storage)).map_err(no_access)
+            }
+            Err(LockError::Held) => {
+                let by = lock_holders::holder(&path);
+                Err(Failure::in_use(format!("another run of dsnap uses this storage: {by}")))
+            }
+            Err(LockError::Io(error)) => Err(no_access(error)),
+        }
+    }
+
+    fn read(lock: FileLock, durability: Durability) -> io::Result<Self> {
+        let inode = lock.file().metadata()?.ino();
+        let content = lock.read()?;
+        let content = String::from_utf8_lossy(&content);
+        let (mut records, mut damaged) = (Vec::new(), 0);
+        for line in content.lines().filter(|line| !line.is_empty()) {
+            match Record::from_line(line) {
+                Some(record) => records.push(record),
+                None => damaged += usize::from(!is_other_line(line)),
+            }
+        }
+        let written = RefCell::new(Written { run: None, records });
+        Ok(Self { lock, inode, durability, damaged, written })
+    }
+
+    /// Returns how many lines cannot be read; they are ignored.
+    pub fn damaged(&self) -> usize {
+        self.damaged
+    }
+
+    /// Returns the inode of the file.
+    pub fn inode(&self) -> u64 {
+        self.inode
+    }
+
+    /// Returns the records that were written to this very file, oldest first.
+    pub fn records(&self) -> Vec<Record> {
+        let here = |record: &&Record| record.file == self.inode;
+        self.written.borrow().records.iter().filter(here).cloned().collect()
+    }
+
+    /// Says whether the file contains records that were written to another file: then this storage is
+    /// a file-by-file copy, made while a run held the original.
+    pub fn is_copy(&self) -> bool {
+        self.written.borrow().records.iter().any(|record| record.file != self.inode)
+    }
+
+    /// Removes the records that were copied from another storage.
+    pub fn forget_copied(&self) {
+        self.change(|written| written.records.retain(|record| record.file == self.inode));
+    }
+
+    /// Says whether a record with this code is kept.
+    pub fn remembers(&self, code: &Code) -> bool {
+        self.written.borrow().records.iter().any(|record| &record.code == code)
+    }
+
+    /// Writes which run this is. If that fails (a full disk), others merely cannot see it.
+    pub fn describe(&self, run: &RunRecord) {
+        self.change(|written| written.run = Some(run.clone()));
+    }
+
+    /// Writes which process COMMAND is, in the run that holds `code`.
+    pub fn command_began(&self, code: &Code, process: &ProcessId) {
+        self.change(|written| {
+            let held = written.records.iter_mut().filter(|record| &record.code == code);
+            held.for_each(|record| record.command = Some(process.clone()));
+            if let Some(run) = &mut written.run {
+                run.command = Some(process.clone());
+            }
+        });
+    }
+
+    /// Writes to disk that a snapshot is about to be entered. Replaces the record with the same code
+    /// and line.
+    ///
+    /// # Errors
+    ///
+    /// The record cannot be written: then the snapshot must not be entered.
+    pub fn record_intent(&self, record: Record) -> io::Result<()> {
+        let mut written = self.written.borrow_mut();
+        let before = written.records.clone();
+        written.records.retain(|known| !known.is_of(&record.code, Some(&record.line)));
+        written.records.push(record);
+        let surplus = written.records.len().saturating_sub(MAX_RECORDS);
+        written.records.drain(..surplus);
+        let done = self.write(&written).and_then(|()| self.durability.sync(self.lock.file()));
+        if done.is_err() {
+            written.records = before;
+            // The file may be half written; try to restore it.
+            let _ = self.write(&written);
+        }
+        done
+    }
+
+    /// Writes what is known of a snapshot. If that fails, a later run finds it out again.
+    pub fn set_evidence(&self, code: &Code, line: &[u8], evidence: Evidence) {
+        let is_it = |known: &Record| known.is_of(code, Some(line)) && known.evidence != evidence;
+        let known = self.written.borrow().records.iter().position(is_it);
+        if let Some(known) = known {
+            self.change(|written| written.records[known].evidence = evidence);
+        }
+    }
+
+    /// Removes the record of a code and line: nothing is held any more. Without a line, removes all
+    /// records of the code but those of other storages.
+    pub fn settle(&self, code: &Code, line: Option<&[u8]>) {
+        let settled = |known: &Record| {
+            known.is_of(code, line) && (line.is_some() || known.evidence != Evidence::Elsewhere)
+        };
+        self.change(|written| written.records.retain(|known| !settled(known)));
+    }
+
+    /// Releases the lock and removes the line about the run.
+    pub fn release(self) {
+        self.change(|written| written.run = None);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Written)) {
+        let mut written = self.written.borrow_mut();
+        change(&mut written);
+        let _ = self.write(&written);
+    }
+
+    fn write(&self, written: &Written) -> io::Result<()> {
+        let mut content = format!("{INODE} {}\n", self.inode);
+        let lines = written.run.iter().map(RunRecord::to_line);
+        for line in lines.chain(written.records.iter().map(Record::to_line)) {
+            content += &line;
+            content.push('\n');
+        }
+        self.lock.write(content.as_bytes())
+    }
+}
+
+/// Says whether a line that is not a record is one of the other lines of the file.
+fn is_other_line(line: &str) -> bool {
+    let inode = line.strip_prefix(INODE).and_then(|rest| rest.strip_prefix(' '));
+    inode.is_some_and(|inode| inode.parse::<u64>().is_ok()) || RunRecord::from_line(line).is_some()
+}
+
+impl Record {
+    fn is_of(&self, code: &Code, line: Option<&[u8]>) -> bool {
+        &self.code == code && line.is_none_or(|line| self.line == line)
+    }
+}
+
+impl RunRecord {
+    /// Describes this process as a run that begins now.
+    pub fn new(code: Code) -> Self {
+        let since = snapshot_lock::seconds(SystemTime::now());
+        Self { code, tool: ProcessId::own(), command: None, host: Host::here(), since }
+    }
+
+    /// Reads which run the file of `storage` names, if it names one.
+    pub fn read(storage: &Storage) -> io::Result<Option<Self>> {
+        let content = match reading::read(&storage.run_lock(), MAX_LOCK_FILE) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            content => content?,
+        };
+        Ok(String::from_utf8_lossy(&content).lines().find_map(Self::from_line))
+    }
+
+    /// Says whether the tool or COMMAND may still be alive. On another host that cannot be seen, so
+    /// they may.
+    pub fn may_live(&self) -> bool {
+        let lives = |process| self.host.sees(process);
+        !self.host.is_visible() || lives(&self.tool) || self.command.as_ref().is_some_and(lives)
+    }
+
+    fn to_line(&self) -> String {
+        let line =
+            LineWriter::new(RUN).field("code", self.code.as_str()).number("since", self.since);
+        let line = ProcessId::optional_fields(Some(&self.tool), self.host.fields(line), "tool");
+        ProcessId::optional_fields(self.command.as_ref(), line, "command").finish()
+    }
+
+    fn from_line(line: &str) -> Option<Self> {
+        let fields = ChecksummedLine::parse(line, RUN)?;
+        Some(Self {
+            code: Code::from_bytes(&fields.bytes("code")?)?,
+            tool: ProcessId::from_fields(fields, "tool")?,
+            command: ProcessId::from_fields(fields, "command"),
+            host: Host::from_fields(fields)?,
+            since: fields.number("since")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn storage() -> (tempfile::TempDir, Storage) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("A")).unwrap();
+        fs::create_dir(folder.path().join("misc")).unwrap();
+        let storage = Storage::open(folder.path()).unwrap();
+        (folder, storage)
+    }
+
+    fn run() -> RunRecord {
+        RunRecord::new(Code::from_bytes(b"db-1-x").unwrap())
+    }
+
+    #[test]
+    fn two_runs_exclude_each_other_and_the_second_may_wait() {
+        let (_folder, storage) = storage();
+        let lock = RunLock::take(&storage).unwrap();
+        let failure = RunLock::take(&storage).unwrap_err();
+        assert!(matches!(failure, Failure::InUse(_)));
+        assert!(
+            failure.reason().text().starts_with("another run of dsnap uses this storage: "),
+            "{failure}"
+        );
+        lock.release();
+        assert!(RunLock::take(&storage).is_ok());
+    }
+
+    #[test]
+    fn the_file_has_its_mode_whatever_the_umask() {
+        let (_folder, storage) = storage();
+        let _lock = RunLock::take(&storage).unwrap();
+        assert_eq!(fs::metadata(storage.run_lock()).unwrap().mode() & 0o7777, 0o660);
+    }
+
+    #[test]
+    fn a_run_is_named_while_it_lasts_and_the_file_stays_the_same_one() {
+        let (_folder, storage) = storage();
+        assert_eq!(RunRecord::read(&storage).unwrap(), None);
+        let lock = RunLock::take(&storage).unwrap();
+        let inode = fs::metadata(storage.run_lock()).unwrap().ino();
+        let mut run = run();
+        lock.describe(&run);
+        assert_eq!(RunRecord::read(&storage).unwrap(), Some(run.clone()));
+        run.command = Some(ProcessId::own());
+        lock.describe(&run);
+        assert_eq!(RunRecord::read(&storage).unwrap(), Some(run));
+        lock.release();
+        assert_eq!(RunRecord::read(&storage).unwrap(), None);
+        assert_eq!(fs::read_to_string(storage.run_lock()).unwrap(), format!("inode {inode}\n"));
+        assert_eq!(fs::metadata(storage.run_lock()).unwrap().ino(), inode);
+    }
+
+    #[test]
+    fn if_a_record_cannot_be_written_the_older_one_stays() {
+        let (_folder, storage) = storage();
+        std::os::unix::fs::symlink("/dev/full", storage.run_lock()).unwrap();
+        let lock = RunLock::take(&storage).unwrap();
+        let older = crate::record::entry::tests::record("db-1-x");
+        lock.written.borrow_mut().records.push(older.clone());
+        lock.record_intent(Record { since: older.since + 1, ..older.clone() }).unwrap_err();
+        assert_eq!(lock.written.borrow().records, [older]);
+    }
+
+    #[test]
+    fn every_line_that_cannot_be_understood_counts_as_damaged() {
+        let (_folder, storage) = storage();
+        let record = crate::record::entry::tests::record("db-1-x").to_line();
+        let good = format!("inode 17\n{}\n\n{record}\n", run().to_line());
+        for (more, damaged) in [("", 0), (&record[3..], 1), ("inode x\n\0\u{1}\nrun code=", 3)] {
+            fs::write(storage.run_lock(), format!("{good}{more}")).unwrap();
+            assert_eq!(RunLock::take(&storage).unwrap().damaged(), damaged, "{more}");
+        }
+    }
+
+    #[test]
+    fn a_torn_line_names_no_run() {
+        let (_folder, storage) = storage();
+        let line = run().to_line();
+        fs::write(storage.run_lock(), &line[..line.len() - 3]).unwrap();
+        assert_eq!(RunRecord::read(&storage).unwrap(), None);
+        fs::write(storage.run_lock(), line.replace("db-1", "db-2")).unwrap();
+        assert_eq!(RunRecord::read(&storage).unwrap(), None);
+    }
+
+    #[test]
+    fn a_run_is_alive_while_its_tool_or_command_is_and_may_be_on_another_host() {
+        let dead = ProcessId { pid: i32::MAX, start: 1 };
+        let run = RunRecord { tool: dead.clone(), ..run() };
+        assert!(!run.may_live());
+        assert!(RunRecord { command: Some(ProcessId::own()), ..run.clone() }.may_live());
+        let elsewhere = Host { pid_namespace: 1, ..Host::here() };
+        assert!(RunRecord { host: elsewhere, ..run }.may_live());
+    }
+}

@@ -1,0 +1,172 @@
+//! A run, from the first lock to the last: the order of everything stands here.
+//!
+//! run lock → clean up → enter → sublock → fresh? → COMMAND → still fresh? → unlock → leave → confirmed
+//!
+//! Whatever happens after `enter`, the snapshot is left. Between two tries nothing is locked.
+
+mod attempt;
+mod clean_up;
+mod copy;
+mod enter;
+pub mod environment;
+pub mod event;
+mod existing;
+pub mod job;
+mod leave;
+pub mod nested;
+pub mod new_code;
+mod pending_enter;
+pub mod recover;
+pub mod session;
+mod tried;
+
+use std::time::{Duration, Instant, SystemTime};
+
+use dsnap_core::method::Methods;
+use dsnap_core::{Code, Reason};
+
+use crate::failure::{Failure, Retry};
+use crate::limits;
+use crate::record::run_lock::{RunLock, RunRecord};
+use crate::run::attempt::{Attempt, Snapshot};
+use crate::run::event::Event;
+use crate::run::job::{Job, NotRun, Outcome, Program};
+use crate::run::new_code::new_code;
+use crate::run::session::Session;
+use crate::storage::Storage;
+use crate::system::privileges::Privileges;
+use crate::system::process::Host;
+
+/// Runs COMMAND in a fresh snapshot of the storage, or says why not.
+///
+/// `privileges` are in effect already.
+pub fn run(
+    job: &Job,
+    storage: &Storage,
+    privileges: &Privileges,
+    methods: &dyn Methods,
+    program: &dyn Program,
+) -> Outcome {
+    match Session::begin(job, storage, privileges, methods, program) {
+        Ok(session) => retry(&session),
+        Err(why) => Outcome::not_run(why),
+    }
+}
+
+/// Tries until COMMAND ran, another try is pointless, or the time of `-t` is up: it limits when a
+/// try begins.
+fn retry(session: &Session<'_>) -> Outcome {
+    let began = Instant::now();
+    let mut tries = Tries::new();
+    loop {
+        let outcome = once(session, &mut tries);
+        let Err(NotRun::NoSnapshot { failure, .. }) = &outcome.command else { return outcome };
+        let (pause, left) = match tries.recombining(session, failure.retry()) {
+            Some(left) => (limits::RECOMBINING_POLL_INTERVAL, left),
+            None => (session.job.pause, session.job.wait.saturating_sub(began.elapsed())),
+        };
+        if failure.retry() == Retry::Pointless || left == Duration::ZERO {
+            return outcome;
+        }
+        session.program.pause(pause.min(left), left, failure.reason());
+        if let Some(signal) = session.program.stopped() {
+            return Outcome::not_run(NotRun::Stopped(signal));
+        }
+    }
+}
+
+/// What one try hands on to the next.
+struct Tries {
+    /// The code of the last try, for as long as its enter may still come.
+    code: Code,
+    /// When the first try with this code began.
+    began: SystemTime,
+    /// When this run left a snapshot of an earlier run, if it did.
+    cleaned_up_at: Option<Instant>,
+    /// What this run entered at the server of another storage and could not leave.
+    not_left: Option<Reason>,
+}
+
+impl Tries {
+    fn new() -> Self {
+        let code = new_code(&Host::here().host, std::process::id());
+        Self { code, began: SystemTime::now(), cleaned_up_at: None, not_left: None }
+    }
+
+    /// Returns how much longer tries are made whatever `-t` says, because the server is only
+    /// recombining after this run left an earlier run's snapshot.
+    fn recombining(&self, session: &Session<'_>, retry: Retry) -> Option<Duration> {
+        let cleaned_up_at = self.cleaned_up_at.filter(|_| retry == Retry::WhenFree)?;
+        let left = limits::RECOMBINING_TIMEOUT.checked_sub(cleaned_up_at.elapsed())?;
+        clean_up::is_recombining(session.storage, cleaned_up_at).then_some(left)
+    }
+}
+
+/// Makes one try.
+fn once(session: &Session<'_>, tries: &mut Tries) -> Outcome {
+    let run_lock = match RunLock::take(session.storage) {
+        Ok(run_lock) => run_lock,
+        Err(failure) => return Outcome::not_run(failure.into()),
+    };
+    if !run_lock.remembers(&tries.code) {
+        let Tries { code, began, .. } = Tries::new();
+        (tries.code, tries.began) = (code, began);
+    }
+    session.lock.begin_anew();
+    run_lock.describe(&RunRecord::new(tries.code.clone()));
+    let outcome = match clean_up_and_enter(session, &run_lock, tries) {
+        Ok(snapshot) => in_snapshot(session, snapshot, &run_lock, tries),
+        Err(why) => Outcome::not_run(why),
+    };
+    run_lock.release();
+    outcome
+}
+
+/// Leaves what earlier runs left behind, and enters.
+fn clean_up_and_enter<'a>(
+    session: &'a Session<'a>,
+    run_lock: &'a RunLock,
+    tries: &mut Tries,
+) -> Result<Snapshot<'a>, NotRun> {
+    match (clean_up::clean_up(session, run_lock, Some(&tries.code)), session.program.stopped()) {
+        (Ok(left), _) => tries.cleaned_up_at = left.then(Instant::now).or(tries.cleaned_up_at),
+        (Err(failure), None) => return Err(failure.into()),
+        (Err(failure), Some(signal)) => {
+            session.program.report(Event::NotLeft(failure.into_reason()));
+            return Err(NotRun::Stopped(signal));
+        }
+    }
+    let attempt = Attempt::new(session, run_lock, tries.code.clone(), tries.began);
+    attempt.snapshot(&mut tries.not_left)
+}
+
+/// Goes from the locked snapshot to the confirmation that it was left.
+fn in_snapshot(
+    session: &Session<'_>,
+    snapshot: Snapshot<'_>,
+    run_lock: &RunLock,
+    tries: &Tries,
+) -> Outcome {
+    let (program, code) = (session.program, &tries.code);
+    program.report(Event::Locked);
+    let command = match program.stopped() {
+        Some(signal) => Err(NotRun::Stopped(signal)),
+        None if session.job.command.is_none() => Ok(None),
+        None => {
+            let environment = snapshot.environment(session.storage, code);
+            let mut began = |process| run_lock.command_began(code, &process);
+            Ok(Some(program.run_command(Some(&environment), &mut began)))
+        }
+    };
+    let Snapshot { lock, entered, .. } = snapshot;
+    let broken = lock.check().err();
+    let server_came_up = lock.server_came_up();
+    drop(lock);
+    program.report(Event::Unlocked);
+    session.lock.begin_anew();
+    let not_left = entered.and_then(|entered| entered.leave().err()).map(Failure::into_reason);
+    if server_came_up {
+        program.report(Event::ServerStuck);
+    }
+    Outcome { command, broken, not_left: not_left.or(tries.not_left.clone()) }
+}

@@ -1,0 +1,257 @@
+//! Cleaning up: snapshots that earlier runs left behind are found by their records, and left.
+//!
+//! A run that holds the run lock knows that no other run is using those snapshots now; their COMMANDs
+//! may. Nothing is sent while no server has the storage open.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, Instant, SystemTime};
+
+use dsnap_core::{Code, Reason, text};
+
+use crate::conf::plan::Step;
+use crate::failure::Failure;
+use crate::record::entry::Record;
+use crate::record::evidence::Evidence;
+use crate::record::run_lock::RunLock;
+use crate::run::event::Event;
+use crate::run::leave::{self, EnteredSnapshot};
+use crate::run::session::Session;
+use crate::run::{copy, pending_enter};
+use crate::storage::Storage;
+use crate::storage::main_lock::Openness;
+use crate::storage::snapshot_file::Content;
+use crate::storage::snapshot_lock::{self, SnapshotLock};
+use crate::system::process::Host;
+use crate::{durations, limits};
+
+/// Leaves what earlier runs left behind, and removes settled records. `ours` is the code of this
+/// run, which keeps its own record; `None` if only the repair is wanted. Returns whether a snapshot
+/// was left: then the server may be recombining for a while.
+///
+/// # Errors
+///
+/// COMMAND of an earlier run still uses its snapshot, or a snapshot could not be left: the record
+/// stays.
+pub(crate) fn clean_up(
+    session: &Session<'_>,
+    run_lock: &RunLock,
+    ours: Option<&Code>,
+) -> Result<bool, Failure> {
+    if run_lock.damaged() > 0 {
+        session.program.report(Event::Damaged(run_lock.damaged()));
+    }
+    if run_lock.is_copy() && copy::is_complete(session.storage) {
+        run_lock.forget_copied();
+    }
+    let purpose = if ours.is_some() { Purpose::Run } else { Purpose::Repair };
+    let mut left = false;
+    for record in run_lock.records().iter().filter(|record| Some(&record.code) != ours) {
+        left |= Orphan { session, run_lock, record, purpose }.clean_up()?;
+    }
+    Ok(left)
+}
+
+/// Leaves the snapshots with one code, because a person named it: that person decides whether
+/// anybody still uses them.
+///
+/// # Errors
+///
+/// A snapshot could not be left, or somebody is seen to hold `misc/sublock`: the record stays.
+pub(crate) fn clean_up_named(
+    session: &Session<'_>,
+    run_lock: &RunLock,
+    code: &Code,
+) -> Result<(), Failure> {
+    for record in run_lock.records().iter().filter(|record| &record.code == code) {
+        Orphan { session, run_lock, record, purpose: Purpose::Named }.clean_up()?;
+    }
+    Ok(())
+}
+
+/// Says whether the server is still recombining after a snapshot was left at `left_at`: it refuses
+/// to enter then, although nobody uses the storage.
+pub(crate) fn is_recombining(storage: &Storage, left_at: Instant) -> bool {
+    let no_snapshot = snapshot_lock::read_snapshot_file(storage)
+        .is_ok_and(|file| file.content == Content::Absent);
+    // Its last step comes after the last file.
+    let ends = || left_at.elapsed() < limits::RECOMBINING_LAST_STEP_TIMEOUT;
+    no_snapshot && (storage.leftovers().is_ok_and(|left| left.in_b) || ends())
+}
+
+/// A record of an earlier run, being looked into.
+struct Orphan<'a> {
+    session: &'a Session<'a>,
+    run_lock: &'a RunLock,
+    record: &'a Record,
+    purpose: Purpose,
+}
+
+/// Why a cleaning up is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// A run is about to enter. Snapshots of other storages do not stop it.
+    Run,
+    /// `--recover`.
+    Repair,
+    /// `--recover --code`.
+    Named,
+}
+
+impl Orphan<'_> {
+    /// Returns whether a snapshot of this storage was left.
+    fn clean_up(&self) -> Result<bool, Failure> {
+        let file = snapshot_lock::read_snapshot_file(self.session.storage)?;
+        let openness = self.session.openness();
+        if file.content == Content::Shutdown && self.may_have_closed(openness) {
+            return self.open_again();
+        }
+        let closed = openness == Openness::Closed;
+        if file.is_held_by(&self.record.code) && !closed {
+            return self.leave();
+        }
+        match self.record.evidence {
+            // While no server has this storage open, nothing is sent.
+            Evidence::Elsewhere if closed => {}
+            Evidence::Elsewhere => self.leave_elsewhere()?,
+            Evidence::Unknown if !closed && !self.server_has_changed() => {}
+            _ => self.settle(),
+        }
+        Ok(false)
+    }
+
+    /// Says whether the recorded enter may be what closed the storage.
+    fn may_have_closed(&self, openness: Openness) -> bool {
+        match self.record.evidence {
+            Evidence::Closed => openness != Openness::Open,
+            Evidence::Unknown => openness == Openness::Closed && self.record.may_close,
+            Evidence::Here | Evidence::Elsewhere => false,
+        }
+    }
+
+    /// Says whether the server that was asked has ended, and another one has the storage open.
+    fn server_has_changed(&self) -> bool {
+        let taken = self.session.lock.taken();
+        taken.is_some_and(|taken| snapshot_lock::seconds(taken) > self.record.since)
+    }
+
+    fn settle(&self) {
+        self.run_lock.settle(&self.record.code, Some(&self.record.line));
+    }
+
+    /// Finds the line that entered, if the conf (or this run's `--method`) still has it.
+    fn step(&self) -> Option<&Step> {
+        self.session.plan.steps.iter().find(|step| step.line == self.record.line)
+    }
+
+    /// Leaves a snapshot that this storage's server holds for a run that is gone.
+    fn leave(&self) -> Result<bool, Failure> {
+        self.check_unused()?;
+        if self.record.evidence == Evidence::Unknown {
+            let settled = Instant::now() + self.session.job.timing.pending_enter;
+            let Record { code, may_close, .. } = self.record;
+            match pending_enter::wait(self.session, code, *may_close, || settled)? {
+                Some(Evidence::Here) => {}
+                _ => return Ok(false),
+            }
+        }
+        self.leave_by(self.step(), Evidence::Here)?;
+        Ok(true)
+    }
+
+    /// Tries again to leave what the server of another storage holds. If that fails, a run says so
+    /// and goes on with its own storage.
+    fn leave_elsewhere(&self) -> Result<(), Failure> {
+        if self.check_unused().is_err() {
+            return Ok(());
+        }
+        let left = match self.step() {
+            Some(step) => self.leave_by(Some(step), Evidence::Elsewhere),
+            None => {
+                self.settle();
+                Err(self.line_is_gone_elsewhere().into())
+            }
+        };
+        match left {
+            Err(failure) if self.purpose == Purpose::Run => {
+                self.session.program.report(Event::NotLeft(failure.into_reason()));
+                Ok(())
+            }
+            left => left,
+        }
+    }
+
+    fn line_is_gone_elsewhere(&self) -> Reason {
+        let code = &self.record.code;
+        Reason::new(format!(
+            "an earlier run entered the snapshot user/{code} of another storage by {}, and that line is gone",
+            self.recorded_line()
+        ))
+        .hint(leave::cure_elsewhere(code))
+    }
+
+    fn recorded_line(&self) -> String {
+        let line = text::harmless(OsStr::from_bytes(&self.record.line));
+        format!("`{line}` ({})", text::harmless(&self.record.conf))
+    }
+
+    /// Opens a storage again that the enter closed: only where that was, and only by its line.
+    fn open_again(&self) -> Result<bool, Failure> {
+        let storage = self.session.storage;
+        let here = self.record.host.host == Host::here().host
+            && self.record.storage == storage.resolved()
+            && self.record.directory == storage.inode();
+        if !here {
+            return Ok(false);
+        }
+        self.check_unused()?;
+        // A COMMAND that cannot be seen from here holds the lock.
+        drop(SnapshotLock::lock(storage, limits::SUBLOCK_TIMEOUT)?);
+        let step = self.step().ok_or_else(|| {
+            Failure::permanent(format!(
+                "an earlier run closed {} by {}, and that line is gone",
+                text::path(storage.root()),
+                self.recorded_line()
+            ))
+            .hint("put the line back, or start the server, and run again")
+        })?;
+        self.leave_by(Some(step), Evidence::Closed)?;
+        Ok(true)
+    }
+
+    fn leave_by(&self, step: Option<&Step>, evidence: Evidence) -> Result<(), Failure> {
+        let code = self.record.code.clone();
+        EnteredSnapshot::of_earlier_run(self.session, self.run_lock, step, code, evidence).leave()
+    }
+
+    /// Checks that COMMAND of the run that entered is gone. Where it cannot be seen but locks reach,
+    /// the server knows whether somebody holds `misc/sublock`.
+    fn check_unused(&self) -> Result<(), Failure> {
+        if self.purpose == Purpose::Named {
+            return Ok(());
+        }
+        let Record { code, command, host, .. } = self.record;
+        if let Some(command) = command.as_ref().filter(|command| host.sees(command)) {
+            return Err(self.command_lives(command.pid));
+        }
+        if !host.is_visible() && !self.session.lock.reaches() {
+            return Err(Failure::permanent(format!(
+                "{} is in the snapshot user/{code} of a run on {}, and whether that still runs cannot be seen from here",
+                text::path(self.session.storage.root()),
+                text::harmless(&host.host)
+            ))
+            .hint(format!("if it does not: {} --code {code}", self.session.job.recover)));
+        }
+        Ok(())
+    }
+
+    fn command_lives(&self, pid: i32) -> Failure {
+        let Record { code, command_name, since, .. } = self.record;
+        let age = snapshot_lock::seconds(SystemTime::now()).saturating_sub(*since);
+        Failure::in_use(format!(
+            "COMMAND of an earlier run still uses the snapshot user/{code}: {} (pid {pid}), entered {} ago",
+            text::harmless(command_name),
+            durations::in_words(Duration::from_secs(age))
+        ))
+    }
+}

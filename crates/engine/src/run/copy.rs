@@ -1,0 +1,51 @@
+//! A file-by-file copy of a storage, made while a run held the original: its `journal/` and `B/` may
+//! be torn.
+//!
+//! Such a copy is known by its records, which stand in a file with another inode.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+
+use dsnap_core::{Reason, text};
+
+use crate::quoting::quoted;
+use crate::record::run_lock::RunLock;
+use crate::run::job::Job;
+use crate::storage::Storage;
+
+/// Says why the files of this storage must not be rolled forward, if it is a copy that may be torn.
+pub(crate) fn torn_copy(storage: &Storage, run_lock: &RunLock, job: &Job) -> Option<Reason> {
+    if !run_lock.is_copy() || is_complete(storage) {
+        return None;
+    }
+    let root = text::path(storage.root());
+    let what = format!(
+        "{root} is a copy made while a snapshot of the original was in use: its journal/ and B/ may be torn"
+    );
+    Some(
+        Reason::new(what)
+            .hint(set_aside(storage))
+            .hint(format!("if the copy is of one moment (a frozen disk): {}", job.recover)),
+    )
+}
+
+/// Says whether `A/` is all there is, so that nothing can be torn.
+pub(crate) fn is_complete(storage: &Storage) -> bool {
+    let empty = fs::read_dir(storage.journal()).is_ok_and(|mut found| found.next().is_none());
+    empty && storage.leftovers().is_ok_and(|left| left.is_none())
+}
+
+/// Returns the command that keeps `A/` alone, which is a backup by itself.
+fn set_aside(storage: &Storage) -> String {
+    let (journal, b) = (storage.journal(), storage.b());
+    let aside = |path: &Path| quoted([path.as_os_str(), OsStr::new(".torn")].join(OsStr::new("")));
+    format!(
+        "A/ alone is the backup: mv {j} {aside_j} && mv {b} {aside_b} && mkdir {j} {b} && chown --reference={a} {j} {b}",
+        j = quoted(&journal),
+        b = quoted(&b),
+        aside_j = aside(&journal),
+        aside_b = aside(&b),
+        a = quoted(storage.a()),
+    )
+}

@@ -1,0 +1,97 @@
+//! Asking a method to enter: recorded before it is asked, and waited for if the answer is missing.
+
+use std::cell::OnceCell;
+use std::time::{Instant, SystemTime};
+
+use dsnap_core::method::{Entered, Request, WorksWith};
+use dsnap_core::{Code, Reason, text};
+
+use crate::conf::plan::Step;
+use crate::limits;
+use crate::record::entry::Record;
+use crate::record::evidence::Evidence;
+use crate::record::run_lock::RunLock;
+use crate::run::pending_enter;
+use crate::run::session::Session;
+use crate::storage::snapshot_lock;
+use crate::system::process::Host;
+use crate::system::users;
+
+/// Asks methods to enter under one code.
+#[derive(Debug)]
+pub(crate) struct Entering<'a> {
+    pub(crate) session: &'a Session<'a>,
+    pub(crate) run_lock: &'a RunLock,
+    pub(crate) code: Code,
+    /// When a method, or a wait, first saw that the program was asked to end.
+    stopped_at: OnceCell<Instant>,
+}
+
+impl<'a> Entering<'a> {
+    pub(crate) fn new(session: &'a Session<'a>, run_lock: &'a RunLock, code: Code) -> Self {
+        Self { session, run_lock, code, stopped_at: OnceCell::new() }
+    }
+
+    /// Calls the method. What a server may come to hold is recorded before.
+    pub(crate) fn enter(&self, step: &Step) -> Entered {
+        let can_hold = step.method.works_with() == WorksWith::Owner;
+        if can_hold && let Err(error) = self.run_lock.record_intent(self.record(step)) {
+            let path = text::path(self.session.storage.run_lock());
+            return Entered::Refused(Reason::new(format!(
+                "{path} cannot be written, so nothing is entered: {error}"
+            )));
+        }
+        let request = Request {
+            storage: self.session.storage.root(),
+            conf_folder: &self.session.plan.conf_folder,
+            words: &step.words,
+            code: &self.code,
+            time_left: can_hold.then_some(step.timeout.unwrap_or(limits::ENTER_TIMEOUT)),
+            caller: &self.session.listener(&self.stopped_at),
+        };
+        let entered = step.call(self.session.privileges, |method| method.enter(&request));
+        if can_hold && !matches!(entered, Entered::Held | Entered::Unknown(_)) {
+            self.settle(step);
+        }
+        entered
+    }
+
+    /// Removes the record of this line: nothing is held by it.
+    pub(crate) fn settle(&self, step: &Step) {
+        self.run_lock.settle(&self.code, Some(&step.line));
+    }
+
+    fn record(&self, step: &Step) -> Record {
+        let storage = self.session.storage;
+        Record {
+            code: self.code.clone(),
+            line: step.line.clone(),
+            conf: step.location.clone(),
+            evidence: Evidence::Unknown,
+            since: snapshot_lock::seconds(SystemTime::now()),
+            host: Host::here(),
+            user: users::effective_user(),
+            command_name: self.session.job.command.clone().unwrap_or_default(),
+            command: None,
+            may_close: step.method.may_close(),
+            storage: storage.resolved(),
+            directory: storage.inode(),
+            file: self.run_lock.inode(),
+        }
+    }
+
+    /// Waits for an enter without an answer; longer once the program was asked to end, because then
+    /// no later try comes back to it soon. `None`: it is over and had no effect.
+    pub(crate) fn wait_for_pending(&self, step: &Step) -> Option<Evidence> {
+        let settled = Instant::now() + self.session.job.timing.pending_enter;
+        let until = || {
+            if self.session.program.stopped().is_some() {
+                self.stopped_at.get_or_init(Instant::now);
+            }
+            let after_stop = |at: &Instant| *at + limits::PENDING_ENTER_TIMEOUT_AFTER_STOP;
+            self.stopped_at.get().map_or(settled, after_stop)
+        };
+        pending_enter::wait(self.session, &self.code, step.method.may_close(), until)
+            .unwrap_or(Some(Evidence::Unknown))
+    }
+}

@@ -1,0 +1,135 @@
+//! What a run reports to the program around it, in order.
+//!
+//! Each event renders itself; the program decides whether and where it is shown. The wordings that
+//! scripts know from the original are kept to the letter.
+
+use std::fmt;
+use std::time::Duration;
+
+use dsnap_core::{Code, Reason, text};
+
+use crate::durations;
+
+/// How important an event is: which options show or hide it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Always shown.
+    Always,
+    /// Hidden by `-q`.
+    Normal,
+    /// Shown with `-v`.
+    Verbose,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A conf file or line that cannot be used.
+    Complaint(String),
+    /// A method worked: the label of its line.
+    Entered(String),
+    /// A line did not work.
+    LineFailed {
+        /// The label of the line.
+        label: String,
+        /// Why.
+        reason: Reason,
+        /// A person has to do something about it, so it is shown by default.
+        important: bool,
+    },
+    /// `misc/sublock` is locked.
+    Locked,
+    /// COMMAND runs in a snapshot that this run did not enter: its code, and its age.
+    Accepted(String, Duration),
+    /// `misc/sublock` is unlocked.
+    Unlocked,
+    /// The snapshot is left, and that is confirmed.
+    Left {
+        /// How many tries it took, from 1.
+        tries: u32,
+    },
+    /// A snapshot that an earlier run left behind was left.
+    LeftBehind(Code),
+    /// Some lines of earlier runs cannot be read: how many.
+    Damaged(usize),
+    /// An enter has no answer and may still come: the label of its line, and its code.
+    MayStillCome(String, Code),
+    /// A snapshot that cannot be used could not be left either.
+    NotLeft(Reason),
+    /// The server ended during the snapshot; nothing is frozen.
+    ServerEnded,
+    /// A server was started while the snapshot of a closed storage was in use.
+    ServerStuck,
+    /// A method said something.
+    MethodSaid(String),
+    /// A method reported progress: done, of how many, unit.
+    Progress(u64, Option<u64>, String),
+}
+
+impl Event {
+    /// Returns how important the event is.
+    pub fn level(&self) -> Level {
+        match self {
+            Self::Accepted(..) | Self::NotLeft(_) | Self::LeftBehind(_) | Self::ServerStuck => {
+                Level::Always
+            }
+            Self::Left { tries } if *tries > 1 => Level::Always,
+            Self::LineFailed { important: false, .. }
+            | Self::MethodSaid(_)
+            | Self::Progress(..) => Level::Verbose,
+            _ => Level::Normal,
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Complaint(words) => f.write_str(words),
+            Self::Entered(label) => write!(f, "Entered snapshot using {label}"),
+            Self::LineFailed { label, reason, .. } => {
+                write!(f, "{}", reason.clone().with_text(of_line(label, reason.text())))
+            }
+            Self::Locked => f.write_str("Locked snapshot mode"),
+            Self::Accepted(content, age) => {
+                let age = durations::in_words(*age);
+                write!(f, "Using the existing snapshot {content}, {age} old: later transactions are not in it")
+            }
+            Self::Unlocked => f.write_str("Unlocked snapshot mode"),
+            Self::Left { tries: 1 } => f.write_str("Left snapshot mode"),
+            Self::Left { tries } => write!(f, "Left snapshot mode (at try {tries})"),
+            Self::LeftBehind(code) => {
+                write!(f, "Left the snapshot user/{code}, which an earlier run had left behind")
+            }
+            Self::Damaged(count) => {
+                write!(f, "misc/dsnap.lock: ignoring what cannot be read of earlier runs (lines: {count})")
+            }
+            Self::MayStillCome(label, code) => write!(
+                f,
+                "{label}: the snapshot user/{code} may still be entered; the next run checks again"
+            ),
+            Self::NotLeft(reason) => write!(f, "{reason}"),
+            Self::ServerEnded => {
+                f.write_str("the server ended while the snapshot was in use; nothing is left frozen")
+            }
+            Self::ServerStuck => f.write_str(
+                "a server was started while the snapshot was in use; it cannot write to A/ until it is restarted\n\
+                 hint: restart that server now; its commits stay in journal/ and B/ until then",
+            ),
+            Self::MethodSaid(words) => f.write_str(&text::harmless(words)),
+            Self::Progress(done, Some(of), unit) => write!(f, "{done} of {of} {}", text::harmless(unit)),
+            Self::Progress(done, None, unit) => write!(f, "{done} {}", text::harmless(unit)),
+        }
+    }
+}
+
+/// Puts the label of a line before what is said of it, unless the label is a URL that the words
+/// contain.
+pub fn of_line(label: &str, words: &str) -> String {
+    if label.contains("://") && words.contains(label) {
+        words.to_owned()
+    } else {
+        format!("{label}: {words}")
+    }
+}

@@ -1,0 +1,228 @@
+//! What a run is asked to do, what it asks of the program around it, and how it ends.
+
+use std::ffi::OsString;
+use std::fmt::Debug;
+use std::io;
+use std::time::Duration;
+
+use dsnap_core::Reason;
+
+use crate::conf::plan::Source;
+use crate::failure::Failure;
+use crate::run::environment::Environment;
+use crate::run::event::Event;
+use crate::system::process::ProcessId;
+use crate::{exit_status, limits};
+
+/// What a run is to do.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Where the conf lines come from.
+    pub source: Source,
+    /// How long new tries may begin: `-t`.
+    pub wait: Duration,
+    /// The pause between two tries: `-s`.
+    pub pause: Duration,
+    /// How old an existing snapshot may be: `--accept-existing`.
+    pub accept_existing: Option<Duration>,
+    /// The name of COMMAND. Without one, the run tests whether the storage can enter snapshot mode.
+    pub command: Option<OsString>,
+    /// The command that recovers this storage with this run's methods, for hints; quoted.
+    pub recover: String,
+    /// How long a run waits for a server to settle. Only tests change it.
+    pub timing: Timing,
+}
+
+/// How long a run waits for a server to settle: by default, the values of [`limits`].
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// How long an enter without an answer is waited for.
+    pub pending_enter: Duration,
+    /// How long leaving is retried, at least.
+    pub leave_retry: Duration,
+    /// The pause between two tries to leave.
+    pub leave_pause: Duration,
+}
+
+impl Default for Job {
+    fn default() -> Self {
+        Self {
+            source: Source::Default,
+            wait: Duration::ZERO,
+            pause: limits::DEFAULT_RETRY_PAUSE,
+            accept_existing: None,
+            command: None,
+            recover: String::new(),
+            timing: Timing::default(),
+        }
+    }
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            pending_enter: limits::PENDING_ENTER_TIMEOUT,
+            leave_retry: limits::LEAVE_RETRY_TIMEOUT,
+            leave_pause: limits::LEAVE_RETRY_INTERVAL,
+        }
+    }
+}
+
+/// The program around a run: it prints, handles signals, and starts COMMAND.
+pub trait Program {
+    /// Takes an event.
+    fn report(&self, event: Event);
+
+    /// Returns the signal that asked the program to end, if one did.
+    fn stopped(&self) -> Option<i32>;
+
+    /// Waits for `pause`, or until the program is asked to end. `left` is how much longer new tries may
+    /// begin.
+    fn pause(&self, pause: Duration, left: Duration, reason: &Reason);
+
+    /// Runs COMMAND and waits for its end. `environment` describes the snapshot to COMMAND; without
+    /// it, COMMAND keeps the variables of the program. Calls `began` with the process of COMMAND.
+    fn run_command(
+        &self,
+        environment: Option<&Environment<'_>>,
+        began: &mut dyn FnMut(ProcessId),
+    ) -> CommandEnd;
+}
+
+/// How COMMAND ended.
+#[derive(Debug)]
+pub enum CommandEnd {
+    /// It exited with that status.
+    Exited(u8),
+    /// It was killed by that signal.
+    Killed(i32),
+    /// It could not be executed.
+    CannotExecute(io::Error),
+    /// There is no such program.
+    NotFound(io::Error),
+}
+
+impl CommandEnd {
+    /// Returns the exit status that stands for it.
+    pub fn status(&self) -> u8 {
+        match self {
+            Self::Exited(status) => *status,
+            Self::Killed(signal) => exit_status::by_signal(*signal),
+            Self::CannotExecute(_) => exit_status::CANNOT_EXECUTE,
+            Self::NotFound(_) => exit_status::NOT_FOUND,
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How COMMAND ended (`None`: there was none to run), or why it was not run.
+    pub command: Result<Option<CommandEnd>, NotRun>,
+    /// Why the guarantee did not hold while COMMAND ran.
+    pub broken: Option<Reason>,
+    /// Why the snapshot could not be left.
+    pub not_left: Option<Reason>,
+}
+
+impl Outcome {
+    /// Makes the outcome of a run that did not reach COMMAND.
+    pub fn not_run(why: NotRun) -> Self {
+        Self { command: Err(why), broken: None, not_left: None }
+    }
+
+    /// Returns the exit status of the program.
+    pub fn status(&self) -> u8 {
+        match &self.command {
+            Err(why) => why.status(),
+            Ok(_) if self.broken.is_some() => exit_status::BROKEN,
+            Ok(end) => match end.as_ref().map_or(0, CommandEnd::status) {
+                0 if self.not_left.is_some() => exit_status::BROKEN,
+                status => status,
+            },
+        }
+    }
+}
+
+/// Why COMMAND was not run.
+#[derive(Debug)]
+pub enum NotRun {
+    /// A signal stopped the program first.
+    Stopped(i32),
+    /// There is no fresh snapshot.
+    NoSnapshot {
+        /// The labels of the lines that were tried, each with its reason.
+        tried: Vec<(String, Reason)>,
+        /// The failure that decides, all lines considered.
+        failure: Failure,
+    },
+}
+
+impl NotRun {
+    /// Returns the exit status of the program.
+    pub fn status(&self) -> u8 {
+        match self {
+            Self::Stopped(signal) => exit_status::by_signal(*signal),
+            Self::NoSnapshot { failure: Failure::InUse(_), .. } => exit_status::IN_USE,
+            Self::NoSnapshot { .. } => exit_status::FAILED,
+        }
+    }
+}
+
+impl From<Failure> for NotRun {
+    fn from(failure: Failure) -> Self {
+        Self::NoSnapshot { tried: Vec::new(), failure }
+    }
+}
+
+impl From<Reason> for NotRun {
+    fn from(reason: Reason) -> Self {
+        Failure::from(reason).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ran(end: CommandEnd) -> Outcome {
+        Outcome { command: Ok(Some(end)), broken: None, not_left: None }
+    }
+
+    #[test]
+    fn the_status_is_the_commands() {
+        assert_eq!(ran(CommandEnd::Exited(7)).status(), 7);
+        assert_eq!(ran(CommandEnd::Killed(9)).status(), 137);
+        assert_eq!(
+            ran(CommandEnd::CannotExecute(io::ErrorKind::PermissionDenied.into())).status(),
+            126
+        );
+        assert_eq!(ran(CommandEnd::NotFound(io::ErrorKind::NotFound.into())).status(), 127);
+    }
+
+    #[test]
+    fn a_broken_guarantee_is_122_whatever_the_status_of_command() {
+        for status in [0, 1, 75, 125] {
+            let outcome =
+                Outcome { broken: Some(Reason::new("gone")), ..ran(CommandEnd::Exited(status)) };
+            assert_eq!(outcome.status(), 122);
+        }
+    }
+
+    #[test]
+    fn a_snapshot_that_could_not_be_left_changes_only_a_zero() {
+        let not_left = |end| Outcome { not_left: Some(Reason::new("silent")), ..ran(end) };
+        assert_eq!(not_left(CommandEnd::Exited(0)).status(), 122);
+        assert_eq!(not_left(CommandEnd::Exited(3)).status(), 3);
+        let without_command = Outcome { command: Ok(None), ..not_left(CommandEnd::Exited(0)) };
+        assert_eq!(without_command.status(), 122);
+    }
+
+    #[test]
+    fn a_command_that_was_not_run_gives_75_only_if_the_storage_was_in_use() {
+        assert_eq!(Outcome::not_run(Failure::in_use("x").into()).status(), 75);
+        assert_eq!(Outcome::not_run(Failure::unavailable("x").into()).status(), 125);
+        assert_eq!(Outcome::not_run(Reason::new("x").into()).status(), 125);
+        assert_eq!(Outcome::not_run(NotRun::Stopped(15)).status(), 143);
+    }
+}

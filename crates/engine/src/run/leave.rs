@@ -1,0 +1,275 @@
+//! Leaving a snapshot: tried until it is confirmed, whatever happened before.
+//!
+//! The confirmation is that `misc/snapshot` held our code and no longer does. Where it never did (a
+//! server of another storage, a storage that the enter closed), the method's own answer counts.
+
+use std::time::{Duration, Instant};
+
+use dsnap_core::method::{Left, Request, WorksWith};
+use dsnap_core::{Code, Reason, text};
+
+use crate::conf::plan::Step;
+use crate::failure::Failure;
+use crate::limits;
+use crate::record::evidence::Evidence;
+use crate::record::run_lock::RunLock;
+use crate::run::event::Event;
+use crate::run::session::Session;
+use crate::storage::main_lock::Openness;
+use crate::storage::snapshot_file::SnapshotFile;
+use crate::storage::snapshot_lock;
+
+/// A snapshot that a method entered and that must be left.
+///
+/// [`leave`](Self::leave) is the way out. Dropping it leaves, too, for the ways out that no code
+/// foresees (a panic).
+#[derive(Debug)]
+pub(crate) struct EnteredSnapshot<'a> {
+    session: &'a Session<'a>,
+    run_lock: &'a RunLock,
+    origin: Origin,
+    /// The line that entered it, if the conf still has it.
+    step: Option<&'a Step>,
+    code: Code,
+    evidence: Evidence,
+    left: bool,
+}
+
+/// Which run entered a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    ThisRun,
+    EarlierRun,
+}
+
+impl<'a> EnteredSnapshot<'a> {
+    /// Takes over a snapshot that this run entered by `step`, and updates its record.
+    pub(crate) fn of_this_run(
+        session: &'a Session<'a>,
+        run_lock: &'a RunLock,
+        step: &'a Step,
+        code: Code,
+        evidence: Evidence,
+    ) -> Self {
+        run_lock.set_evidence(&code, &step.line, evidence);
+        let origin = Origin::ThisRun;
+        Self { session, run_lock, origin, step: Some(step), code, evidence, left: false }
+    }
+
+    /// Takes over a snapshot that an earlier run left behind. `step` is the line that entered it, if
+    /// the conf still has it.
+    pub(crate) fn of_earlier_run(
+        session: &'a Session<'a>,
+        run_lock: &'a RunLock,
+        step: Option<&'a Step>,
+        code: Code,
+        evidence: Evidence,
+    ) -> Self {
+        let origin = Origin::EarlierRun;
+        Self { session, run_lock, origin, step, code, evidence, left: false }
+    }
+
+    /// Adds what `misc/snapshot` shows now to what is known of the snapshot.
+    pub(crate) fn observe(&mut self, file: &SnapshotFile) {
+        let Some(step) = self.step else { return };
+        self.evidence = self.evidence.observe(file, &self.code, step.method.may_close());
+        self.run_lock.set_evidence(&self.code, &step.line, self.evidence);
+    }
+
+    /// Says what is known of the snapshot.
+    pub(crate) fn evidence(&self) -> Evidence {
+        self.evidence
+    }
+
+    /// Leaves the snapshot and waits for the confirmation.
+    ///
+    /// # Errors
+    ///
+    /// It could not be left; the text names the storage and the code. If an earlier run entered it,
+    /// also: somebody uses it.
+    pub(crate) fn leave(mut self) -> Result<(), Failure> {
+        self.left = true;
+        self.do_leave()
+    }
+
+    fn do_leave(&self) -> Result<(), Failure> {
+        let begin = Instant::now();
+        let mut tries = 0;
+        loop {
+            if self.evidence == Evidence::Here && self.session.openness() == Openness::Closed {
+                self.settle();
+                self.session.program.report(Event::ServerEnded);
+                return Ok(());
+            }
+            tries += 1;
+            let Err(failure) = self.try_lines() else {
+                self.settle();
+                self.report(tries);
+                return Ok(());
+            };
+            self.may_try_again(tries, begin.elapsed(), failure)?;
+            std::thread::sleep(self.session.job.timing.leave_pause);
+        }
+    }
+
+    /// Removes the record. If this storage's server has left the snapshot or ended, every enter
+    /// under its code is over, whichever line asked for it.
+    fn settle(&self) {
+        let line = self.step.map(|step| step.line.as_slice());
+        self.run_lock.settle(&self.code, line.filter(|_| self.evidence == Evidence::Elsewhere));
+    }
+
+    fn report(&self, tries: u32) {
+        self.session.program.report(match self.origin {
+            Origin::ThisRun => Event::Left { tries },
+            Origin::EarlierRun => Event::LeftBehind(self.code.clone()),
+        });
+    }
+
+    fn may_try_again(
+        &self,
+        tries: u32,
+        elapsed: Duration,
+        failure: Failure,
+    ) -> Result<(), Failure> {
+        if self.origin == Origin::EarlierRun && matches!(failure, Failure::InUse(_)) {
+            // Somebody uses it: that is no failure of leaving.
+            return if elapsed < limits::SUBLOCK_TIMEOUT { Ok(()) } else { Err(failure) };
+        }
+        let enough = tries >= limits::MIN_LEAVE_TRIES && elapsed >= self.retry_timeout();
+        if enough { Err(self.still_held(failure.into_reason()).into()) } else { Ok(()) }
+    }
+
+    /// Returns for how long leaving is retried. A snapshot of an earlier run is not lost by an
+    /// error: the next run, or a person, tries again.
+    fn retry_timeout(&self) -> Duration {
+        if self.origin == Origin::EarlierRun {
+            return Duration::ZERO;
+        }
+        let timeout = self.step.and_then(|step| step.timeout);
+        self.session
+            .job
+            .timing
+            .leave_retry
+            .max(timeout.map_or(Duration::ZERO, |timeout| timeout * 3))
+    }
+
+    /// Leaves by the line that entered and, if that fails, by every other line that may help.
+    fn try_lines(&self) -> Result<(), Failure> {
+        let mut first = None;
+        for step in self.step.into_iter().chain(self.others()) {
+            match self.try_line(step) {
+                Ok(()) => return Ok(()),
+                Err(failure) => first = first.or(Some(failure)),
+            }
+        }
+        Err(first.unwrap_or_else(|| {
+            Failure::permanent(format!("no line in {} can leave it", self.session.plan.source))
+        }))
+    }
+
+    /// Lists the other lines that work with a server. A storage that the enter closed is opened by
+    /// its own line only. While no server has this storage open, no other one is asked.
+    fn others(&self) -> impl Iterator<Item = &'a Step> {
+        let may_help =
+            self.evidence != Evidence::Closed && self.session.openness() != Openness::Closed;
+        self.session.plan.steps.iter().filter(move |step| {
+            may_help && step.method.works_with() == WorksWith::Owner && !self.entered_by(step)
+        })
+    }
+
+    fn entered_by(&self, step: &Step) -> bool {
+        self.step.is_some_and(|own| std::ptr::eq(own, step))
+    }
+
+    fn try_line(&self, step: &Step) -> Result<(), Failure> {
+        let request = Request {
+            storage: self.session.storage.root(),
+            conf_folder: &self.session.plan.conf_folder,
+            words: &step.words,
+            code: &self.code,
+            time_left: Some(step.timeout.unwrap_or(limits::LEAVE_TIMEOUT)),
+            caller: &self.session.ignoring_stop(),
+        };
+        let left = step.call(self.session.privileges, |method| method.leave(&request));
+        let answer = Failure::of_leave(left);
+        match self.evidence {
+            Evidence::Here => self.confirmed_by_file(step, answer),
+            Evidence::Closed => answer,
+            Evidence::Elsewhere | Evidence::Unknown if self.entered_by(step) => answer,
+            Evidence::Elsewhere | Evidence::Unknown => {
+                answer.and(Err(Failure::permanent("the line that entered must confirm it")))
+            }
+        }
+    }
+
+    /// Checks the answer against `misc/snapshot`, which decides where it showed the code: an answer
+    /// may be lost, or come from another server.
+    fn confirmed_by_file(&self, step: &Step, answer: Result<(), Failure>) -> Result<(), Failure> {
+        if !snapshot_lock::read_snapshot_file(self.session.storage)?.is_held_by(&self.code) {
+            return Ok(());
+        }
+        answer.and_then(|()| {
+            Err(Failure::permanent(format!(
+                "{} reports that the snapshot is left, but misc/snapshot still holds its code",
+                step.label
+            )))
+        })
+    }
+
+    fn still_held(&self, reason: Reason) -> Reason {
+        let (code, why) = (&self.code, reason.text());
+        if let (Evidence::Elsewhere, Some(step)) = (self.evidence, self.step) {
+            let label = &step.label;
+            let what = format!(
+                "the server at {label} (another storage) is still in the snapshot user/{code}: {why}"
+            );
+            return reason.with_text(what).hint(cure_elsewhere(code));
+        }
+        let storage = text::path(self.session.storage.root());
+        let what = format!("{storage} is still in snapshot mode (code user/{code}): {why}");
+        let reason = reason.with_text(what);
+        if self.server_was_restarted() {
+            // Asking again does not help: only another restart ends the snapshot.
+            return reason;
+        }
+        reason.hint(&self.session.job.recover)
+    }
+
+    /// Says whether another server has opened the storage since the code was written. That server
+    /// does not know the code, and the file stays as it is.
+    fn server_was_restarted(&self) -> bool {
+        let file = snapshot_lock::read_snapshot_file(self.session.storage).ok();
+        let entered = file.and_then(|file| file.modified());
+        let restarted = entered.is_some() && self.session.lock.taken() > entered;
+        self.evidence == Evidence::Here && restarted
+    }
+}
+
+impl Failure {
+    /// Says what the answer to a leave means: only that somebody uses the snapshot passes by itself.
+    fn of_leave(left: Left) -> Result<(), Self> {
+        match left {
+            Left::Left => Ok(()),
+            Left::Busy(reason) => Err(Self::InUse(reason)),
+            Left::Unavailable(reason) | Left::Refused(reason) | Left::Failed(reason) => {
+                Err(Self::Permanent(reason))
+            }
+        }
+    }
+}
+
+/// Says what a person can do about a snapshot of another storage.
+pub(crate) fn cure_elsewhere(code: &Code) -> String {
+    format!(
+        "restart that server, or run on its machine, DIR being its storage: dsnap --storage DIR --recover --code {code}"
+    )
+}
+
+impl Drop for EnteredSnapshot<'_> {
+    fn drop(&mut self) {
+        if !self.left {
+            let _ = self.do_leave();
+        }
+    }
+}

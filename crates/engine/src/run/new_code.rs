@@ -1,0 +1,51 @@
+//! New snapshot codes: `HOST-PID-RANDOM`, so that people see who entered and no code comes twice.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use dsnap_core::Code;
+use dsnap_core::code::MAX_CODE;
+
+/// How many random characters end a code.
+const RANDOM_CHARS: usize = 8;
+
+/// Makes a code that names the host and the process, and ends in something random.
+///
+/// Characters of `host` that a code cannot hold are dropped, and what is too long is cut.
+pub fn new_code(host: &str, pid: u32) -> Code {
+    let tail = format!("-{pid}-{}", random_word());
+    let plain = |letter: &char| letter.is_ascii_alphanumeric() || ".-_".contains(*letter);
+    let host: String = host.chars().filter(plain).take(MAX_CODE - tail.len()).collect();
+    // Never missing: the tail alone is a code.
+    Code::from_bytes((host + &tail).as_bytes()).unwrap_or_else(|| unreachable!("{tail}"))
+}
+
+fn random_word() -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut random = [0; RANDOM_CHARS];
+    if getrandom::fill(&mut random).is_err() {
+        // Without the system's randomness, the clock still tells two tries of one process apart.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        random = now.as_nanos().to_le_bytes()[..RANDOM_CHARS].try_into().unwrap_or_default();
+    }
+    random.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_names_host_and_process_and_no_code_comes_twice() {
+        let code = new_code("db1.example", 4711);
+        assert!(code.as_str().starts_with("db1.example-4711-"), "{code}");
+        assert_ne!(code, new_code("db1.example", 4711));
+    }
+
+    #[test]
+    fn a_code_is_printable_ascii_of_at_most_64_characters() {
+        for host in ["", "h\u{f6}st n\u{e4}me\n", &"x".repeat(300)] {
+            let code = new_code(host, u32::MAX);
+            assert!(code.as_str().len() <= 64, "{code}");
+        }
+    }
+}

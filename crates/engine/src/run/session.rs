@@ -1,0 +1,121 @@
+//! What a run, a recovery and a listing share: the storage, the plan, and the program around them.
+
+use std::cell::OnceCell;
+use std::fmt;
+use std::time::Instant;
+
+use dsnap_core::method::{Caller, Message, Methods};
+
+use crate::conf::plan::Plan;
+use crate::run::event::Event;
+use crate::run::job::{Job, NotRun, Program};
+use crate::storage::Storage;
+use crate::storage::main_lock::{MainLock, Openness};
+use crate::system::mounts;
+use crate::system::privileges::Privileges;
+
+/// A storage, the plan for it, and the program that works on it.
+pub struct Session<'a> {
+    /// What the program is to do.
+    pub(crate) job: &'a Job,
+    /// The storage.
+    pub(crate) storage: &'a Storage,
+    /// The methods to try.
+    pub plan: Plan,
+    /// The privileges with which everything but COMMAND is done. They are in effect already.
+    pub(crate) privileges: &'a Privileges,
+    /// The program around the run.
+    pub(crate) program: &'a dyn Program,
+    /// Tells whether a server has the storage open.
+    pub(crate) lock: MainLock,
+}
+
+impl fmt::Debug for Session<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("storage", &self.storage).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Session<'a> {
+    /// Reads the conf lines and makes the plan. Locks and changes nothing.
+    pub fn open(
+        job: &'a Job,
+        storage: &'a Storage,
+        privileges: &'a Privileges,
+        methods: &dyn Methods,
+        program: &'a dyn Program,
+    ) -> Self {
+        let locks_reach = mounts::locks_reach(&storage.misc());
+        let stopped = || program.stopped().is_some();
+        let plan = Plan::make(&job.source, storage, methods, privileges, locks_reach, &stopped);
+        let lock = MainLock::of(storage, locks_reach);
+        Self { job, storage, plan, privileges, program, lock }
+    }
+
+    /// Opens a session that is about to use the storage: checks its folders first, and reports
+    /// what is wrong with the conf.
+    ///
+    /// # Errors
+    ///
+    /// A folder is missing, or the program was asked to end.
+    pub(crate) fn begin(
+        job: &'a Job,
+        storage: &'a Storage,
+        privileges: &'a Privileges,
+        methods: &dyn Methods,
+        program: &'a dyn Program,
+    ) -> Result<Self, NotRun> {
+        storage.check_folders()?;
+        let session = Self::open(job, storage, privileges, methods, program);
+        if let Some(signal) = program.stopped() {
+            return Err(NotRun::Stopped(signal));
+        }
+        for complaint in &session.plan.complaints {
+            program.report(Event::Complaint(complaint.clone()));
+        }
+        Ok(session)
+    }
+
+    /// Says whether a server has the storage open.
+    pub(crate) fn openness(&self) -> Openness {
+        self.lock.openness()
+    }
+
+    /// Makes a caller for entering: it asks the method to stop once the program was asked to end,
+    /// and notes in `stopped_at` when that was first seen.
+    pub(crate) fn listener<'b>(&self, stopped_at: &'b OnceCell<Instant>) -> Listener<'b>
+    where
+        'a: 'b,
+    {
+        Listener { program: self.program, stopped_at: Some(stopped_at) }
+    }
+
+    /// Makes a caller for leaving: it never asks the method to stop.
+    pub(crate) fn ignoring_stop(&self) -> Listener<'a> {
+        Listener { program: self.program, stopped_at: None }
+    }
+}
+
+/// Passes on what a method says, and asks it to stop when the program was asked to end.
+pub(crate) struct Listener<'a> {
+    program: &'a dyn Program,
+    stopped_at: Option<&'a OnceCell<Instant>>,
+}
+
+impl Caller for Listener<'_> {
+    fn say(&self, message: Message<'_>) {
+        self.program.report(match message {
+            Message::Words(words) => Event::MethodSaid(words.to_owned()),
+            Message::Progress { done, of, unit } => Event::Progress(done, of, unit.to_owned()),
+        });
+    }
+
+    fn should_stop(&self) -> bool {
+        let Some(stopped_at) = self.stopped_at else { return false };
+        let stopped = self.program.stopped().is_some();
+        if stopped {
+            stopped_at.get_or_init(Instant::now);
+        }
+        stopped
+    }
+}

@@ -1,0 +1,139 @@
+//! What a failed try means, as a table: lines with their ends, what `misc/snapshot` says, the answer.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use dsnap_core::method::{Left, Request, SnapshotMethod, Status};
+
+use super::*;
+
+#[derive(Debug)]
+struct Method(WorksWith);
+
+impl SnapshotMethod for Method {
+    fn name(&self) -> &str {
+        "scripted"
+    }
+
+    fn works_with(&self) -> WorksWith {
+        self.0
+    }
+
+    fn enter(&self, _request: &Request<'_>) -> Entered {
+        Entered::Done
+    }
+
+    fn leave(&self, _request: &Request<'_>) -> Left {
+        Left::Left
+    }
+
+    fn status(&self, _request: &Request<'_>) -> Status {
+        Status::CannotTell
+    }
+}
+
+fn step(label: &str) -> Step {
+    let works_with = if label == "direct" { WorksWith::Nobody } else { WorksWith::Owner };
+    Step {
+        method: Arc::new(Method(works_with)),
+        words: Vec::new(),
+        timeout: None,
+        line: label.into(),
+        label: label.to_owned(),
+        location: String::new(),
+        with_caller_privileges: false,
+        wrong_server: OnceCell::new(),
+    }
+}
+
+fn reason(text: &str) -> Reason {
+    Reason::new(text)
+}
+
+/// Concludes from the ends of a `server` line and a `direct` line; either may be missing.
+fn conclude(server: Option<LineEnd>, direct: Option<LineEnd>, last: Failure) -> (Retry, String) {
+    let (server_step, direct_step) = (step("server"), step("direct"));
+    let mut tried = Tried::default();
+    server.into_iter().for_each(|end| tried.note(&server_step, end));
+    direct.into_iter().for_each(|end| tried.note(&direct_step, end));
+    let NotRun::NoSnapshot { tried, failure } = tried.conclude(last) else {
+        panic!("no line stops a run")
+    };
+    assert_eq!(tried.last().unwrap().0, "misc/snapshot");
+    (failure.retry(), failure.reason().text().to_owned())
+}
+
+#[test]
+fn the_greatest_chance_decides_and_names_its_first_reason() {
+    use LineEnd::*;
+    let no_snapshot = || Failure::unavailable("no snapshot");
+    let open = || Failure::permanent("open");
+    let user = || Failure::in_use("user");
+    let opened = || Unavailable(reason("open in zope"));
+    #[rustfmt::skip]
+    let table = [
+        // A single server line.
+        (Some(PassedOver), None, no_snapshot(), Retry::MayHelp, "no process has this storage open"),
+        (Some(Busy(reason("pack"))), None, open(), Retry::WhenFree, "pack"),
+        (Some(Unavailable(reason("down"))), None, open(), Retry::MayHelp, "down"),
+        (Some(Unknown(reason("lost"))), None, open(), Retry::MayHelp, "lost"),
+        (Some(Refused(reason("401"))), None, open(), Retry::Pointless, "401"),
+        (Some(Failed(reason("disk"))), None, open(), Retry::Pointless, "disk"),
+        (Some(WrongServer(reason("wrong"))), None, open(), Retry::Pointless, "wrong"),
+        (Some(NotFresh(Failure::in_use("held"))), None, open(), Retry::WhenFree, "held"),
+        (Some(NotFresh(Failure::unavailable("opened"))), None, open(), Retry::MayHelp, "opened"),
+        // What the storage itself says may decide.
+        (Some(Refused(reason("401"))), None, user(), Retry::WhenFree, "user"),
+        (None, None, open(), Retry::Pointless, "open"),
+        (None, None, no_snapshot(), Retry::MayHelp, "no snapshot"),
+        // That `direct` finds the storage open counts only where no server was asked.
+        (None, Some(opened()), open(), Retry::MayHelp, "open in zope"),
+        (Some(PassedOver), Some(opened()), open(), Retry::MayHelp, "no process has this storage open"),
+        (Some(Refused(reason("401"))), Some(opened()), open(), Retry::Pointless, "401"),
+        (Some(WrongServer(reason("wrong"))), Some(opened()), open(), Retry::Pointless, "wrong"),
+        (Some(Refused(reason("401"))), Some(Busy(reason("tool"))), open(), Retry::WhenFree, "tool"),
+        // Files that `direct` refuses do not become a snapshot by waiting...
+        (None, Some(Refused(reason("stray"))), no_snapshot(), Retry::Pointless, "stray"),
+        (None, Some(Failed(reason("full"))), no_snapshot(), Retry::Pointless, "full"),
+        (None, Some(Refused(reason("stray"))), user(), Retry::WhenFree, "user"),
+        // ...nor does a copy that may be torn, whatever else was tried.
+        (None, Some(TornCopy(reason("torn"))), no_snapshot(), Retry::Pointless, "torn"),
+        (Some(PassedOver), Some(TornCopy(reason("torn"))), no_snapshot(), Retry::Pointless, "torn"),
+        (Some(Busy(reason("pack"))), Some(TornCopy(reason("torn"))), open(), Retry::WhenFree, "pack"),
+    ];
+    for (server, direct, last, retry, text) in table {
+        let row = format!("{server:?}, {direct:?}, {last:?}");
+        assert_eq!(conclude(server, direct, last), (retry, text.to_owned()), "{row}");
+    }
+}
+
+#[test]
+fn the_second_round_replaces_the_end_of_a_line() {
+    let (a, b) = (step("a"), step("b"));
+    let mut tried = Tried::default();
+    tried.note(&a, LineEnd::PassedOver);
+    tried.note(&b, LineEnd::Unknown(reason("lost")));
+    assert!(tried.passed_over());
+    assert_eq!(tried.pending().count(), 1);
+    tried.note(&a, LineEnd::Busy(reason("pack")));
+    tried.note(&b, LineEnd::Failed(reason("disk")));
+    assert!(!tried.passed_over());
+    assert_eq!(tried.pending().count(), 0);
+    let NotRun::NoSnapshot { tried, .. } = tried.conclude(Failure::permanent("open")) else {
+        panic!("no line stops a run")
+    };
+    let labels: Vec<_> = tried.iter().map(|(label, _)| label.as_str()).collect();
+    assert_eq!(labels, ["a", "b", "misc/snapshot"]);
+}
+
+#[test]
+fn files_are_refused_only_by_a_method_that_works_on_them() {
+    for (label, refused) in [("server", false), ("direct", true)] {
+        let step = step(label);
+        for end in [LineEnd::Refused(reason("x")), LineEnd::Failed(reason("x"))] {
+            let mut tried = Tried::default();
+            tried.note(&step, end);
+            assert_eq!(tried.files_refused(), refused, "{label}");
+        }
+    }
+}

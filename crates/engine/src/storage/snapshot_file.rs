@@ -1,0 +1,171 @@
+//! `misc/snapshot`: the file that exists exactly while `A/` is a coherent snapshot.
+//!
+//! Its content is the code under which the snapshot was entered, without a newline. This module only
+//! reads it; the method `direct` writes it when it closes a storage.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use dsnap_core::Code;
+use dsnap_core::text::Harmless;
+
+use crate::limits::MAX_SNAPSHOT_FILE;
+use crate::system::reading;
+
+/// `misc/snapshot` at one moment. Two values are equal only if the file is the same one, too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotFile {
+    /// What it says.
+    pub content: Content,
+    modified: Option<SystemTime>,
+    inode: u64,
+}
+
+/// What `misc/snapshot` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// There is no such file: `A/` is not a snapshot.
+    Absent,
+    /// Something else than a file has that name.
+    NotAFile,
+    /// An empty file: a broken snapshot.
+    Empty,
+    /// `shutdown`: a server or `direct` closed the storage cleanly.
+    Shutdown,
+    /// `user/CODE`: a snapshot was entered under that code. Kept without `user/`.
+    User(Vec<u8>),
+    /// `packing`: a pack is in progress, or was when the server crashed.
+    Packing,
+    /// Anything else.
+    Other(Vec<u8>),
+}
+
+impl SnapshotFile {
+    /// Reads the file at `path`, which is [`Storage::snapshot`](crate::storage::Storage::snapshot).
+    ///
+    /// # Errors
+    ///
+    /// It exists and cannot be read.
+    pub fn read(path: &Path) -> io::Result<Self> {
+        let found = match fs::metadata(path) {
+            Ok(found) => found,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::absent()),
+            Err(error) => return Err(error),
+        };
+        let content = if found.is_file() { Content::read(path)? } else { Content::NotAFile };
+        Ok(Self { content, modified: found.modified().ok(), inode: found.ino() })
+    }
+
+    fn absent() -> Self {
+        Self { content: Content::Absent, modified: None, inode: 0 }
+    }
+
+    /// Returns when the file was written.
+    pub fn modified(&self) -> Option<SystemTime> {
+        self.modified
+    }
+
+    /// Returns how long ago the file was written; a time in the future counts as now.
+    pub fn age(&self) -> Option<Duration> {
+        Some(self.modified?.elapsed().unwrap_or_default())
+    }
+
+    /// Says whether the file names the snapshot with `code`.
+    pub fn is_held_by(&self, code: &Code) -> bool {
+        matches!(&self.content, Content::User(held) if held == code.as_str().as_bytes())
+    }
+}
+
+impl Content {
+    fn read(path: &Path) -> io::Result<Self> {
+        let mut content = Vec::new();
+        match reading::open(path) {
+            Ok(file) => file.take(MAX_SNAPSHOT_FILE).read_to_end(&mut content)?,
+            // It existed a moment ago: a server has just left the snapshot.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::Absent),
+            Err(error) => return Err(error),
+        };
+        Ok(Self::of(&content))
+    }
+
+    /// Interprets the bytes of the file.
+    pub fn of(content: &[u8]) -> Self {
+        match content {
+            b"" => Self::Empty,
+            b"shutdown" => Self::Shutdown,
+            b"packing" => Self::Packing,
+            other => match other.strip_prefix(b"user/") {
+                Some(code) => Self::User(code.to_owned()),
+                None => Self::Other(other.to_owned()),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("absent"),
+            Self::NotAFile => f.write_str("not a file"),
+            Self::Empty => f.write_str("empty"),
+            Self::Shutdown => f.write_str("`shutdown`"),
+            Self::Packing => f.write_str("`packing`"),
+            Self::User(code) => write!(f, "`user/{}`", Harmless(code)),
+            Self::Other(bytes) => write!(f, "`{}`", Harmless(bytes)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_content_is_recognised() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("snapshot");
+        assert_eq!(SnapshotFile::read(&path).unwrap().content, Content::Absent);
+        for (bytes, content) in [
+            (&b""[..], Content::Empty),
+            (b"shutdown", Content::Shutdown),
+            (b"packing", Content::Packing),
+            (b"user/db-1-abc", Content::User(b"db-1-abc".to_vec())),
+            (b"shutdown\n", Content::Other(b"shutdown\n".to_vec())),
+        ] {
+            fs::write(&path, bytes).unwrap();
+            assert_eq!(SnapshotFile::read(&path).unwrap().content, content);
+        }
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert_eq!(SnapshotFile::read(&path).unwrap().content, Content::NotAFile);
+    }
+
+    #[test]
+    fn a_rewritten_file_is_a_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("snapshot");
+        fs::write(&path, "shutdown").unwrap();
+        let before = SnapshotFile::read(&path).unwrap();
+        assert_eq!(SnapshotFile::read(&path).unwrap(), before);
+        fs::write(folder.path().join("new"), "shutdown").unwrap();
+        fs::rename(folder.path().join("new"), &path).unwrap();
+        assert_ne!(SnapshotFile::read(&path).unwrap(), before);
+    }
+
+    #[test]
+    fn a_code_matches_only_as_a_whole() {
+        let code = Code::from_bytes(b"db-1").unwrap();
+        let file = |text: &str| SnapshotFile {
+            content: Content::of(text.as_bytes()),
+            modified: None,
+            inode: 1,
+        };
+        assert!(file("user/db-1").is_held_by(&code));
+        assert!(!file("user/db-12").is_held_by(&code));
+        assert!(!file("db-1").is_held_by(&code));
+    }
+}

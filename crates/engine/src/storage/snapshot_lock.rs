@@ -1,0 +1,143 @@
+//! The guarantee: `misc/sublock` is locked while COMMAND runs, and is checked again at the end.
+//!
+//! A snapshot is guaranteed as long as a process holds `misc/sublock` and has seen `misc/snapshot`
+//! since it got the lock (`storage.md`, Locks).
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use dsnap_core::{Reason, text};
+
+use crate::failure::Failure;
+use crate::limits;
+use crate::storage::Storage;
+use crate::storage::snapshot_file::SnapshotFile;
+use crate::system::flock::{FileLock, LockError};
+use crate::system::{access, lock_holders};
+
+/// `misc/sublock`, locked, and what `misc/snapshot` was then.
+#[derive(Debug)]
+pub struct SnapshotLock<'a> {
+    storage: &'a Storage,
+    sublock: FileLock,
+    seen: SnapshotFile,
+    was_open: bool,
+    lock_taken: Option<SystemTime>,
+}
+
+impl<'a> SnapshotLock<'a> {
+    /// Locks `misc/sublock`, trying for `timeout`, and reads `misc/snapshot`.
+    ///
+    /// # Errors
+    ///
+    /// Another process holds the lock, the lock file cannot be opened, or `misc/snapshot` cannot be
+    /// read.
+    pub fn lock(storage: &'a Storage, timeout: Duration) -> Result<Self, Failure> {
+        let path = storage.sublock();
+        let sublock = lock_within(&path, timeout)?;
+        if !sublock.is_in_place() {
+            return Err(Failure::in_use(format!(
+                "{} was replaced while it was locked",
+                text::path(&path)
+            )));
+        }
+        let seen = read_snapshot_file(storage)?;
+        let (was_open, lock_taken) =
+            (lock_holders::is_held(&storage.lock()), written(&storage.lock()));
+        Ok(Self { storage, sublock, seen, was_open, lock_taken })
+    }
+
+    /// Returns `misc/snapshot` as it was when the lock was taken.
+    pub fn snapshot_file(&self) -> &SnapshotFile {
+        &self.seen
+    }
+
+    /// Returns the locked file, for COMMAND to inherit.
+    pub fn file(&self) -> &fs::File {
+        self.sublock.file()
+    }
+
+    /// Checks that the guarantee has held until now.
+    ///
+    /// # Errors
+    ///
+    /// `misc/snapshot` is gone or has changed, or the lock file was replaced.
+    pub fn check(&self) -> Result<(), Reason> {
+        if !self.sublock.is_in_place() {
+            let path = text::path(self.storage.sublock());
+            return Err(broken(&format!("{path} was replaced while COMMAND ran")));
+        }
+        check_unchanged(self.storage, &self.seen)
+    }
+
+    /// Says whether a server was started on a closed storage since the lock was taken.
+    pub fn server_came_up(&self) -> bool {
+        let lock = self.storage.lock();
+        let taken = written(&lock);
+        let taken_since = taken.is_some() && taken != self.lock_taken;
+        !self.was_open && (taken_since || lock_holders::is_held(&lock))
+    }
+}
+
+/// Checks that `misc/snapshot` is still as it was seen.
+///
+/// # Errors
+///
+/// It has changed, so a copy made meanwhile may be incomplete.
+pub fn check_unchanged(storage: &Storage, seen: &SnapshotFile) -> Result<(), Reason> {
+    let path = text::path(storage.snapshot());
+    match SnapshotFile::read(&storage.snapshot()) {
+        Ok(now) if &now == seen => Ok(()),
+        Ok(now) if now.content == seen.content => {
+            Err(broken(&format!("{path} was rewritten while COMMAND ran")))
+        }
+        Ok(now) => Err(broken(&format!("{path} was {} and is {} now", seen.content, now.content))),
+        Err(error) => Err(broken(&format!("{path} cannot be read any more: {error}"))),
+    }
+}
+
+fn broken(what: &str) -> Reason {
+    Reason::new(format!("the guarantee was broken: {what}"))
+        .hint("do not trust what COMMAND made; find out who wrote to the storage, and run again")
+}
+
+/// Reads `misc/snapshot`.
+///
+/// # Errors
+///
+/// It exists and cannot be read.
+pub fn read_snapshot_file(storage: &Storage) -> Result<SnapshotFile, Reason> {
+    let path = storage.snapshot();
+    SnapshotFile::read(&path).map_err(|error| access::path_error(&path, "cannot be read", &error))
+}
+
+fn lock_within(path: &Path, timeout: Duration) -> Result<FileLock, Failure> {
+    let begin = std::time::Instant::now();
+    loop {
+        match FileLock::take(path) {
+            Ok(lock) => return Ok(lock),
+            Err(LockError::Held) if begin.elapsed() < timeout => {
+                std::thread::sleep(limits::FILE_POLL_INTERVAL)
+            }
+            Err(LockError::Held) => {
+                let by = lock_holders::holder(path);
+                return Err(Failure::in_use(format!("{} is held by {by}", text::path(path))));
+            }
+            Err(LockError::Io(error)) => {
+                return Err(access::path_error(path, "cannot be locked", &error).into());
+            }
+        }
+    }
+}
+
+fn written(path: &Path) -> Option<SystemTime> {
+    let found: io::Result<_> = fs::metadata(path).and_then(|found| found.modified());
+    found.ok()
+}
+
+/// Returns whole seconds since 1970, rounded down.
+pub fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}

@@ -1,0 +1,147 @@
+//! Bounded reading of files that other users may have made.
+//!
+//! Opening never waits for the other end of a FIFO, devices are refused, and no file is read beyond
+//! its limit. Only a file that the user named may be a pipe: its writer is waited for until the user
+//! stops the program.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::{Mode, OFlags};
+
+use crate::limits;
+
+/// Opens a regular file.
+///
+/// # Errors
+///
+/// It cannot be opened, or is not a regular file.
+pub fn open(path: &Path) -> io::Result<File> {
+    let file = open_any(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::other("it is not a regular file"))
+    }
+}
+
+/// Opens a file of any kind, without waiting for the other end of a pipe.
+///
+/// # Errors
+///
+/// It cannot be opened.
+pub fn open_any(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
+}
+
+/// Reads a file that [`open_any`] opened to its end. Waits for the writer of a pipe until `stopped`
+/// returns true.
+///
+/// # Errors
+///
+/// It cannot be read, is larger than `max_size` bytes, or the wait was stopped.
+pub fn read_waiting_for_writer(
+    mut file: File,
+    max_size: u64,
+    stopped: &dyn Fn() -> bool,
+) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    let mut some = [0; 4096];
+    while content.len() as u64 <= max_size {
+        wait_for_input(&file, stopped)?;
+        match file.read(&mut some) {
+            Ok(0) => return Ok(content),
+            Ok(read) => content.extend(&some[..read]),
+            Err(error) if is_passing(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other(format!("larger than {max_size} bytes")))
+}
+
+/// Returns when there is something to read, or the end. The system reports the end of a FIFO only
+/// if a writer has opened and closed it since we opened it, so this waits for the first writer.
+fn wait_for_input(file: &File, stopped: &dyn Fn() -> bool) -> io::Result<()> {
+    let pause = Timespec::try_from(limits::STOP_POLL_INTERVAL).ok();
+    loop {
+        if stopped() {
+            return Err(io::Error::other("stopped while waiting for its writer"));
+        }
+        let mut asked = [PollFd::new(file, PollFlags::IN)];
+        match rustix::event::poll(&mut asked, pause.as_ref()) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+/// Reads a whole regular file.
+///
+/// # Errors
+///
+/// As for [`open`], or it is larger than `max_size` bytes.
+pub fn read(path: &Path, max_size: u64) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    open(path)?.take(max_size + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > max_size {
+        return Err(io::Error::other(format!("larger than {max_size} bytes")));
+    }
+    Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fifo_a_device_and_a_folder_are_refused_without_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        for path in [&fifo, Path::new("/dev/zero"), folder.path()] {
+            assert_eq!(read(path, 9).unwrap_err().to_string(), "it is not a regular file");
+        }
+    }
+
+    #[test]
+    fn the_writer_of_a_named_pipe_is_waited_for_until_the_wait_is_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let asked = std::cell::Cell::new(0);
+        let twice = || asked.replace(asked.get() + 1) > 1;
+        let error = read_waiting_for_writer(open_any(&fifo).unwrap(), 9, &twice).unwrap_err();
+        assert_eq!(error.to_string(), "stopped while waiting for its writer");
+        for content in ["", "one\ntwo\n"] {
+            let file = open_any(&fifo).unwrap();
+            std::thread::scope(|scope| {
+                scope.spawn(|| std::fs::write(&fifo, content).unwrap());
+                assert_eq!(
+                    read_waiting_for_writer(file, 9, &|| false).unwrap(),
+                    content.as_bytes()
+                );
+            });
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_up_to_its_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "123456789").unwrap();
+        assert_eq!(read(&file, 9).unwrap(), b"123456789");
+        assert_eq!(read(&file, 8).unwrap_err().to_string(), "larger than 8 bytes");
+        let read_waiting_for_writer =
+            |max_size| read_waiting_for_writer(open_any(&file).unwrap(), max_size, &|| false);
+        assert_eq!(read_waiting_for_writer(9).unwrap(), b"123456789");
+        assert_eq!(read_waiting_for_writer(8).unwrap_err().to_string(), "larger than 8 bytes");
+    }
+}
