@@ -85,10 +85,10 @@ mod tests {
         let folder = copy("changed");
         assert!(compare(&folder).is_ok());
         for (file, from, to) in [
-            ("src/lib.rs", "pub time_left_ms: u64,", "pub time_left_ms: u32,"),
-            ("src/lib.rs", "DSNAP_ABI_VERSION: u32 = 1", "DSNAP_ABI_VERSION: u32 = 2"),
-            ("src/results.rs", "DSNAP_BUSY: i32 = 3", "DSNAP_BUSY: i32 = 12"),
-            ("src/lib.rs", "/// How many words there are.", "/// How many there are."),
+            ("src/abi.rs", "pub time_left_ms: u64,", "pub time_left_ms: u32,"),
+            ("src/abi.rs", "DSNAP_ABI_VERSION: u32 = 1", "DSNAP_ABI_VERSION: u32 = 2"),
+            ("src/abi/results.rs", "DSNAP_BUSY: i32 = 3", "DSNAP_BUSY: i32 = 12"),
+            ("src/abi.rs", "/// How many words there are.", "/// How many there are."),
         ] {
             let path = folder.join(file);
             let before = fs::read_to_string(&path).unwrap();
