@@ -35,8 +35,8 @@ const PROGRAM: &[&str] = &[
     "dsnap-zeo",
 ];
 
-/// A dev-dependency of the program only: the testkit depends on the crates below the program, so
-/// cargo would build those twice for tests of their own that used it.
+/// Only the program may have this dev-dependency. The testkit depends on the crates below the
+/// program: if their tests used it, cargo would build each of those crates twice.
 const TESTKIT: &str = "dsnap-testkit";
 
 /// Checks that a member depends only on packages that its floor allows.

@@ -1,4 +1,4 @@
-//! Tables of a Markdown page, as far as the rules read them.
+//! A Markdown page, as far as the rules read it: tables, and paragraphs by their first words.
 
 /// A table: the heading above it, its columns, and its rows.
 #[derive(Debug)]
@@ -37,27 +37,43 @@ pub(super) fn quoted(text: &str) -> Vec<&str> {
 /// Reads all tables of a page.
 pub(super) fn tables(page: &str) -> Vec<Table> {
     let mut tables: Vec<Table> = Vec::new();
-    let (mut section, mut inside) = (String::new(), false);
-    for (index, text) in page.lines().enumerate() {
-        if let Some(heading) = text.strip_prefix("## ") {
-            section = heading.trim().to_owned();
-        }
-        let cells = cells(text);
-        match (&cells, tables.last_mut()) {
-            (None, _) => {}
-            (Some(cells), Some(table)) if inside => {
-                if !cells.iter().all(|cell| is_rule(cell)) {
-                    table.rows.push(Row { line: index + 1, cells: cells.clone() });
-                }
-            }
-            (Some(columns), _) => {
-                let (section, columns) = (section.clone(), columns.clone());
-                tables.push(Table { section, columns, rows: Vec::new() });
+    let mut is_inside = false;
+    for (line, section, text) in lines(page) {
+        let Some(cells) = cells(text) else {
+            is_inside = false;
+            continue;
+        };
+        match tables.last_mut().filter(|_| is_inside) {
+            Some(_) if cells.iter().all(|cell| is_rule(cell)) => {}
+            Some(table) => table.rows.push(Row { line, cells }),
+            None => {
+                let section = section.to_owned();
+                tables.push(Table { section, columns: cells, rows: Vec::new() });
             }
         }
-        inside = cells.is_some();
+        is_inside = true;
     }
     tables
+}
+
+/// Finds the paragraph of a section that begins with these words: its first line and its text.
+pub(super) fn paragraph(page: &str, section: &str, begin: &str) -> Option<(usize, String)> {
+    let from_it =
+        lines(page).skip_while(|(_, of, text)| *of != section || !text.starts_with(begin));
+    let lines = from_it.take_while(|(_, _, text)| !text.trim().is_empty());
+    let lines: Vec<(usize, &str)> = lines.map(|(line, _, text)| (line, text)).collect();
+    let (first, _) = lines.first()?;
+    Some((*first, lines.iter().map(|(_, text)| *text).collect::<Vec<_>>().join(" ")))
+}
+
+/// The lines of a page: number, section, text.
+fn lines(page: &str) -> impl Iterator<Item = (usize, &str, &str)> {
+    page.lines().zip(1..).scan("", |section, (text, line)| {
+        if let Some(heading) = text.strip_prefix("## ") {
+            *section = heading.trim();
+        }
+        Some((line, *section, text))
+    })
 }
 
 /// Splits a line of a table into its cells.

@@ -1,8 +1,8 @@
 //! The rooms of the engine, and which room may use which.
 //!
-//! The rule is the tables of ARCHITECTURE.md under the heading `Rooms`, so that the page cannot
-//! say one thing and the code do another. `rooms/plan.rs` reads them; this file compares them with
-//! the sources. Circles between the files of a room are the subject of `circles`.
+//! The rule is in ARCHITECTURE.md under the heading `Rooms`, so the page cannot say one thing and
+//! the code do another. `rooms/plan.rs` reads it; this file compares it with the sources. Circles
+//! between the files of a room are the subject of `circles`.
 
 mod plan;
 
@@ -53,7 +53,7 @@ fn compare_names(plan: &Plan, engine: &Crate<'_>) -> Vec<Finding> {
     });
     let unnamed = modules.iter().filter(|name| !named.contains_key(*name));
     let unnamed = unnamed.map(|name| {
-        let cure = format!("name the module `{name}` of {ENGINE} in a table under `## Rooms`");
+        let cure = format!("name the module `{name}` of {ENGINE} under `## Rooms`");
         Finding::new(PAGE, 0, cure)
     });
     gone.chain(unnamed).collect()
@@ -82,7 +82,7 @@ fn room<'e>(end: &'e End<'_>) -> &'e str {
 fn upward(edge: &Edge<'_>) -> Finding {
     let (from, to) = (room(&edge.from), room(&edge.to));
     let cure = format!(
-        "`{}` may not use `{}`: `{from}` → `{to}` is not in the tables under `## Rooms` of {PAGE}; move what it needs to a room that `{from}` may use",
+        "`{}` may not use `{}`: `{from}` → `{to}` is not allowed under `## Rooms` in {PAGE}; move what it needs to a room that `{from}` may use",
         edge.from.module.join("::"),
         edge.to.module.join("::"),
     );

@@ -1,17 +1,19 @@
-//! The tables of ARCHITECTURE.md that say which rooms there are.
+//! What ARCHITECTURE.md says about rooms, under the heading `Rooms`.
 //!
-//! `room | what is in it | may use` has a row for each room, and one that begins with `common`
-//! for the files that every room may use and that use no room. `exception | why` is optional:
-//! each row allows one more edge, such as `` `conf/plan` → `run` ``.
+//! The table `room | what is in it | may use` has a row for each room. A paragraph that begins
+//! `Single files:` names the modules that every room may use and that use no room. The table
+//! `exception | why` is optional: each row allows one more edge, such as
+//! `` `conf/plan` → `run` ``.
 
 use std::collections::BTreeMap;
 
 use super::super::Finding;
-use super::super::markdown::{Row, Table, tables};
+use super::super::markdown::{Row, Table, paragraph, quoted, tables};
 use super::PAGE;
 
 const SECTION: &str = "Rooms";
 const ROOMS: [&str; 3] = ["room", "what is in it", "may use"];
+const SINGLE_FILES: &str = "Single files:";
 const EXCEPTIONS: [&str; 2] = ["exception", "why"];
 
 /// The rooms, and which may use which.
@@ -25,8 +27,8 @@ pub(super) struct Plan {
 struct Room {
     /// The line of the page that describes it.
     line: usize,
-    /// Every room may use it, and it uses no room.
-    is_common: bool,
+    /// It is a single file: every room may use it, and it uses no room.
+    is_single_file: bool,
     may_use: Vec<String>,
 }
 
@@ -56,7 +58,7 @@ impl Plan {
     fn fill(&mut self, page: &str) -> Vec<Finding> {
         let tables = tables(page).into_iter().filter(|table| table.section == SECTION);
         let tables: Vec<Table> = tables.collect();
-        let rooms = rows(&tables, &ROOMS).map(|row| self.add_rooms(row));
+        let rooms = rows(&tables, &ROOMS).map(|row| self.add_room(row));
         let mut findings: Vec<Finding> = rooms.filter_map(Result::err).collect();
         let exceptions = rows(&tables, &EXCEPTIONS).map(|row| self.add_exception(row));
         findings.extend(exceptions.filter_map(Result::err));
@@ -64,25 +66,35 @@ impl Plan {
             let cure = format!("add a table `{}` under `## {SECTION}`", ROOMS.join(" | "));
             findings.push(Finding::new(PAGE, 0, cure));
         }
+        if let Some((line, text)) = paragraph(page, SECTION, SINGLE_FILES) {
+            self.add_single_files(line, &text);
+        }
         findings
     }
 
-    fn add_rooms(&mut self, row: &Row) -> Result<(), Finding> {
-        let is_common = row.cell(0).starts_with("common");
-        let may_use: Vec<String> = row.quoted(2).into_iter().map(name).collect();
-        if may_use.is_empty() != (row.cell(2) == "–") {
-            let cure = "name the rooms that it may use in backticks, or write `–` for none";
+    fn add_room(&mut self, row: &Row) -> Result<(), Finding> {
+        let names = row.cell(2).split(',').map(|text| text.trim().trim_matches('`'));
+        let may_use: Vec<String> = names.filter(|name| *name != "–").map(name).collect();
+        if may_use.iter().any(String::is_empty) {
+            let cure = "name the rooms that it may use, or write `–` for none";
             return Err(Finding::new(PAGE, row.line, cure));
         }
-        let names: Vec<String> = row.quoted(0).into_iter().map(name).collect();
+        let names = row.quoted(0);
         if names.is_empty() {
             return Err(Finding::new(PAGE, row.line, "name the room in backticks"));
         }
-        for name in names {
-            let may_use = may_use.clone();
-            self.rooms.insert(name, Room { line: row.line, is_common, may_use });
+        for name in names.into_iter().map(name) {
+            let (line, may_use) = (row.line, may_use.clone());
+            self.rooms.insert(name, Room { line, is_single_file: false, may_use });
         }
         Ok(())
+    }
+
+    fn add_single_files(&mut self, line: usize, text: &str) {
+        for name in quoted(text).into_iter().map(name) {
+            let file = Room { line, is_single_file: true, may_use: Vec::new() };
+            self.rooms.insert(name, file);
+        }
     }
 
     fn add_exception(&mut self, row: &Row) -> Result<(), Finding> {
@@ -98,9 +110,6 @@ impl Plan {
             findings.extend(unknown.map(|used| {
                 Finding::new(PAGE, room.line, format!("`{used}` has no row in this table"))
             }));
-            if room.is_common && !room.may_use.is_empty() {
-                findings.push(Finding::new(PAGE, room.line, "common files use no room: write `–`"));
-            }
             if self.leads_to(name, name, self.rooms.len()) {
                 let cure = format!("`{name}` may use itself in a circle: remove one of the edges");
                 findings.push(Finding::new(PAGE, room.line, cure));
@@ -114,7 +123,7 @@ impl Plan {
         used.into_iter().flatten().any(|next| next == to || self.leads_to(next, to, steps - 1))
     }
 
-    /// The rooms and common files, and the line that names each.
+    /// The rooms and single files, and the line that names each.
     pub(super) fn names(&self) -> BTreeMap<&str, usize> {
         self.rooms.iter().map(|(name, room)| (name.as_str(), room.line)).collect()
     }
@@ -124,7 +133,7 @@ impl Plan {
         let (Some(from), Some(target)) = (self.rooms.get(from), self.rooms.get(to)) else {
             return true;
         };
-        target.is_common || from.may_use.iter().any(|used| used == to)
+        target.is_single_file || from.may_use.iter().any(|used| used == to)
     }
 }
 

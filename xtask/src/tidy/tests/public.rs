@@ -31,6 +31,7 @@ fn a_public_module_is_used_by_another_crate() {
     ] {
         assert_eq!(found(("crates/cli/src/main.rs", text)), [""; 0], "{text}");
         assert_eq!(found(("crates/cli/tests/a.rs", text)), [""; 0], "{text}");
+        assert_eq!(found(("crates/engine/tests/a.rs", text)), [""; 0], "{text}");
     }
 }
 
@@ -39,6 +40,6 @@ fn a_public_module_that_no_other_crate_uses_is_found() {
     assert_eq!(found(("crates/cli/src/main.rs", "use dsnap_engine::Run;")), [RUN, LEAVE]);
     assert_eq!(found(("crates/cli/src/main.rs", "use dsnap_engine::run::Run;")), [LEAVE]);
     let own = "use dsnap_engine::run::leave::Left;";
-    assert_eq!(found(("crates/engine/tests/a.rs", own)), [RUN, LEAVE]);
+    assert_eq!(found(("crates/engine/src/bin/a.rs", own)), [RUN, LEAVE]);
     assert_eq!(found(("crates/cli/src/main.rs", "// dsnap_engine::run::leave")), [RUN, LEAVE]);
 }
