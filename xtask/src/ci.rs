@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::test::WithoutRoot;
 use crate::workspace::cargo;
 use crate::{demo, examples, header, interop, roundtrip, say, test, tidy};
 
@@ -19,7 +20,7 @@ const STEPS: &[Step] = &[
     ("clippy", clippy),
     ("doc", doc),
     ("deny", deny),
-    ("test", || test::run(&[])),
+    ("test", || test::run(&[], WithoutRoot::Fail)),
     ("roundtrip", roundtrip::run),
     ("demo", demo),
     ("examples", examples::run),

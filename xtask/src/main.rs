@@ -23,6 +23,8 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
+use crate::test::WithoutRoot;
+
 const HELP: &str = "\
 Usage: cargo xtask TASK
 
@@ -56,7 +58,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
     }
     match task {
         "demo" => return demo::run(),
-        "test" => test::run(rest)?,
+        "test" => test::run(rest, WithoutRoot::Skip)?,
         "examples" => examples::run()?,
         "bench" => bench::run()?,
         "tidy" => tidy::run()?,
