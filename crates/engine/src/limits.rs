@@ -71,3 +71,11 @@ pub const MAX_SNAPSHOT_FILE: u64 = 4096;
 pub const MAX_RECORDS: usize = 64;
 /// Symbolic links followed on one path, in number: as many as Linux follows.
 pub const MAX_SYMLINKS: usize = 40;
+/// The first line of an access file, in bytes.
+pub const MAX_ACCESS_LINE: usize = 4096;
+/// A file of trusted certificates, in bytes.
+pub const MAX_CA_FILE: usize = 1 << 20;
+/// How deep the elements of an XML-RPC response may be nested. A fault is 7 deep.
+pub const MAX_XML_DEPTH: usize = 64;
+/// How many characters of a server's fault a message shows.
+pub const MAX_SHOWN_FAULT_CHARS: usize = 300;

@@ -9,14 +9,14 @@ use std::path::PathBuf;
 
 use dsnap_testkit::{Site, State};
 
-use crate::http::conf;
-use crate::plugins::{Plugins, copy_of_dsnap, script};
-use crate::rights::{OWNER, foreign, give};
-use crate::stage::{DIRECT, Dsnap, HTTP, Ran, as_root};
+use crate::support::{
+    DIRECT, Dsnap, HTTP, OWNER, Plugins, Ran, chown_all, conf, copy_of_dsnap, folder, root,
+    site_builder, site_of_another_user, storage_of_another_user, write_script,
+};
 
 #[test]
 fn a_conf_that_only_root_can_read_and_others_can_change_is_not_opened_as_root() {
-    let Some((folder, fixture)) = foreign(State::Crashed) else { return };
+    let Some((folder, fixture)) = storage_of_another_user(State::Crashed) else { return };
     let open = folder.path().join("open");
     fs::create_dir(&open).unwrap();
     fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
@@ -31,9 +31,9 @@ fn a_conf_that_only_root_can_read_and_others_can_change_is_not_opened_as_root() 
 
 #[test]
 fn a_conf_that_root_alone_can_change_is_opened_as_root() {
-    let Some((_folder, fixture)) = foreign(State::Crashed) else { return };
+    let Some((_folder, fixture)) = storage_of_another_user(State::Crashed) else { return };
     // Every folder above the tests' own is sticky or root's.
-    let own = tempfile::tempdir().unwrap();
+    let own = folder();
     let conf = own.path().join("my.conf");
     fs::write(&conf, "nonsense\n").unwrap();
     fs::set_permissions(&conf, Permissions::from_mode(0o600)).unwrap();
@@ -48,13 +48,13 @@ fn a_conf_that_root_alone_can_change_is_opened_as_root() {
 
 #[test]
 fn with_a_conf_that_the_owner_may_change_root_sends_nothing_of_its_own_files() {
-    if !as_root("act for another user") {
+    if !root::required("act for another user") {
         return;
     }
-    let (folder, seen) = (tempfile::tempdir().unwrap(), listener());
+    let (folder, seen) = (folder(), listener());
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     let dir = folder.path().join("ds");
-    let site = Site::builder().storage(&dir).zopes(0).start().unwrap();
+    let site = site_builder().storage(&dir).zopes(0).start().unwrap();
     let secret = folder.path().join("shadow");
     fs::write(&secret, "root:top-secret\n").unwrap();
     fs::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();
@@ -62,8 +62,8 @@ fn with_a_conf_that_the_owner_may_change_root_sends_nothing_of_its_own_files() {
     for access in [secret.to_str().unwrap(), "link", "/etc/shadow"] {
         let line = format!("http http://{}/ {access}\nnodirect\n", seen.local_addr().unwrap());
         fs::write(site.storage().config().join("snapshot.conf"), line).unwrap();
-        give(&dir, OWNER, OWNER);
-        let ran = Dsnap::new().arg("--storage").arg(&dir).arg("true").run();
+        chown_all(&dir, OWNER, OWNER);
+        let ran = Dsnap::new().storage(&dir).arg("true").run();
         assert_eq!(ran.status.code(), Some(125), "{ran}");
         for secret in ["top-secret", "root:"] {
             assert!(!ran.stderr.contains(secret), "{ran}");
@@ -76,13 +76,13 @@ fn with_a_conf_that_the_owner_may_change_root_sends_nothing_of_its_own_files() {
 
 #[test]
 fn an_access_file_that_the_storages_owner_cannot_read_is_named_and_the_next_line_tried() {
-    let Some((_folder, site)) = site_of_owner() else { return };
+    let Some((_folder, site)) = site_of_another_user() else { return };
     let dir = site.path().to_owned();
     conf(&site, "http URL roots\nhttp URL access\n");
     fs::write(site.storage().config().join("roots"), "admin:adminpass\n").unwrap();
     fs::set_permissions(site.storage().config().join("roots"), Permissions::from_mode(0o600))
         .unwrap();
-    give(&dir, OWNER, OWNER);
+    chown_all(&dir, OWNER, OWNER);
     chown(site.storage().config().join("roots"), Some(0), Some(0)).unwrap();
     let ran = Dsnap::at(&site).arg("true").run().counts("config/roots", 1);
     assert!(!ran.stderr.contains("chown"), "a file of root's must not be given away: {ran}");
@@ -94,7 +94,7 @@ fn an_access_file_that_the_storages_owner_cannot_read_is_named_and_the_next_line
 
 #[test]
 fn a_conf_that_only_root_can_change_has_roots_rights() {
-    let Some((folder, site)) = site_of_owner() else { return };
+    let Some((folder, site)) = site_of_another_user() else { return };
     let dir = site.path().to_owned();
     let trusted = folder.path().join("dsnap.conf");
     fs::write(&trusted, format!("http {} roots\nnodirect\n", site.urls()[0])).unwrap();
@@ -102,7 +102,7 @@ fn a_conf_that_only_root_can_change_has_roots_rights() {
     for file in ["dsnap.conf", "roots"] {
         fs::set_permissions(folder.path().join(file), Permissions::from_mode(0o600)).unwrap();
     }
-    give(&dir, OWNER, OWNER);
+    chown_all(&dir, OWNER, OWNER);
     Dsnap::at(&site).arg("--snapshot-conf").arg(&trusted).arg("true").run().says(0, HTTP);
     // What root types is root's, but for names that are relative to the storage's own folder.
     let line = format!("http {} {}", site.urls()[0], folder.path().join("roots").display());
@@ -112,18 +112,6 @@ fn a_conf_that_only_root_can_change_has_roots_rights() {
     let ran = Dsnap::at(&site).args(["--method", &line, "true"]).run();
     assert_eq!(ran.status.code(), Some(125), "{ran}");
     ran.mentions("Permission denied");
-}
-
-/// A site whose storage belongs to somebody else; none without root.
-fn site_of_owner() -> Option<(tempfile::TempDir, Site)> {
-    if !as_root("act for another user") {
-        return None;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-    let site = Site::builder().storage(folder.path().join("ds")).start().unwrap();
-    give(site.path(), OWNER, OWNER);
-    Some((folder, site))
 }
 
 /// A field of a copy of `/proc/self/status`.
@@ -158,10 +146,10 @@ exit 69
 
 #[test]
 fn a_script_of_a_conf_that_the_owner_may_change_has_the_owners_ids_all_of_them() {
-    let Some((_folder, site)) = site_of_owner() else { return };
-    script(&site.storage().config().join("method"), LOOKS_AROUND);
+    let Some((_folder, site)) = site_of_another_user() else { return };
+    write_script(&site.storage().config().join("method"), LOOKS_AROUND);
     conf(&site, "exec method a1\nhttp URL access\n");
-    give(site.path(), OWNER, OWNER);
+    chown_all(site.path(), OWNER, OWNER);
     let ran = Dsnap::at(&site).args(["id", "-u"]).run().says(0, HTTP).prints("0\n");
     is_the_owners_process(&site, &ran);
     // The shell itself has its script open, and where `readlink` is to write.
@@ -172,13 +160,13 @@ fn a_script_of_a_conf_that_the_owner_may_change_has_the_owners_ids_all_of_them()
 
 #[test]
 fn a_script_that_only_root_may_execute_is_not_to_be_given_away() {
-    let Some((folder, site)) = site_of_owner() else { return };
+    let Some((folder, site)) = site_of_another_user() else { return };
     let roots = folder.path().join("method");
-    script(&roots, "#!/bin/sh\n");
+    write_script(&roots, "#!/bin/sh\n");
     fs::set_permissions(&roots, Permissions::from_mode(0o700)).unwrap();
     let line = format!("exec {}", roots.display());
     conf(&site, &format!("{line}\nhttp URL access\n"));
-    give(site.path(), OWNER, OWNER);
+    chown_all(site.path(), OWNER, OWNER);
     let ran = Dsnap::at(&site).arg("true").run().ends(0, "Left snapshot mode");
     let ran = ran.mentions("cannot be executed by user 54321: Permission denied");
     let ran = ran.mentions("\nhint: let 54321 execute it if it is meant for this storage; ");
@@ -187,12 +175,13 @@ fn a_script_that_only_root_may_execute_is_not_to_be_given_away() {
 
 #[test]
 fn a_library_of_such_a_conf_has_them_too() {
-    let (Some((_folder, site)), plugins) = (site_of_owner(), Plugins::villain("LOOKS_AROUND"))
+    let (Some((_folder, site)), plugins) =
+        (site_of_another_user(), Plugins::villain("LOOKS_AROUND"))
     else {
         return;
     };
     conf(&site, "villain\nhttp URL access\n");
-    give(site.path(), OWNER, OWNER);
+    chown_all(site.path(), OWNER, OWNER);
     let ran = Dsnap::at(&site).arg("--plugin-dir").arg(&plugins).args(["id", "-u"]);
     let ran = ran.run().says(0, HTTP).prints("0\n");
     is_the_owners_process(&site, &ran);
@@ -200,13 +189,14 @@ fn a_library_of_such_a_conf_has_them_too() {
 
 #[test]
 fn a_library_of_the_owners_is_good_enough_for_the_owners_line_and_not_for_roots() {
-    let (Some((_folder, site)), plugins) = (site_of_owner(), Plugins::villain("LOOKS_AROUND"))
+    let (Some((_folder, site)), plugins) =
+        (site_of_another_user(), Plugins::villain("LOOKS_AROUND"))
     else {
         return;
     };
     conf(&site, "villain\nhttp URL access\n");
-    give(site.path(), OWNER, OWNER);
-    give(plugins.path(), OWNER, OWNER);
+    chown_all(site.path(), OWNER, OWNER);
+    chown_all(plugins.path(), OWNER, OWNER);
     let dsnap = || Dsnap::at(&site).knows_as(plugins.path(), "PLUGINS").arg("--plugin-dir");
     let ran = dsnap().arg(&plugins).arg("true").run().says(0, HTTP);
     is_the_owners_process(&site, &ran);
@@ -219,12 +209,12 @@ fn a_library_of_the_owners_is_good_enough_for_the_owners_line_and_not_for_roots(
 
 #[test]
 fn a_line_that_root_typed_runs_as_root_but_not_with_a_relative_program() {
-    let Some((folder, site)) = site_of_owner() else { return };
+    let Some((folder, site)) = site_of_another_user() else { return };
     let text = "#!/bin/sh\nid -u >>\"$DSNAP_STORAGE/ids\"\nexit 69\n";
     let roots = folder.path().join("method");
-    script(&roots, text);
-    script(&site.storage().config().join("method"), text);
-    give(site.path(), OWNER, OWNER);
+    write_script(&roots, text);
+    write_script(&site.storage().config().join("method"), text);
+    chown_all(site.path(), OWNER, OWNER);
     fs::write(site.path().join("ids"), "").unwrap();
     fs::set_permissions(site.path().join("ids"), Permissions::from_mode(0o666)).unwrap();
     let url = format!("http {} {}", site.urls()[0], site.access().display());
@@ -239,9 +229,9 @@ fn a_line_that_root_typed_runs_as_root_but_not_with_a_relative_program() {
 
 #[test]
 fn a_script_that_root_would_run_must_be_out_of_reach_of_the_owner() {
-    let Some((folder, site)) = site_of_owner() else { return };
+    let Some((folder, site)) = site_of_another_user() else { return };
     let owners: PathBuf = folder.path().join("method");
-    script(&owners, "#!/bin/sh\ntouch \"$DSNAP_STORAGE/ran\"\n");
+    write_script(&owners, "#!/bin/sh\ntouch \"$DSNAP_STORAGE/ran\"\n");
     chown(&owners, Some(OWNER), Some(OWNER)).unwrap();
     let line = format!("exec {}", owners.display());
     let ran = Dsnap::at(&site).knows(&owners).args(["--method", &line, "true"]).run();
@@ -252,13 +242,13 @@ fn a_script_that_root_would_run_must_be_out_of_reach_of_the_owner() {
 
 #[test]
 fn a_program_file_that_the_owner_may_not_execute_is_named_at_the_start() {
-    let (Some((folder, site)), plugins) = (site_of_owner(), Plugins::villain("NONE")) else {
+    let (Some((folder, site)), plugins) = (site_of_another_user(), Plugins::villain("NONE")) else {
         return;
     };
     let dsnap = folder.path().join("dsnap");
     copy_of_dsnap(&dsnap, "700");
     conf(&site, "villain\nhttp URL access\n");
-    give(site.path(), OWNER, OWNER);
+    chown_all(site.path(), OWNER, OWNER);
     let run = || {
         let mut command = std::process::Command::new(&dsnap);
         command.arg("--storage").arg(site.path()).arg("--plugin-dir").arg(&plugins).arg("true");

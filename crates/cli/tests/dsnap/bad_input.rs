@@ -5,19 +5,17 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use dsnap_testkit::{Fixture, State, tree::Tree};
+use dsnap_testkit::{Fixture, State};
 
-use crate::stage::{Dsnap, Ran, storage};
-
-const LOCKS: [&str; 3] = ["misc/lock", "misc/sublock", "misc/dsnap.lock"];
+use crate::support::{DIRECT, Dsnap, Ran, fixture_builder, folder, make_fifo, picture, storage};
 
 /// Runs on the storage and proves that nothing but the lock files changed.
 #[track_caller]
 fn refused(fixture: &Fixture, last: &str) -> Ran {
     let dsnap = Dsnap::on(fixture).args(["touch"]).arg(fixture.path().join("ran"));
-    let before = Tree::of(fixture.path()).unwrap().without(&LOCKS);
+    let before = picture(fixture.path());
     let ran = dsnap.run().ends(125, &format!("COMMAND was not run: {last}"));
-    let after = Tree::of(fixture.path()).unwrap().without(&LOCKS);
+    let after = picture(fixture.path());
     assert_eq!(before.difference(&after), None, "{ran}");
     ran
 }
@@ -28,9 +26,9 @@ fn write(fixture: &Fixture, name: &str, content: impl AsRef<[u8]>) {
 
 #[test]
 fn what_is_not_a_storage() {
-    let empty = tempfile::tempdir().unwrap();
+    let empty = folder();
     for dir in [empty.path(), &empty.path().join("absent"), Path::new("/etc/passwd")] {
-        Dsnap::new().knows(dir).arg("--storage").arg(dir).arg("true").run().says(
+        Dsnap::new().knows(dir).storage(dir).arg("true").run().says(
             125,
             "\
 COMMAND was not run: DIR is not a DirectoryStorage directory
@@ -43,12 +41,11 @@ hint: --storage takes the folder that contains A, B, config, journal and misc
 
 #[test]
 fn a_file_called_a() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     fs::write(folder.path().join("A"), "").unwrap();
     Dsnap::new()
         .knows(folder.path())
-        .arg("--storage")
-        .arg(folder.path())
+        .storage(folder.path())
         .arg("true")
         .run()
         .ends(125, "COMMAND was not run: DIR is not a DirectoryStorage directory");
@@ -104,14 +101,14 @@ fn a_pipe_in_place_of_a_file_is_not_waited_for() {
         let fixture = storage(State::Clean);
         let path = fixture.path().join(name);
         let _ = fs::remove_file(&path);
-        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        make_fifo(&path);
         refused(&fixture, what);
     }
     // In place of the mark it is one that no method leaves standing.
     let fixture = storage(State::Clean);
     fs::remove_file(fixture.storage().snapshot()).unwrap();
-    nix::unistd::mkfifo(&fixture.storage().snapshot(), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    Dsnap::on(&fixture).arg("true").run().says(0, crate::stage::DIRECT);
+    make_fifo(&fixture.storage().snapshot());
+    Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
 }
 
 #[test]
@@ -138,7 +135,7 @@ fn strange_things_in_transactions() {
         &fixture,
         "DIR/journal/working_0000000000000001_done/folder does not belong into a journal",
     );
-    let fixture = Fixture::builder()
+    let fixture = fixture_builder()
         .format(dsnap_testkit::Format::Lawn)
         .state(State::Crashed)
         .build()
@@ -163,7 +160,7 @@ fn a_folder_where_a_file_has_to_go() {
         (State::Replica, Some("misc/replica.previous")),
     ] {
         let fixture =
-            Fixture::builder().format(dsnap_testkit::Format::Flat).state(state).build().unwrap();
+            fixture_builder().format(dsnap_testkit::Format::Flat).state(state).build().unwrap();
         let name = name.unwrap_or("A/x.oid");
         let _ = fs::remove_file(fixture.path().join(name));
         fs::create_dir(fixture.path().join(name)).unwrap();
@@ -203,15 +200,10 @@ fn a_damaged_replica() {
         (&flipped[..], Some("archive header checksum mismatch")),
     ] {
         fs::write(&path, bytes).unwrap();
-        let before = Tree::of(fixture.path())
-            .unwrap()
-            .without(&LOCKS)
-            .without(&["config/snapshot.conf", "config"]);
-        let ran = Dsnap::on(&fixture).arg("true").run();
-        let after = Tree::of(fixture.path())
-            .unwrap()
-            .without(&LOCKS)
-            .without(&["config/snapshot.conf", "config"]);
+        let dsnap = Dsnap::on(&fixture).arg("true");
+        let before = picture(fixture.path());
+        let ran = dsnap.run();
+        let after = picture(fixture.path());
         assert_eq!(ran.status.code(), Some(125), "{ran}");
         assert_eq!(before.difference(&after), None);
         let ran = ran.mentions("COMMAND was not run: DIR/journal/replica.tar: ");

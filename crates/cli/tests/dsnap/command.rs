@@ -4,10 +4,12 @@ use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use dsnap_engine::system::lock_holders::is_held;
-use dsnap_testkit::{Fixture, Format, State};
+use dsnap_testkit::{Format, State};
 
-use crate::plugins;
-use crate::stage::{DIRECT, Dsnap, storage, wait_until};
+use crate::support::{
+    DIRECT, Dsnap, current_user, fixture_builder, folder, make_fifo, storage, wait_until,
+    write_script,
+};
 
 #[test]
 fn the_status_is_commands() {
@@ -31,7 +33,7 @@ fn a_command_that_is_not_found_is_127_and_one_that_cannot_be_executed_126() {
         .arg("no-such-command")
         .run()
         .says(127, &format!("{DIRECT}COMMAND was not run: `no-such-command` is not found\n"));
-    let closed = tempfile::tempdir().unwrap();
+    let closed = folder();
     std::fs::set_permissions(closed.path(), std::os::unix::fs::PermissionsExt::from_mode(0o000))
         .unwrap();
     Dsnap::on(&fixture)
@@ -45,7 +47,7 @@ fn a_command_that_is_not_found_is_127_and_one_that_cannot_be_executed_126() {
         "COMMAND was not run: `/etc/passwd` cannot be executed: Permission denied (os error 13)",
     );
     let script = fixture.path().join("dsnaps-script");
-    plugins::script(&script, "#!/no/such/interpreter\n");
+    write_script(&script, "#!/no/such/interpreter\n");
     Dsnap::on(&fixture).arg(&script).run().ends(
         126,
         "COMMAND was not run: `DIR/dsnaps-script` cannot be executed: its interpreter (the first line) is not found",
@@ -62,7 +64,7 @@ fn a_command_that_is_not_found_is_127_and_one_that_cannot_be_executed_126() {
 #[test]
 fn the_environment_tells_version_directory_time_code_and_transaction() {
     for format in Format::ALL {
-        let fixture = Fixture::builder().format(format).state(State::Crashed).build().unwrap();
+        let fixture = fixture_builder().format(format).state(State::Crashed).build().unwrap();
         let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let ran = Dsnap::on(&fixture)
             .sh("env | grep ^SNAPSHOT_ | sort; cat misc/dsnap.lock")
@@ -108,8 +110,7 @@ fn nothing_else_of_the_surroundings_is_changed() {
                   ps -o pgid= -p $$ | tr -d ' '; grep -E '^Sig(Blk|Ign)' /proc/self/status";
     let through = |starter: &str| {
         let ran = Dsnap::through(&["sh", "-c", starter, "sh"])
-            .arg("--storage")
-            .arg(fixture.path())
+            .storage(fixture.path())
             .sh(script)
             .env("OTHER", "kept")
             .change(|command| {
@@ -132,7 +133,7 @@ fn nothing_else_of_the_surroundings_is_changed() {
 fn command_holds_the_sublock_even_when_the_tool_is_killed() {
     let fixture = storage(State::Clean);
     let fifo = fixture.path().join("go");
-    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    make_fifo(&fifo);
     let running = Dsnap::on(&fixture)
         .sh(&format!("echo begun $$ $PPID; read go <{}", fifo.display()))
         .start();
@@ -148,7 +149,7 @@ fn command_holds_the_sublock_even_when_the_tool_is_killed() {
         &format!(
             "COMMAND was not run: a snapshot of the storage is in use by sh (pid {}, user {})",
             words[1],
-            user()
+            current_user()
         ),
     );
     fs::write(&fifo, "go\n").unwrap();
@@ -160,7 +161,7 @@ fn command_holds_the_sublock_even_when_the_tool_is_killed() {
 fn what_command_leaves_in_the_background_has_no_snapshot_any_more() {
     let fixture = storage(State::Clean);
     let fifo = fixture.path().join("go");
-    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    make_fifo(&fifo);
     Dsnap::on(&fixture)
         .sh(&format!("(read go <{}) >/dev/null 2>&1 & exit 4", fifo.display()))
         .run()
@@ -176,18 +177,13 @@ fn command_does_not_inherit_the_own_lock() {
     assert!(ran.stdout.contains("misc/sublock") && !ran.stdout.contains("dsnap.lock"), "{ran}");
 }
 
-fn user() -> String {
-    dsnap_engine::system::users::user_name(nix::unistd::geteuid().as_raw())
-}
-
 #[test]
 fn this_process_leaves_no_core_and_command_has_the_limit_that_was_given() {
     let fixture = storage(State::Clean);
     // The limit is given back for the moment in which COMMAND is started.
     let text = "until grep 'core file size *[01] ' /proc/$PPID/limits; do :; done; grep 'core file' /proc/$$/limits";
-    let ran = Dsnap::through(&["bash", "-c", "ulimit -S -c $(ulimit -H -c); exec \"$@\"", "bash"])
-        .arg("--storage")
-        .arg(fixture.path())
+    let ran = Dsnap::through_shell("ulimit -S -c $(ulimit -H -c); exec \"$@\"")
+        .storage(fixture.path())
         .sh(text)
         .run();
     let soft: Vec<_> = ran

@@ -5,11 +5,11 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt;
 
 use dsnap_engine::exit_status;
-use dsnap_testkit::{Fixture, State};
+use dsnap_testkit::State;
 
-use crate::stage::{DIRECT, Dsnap, storage};
+use crate::support::{DIRECT, Dsnap, Ran, fixture_builder, folder, storage};
 
-fn dsnap(args: &[&str]) -> crate::stage::Ran {
+fn dsnap(args: &[&str]) -> Ran {
     Dsnap::new().args(args).run()
 }
 
@@ -104,11 +104,10 @@ fn an_unknown_option_is_never_run_as_command() {
 #[test]
 fn without_command_the_storage_is_tested() {
     Dsnap::on(&storage(State::Crashed)).run().says(0, DIRECT);
-    let empty = tempfile::tempdir().unwrap();
+    let empty = folder();
     Dsnap::new()
         .knows(empty.path())
-        .arg("--storage")
-        .arg(empty.path())
+        .storage(empty.path())
         .run()
         .ends(125, "no snapshot: DIR is not a DirectoryStorage directory");
 }
@@ -146,12 +145,11 @@ fn what_follows_command_belongs_to_command() {
 
 #[test]
 fn names_and_arguments_are_bytes() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let dir = folder.path().join(OsString::from_vec(b"st\xffr age".to_vec()));
-    let _fixture = Fixture::builder().state(State::Crashed).build_in(&dir).unwrap();
+    let _fixture = fixture_builder().state(State::Crashed).build_in(&dir).unwrap();
     let ran = Dsnap::new()
-        .arg("--storage")
-        .arg(&dir)
+        .storage(&dir)
         .arg("printf")
         .arg("%s")
         .arg(OsString::from_vec(b"\xfe".to_vec()))
@@ -159,8 +157,7 @@ fn names_and_arguments_are_bytes() {
     assert_eq!(ran.status.code(), Some(0), "{ran}");
     assert_eq!(ran.stdout, "\u{fffd}");
     let ran = Dsnap::new()
-        .arg("--storage")
-        .arg(&dir)
+        .storage(&dir)
         .args(["sh", "-c", "cat \"$SNAPSHOT_DIRECTORY/misc/snapshot\""])
         .run();
     assert_eq!(ran.stdout, "shutdown", "{ran}");

@@ -4,20 +4,14 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use dsnap_testkit::{Fixture, State};
+use dsnap_testkit::State;
 
-use crate::stage::{DIRECT, Dsnap, storage};
-
-fn with_conf(state: State, conf: &str) -> Fixture {
-    let fixture = storage(state);
-    fs::write(fixture.path().join("config/snapshot.conf"), conf).unwrap();
-    fixture
-}
+use crate::support::{DIRECT, Dsnap, LOCKED, make_fifo, storage, storage_with_conf};
 
 #[test]
 fn a_missing_conf_is_named_and_direct_is_tried() {
     let fixture = storage(State::Crashed);
-    Dsnap::new().knows(fixture.path()).arg("--storage").arg(fixture.path()).arg("true").run().says(
+    Dsnap::new().knows(fixture.path()).storage(fixture.path()).arg("true").run().says(
         0,
         &format!("failed to open DIR/config/snapshot.conf (No such file or directory (os error 2))\n{DIRECT}"),
     );
@@ -26,30 +20,24 @@ fn a_missing_conf_is_named_and_direct_is_tried() {
 #[test]
 fn a_conf_that_is_no_file_is_named_and_direct_is_tried() {
     let fifo = |path: &Path| {
-        nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        make_fifo(path);
     };
     let folder = |path: &Path| fs::create_dir(path).unwrap();
     for make in [&fifo as &dyn Fn(&Path), &folder] {
         let fixture = storage(State::Crashed);
         make(&fixture.path().join("config/snapshot.conf"));
-        Dsnap::new()
-            .knows(fixture.path())
-            .arg("--storage")
-            .arg(fixture.path())
-            .arg("true")
-            .run()
-            .says(
-                0,
-                &format!(
-                    "failed to open DIR/config/snapshot.conf (it is not a regular file)\n{DIRECT}"
-                ),
-            );
+        Dsnap::new().knows(fixture.path()).storage(fixture.path()).arg("true").run().says(
+            0,
+            &format!(
+                "failed to open DIR/config/snapshot.conf (it is not a regular file)\n{DIRECT}"
+            ),
+        );
     }
 }
 
 #[test]
 fn malformed_lines_are_named_with_their_number_and_reason_and_passed_over() {
-    let fixture = with_conf(
+    let fixture = storage_with_conf(
         State::Crashed,
         "# comment\n\nhttp http://localhost/\ndirect now\n nodirect please # no\nfly 'to the moon'\nfly 'to\n",
     );
@@ -69,7 +57,7 @@ malformed line 7 in DIR/config/snapshot.conf (an open quote)
 
 #[test]
 fn a_nul_in_a_line_is_malformed() {
-    let fixture = with_conf(State::Crashed, "direct\0\n");
+    let fixture = storage_with_conf(State::Crashed, "direct\0\n");
     Dsnap::on(&fixture)
         .arg("true")
         .run()
@@ -78,13 +66,13 @@ fn a_nul_in_a_line_is_malformed() {
 
 #[test]
 fn a_comment_may_end_a_line_and_words_may_be_quoted() {
-    let fixture = with_conf(State::Crashed, "'dir'\"ect\"\t# last\r\n");
+    let fixture = storage_with_conf(State::Crashed, "'dir'\"ect\"\t# last\r\n");
     Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
 }
 
 #[test]
 fn nodirect_forbids_the_last_resort_but_not_an_explicit_line() {
-    let fixture = with_conf(State::Crashed, "nodirect\n");
+    let fixture = storage_with_conf(State::Crashed, "nodirect\n");
     Dsnap::on(&fixture).arg("true").run().says(
         125,
         "\
@@ -94,19 +82,19 @@ COMMAND was not run: DIR is not a snapshot (no misc/snapshot)
 hint: let dsnap roll it forward (a line `direct`, or --method direct), or start the server once
 ",
     );
-    let fixture = with_conf(State::Crashed, "direct\nnodirect\n");
+    let fixture = storage_with_conf(State::Crashed, "direct\nnodirect\n");
     Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
 }
 
 #[test]
 fn with_nodirect_a_clean_stop_is_still_used() {
-    let fixture = with_conf(State::Clean, "nodirect\n");
-    Dsnap::on(&fixture).arg("true").run().says(0, "Locked snapshot mode\nUnlocked snapshot mode\n");
+    let fixture = storage_with_conf(State::Clean, "nodirect\n");
+    Dsnap::on(&fixture).arg("true").run().says(0, LOCKED);
 }
 
 #[test]
 fn unknown_methods_and_nodirect_leave_nothing_125() {
-    let fixture = with_conf(State::Crashed, "fly away\nnodirect\n");
+    let fixture = storage_with_conf(State::Crashed, "fly away\nnodirect\n");
     Dsnap::on(&fixture)
         .arg("true")
         .run()
@@ -116,14 +104,14 @@ fn unknown_methods_and_nodirect_leave_nothing_125() {
 
 #[test]
 fn another_conf_is_read_instead_and_a_dash_is_the_default() {
-    let fixture = with_conf(State::Crashed, "nodirect\n");
+    let fixture = storage_with_conf(State::Crashed, "nodirect\n");
     let conf = fixture.path().join("other.conf");
     fs::write(&conf, "nonsense\n").unwrap();
     Dsnap::on(&fixture).arg("--snapshot-conf").arg(&conf).arg("true").run().says(
         0,
         &format!("malformed line 1 in DIR/other.conf (there is no method `nonsense`; there is: direct, http, exec)\n{DIRECT}"),
     );
-    let fixture = with_conf(State::Crashed, "nodirect\n");
+    let fixture = storage_with_conf(State::Crashed, "nodirect\n");
     Dsnap::on(&fixture)
         .args(["--snapshot-conf", "-", "true"])
         .run()
@@ -132,22 +120,21 @@ fn another_conf_is_read_instead_and_a_dash_is_the_default() {
 
 #[test]
 fn a_conf_may_come_from_a_pipe() {
-    let fixture = with_conf(State::Crashed, "nodirect\n");
+    let fixture = storage_with_conf(State::Crashed, "nodirect\n");
     let ran = Dsnap::through(&[
         "bash",
         "-c",
         "exec \"$@\" --snapshot-conf <(echo nodirect; echo direct) true",
         "bash",
     ])
-    .arg("--storage")
-    .arg(fixture.path())
+    .storage(fixture.path())
     .run();
     ran.says(0, DIRECT);
 }
 
 #[test]
 fn methods_on_the_command_line_replace_the_conf_and_imply_nodirect() {
-    let fixture = with_conf(State::Crashed, "nonsense\ndirect\n");
+    let fixture = storage_with_conf(State::Crashed, "nonsense\ndirect\n");
     Dsnap::on(&fixture)
         .args(["--method", "fly away", "true"])
         .run()
@@ -163,11 +150,11 @@ fn methods_on_the_command_line_replace_the_conf_and_imply_nodirect() {
 
 #[test]
 fn text_that_is_not_ours_is_made_harmless() {
-    let fixture = with_conf(State::Clean, "red\u{1b}[31m\u{9b}\u{202e}\n");
+    let fixture = storage_with_conf(State::Clean, "red\u{1b}[31m\u{9b}\u{202e}\n");
     Dsnap::on(&fixture).arg("true").run().says(0, &format!(
         "malformed line 1 in DIR/config/snapshot.conf (there is no method `red\u{fffd}[31m\u{fffd}\u{fffd}`; there is: direct, http, exec)\n{DIRECT}"
     ));
-    let fixture = with_conf(State::Clean, &"x".repeat(5000));
+    let fixture = storage_with_conf(State::Clean, &"x".repeat(5000));
     let ran = Dsnap::on(&fixture).arg("true").run();
     assert!(ran.stderr.lines().next().unwrap().chars().count() < 1100, "{ran}");
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dsnap_testkit::{Fixture, State, locks};
 
-use crate::stage::{DIRECT, Dsnap, storage};
+use crate::support::{DIRECT, Dsnap, storage};
 
 fn nodirect(fixture: &Fixture) -> Dsnap {
     fs::write(fixture.path().join("config/snapshot.conf"), "nodirect\n").unwrap();

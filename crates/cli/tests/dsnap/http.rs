@@ -1,51 +1,16 @@
 //! A running Zope, simulated: entered and left by http, whatever it answers.
 
 use std::fs;
-use std::path::PathBuf;
 
-use dsnap_engine::system::lock_holders::is_held;
 use dsnap_testkit::Site;
 use dsnap_testkit::site::{Call, Fault, Step};
 use nix::sys::signal::Signal::SIGTERM;
 
-use crate::stage::{Dsnap, HTTP, Ran};
-
-pub(crate) fn site() -> Site {
-    Site::builder().start().unwrap()
-}
-
-/// A site that commits all the time.
-fn busy() -> Site {
-    let site = Site::builder().commits_per_second(200).start().unwrap();
-    site.server().unwrap().commit(20).unwrap();
-    site
-}
-
-pub(crate) fn conf(site: &Site, lines: &str) {
-    let text =
-        site.urls().iter().zip(["URL", "URL2"]).fold(lines.to_owned(), |text, (url, name)| {
-            text.replace(&format!("{name} "), &format!("{url} "))
-        });
-    fs::write(site.storage().config().join("snapshot.conf"), text).unwrap();
-}
-
-/// Copies `A/`, as a backup does.
-pub(crate) fn copies(dsnap: Dsnap, site: &Site, to: &str) -> (Ran, PathBuf) {
-    let copy = site.path().parent().unwrap().join(to);
-    let ran = dsnap.args(["cp", "-a"]).arg(site.storage().a()).arg(&copy).run();
-    (ran, copy)
-}
-
-#[track_caller]
-pub(crate) fn assert_free(site: &Site) {
-    site.server().unwrap().wait_until_free();
-    assert_eq!(site.held(), None);
-    assert!(is_held(&site.storage().sublock()), "the server has its lock back");
-}
+use crate::support::{Dsnap, HTTP, assert_free, busy_site, conf, copies, site, site_builder};
 
 #[test]
 fn an_ordinary_run_says_four_lines_and_the_copy_holds_what_was_committed() {
-    let site = busy();
+    let site = busy_site();
     let (ran, copy) = copies(Dsnap::at(&site), &site, "copy");
     ran.says(0, HTTP).prints("");
     site.ledger().unwrap().verify(&copy).assert_holds();
@@ -54,7 +19,7 @@ fn an_ordinary_run_says_four_lines_and_the_copy_holds_what_was_committed() {
 
 #[test]
 fn the_last_transaction_that_command_is_told_is_the_last_in_a() {
-    let site = busy();
+    let site = busy_site();
     let ran = Dsnap::at(&site).sh("echo $SNAPSHOT_TID; cat \"$SNAPSHOT_DIRECTORY/misc/snapshot\"; echo; echo user/$SNAPSHOT_CODE").run();
     let ran = ran.says(0, HTTP);
     let lines: Vec<_> = ran.stdout.lines().collect();
@@ -64,17 +29,13 @@ fn the_last_transaction_that_command_is_told_is_the_last_in_a() {
 
 #[test]
 fn a_is_never_written_while_command_runs() {
-    let site = busy();
-    let running = Dsnap::at(&site).sh("echo begun; read go").change(piped).start();
+    let site = busy_site();
+    let running = Dsnap::at(&site).sh("echo begun; read go").open_stdin().start();
     let ledger = site.ledger().unwrap();
     site.server().unwrap().commit(50).unwrap();
     ledger.verify(&site.storage().a()).assert_holds();
     running.end().says(1, HTTP);
     assert_free(&site);
-}
-
-fn piped(command: &mut std::process::Command) {
-    command.stdin(std::process::Stdio::piped());
 }
 
 #[test]
@@ -99,7 +60,7 @@ fn a_command_that_is_not_found_leaves_the_snapshot() {
 
 #[test]
 fn several_zopes_are_asked_in_turn_and_the_other_one_may_leave() {
-    let site = Site::builder().zopes(2).start().unwrap();
+    let site = site_builder().zopes(2).start().unwrap();
     site.fault(Some(0), Fault::Unauthorized, None, None);
     let ran = Dsnap::at(&site).arg("true").run();
     ran.mentions("not authorised: URL answered 401")
@@ -141,7 +102,7 @@ fn a_bad_access_file_is_one_clear_line_and_the_next_line_is_tried() {
 
 #[test]
 fn the_wrong_server_is_left_again_named_and_the_next_line_tried() {
-    let site = Site::builder().zopes(2).start().unwrap();
+    let site = site_builder().zopes(2).start().unwrap();
     site.fault(Some(0), Fault::WrongStorage, None, None);
     Dsnap::at(&site)
         .arg("true")
@@ -168,7 +129,7 @@ fn somebody_elses_snapshot_is_in_use_and_waited_for() {
 
 #[test]
 fn a_zope_in_debug_mode_is_understood_like_any_other() {
-    let site = Site::builder().debug_mode(true).start().unwrap();
+    let site = site_builder().debug_mode(true).start().unwrap();
     let server = site.server().unwrap();
     server.enter("it's").unwrap();
     let ran = Dsnap::at(&site).arg("true").run().mentions("user/it's");
@@ -243,7 +204,7 @@ fn while_nobody_has_the_storage_open_no_server_is_asked() {
 #[test]
 fn a_server_that_ends_while_command_runs_leaves_nothing_frozen() {
     let site = site();
-    let running = Dsnap::at(&site).sh("echo begun; read go; exit 7").change(piped).start();
+    let running = Dsnap::at(&site).sh("echo begun; read go; exit 7").open_stdin().start();
     site.stop_server().unwrap();
     let ran = running.end().mentions("the server ended while the snapshot was in use");
     assert_eq!(ran.status.code(), Some(7), "{ran}");
@@ -255,7 +216,7 @@ fn a_server_that_ends_while_command_runs_leaves_nothing_frozen() {
 fn a_server_that_comes_up_on_a_closed_storage_is_stuck_and_that_is_said() {
     let site = site();
     site.stop_server().unwrap();
-    let running = Dsnap::at(&site).sh("echo begun; read go; exit 9").change(piped).start();
+    let running = Dsnap::at(&site).sh("echo begun; read go; exit 9").open_stdin().start();
     site.start_server().unwrap();
     site.server().unwrap().commit(9).unwrap();
     let ran = running.end().mentions("a server was started while the snapshot was in use");

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use dsnap_testkit::{Fixture, State, locks};
 
-use crate::stage::{DIRECT, Dsnap, storage};
+use crate::support::{DIRECT, Dsnap, current_user, folder, storage};
 
 fn holder(holder: &locks::Holder) -> String {
-    let user = dsnap_engine::system::users::user_name(nix::unistd::geteuid().as_raw());
+    let user = current_user();
     format!("{} (pid {}, user {user})", holder.program(), holder.pid())
 }
 
@@ -110,7 +110,7 @@ fn what_cannot_change_is_not_waited_for() {
     std::fs::write(fixture.storage().journal().join("lost+found"), "").unwrap();
     let ran = Dsnap::on(&fixture).args(["-t", "1h", "true"]).run();
     assert_eq!(ran.status.code(), Some(125), "{ran}");
-    let empty = tempfile::tempdir().unwrap();
+    let empty = folder();
     Dsnap::new()
         .knows(empty.path())
         .args(["-t", "1h", "--storage"])

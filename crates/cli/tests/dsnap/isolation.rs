@@ -9,10 +9,10 @@ use dsnap_testkit::Site;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use crate::http::{assert_free, conf, site};
-use crate::plugins::{Plugins, script};
-use crate::stage::{Dsnap, HTTP, Ran, wait_until};
-use crate::traitors::port;
+use crate::support::{
+    Dsnap, HTTP, OWNER, Plugins, Ran, assert_free, conf, make_fifo, port, site, site_builder,
+    wait_until, write_script,
+};
 
 fn seen(site: &Site, name: &str) -> String {
     fs::read_to_string(site.path().join(name)).unwrap()
@@ -27,11 +27,11 @@ exit 69
 #[test]
 fn a_script_is_told_what_it_needs_and_nothing_of_ours_is_open_in_it() {
     let site = site();
-    script(&site.storage().config().join("method"), LOOKS_AROUND);
+    write_script(&site.storage().config().join("method"), LOOKS_AROUND);
     conf(&site, "exec method one 'two three' timeout=9\nhttp URL access\n");
     // A descriptor and variables that whoever starts the program has left in it.
-    let dsnap = Dsnap::through(&["bash", "-c", "exec 9</dev/zero; exec \"$@\"", "bash"]);
-    let dsnap = dsnap.env("SNAPSHOT_OLD", "x").env("KEPT", "y").arg("--storage").arg(site.path());
+    let dsnap = Dsnap::through_shell("exec 9</dev/zero; exec \"$@\"");
+    let dsnap = dsnap.env("SNAPSHOT_OLD", "x").env("KEPT", "y").storage(site.path());
     let ran = dsnap.arg("true").run();
     assert_eq!(ran.status.code(), Some(0), "{ran}");
     assert_eq!(seen(&site, "places"), "/\n/dev/null\n");
@@ -68,8 +68,8 @@ fn a_library_has_a_session_of_its_own_and_hears_no_signals_that_end_a_run() {
 fn of_our_descriptors_a_library_has_its_own_file_and_the_pipe_for_its_answer() {
     let (site, plugins) = (site(), Plugins::villain("LOOKS_AROUND"));
     conf(&site, "villain\nhttp URL access\n");
-    let dsnap = Dsnap::through(&["bash", "-c", "exec 99</dev/zero; exec \"$@\"", "bash"]);
-    let dsnap = dsnap.arg("--storage").arg(site.path()).arg("--plugin-dir").arg(&plugins);
+    let dsnap = Dsnap::through_shell("exec 99</dev/zero; exec \"$@\"");
+    let dsnap = dsnap.storage(site.path()).arg("--plugin-dir").arg(&plugins);
     dsnap.arg("true").run().ends(0, "Left snapshot mode");
     let fds = seen(&site, "fds");
     let fds: Vec<_> = fds.lines().collect();
@@ -89,7 +89,7 @@ esac
 /// terminal, and so does what leaves, as from whoever ends a whole control group.
 fn signalled_while_leaving(site: &Site, dsnap: Dsnap, signal: Signal) -> Ran {
     let waits = site.path().join("waits");
-    nix::unistd::mkfifo(&waits, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    make_fifo(&waits);
     let change = |command: &mut std::process::Command| {
         command.process_group(0);
     };
@@ -108,8 +108,8 @@ fn signalled_while_leaving(site: &Site, dsnap: Dsnap, signal: Signal) -> Ran {
 #[test]
 fn signals_to_everybody_do_not_end_the_leave_of_a_script() {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
-        let site = Site::builder().zopes(0).start().unwrap();
-        script(&site.storage().config().join("method"), SLOW_LEAVE);
+        let site = site_builder().zopes(0).start().unwrap();
+        write_script(&site.storage().config().join("method"), SLOW_LEAVE);
         let dsnap = Dsnap::at(&site).args(["--method", "exec method", "true"]);
         let ran = signalled_while_leaving(&site, dsnap, signal);
         assert_eq!(seen(&site, "done"), "left\n");
@@ -134,7 +134,7 @@ fn signals_to_everybody_do_not_end_the_leave_of_a_library() {
 fn a_call_whose_program_was_killed_ends_by_itself_soon_after_its_time() {
     let site = site();
     let text = "#!/bin/sh\necho $$ >\"$DSNAP_STORAGE/child\"; exec sleep 999\n";
-    script(&site.storage().config().join("method"), text);
+    write_script(&site.storage().config().join("method"), text);
     conf(&site, "exec method timeout=1\n");
     let waiting = Dsnap::at(&site).arg("true").spawn();
     let child = || fs::read_to_string(site.path().join("child")).unwrap_or_default();
@@ -151,7 +151,7 @@ fn a_lower_limit_than_ours_is_kept() {
     let limited = ["bash", "-c", "ulimit -v 1500000 && exec \"$@\"", "bash"];
     let ran = Dsnap::through(&limited).arg("--list-methods").arg("--plugin-dir").arg(&plugins);
     let ran = ran.change(|command| {
-        command.uid(54_321);
+        command.uid(OWNER);
     });
     if nix::unistd::geteuid().is_root() {
         let ran = ran.knows(plugins.path()).run();
@@ -168,8 +168,8 @@ echo aloud; echo words >&2; touch done
 
 #[test]
 fn a_leave_that_says_something_outlives_the_tool() {
-    let site = dsnap_testkit::Site::builder().zopes(0).start().unwrap();
-    script(&site.storage().config().join("method"), LATE_WORDS);
+    let site = site_builder().zopes(0).start().unwrap();
+    write_script(&site.storage().config().join("method"), LATE_WORDS);
     let run = Dsnap::at(&site).args(["--method", "exec method", "true"]).spawn();
     let there = |name: &str| site.path().join(name).exists();
     wait_until("the leave", || there("leaving"));

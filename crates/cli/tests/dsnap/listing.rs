@@ -4,8 +4,7 @@ use std::fs;
 
 use dsnap_testkit::State;
 
-use crate::plugins::Plugins;
-use crate::stage::{Dsnap, storage};
+use crate::support::{Dsnap, Plugins, storage};
 
 const LINKED: &str = "\
 direct  VERSION, works on a storage that no process has open; linked in

@@ -4,7 +4,7 @@ use std::fs;
 
 use dsnap_testkit::{State, locks};
 
-use crate::stage::{DIRECT, Dsnap, storage};
+use crate::support::{DIRECT, Dsnap, storage};
 
 const DSNAP: &str = env!("CARGO_BIN_EXE_dsnap");
 const HINT: &str = "if this is not a COMMAND of dsnap: unset SNAPSHOT_VERSION SNAPSHOT_DIRECTORY SNAPSHOT_TIMESTAMP SNAPSHOT_CODE SNAPSHOT_TID";
@@ -98,12 +98,7 @@ fn leftover_variables_are_no_snapshot() {
 #[test]
 fn variables_of_a_run_that_is_over_are_no_snapshot_of_another_one() {
     let fixture = storage(State::Clean);
-    let running = Dsnap::on(&fixture)
-        .sh("echo $SNAPSHOT_CODE; read forever")
-        .change(|command| {
-            command.stdin(std::process::Stdio::piped());
-        })
-        .start();
+    let running = Dsnap::on(&fixture).sh("echo $SNAPSHOT_CODE; read forever").open_stdin().start();
     let code = running.line().to_owned();
     leftover(&fixture)
         .env("SNAPSHOT_CODE", "an-older-one")

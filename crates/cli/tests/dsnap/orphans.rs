@@ -8,23 +8,13 @@ use dsnap_engine::system::lock_holders::is_held;
 use dsnap_engine::system::process::ProcessId;
 use dsnap_testkit::Site;
 use dsnap_testkit::site::{Call, Fault};
-use dsnap_testkit::tree::Tree;
 use nix::sys::signal::Signal::SIGKILL;
 
-use crate::stage::{Dsnap, HTTP, Running, wait_until};
-
-fn site() -> Site {
-    Site::builder().start().unwrap()
-}
+use crate::support::{Dsnap, HTTP, Running, picture, site, wait_until};
 
 /// A run whose COMMAND waits for its stdin to end.
 fn begun(site: &Site) -> Running {
-    Dsnap::at(site)
-        .sh("echo begun $$; read go")
-        .change(|command| {
-            command.stdin(std::process::Stdio::piped());
-        })
-        .start()
+    Dsnap::at(site).sh("echo begun $$; read go").open_stdin().start()
 }
 
 /// Kills the tool once it has written down which process COMMAND is, but not COMMAND.
@@ -171,7 +161,7 @@ fn copy_all(site: &Site, copy: &Path) {
 }
 
 fn on(copy: &Path) -> Dsnap {
-    Dsnap::new().knows(copy).arg("--storage").arg(copy)
+    Dsnap::new().knows(copy).storage(copy)
 }
 
 #[test]
@@ -184,15 +174,14 @@ fn a_copy_of_a_held_storage_is_not_rolled_forward_and_nothing_is_sent() {
     let held = site.held();
     // A server that gets a request would fail it, and that would be seen.
     site.fault(None, Fault::Unauthorized, None, None);
-    let locks = ["misc/lock", "misc/sublock", "misc/dsnap.lock"];
-    let before = Tree::of(&copy).unwrap().without(&locks);
+    let before = picture(&copy);
     let ran = on(&copy).arg("true").run();
     assert_eq!(ran.status.code(), Some(125), "{ran}");
     let ran = ran.mentions(
         "COMMAND was not run: DIR is a copy made while a snapshot of the original was in use",
     );
     assert!(!ran.stderr.contains("not authorised"), "{ran}");
-    assert_eq!(before.difference(&Tree::of(&copy).unwrap().without(&locks)), None);
+    assert_eq!(before.difference(&picture(&copy)), None);
     assert_eq!(site.held(), held, "the original's hold is untouched");
     site.no_faults();
     running.end();
@@ -205,7 +194,7 @@ fn both_hints_for_a_copy_work_when_they_are_followed_literally() {
     for number in [0, 1] {
         let site = site();
         let copy = copy_of_held(&site);
-        let ran = Dsnap::new().arg("--storage").arg(&copy).arg("true").run();
+        let ran = Dsnap::new().storage(&copy).arg("true").run();
         let hints: Vec<_> = ran.stderr.lines().filter(|line| line.starts_with("hint: ")).collect();
         let hints = &hints[hints.len() - 2..];
         let (_, command) = hints[number].trim_start_matches("hint: ").split_once(": ").unwrap();

@@ -8,7 +8,7 @@ use dsnap_testkit::{State, locks};
 use nix::fcntl::FcntlArg;
 use nix::sys::signal::Signal::SIGXFSZ;
 
-use crate::stage::{DIRECT, Dsnap, storage};
+use crate::support::{DIRECT, Dsnap, storage};
 
 #[test]
 fn stdout_is_commands() {
@@ -52,7 +52,7 @@ fn full_and_closed_streams_change_no_status() {
 fn closed_descriptors_are_opened_on_the_null_device_first() {
     let fixture = storage(State::Crashed);
     let script = "exec \"$@\" <&- >&- 2>&-";
-    let ran = Dsnap::through(&["sh", "-c", script, "sh"]).arg("--storage").arg(fixture.path())
+    let ran = Dsnap::through(&["sh", "-c", script, "sh"]).storage(fixture.path())
         .sh("for fd in 0 1 2; do readlink /proc/self/fd/$fd; done >\"$SNAPSHOT_DIRECTORY/seen\"; exit 8").run();
     assert_eq!(ran.status.code(), Some(8), "{ran}");
     let seen = std::fs::read_to_string(fixture.path().join("seen")).unwrap();
@@ -77,18 +77,13 @@ fn a_stderr_that_nobody_reads_holds_up_no_run() {
 fn a_file_that_may_not_grow_is_an_error_and_command_gets_the_systems_default() {
     let fixture = storage(State::Crashed);
     let limited = ["bash", "-c", "ulimit -f 0 && exec \"$@\"", "bash"];
-    let ran = Dsnap::through(&limited)
-        .knows(fixture.path())
-        .arg("--storage")
-        .arg(fixture.path())
-        .arg("true")
-        .run();
+    let ran =
+        Dsnap::through(&limited).knows(fixture.path()).storage(fixture.path()).arg("true").run();
     assert_eq!(ran.status.code(), Some(125), "{ran}");
     ran.mentions("File too large");
     let fixture = storage(State::Clean);
     let ran = Dsnap::through(&limited)
-        .arg("--storage")
-        .arg(fixture.path())
+        .storage(fixture.path())
         .sh("echo x >\"$SNAPSHOT_DIRECTORY/file\"; exit 0")
         .run();
     assert_eq!(ran.status.code(), Some(128 + SIGXFSZ as i32), "{ran}");
@@ -97,9 +92,8 @@ fn a_file_that_may_not_grow_is_an_error_and_command_gets_the_systems_default() {
 #[test]
 fn a_broken_pipe_changes_no_status() {
     let fixture = storage(State::Crashed);
-    let ran = Dsnap::through(&["bash", "-c", "\"$@\" 2>&1 | true; exit ${PIPESTATUS[0]}", "bash"])
-        .arg("--storage")
-        .arg(fixture.path())
+    let ran = Dsnap::through_shell("\"$@\" 2>&1 | true; exit ${PIPESTATUS[0]}")
+        .storage(fixture.path())
         .sh("exit 11")
         .change(|command| {
             command.stdin(Stdio::null());

@@ -2,36 +2,37 @@
 
 use std::cell::Cell;
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use dsnap_core::method::{Caller, Entered, Message, Request, SnapshotMethod};
 use dsnap_direct::Direct;
 use dsnap_engine::run::new_code::new_code;
 use dsnap_testkit::{Class, Fixture, Format, State, tree::Tree};
 
-use crate::stage::{DIRECT, Dsnap, storage};
+use crate::support::{
+    DIRECT, Dsnap, MEMORY, assert_like_the_replica, fixture_builder, folder, in_parallel, picture,
+    root, storage, write_replica_with_folders,
+};
 
-#[test]
-fn every_wreck_in_every_format_holds_exactly_what_was_committed_afterwards() {
-    for format in Format::ALL {
-        for class in Class::ALL {
-            for state in State::ALL {
-                let fixture =
-                    Fixture::builder().format(format).class(class).state(state).build().unwrap();
-                let copy = fixture.path().join("copy");
-                Dsnap::on(&fixture)
-                    .args(["cp", "-a"])
-                    .arg(fixture.storage().a())
-                    .arg(&copy)
-                    .run()
-                    .says(0, DIRECT);
-                fixture.ledger().verify(&copy).assert_holds();
-                assert_closed(&fixture);
-            }
+/// Every state of a storage in one format, and what `direct` makes of it.
+fn holds_exactly_what_was_committed(format: Format) {
+    for class in Class::ALL {
+        for state in State::ALL {
+            let fixture = fixture_builder().format(format).class(class).state(state);
+            let fixture = fixture.build().unwrap();
+            let copy = fixture.path().join("copy");
+            let dsnap = Dsnap::on(&fixture).args(["cp", "-a"]);
+            dsnap.arg(fixture.storage().a()).arg(&copy).run().says(0, DIRECT);
+            fixture.ledger().verify(&copy).assert_holds();
+            assert_closed(&fixture);
         }
     }
+}
+
+#[test]
+fn a_copy_in_every_format_contains_exactly_what_was_committed() {
+    in_parallel(Format::ALL, holds_exactly_what_was_committed);
 }
 
 #[track_caller]
@@ -47,17 +48,9 @@ fn assert_closed(fixture: &Fixture) {
 fn on_a_clean_storage_nothing_is_written() {
     let fixture = storage(State::Clean);
     Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
-    let before = Tree::of(fixture.path()).unwrap().without(&[
-        "misc/lock",
-        "misc/sublock",
-        "misc/dsnap.lock",
-    ]);
+    let before = picture(fixture.path());
     Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
-    let after = Tree::of(fixture.path()).unwrap().without(&[
-        "misc/lock",
-        "misc/sublock",
-        "misc/dsnap.lock",
-    ]);
+    let after = picture(fixture.path());
     assert_eq!(before.difference(&after), None);
 }
 
@@ -140,32 +133,40 @@ fn enter_asked_by(fixture: &Fixture, caller: &dyn Caller) -> Entered {
     })
 }
 
+/// More questions than a recovery of a small storage asks.
+const MANY: u32 = 1000;
+
 #[test]
-fn stopped_before_any_file_the_next_recovery_reaches_the_same_end() {
-    for state in [State::Crashed, State::InSnapshot, State::Recombining, State::Replica] {
-        for patience in 0.. {
-            let fixture = Fixture::builder().state(state).transactions(12).build().unwrap();
-            let first = enter(&fixture, patience);
-            if first == Entered::Done {
-                assert!(patience > 10, "there was nothing to stop");
-                break;
-            }
-            assert!(matches!(first, Entered::Failed(_)), "{first:?}");
-            assert!(
-                !fixture.storage().snapshot().exists(),
-                "half a recovery passes for a snapshot"
-            );
-            assert_eq!(enter(&fixture, u32::MAX), Entered::Done);
-            fixture.ledger().verify(&fixture.storage().a()).assert_holds();
-            assert_closed(&fixture);
-        }
+fn a_recovery_that_was_stopped_before_any_file_reaches_the_same_end_the_next_time() {
+    let states = [State::Crashed, State::InSnapshot, State::Recombining, State::Replica];
+    in_parallel(states, |state| {
+        let stopped = (0..MANY).take_while(|&questions| was_stopped_and_goes_on(state, questions));
+        assert!(stopped.count() > 10, "there was nothing to stop");
+    });
+}
+
+/// Stops a recovery after so many questions, and makes another one; false if the first one came
+/// to its end.
+fn was_stopped_and_goes_on(state: State, questions: u32) -> bool {
+    assert!(questions + 1 < MANY, "the recovery of {state:?} never ended");
+    let fixture = fixture_builder().state(state).transactions(12).build().unwrap();
+    let first = enter(&fixture, questions);
+    if first == Entered::Done {
+        return false;
     }
+    assert!(matches!(first, Entered::Failed(_)), "{first:?}");
+    assert!(!fixture.storage().snapshot().exists(), "half a recovery passes for a snapshot");
+    assert_eq!(enter(&fixture, u32::MAX), Entered::Done);
+    fixture.ledger().verify(&fixture.storage().a()).assert_holds();
+    assert_closed(&fixture);
+    true
 }
 
 #[test]
-fn stopped_again_and_again_it_comes_to_the_end() {
-    let fixture = Fixture::builder().state(State::InSnapshot).transactions(12).build().unwrap();
-    while enter(&fixture, 3) != Entered::Done {}
+fn a_recovery_that_is_stopped_again_and_again_comes_to_its_end() {
+    let fixture = fixture_builder().state(State::InSnapshot).transactions(12).build().unwrap();
+    let ended = (0..MANY).any(|_| enter(&fixture, 3) == Entered::Done);
+    assert!(ended, "it was stopped {MANY} times and did not come to its end");
     fixture.ledger().verify(&fixture.storage().a()).assert_holds();
 }
 
@@ -210,42 +211,6 @@ fn a_replicas_files_and_folders_get_their_modes_and_times() {
     assert_like_the_replica(&fixture);
 }
 
-/// A replica whose folders come before what is in them, as tar writes them.
-pub(crate) fn write_replica_with_folders(fixture: &Fixture) {
-    let owner = fs::metadata(fixture.path()).unwrap();
-    let mut archive = tar::Builder::new(Vec::new());
-    for (name, mode, time, kind) in IN_REPLICA {
-        let mut header = tar::Header::new_ustar();
-        header.set_path(name).unwrap();
-        header.set_entry_type(kind);
-        header.set_mode(mode);
-        header.set_mtime(time);
-        header.set_uid(owner.uid().into());
-        header.set_gid(owner.gid().into());
-        header.set_size(0);
-        header.set_cksum();
-        archive.append(&header, std::io::empty()).unwrap();
-    }
-    let path = fixture.storage().journal().join("replica.tar");
-    fs::write(&path, archive.into_inner().unwrap()).unwrap();
-    std::os::unix::fs::chown(&path, Some(owner.uid()), Some(owner.gid())).unwrap();
-}
-
-const IN_REPLICA: [(&str, u32, u64, tar::EntryType); 4] = [
-    ("A/o7", 0o775, 1_768_000_000, tar::EntryType::Directory),
-    ("A/o7/77", 0o750, 1_768_000_001, tar::EntryType::Directory),
-    ("A/o7/77/c", 0o604, 1_768_000_002, tar::EntryType::Regular),
-    ("A/o7/77/d", 0o660, 1_768_000_003, tar::EntryType::Regular),
-];
-
-#[track_caller]
-pub(crate) fn assert_like_the_replica(fixture: &Fixture) {
-    for (name, mode, time, _) in IN_REPLICA {
-        let found = fs::metadata(fixture.path().join(name)).unwrap();
-        assert_eq!((found.mode() & 0o7777, found.mtime()), (mode, time.cast_signed()), "{name}");
-    }
-}
-
 #[test]
 fn a_replica_on_another_file_system_than_misc_costs_nothing_but_the_run() {
     let Some(elsewhere) = on_another_file_system() else { return };
@@ -266,25 +231,22 @@ fn a_replica_on_another_file_system_than_misc_costs_nothing_but_the_run() {
 
 /// A folder on another file system than that of the fixtures, where this machine has one.
 fn on_another_file_system() -> Option<tempfile::TempDir> {
-    let usual = fs::metadata(std::env::temp_dir()).unwrap().dev();
-    let found = tempfile::tempdir_in("/dev/shm").ok();
-    let other = found.filter(|folder| fs::metadata(folder.path()).unwrap().dev() != usual);
-    if other.is_none() {
-        // Not `eprintln!`, which nobody sees of a test that passes.
-        let _ = writeln!(std::io::stderr(), "passed over: /dev/shm is no other file system here");
+    let usual = fs::metadata(folder().path()).unwrap().dev();
+    let found = [Path::new(MEMORY), &std::env::temp_dir()]
+        .into_iter()
+        .flat_map(tempfile::tempdir_in)
+        .find(|folder| fs::metadata(folder.path()).unwrap().dev() != usual);
+    if found.is_none() {
+        root::passed_over("all temporary folders are on one file system here");
     }
-    other
+    found
 }
 
 #[test]
 fn storages_that_ask_for_no_sync_are_rolled_forward_too() {
     for (sync, dirsync) in [(false, true), (true, false)] {
-        let fixture = Fixture::builder()
-            .state(State::InSnapshot)
-            .sync(sync)
-            .dirsync(dirsync)
-            .build()
-            .unwrap();
+        let fixture =
+            fixture_builder().state(State::InSnapshot).sync(sync).dirsync(dirsync).build().unwrap();
         Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
         fixture.ledger().verify(&fixture.storage().a()).assert_holds();
     }

@@ -8,33 +8,10 @@ use std::path::Path;
 
 use dsnap_testkit::{Fixture, State};
 
-use crate::plugins;
-use crate::recovery::{assert_like_the_replica, write_replica_with_folders};
-use crate::stage::{DIRECT, Dsnap, as_root};
-
-/// A user that owns nothing else on the machine and may not even have a name.
-pub(crate) const OWNER: u32 = 54_321;
-const GROUP: u32 = 54_322;
-
-/// A storage of another user, in a folder that everybody may pass through; none without root.
-pub(crate) fn foreign(state: State) -> Option<(tempfile::TempDir, Fixture)> {
-    if !as_root("act for another user") {
-        return None;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-    let fixture = Fixture::builder().state(state).build_in(&folder.path().join("ds")).unwrap();
-    fs::write(fixture.path().join("config/snapshot.conf"), "").unwrap();
-    give(fixture.path(), OWNER, GROUP);
-    Some((folder, fixture))
-}
-
-pub(crate) fn give(path: &Path, uid: u32, gid: u32) {
-    std::os::unix::fs::lchown(path, Some(uid), Some(gid)).unwrap();
-    if fs::symlink_metadata(path).unwrap().is_dir() {
-        fs::read_dir(path).unwrap().flatten().for_each(|entry| give(&entry.path(), uid, gid));
-    }
-}
+use crate::support::{
+    DIRECT, Dsnap, GROUP, OWNER, assert_like_the_replica, chown_all, folder, picture,
+    storage_of_another_user, write_replica_with_folders, write_script,
+};
 
 fn owners(path: &Path, seen: &mut Vec<(String, u32)>) {
     let found = fs::symlink_metadata(path).unwrap();
@@ -47,7 +24,7 @@ fn owners(path: &Path, seen: &mut Vec<(String, u32)>) {
 #[test]
 fn no_new_file_below_the_storage_belongs_to_root() {
     for state in [State::Crashed, State::InSnapshot, State::Replica] {
-        let Some((_folder, fixture)) = foreign(state) else { return };
+        let Some((_folder, fixture)) = storage_of_another_user(state) else { return };
         Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
         let mut seen = Vec::new();
         owners(fixture.path(), &mut seen);
@@ -60,7 +37,7 @@ fn no_new_file_below_the_storage_belongs_to_root() {
 
 #[test]
 fn command_is_root_with_all_ids() {
-    let Some((_folder, fixture)) = foreign(State::Crashed) else { return };
+    let Some((_folder, fixture)) = storage_of_another_user(State::Crashed) else { return };
     let ran = Dsnap::on(&fixture)
         .args(["grep", "-E", "^(Uid|Gid|Groups)", "/proc/self/status"])
         .run()
@@ -74,17 +51,17 @@ fn command_is_root_with_all_ids() {
 
 #[test]
 fn whether_command_exists_is_asked_with_its_rights() {
-    let Some((_folder, fixture)) = foreign(State::Clean) else { return };
-    let roots = tempfile::tempdir().unwrap();
+    let Some((_folder, fixture)) = storage_of_another_user(State::Clean) else { return };
+    let roots = folder();
     let script = roots.path().join("script");
-    plugins::script(&script, "#!/no/such/interpreter\n");
+    write_script(&script, "#!/no/such/interpreter\n");
     let ran = Dsnap::on(&fixture).knows(roots.path()).arg(&script).run();
     ran.ends(126, "COMMAND was not run: `DIR/script` cannot be executed: its interpreter (the first line) is not found");
 }
 
 #[test]
 fn signals_are_sent_with_commands_rights() {
-    let Some((_folder, fixture)) = foreign(State::Clean) else { return };
+    let Some((_folder, fixture)) = storage_of_another_user(State::Clean) else { return };
     let running = Dsnap::on(&fixture)
         .sh("trap 'exit 40' TERM; echo begun; while :; do sleep 0.01; done")
         .start();
@@ -94,10 +71,10 @@ fn signals_are_sent_with_commands_rights() {
 
 #[test]
 fn a_b_that_leads_where_the_owner_may_not_write_gains_nothing() {
-    let Some((folder, fixture)) = foreign(State::InSnapshot) else { return };
+    let Some((folder, fixture)) = storage_of_another_user(State::InSnapshot) else { return };
     let elsewhere = folder.path().join("roots");
     fs::rename(fixture.storage().b(), &elsewhere).unwrap();
-    give(&elsewhere, 0, 0);
+    chown_all(&elsewhere, 0, 0);
     symlink(&elsewhere, fixture.storage().b()).unwrap();
     let before = dsnap_testkit::tree::Tree::of(&elsewhere).unwrap();
     let ran = Dsnap::on(&fixture).arg("true").run();
@@ -109,8 +86,8 @@ fn a_b_that_leads_where_the_owner_may_not_write_gains_nothing() {
 
 #[test]
 fn a_folder_that_the_owner_cannot_reach_is_not_called_missing() {
-    let Some((_folder, fixture)) = foreign(State::Clean) else { return };
-    give(fixture.path(), OWNER, GROUP);
+    let Some((_folder, fixture)) = storage_of_another_user(State::Clean) else { return };
+    chown_all(fixture.path(), OWNER, GROUP);
     chown(fixture.path(), Some(0), Some(0)).unwrap();
     fs::set_permissions(fixture.path(), Permissions::from_mode(0o700)).unwrap();
     let ran = Dsnap::on(&fixture).arg("true").run();
@@ -120,13 +97,13 @@ fn a_folder_that_the_owner_cannot_reach_is_not_called_missing() {
 
 #[test]
 fn a_folder_above_that_the_owner_may_not_pass_is_named_and_not_given_away() {
-    let Some((folder, fixture)) = foreign(State::Clean) else { return };
+    let Some((folder, fixture)) = storage_of_another_user(State::Clean) else { return };
     let (private, sub) = (folder.path().join("pri vate"), folder.path().join("pri vate/sub"));
     fs::create_dir_all(&sub).unwrap();
     fs::rename(fixture.path(), sub.join("ds")).unwrap();
     fs::set_permissions(&private, Permissions::from_mode(0o700)).unwrap();
     let run = |dir: &Path| {
-        let dsnap = Dsnap::new().knows(folder.path()).arg("--storage").arg(dir);
+        let dsnap = Dsnap::new().knows(folder.path()).storage(dir);
         let ran = dsnap.arg("true").run();
         assert_eq!(ran.status.code(), Some(125), "{ran}");
         ran.mentions(&format!(" cannot be reached by user {OWNER}: "))
@@ -137,19 +114,15 @@ fn a_folder_above_that_the_owner_may_not_pass_is_named_and_not_given_away() {
     symlink("pri vate/sub", &link).unwrap();
     run(&link.join("ds"));
     fs::set_permissions(&private, Permissions::from_mode(0o711)).unwrap();
-    let dsnap = Dsnap::new().arg("--method=direct").arg("--storage").arg(link.join("ds"));
+    let dsnap = Dsnap::new().arg("--method=direct").storage(&link.join("ds"));
     dsnap.arg("true").run().says(0, DIRECT);
 }
 
 #[test]
 fn who_holds_a_lock_is_shown_to_the_owners_rights_too() {
-    let Some((_folder, fixture)) = foreign(State::Clean) else { return };
-    let running = Dsnap::on(&fixture)
-        .args(["sh", "-c", "echo begun; read line"])
-        .change(|command| {
-            command.stdin(std::process::Stdio::piped());
-        })
-        .start();
+    let Some((_folder, fixture)) = storage_of_another_user(State::Clean) else { return };
+    let running =
+        Dsnap::on(&fixture).args(["sh", "-c", "echo begun; read line"]).open_stdin().start();
     let by = format!("another run of dsnap uses this storage: dsnap (pid {}, user ", running.pid());
     let ran = Dsnap::on(&fixture).arg("true").run().mentions(&by);
     assert_eq!(ran.status.code(), Some(75), "{ran}");
@@ -159,7 +132,7 @@ fn who_holds_a_lock_is_shown_to_the_owners_rights_too() {
 #[test]
 fn a_folder_that_the_owner_may_not_change_is_found_before_anything_changes() {
     for folder in ["A", "B", "journal", "misc"] {
-        let Some((_folder, fixture)) = foreign(State::InSnapshot) else { return };
+        let Some((_folder, fixture)) = storage_of_another_user(State::InSnapshot) else { return };
         let path = fixture.path().join(folder);
         if folder == "A" {
             // The owner of `A` itself is whose rights are taken.
@@ -169,15 +142,14 @@ fn a_folder_that_the_owner_may_not_change_is_found_before_anything_changes() {
                 .find(|entry| entry.path().is_dir())
                 .unwrap()
                 .path();
-            give(&below, 0, 0);
+            chown_all(&below, 0, 0);
         } else {
             chown(&path, Some(0), Some(0)).unwrap();
         }
-        let left_out = ["misc/lock", "misc/sublock", "misc/dsnap.lock"];
-        let before = dsnap_testkit::tree::Tree::of(fixture.path()).unwrap().without(&left_out);
+        let before = picture(fixture.path());
         let ran = Dsnap::on(&fixture).arg("true").run();
         assert_eq!(ran.status.code(), Some(125), "{ran}");
-        let after = dsnap_testkit::tree::Tree::of(fixture.path()).unwrap().without(&left_out);
+        let after = picture(fixture.path());
         assert_eq!(before.difference(&after), None, "{ran}");
         assert!(
             ran.stderr
@@ -192,16 +164,16 @@ fn a_folder_that_the_owner_may_not_change_is_found_before_anything_changes() {
 
 #[test]
 fn a_replica_that_cannot_be_unpacked_is_found_before_anything_changes() {
-    let Some((_folder, fixture)) = foreign(State::Replica) else { return };
+    let Some((_folder, fixture)) = storage_of_another_user(State::Replica) else { return };
     fs::write(fixture.storage().snapshot(), "user/old-1").unwrap();
     let a = fixture.storage().a();
-    fs::read_dir(&a).unwrap().flatten().for_each(|entry| give(&entry.path(), 0, 0));
+    fs::read_dir(&a).unwrap().flatten().for_each(|entry| chown_all(&entry.path(), 0, 0));
     refused_for_want_of_rights(&fixture, "A/");
 }
 
 #[test]
 fn a_replica_with_a_folder_of_somebody_else_is_found_before_anything_changes() {
-    let Some((_folder, fixture)) = foreign(State::Replica) else { return };
+    let Some((_folder, fixture)) = storage_of_another_user(State::Replica) else { return };
     write_replica_with_folders(&fixture);
     let folder = fixture.storage().a().join("o7");
     fs::create_dir(&folder).unwrap();
@@ -211,7 +183,7 @@ fn a_replica_with_a_folder_of_somebody_else_is_found_before_anything_changes() {
 
 #[test]
 fn an_unfinished_transaction_that_cannot_be_removed_is_found_before_anything_changes() {
-    let Some((_folder, fixture)) = foreign(State::InSnapshot) else { return };
+    let Some((_folder, fixture)) = storage_of_another_user(State::InSnapshot) else { return };
     let below = fixture.storage().journal().join("working_0000000000000001_temp/below");
     fs::create_dir_all(&below).unwrap();
     fs::write(below.join("file"), "").unwrap();
@@ -222,8 +194,7 @@ fn an_unfinished_transaction_that_cannot_be_removed_is_found_before_anything_cha
 /// The run fails, the hint is the `chown` line for a path that begins so, and nothing changed.
 #[track_caller]
 fn refused_for_want_of_rights(fixture: &Fixture, path: &str) {
-    let left_out = ["misc/lock", "misc/sublock", "misc/dsnap.lock"];
-    let tree = || dsnap_testkit::tree::Tree::of(fixture.path()).unwrap().without(&left_out);
+    let tree = || picture(fixture.path());
     let before = tree();
     let ran = Dsnap::on(fixture).arg("true").run();
     assert_eq!(ran.status.code(), Some(125), "{ran}");
@@ -234,17 +205,14 @@ fn refused_for_want_of_rights(fixture: &Fixture, path: &str) {
 /// A run as root's cron often makes it.
 #[track_caller]
 fn runs_under_roots_umask(fixture: &Fixture) {
-    let ran = Dsnap::through(&["sh", "-c", "umask 077; exec \"$@\"", "sh"])
-        .arg("--storage")
-        .arg(fixture.path())
-        .arg("true")
-        .run();
+    let ran =
+        Dsnap::through_shell("umask 077; exec \"$@\"").storage(fixture.path()).arg("true").run();
     assert_eq!(ran.status.code(), Some(0), "{ran}");
 }
 
 #[test]
 fn a_replica_unpacked_as_the_owner_keeps_modes_and_times_whatever_the_umask() {
-    let Some((_folder, fixture)) = foreign(State::Replica) else { return };
+    let Some((_folder, fixture)) = storage_of_another_user(State::Replica) else { return };
     write_replica_with_folders(&fixture);
     runs_under_roots_umask(&fixture);
     assert_like_the_replica(&fixture);
@@ -252,7 +220,7 @@ fn a_replica_unpacked_as_the_owner_keeps_modes_and_times_whatever_the_umask() {
 
 #[test]
 fn a_link_and_its_target_must_have_one_owner() {
-    let Some((folder, fixture)) = foreign(State::Clean) else { return };
+    let Some((folder, fixture)) = storage_of_another_user(State::Clean) else { return };
     let elsewhere = folder.path().join("A");
     fs::rename(fixture.storage().a(), &elsewhere).unwrap();
     symlink(&elsewhere, fixture.storage().a()).unwrap();
@@ -261,13 +229,13 @@ fn a_link_and_its_target_must_have_one_owner() {
         .run()
         .ends(125, &format!("COMMAND was not run: DIR/A is a link of root to a folder of {OWNER}"))
         .hint("give link and folder the same owner (chown -h)");
-    give(&fixture.storage().a(), OWNER, GROUP);
+    chown_all(&fixture.storage().a(), OWNER, GROUP);
     Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
 }
 
 #[test]
 fn the_own_lock_has_its_mode_whatever_the_umask() {
-    let Some((_folder, fixture)) = foreign(State::Crashed) else { return };
+    let Some((_folder, fixture)) = storage_of_another_user(State::Crashed) else { return };
     runs_under_roots_umask(&fixture);
     assert_eq!(fs::metadata(fixture.storage().run_lock()).unwrap().mode() & 0o7777, 0o660);
 }
@@ -275,11 +243,10 @@ fn the_own_lock_has_its_mode_whatever_the_umask() {
 #[test]
 fn what_is_made_under_the_umask_of_roots_cron_is_like_its_neighbours() {
     for state in [State::Crashed, State::InSnapshot, State::Replica] {
-        let Some((_folder, fixture)) = foreign(state) else { return };
+        let Some((_folder, fixture)) = storage_of_another_user(state) else { return };
         fs::remove_file(fixture.storage().lock()).unwrap();
-        let ran = Dsnap::through(&["sh", "-c", "umask 077; exec \"$@\"", "sh"])
-            .arg("--storage")
-            .arg(fixture.path())
+        let ran = Dsnap::through_shell("umask 077; exec \"$@\"")
+            .storage(fixture.path())
             .arg("true")
             .run();
         assert_eq!(ran.status.code(), Some(0), "{ran}");

@@ -3,14 +3,13 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::process::Stdio;
 
 use dsnap_engine::system::lock_holders::is_held;
-use dsnap_testkit::{Fixture, State, locks};
+use dsnap_testkit::{State, locks};
 use nix::libc::SYS_rt_sigqueueinfo;
 use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
-use crate::stage::{DIRECT, Dsnap, as_root, storage, wait_until};
+use crate::support::{DIRECT, Dsnap, fixture_builder, make_fifo, root, storage, wait_until};
 
 /// COMMAND that ends with 40 when `signal` comes.
 fn trapping(signal: &str) -> String {
@@ -40,12 +39,7 @@ fn a_second_signal_never_skips_the_end() {
     let fixture = storage(State::Clean);
     // Not `read` in bash: a signal just before it waits is not heard until it has read.
     let script = "n=0; trap 'echo once; n=$((n+1))' TERM; echo begun; while [ $n -lt 2 ]; do sleep 0.01; done; exit 3";
-    let mut running = Dsnap::on(&fixture)
-        .args(["bash", "-c", script])
-        .change(|command| {
-            command.stdin(Stdio::piped());
-        })
-        .start();
+    let mut running = Dsnap::on(&fixture).args(["bash", "-c", script]).open_stdin().start();
     running.signal(SIGTERM);
     assert_eq!(running.next_line(), "once");
     running.signal(SIGTERM);
@@ -109,19 +103,17 @@ fn a_signal_while_waiting_is_the_status_and_nothing_is_held() {
 fn a_signal_ends_the_wait_for_a_conf_that_nobody_writes() {
     let fixture = storage(State::Crashed);
     let fifo = fixture.path().join("fifo");
-    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    make_fifo(&fifo);
     let run = |conf: &Path, what: &[&str]| {
         let dsnap = Dsnap::on(&fixture).arg("--snapshot-conf").arg(conf).args(what);
-        dsnap.change(|command| {
-            command.stdin(Stdio::piped());
-        })
+        dsnap.open_stdin()
     };
     for conf in [&fifo, Path::new("/dev/stdin")] {
         for (what, last) in [("true", "COMMAND was not run"), ("--recover", "not recovered")] {
             let waiting = run(conf, &[what]).spawn();
             wait_until("opening the conf", || has_open(waiting.pid(), conf));
             waiting.signal(SIGTERM);
-            let ran = waiting.end();
+            let ran = waiting.ends_by_itself();
             assert_eq!(ran.status.code(), Some(128 + 15), "{ran}");
             assert!(ran.stderr.starts_with(&format!("{last}: stopped by signal ")), "{ran}");
         }
@@ -148,12 +140,11 @@ fn has_open(pid: i32, path: &Path) -> bool {
 #[test]
 fn a_signal_that_is_ignored_at_the_start_stays_ignored_for_command_too() {
     let fixture = storage(State::Clean);
-    let running = Dsnap::through(&["sh", "-c", "trap '' HUP INT; exec \"$@\"", "sh"])
-        .arg("--storage")
-        .arg(fixture.path())
+    let running = Dsnap::through_shell("trap '' HUP INT; exec \"$@\"")
+        .storage(fixture.path())
         .sh("grep ^SigIgn /proc/self/status; read go <\"$SNAPSHOT_DIRECTORY/go\"; exit 13");
     let fifo = fixture.path().join("go");
-    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    make_fifo(&fifo);
     fs::write(fixture.path().join("config/snapshot.conf"), "").unwrap();
     let running = running.start();
     assert_eq!(named_signals(running.line()), HUP_AND_INT);
@@ -173,8 +164,7 @@ signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 os.execv(sys.argv[1], sys.argv[1:])";
     let ran = Dsnap::through(&["python3", "-c", script])
-        .arg("--storage")
-        .arg(fixture.path())
+        .storage(fixture.path())
         .args(["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"])
         .run();
     let masks: Vec<_> = ran.stdout.lines().map(named_signals).collect();
@@ -192,7 +182,7 @@ fn named_signals(line: &str) -> u64 {
 
 #[test]
 fn a_stop_while_direct_recovers_takes_effect_between_two_files_and_the_next_run_goes_on() {
-    let fixture = Fixture::builder().state(State::Crashed).transactions(3000).build().unwrap();
+    let fixture = fixture_builder().state(State::Crashed).transactions(3000).build().unwrap();
     let recovering = Dsnap::on(&fixture).arg("true").spawn();
     wait_until("taking the lock", || is_held(&fixture.storage().lock()));
     recovering.signal(SIGTERM);
@@ -208,7 +198,7 @@ fn a_stop_while_direct_recovers_takes_effect_between_two_files_and_the_next_run_
 
 #[test]
 fn as_pid_1_it_does_the_same_and_reaps() {
-    if !as_root("make a pid namespace") {
+    if !root::required("make a pid namespace") {
         return;
     }
     let fixture = storage(State::Clean);
@@ -216,8 +206,7 @@ fn as_pid_1_it_does_the_same_and_reaps() {
     let script = "(sleep 0.05 & exit 0); sleep 0.2; \
                   for p in /proc/[0-9]*; do grep -q '^State:.Z' $p/status && echo zombie $p; done; echo $$ $PPID; exit 14";
     let ran = Dsnap::through(&["unshare", "--pid", "--fork", "--mount-proc"])
-        .arg("--storage")
-        .arg(fixture.path())
+        .storage(fixture.path())
         .sh(script)
         .run();
     let ran = ran.says(14, DIRECT);

@@ -2,25 +2,11 @@
 
 use dsnap_testkit::Site;
 
-use crate::http::{assert_free, conf, site};
-use crate::plugins::Plugins;
-use crate::stage::{Dsnap, HTTP, Ran};
-
-/// The port of the site's Zope.
-pub(crate) fn port(site: &Site) -> String {
-    let url = site.urls()[0].clone();
-    let address = url.trim_start_matches("http://").split('/').next().unwrap();
-    address.rsplit(':').next().unwrap().to_owned()
-}
+use crate::support::{Dsnap, HTTP, Plugins, Ran, assert_free, conf, entered_by, port, site};
 
 fn run(site: &Site, plugins: &Plugins, line: &str) -> Ran {
     conf(site, &format!("{line}\nhttp URL access\n"));
     Dsnap::at(site).arg("--plugin-dir").arg(plugins).arg("true").run()
-}
-
-/// What an ordinary run says that enters by that line.
-fn entered_by(line: &str) -> String {
-    HTTP.replace("URL", line)
 }
 
 #[track_caller]

@@ -6,13 +6,14 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::http::{conf, site};
-use crate::plugins::{Plugins, copy_of_dsnap, script};
-use crate::stage::{Dsnap, HTTP, Ran, as_root};
+use crate::support::{
+    Dsnap, HTTP, OWNER, Plugins, Ran, chown_all, conf, copy_of_dsnap, folder, root, site, storage,
+    write_script,
+};
 
 /// The method `villain`, without a vice, in `outer/inner`.
 fn nested() -> (tempfile::TempDir, PathBuf) {
-    let (folder, good) = (tempfile::tempdir().unwrap(), Plugins::villain("NONE"));
+    let (folder, good) = (folder(), Plugins::villain("NONE"));
     let inner = folder.path().join("outer/inner");
     fs::create_dir_all(&inner).unwrap();
     fs::copy(good.file("villain"), inner.join("libdsnap_villain.so")).unwrap();
@@ -58,13 +59,13 @@ fn the_library_its_folder_and_every_folder_above_must_be_closed_to_others() {
 
 #[test]
 fn a_library_or_folder_of_somebody_else_is_refused() {
-    if !as_root("give files away") {
+    if !root::required("give files away") {
         return;
     }
     let (folder, inner) = nested();
     let library = inner.join("libdsnap_villain.so");
     for part in [&library, &inner, &folder.path().join("outer")] {
-        chown(part, Some(54_321), None).unwrap();
+        chown(part, Some(OWNER), None).unwrap();
         refused(&inner, part, "belongs to 54321, who could change it");
     }
 }
@@ -83,7 +84,7 @@ fn a_link_counts_with_what_it_leads_to() {
 
 #[test]
 fn a_link_of_somebody_else_is_refused_whatever_it_leads_to() {
-    if !as_root("give files away") {
+    if !root::required("give files away") {
         return;
     }
     let (folder, inner) = nested();
@@ -93,16 +94,16 @@ fn a_link_of_somebody_else_is_refused_whatever_it_leads_to() {
     let link = plugins.join("libdsnap_villain.so");
     symlink(inner.join("libdsnap_villain.so"), &link).unwrap();
     accepted(&plugins);
-    lchown(&link, Some(54_321), None).unwrap();
+    lchown(&link, Some(OWNER), None).unwrap();
     refused(&plugins, &link, "belongs to 54321, who could change it");
 }
 
 #[test]
 fn a_script_and_the_folders_above_it_must_be_closed_to_others_too() {
     let site = site();
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let method = folder.path().join("method");
-    script(&method, "#!/bin/sh\necho not today >&2; exit 78\n");
+    write_script(&method, "#!/bin/sh\necho not today >&2; exit 78\n");
     let line = format!("exec {}", method.display());
     conf(&site, &format!("{line}\nhttp URL access\n"));
     for part in [folder.path(), &method] {
@@ -134,10 +135,10 @@ mount -o remount,ro "$1" || exit 99
 
 #[test]
 fn a_config_map_on_a_read_only_mount_is_fine_and_on_another_is_not() {
-    if !as_root("mount") {
+    if !root::required("mount") {
         return;
     }
-    let (folder, good) = (tempfile::tempdir().unwrap(), Plugins::villain("NONE"));
+    let (folder, good) = (folder(), Plugins::villain("NONE"));
     let shell = Command::new("unshare")
         .args(["-m", "sh", "-c", CONFIG_MAP, "sh"])
         .arg(folder.path())
@@ -160,24 +161,24 @@ impl<'a> MayMount<'a> for Result<&'a std::process::Output, &'a std::io::Error> {
     fn filter_may_mount(self) -> Result<&'a std::process::Output, ()> {
         let failed = |output: &&std::process::Output| matches!(output.status.code(), Some(99 | 1));
         self.ok().filter(|output| !failed(output)).ok_or_else(|| {
-            passed_over("nothing can be mounted here");
+            root::passed_over("nothing can be mounted here");
         })
     }
 }
 
 #[test]
 fn the_environments_path_is_searched_unless_rights_were_raised() {
-    if !as_root("raise rights") {
+    if !root::required("raise rights") {
         return;
     }
-    let (folder, good) = (tempfile::tempdir().unwrap(), Plugins::villain("NONE"));
+    let (folder, good) = (folder(), Plugins::villain("NONE"));
     let dsnap = folder.path().join("dsnap");
     copy_of_dsnap(&dsnap, "755");
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     let list = |mode: u32| {
         fs::set_permissions(&dsnap, Permissions::from_mode(mode)).unwrap();
         let mut command = Command::new(&dsnap);
-        command.arg("--list-methods").env("DSNAP_PLUGIN_PATH", good.path()).uid(54_321);
+        command.arg("--list-methods").env("DSNAP_PLUGIN_PATH", good.path()).uid(OWNER);
         String::from_utf8(command.output().unwrap().stdout).unwrap()
     };
     let (ordinary, raised) = (list(0o755), list(0o4755));
@@ -193,31 +194,27 @@ os.setxattr(sys.argv[1], "security.capability", struct.pack("<5I", 0x02000001, 1
 
 #[test]
 fn a_capability_of_the_program_file_raises_rights_too() {
-    if !as_root("give a file capabilities") {
+    if !root::required("give a file capabilities") {
         return;
     }
-    let (folder, good) = (tempfile::tempdir().unwrap(), Plugins::villain("NONE"));
+    let (folder, good) = (folder(), Plugins::villain("NONE"));
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     let dsnap = folder.path().join("dsnap");
     copy_of_dsnap(&dsnap, "755");
     let given = Command::new("python3").args(["-c", GIVES_A_CAPABILITY]).arg(&dsnap).output();
     if !given.unwrap().status.success() {
-        passed_over("no file can have capabilities here");
+        root::passed_over("no file can have capabilities here");
         return;
     }
     let mut command = Command::new(&dsnap);
-    command.arg("--list-methods").env("DSNAP_PLUGIN_PATH", good.path()).uid(54_321);
+    command.arg("--list-methods").env("DSNAP_PLUGIN_PATH", good.path()).uid(OWNER);
     let output = command.output();
     // Where the process may not have the capability, the file cannot be executed at all.
-    let Ok(output) = output else { return passed_over("no process can have capabilities here") };
+    let Ok(output) = output else {
+        return root::passed_over("no process can have capabilities here");
+    };
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains("linked in") && !said.contains("villain"), "{said}");
-}
-
-fn passed_over(why: &str) {
-    use std::io::Write;
-    // Not `eprintln!`, which nobody sees of a test that passes.
-    let _ = writeln!(std::io::stderr(), "passed over: {why}");
 }
 
 #[test]
@@ -235,19 +232,19 @@ fn a_relative_folder_in_the_environments_path_is_passed_over() {
 
 #[test]
 fn a_folder_that_cannot_be_looked_into_is_not_passed_over() {
-    if !as_root("act for another user") {
+    if !root::required("act for another user") {
         return;
     }
     use std::os::unix::process::CommandExt;
-    let (folder, good) = (tempfile::tempdir().unwrap(), Plugins::villain("NONE"));
+    let (folder, good) = (folder(), Plugins::villain("NONE"));
     fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
-    let fixture = crate::stage::storage(dsnap_testkit::State::Clean);
-    crate::rights::give(fixture.path(), 54_321, 54_321);
+    let fixture = storage(dsnap_testkit::State::Clean);
+    chown_all(fixture.path(), OWNER, OWNER);
     fs::set_permissions(fixture.path(), Permissions::from_mode(0o755)).unwrap();
     let ran = Dsnap::on(&fixture).args(["--method", "villain", "--list-methods"]);
     let ran = ran.arg("--plugin-dir").arg(folder.path()).arg("--plugin-dir").arg(&good);
     let ran = ran.change(|command| {
-        command.uid(54_321);
+        command.uid(OWNER);
     });
     let ran = ran.run();
     assert!(ran.stdout.contains("cannot be read by user 54321: Permission denied"), "{ran}");

@@ -4,41 +4,39 @@
 use std::time::Duration;
 
 use dsnap_engine::system::lock_holders::is_held;
-use dsnap_testkit::Site;
 use dsnap_testkit::site::{Call, Fault, Step};
 use nix::sys::signal::Signal::SIGTERM;
 
-use crate::http::{assert_free, conf, copies, site};
-use crate::stage::{Dsnap, HTTP, wait_until};
+use crate::support::{
+    Dsnap, HTTP, assert_free, conf, copies, in_parallel, site, site_builder, wait_until,
+};
 
-/// What comes of a fault that meets `enterSnapshot` once, with no other line.
-struct OfEnter {
-    fault: Fault,
-    status: i32,
-    words: &'static str,
-}
+/// What comes of a fault that meets `enterSnapshot` once, with no other line: the status, and
+/// words on stderr.
+const FAULTS_OF_ENTERING: [(Fault, i32, &str); 16] = [
+    (Fault::Slow(Duration::from_millis(50)), 0, LEFT),
+    (Fault::Silent, 0, LEFT),
+    (Fault::HalfAnswer, 0, LEFT),
+    (Fault::ResetAfter, 0, LEFT),
+    (Fault::BadGateway, 0, LEFT),
+    (Fault::Elsewhere, 0, LEFT),
+    (Fault::NotXml, 0, LEFT),
+    (Fault::Endless, 0, LEFT),
+    (Fault::Unauthorized, 125, "not authorised"),
+    (Fault::Forbidden, 125, "403"),
+    (Fault::Refused, 125, "LockError: Couldn't lock"),
+    (Fault::Deaf, 125, "whether it still enters"),
+    (Fault::ResetBefore, 125, "whether it still enters"),
+    (Fault::ServerError, 125, "whether it still enters"),
+    (Fault::LoginForm, 125, "whether it still enters"),
+    (Fault::Disconnected, 125, "whether it still enters"),
+];
+
+const LEFT: &str = "Left snapshot mode";
 
 #[test]
 fn each_fault_of_entering_leaves_nothing_held_or_says_so() {
-    let held = "Left snapshot mode";
-    for OfEnter { fault, status, words } in [
-        OfEnter { fault: Fault::Slow(Duration::from_millis(50)), status: 0, words: held },
-        OfEnter { fault: Fault::Silent, status: 0, words: held },
-        OfEnter { fault: Fault::HalfAnswer, status: 0, words: held },
-        OfEnter { fault: Fault::ResetAfter, status: 0, words: held },
-        OfEnter { fault: Fault::BadGateway, status: 0, words: held },
-        OfEnter { fault: Fault::Elsewhere, status: 0, words: held },
-        OfEnter { fault: Fault::NotXml, status: 0, words: held },
-        OfEnter { fault: Fault::Endless, status: 0, words: held },
-        OfEnter { fault: Fault::Unauthorized, status: 125, words: "not authorised" },
-        OfEnter { fault: Fault::Forbidden, status: 125, words: "403" },
-        OfEnter { fault: Fault::Refused, status: 125, words: "LockError: Couldn't lock" },
-        OfEnter { fault: Fault::Deaf, status: 125, words: "whether it still enters" },
-        OfEnter { fault: Fault::ResetBefore, status: 125, words: "whether it still enters" },
-        OfEnter { fault: Fault::ServerError, status: 125, words: "whether it still enters" },
-        OfEnter { fault: Fault::LoginForm, status: 125, words: "whether it still enters" },
-        OfEnter { fault: Fault::Disconnected, status: 125, words: "whether it still enters" },
-    ] {
+    in_parallel(FAULTS_OF_ENTERING, |(fault, status, words)| {
         let site = site();
         conf(&site, "http URL access timeout=1\nnodirect\n");
         site.fault(None, fault, Some(Call::Enter), Some(1));
@@ -46,23 +44,23 @@ fn each_fault_of_entering_leaves_nothing_held_or_says_so() {
         assert_eq!(ran.status.code(), Some(status), "{fault:?}: {ran}");
         assert_free(&site);
         assert_eq!(site.other().1.filter(|code| code.starts_with("user/")), None, "{fault:?}");
-        // Whatever it was, the next run works.
-        Dsnap::at(&site).arg("true").run().mentions("Left snapshot mode");
+        // The next run works after each of them.
+        Dsnap::at(&site).arg("true").run().mentions(LEFT);
         assert_free(&site);
-    }
+    });
 }
 
 #[test]
 fn each_fault_of_leaving_is_tried_again_until_it_is_confirmed() {
-    for (fault, _, _) in Fault::ALL {
-        // The slow one is slower than the line allows.
+    with_each_fault(|fault| {
         let site = site();
+        // The slow fault is slower than the line allows.
         conf(&site, "http URL access timeout=1\n");
         site.fault(None, fault, Some(Call::Leave), Some(1));
-        let ran = Dsnap::at(&site).arg("true").run().counts("Left snapshot mode", 1);
+        let ran = Dsnap::at(&site).arg("true").run().counts(LEFT, 1);
         assert_eq!(ran.status.code(), Some(0), "{fault:?}: {ran}");
         assert_free(&site);
-    }
+    });
 }
 
 #[test]
@@ -73,14 +71,9 @@ fn a_slow_answer_to_a_leave_is_an_answer() {
     assert_free(&site);
 }
 
-/// Plays a scenario with each fault, all at once: most of the time they wait.
+/// Plays a scenario with each fault.
 fn with_each_fault(play: impl Fn(Fault) + Sync) {
-    std::thread::scope(|threads| {
-        let play = &play;
-        for (fault, ..) in Fault::ALL {
-            threads.spawn(move || play(fault));
-        }
-    });
+    in_parallel(Fault::ALL, |(fault, ..)| play(fault));
 }
 
 #[test]
@@ -175,7 +168,7 @@ fn a_stop_while_the_enter_is_on_its_way_waits_for_it_and_leaves() {
 
 #[test]
 fn an_enter_that_another_line_confirms_leaves_no_record_behind() {
-    let site = Site::builder().zopes(2).start().unwrap();
+    let site = site_builder().zopes(2).start().unwrap();
     site.fault(Some(0), Fault::ResetAfter, Some(Call::Enter), Some(1));
     let ran = Dsnap::at(&site).arg("true").run().mentions("Entered snapshot using URL2");
     assert_eq!(ran.status.code(), Some(0), "{ran}");
@@ -187,7 +180,7 @@ fn an_enter_that_another_line_confirms_leaves_no_record_behind() {
 #[test]
 fn an_enter_that_flushes_longer_than_its_line_allows_is_waited_for_by_the_next_and_held() {
     let slow = Duration::from_millis(600);
-    let site = Site::builder().zopes(2).flush_time(slow).start().unwrap();
+    let site = site_builder().zopes(2).flush_time(slow).start().unwrap();
     conf(&site, "http URL access timeout=1\nhttp URL2 access\n");
     // So many stay in the journal: together they take longer than a second.
     site.server().unwrap().commit(3).unwrap();

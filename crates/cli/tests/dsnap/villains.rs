@@ -6,10 +6,9 @@ use dsnap_engine::system::process::ProcessId;
 use dsnap_testkit::Site;
 use nix::sys::signal::Signal;
 
-use crate::http::{assert_free, conf, site};
-use crate::plugins::{Plugins, script};
-use crate::stage::{Dsnap, HTTP, Ran, wait_until};
-use crate::traitors::port;
+use crate::support::{
+    Dsnap, HTTP, Plugins, Ran, assert_free, conf, port, site, wait_until, write_script,
+};
 
 /// A run whose first line is the villain's, and whose second one a Zope's.
 fn run(site: &Site, plugins: &Plugins, line: &str) -> Ran {
@@ -22,11 +21,25 @@ fn run(site: &Site, plugins: &Plugins, line: &str) -> Ran {
         .run()
 }
 
+/// The line fails for that reason, and the next one is used.
 #[track_caller]
 fn costs_its_line(vice: &str, reason: &str) {
+    costs_the_line("villain timeout=60", vice, reason);
+}
+
+/// The same for a library whose call never ends.
+#[track_caller]
+fn is_killed_after_a_second(vice: &str) {
+    costs_the_line("villain timeout=1", vice, KILLED);
+}
+
+const KILLED: &str = "it was killed after 1 s, when its time was up";
+
+#[track_caller]
+fn costs_the_line(line: &str, vice: &str, reason: &str) {
     let site = site();
-    let ran = run(&site, &Plugins::villain(vice), "villain timeout=1");
-    ran.says(0, &format!("villain timeout=1: {reason}\n{HTTP}"));
+    let ran = run(&site, &Plugins::villain(vice), line);
+    ran.says(0, &format!("{line}: {reason}\n{HTTP}"));
     assert_free(&site);
 }
 
@@ -38,9 +51,9 @@ fn one_that_crashes() {
 
 #[test]
 fn one_that_never_ends() {
-    costs_its_line("HANGS", "it was killed after 1 s, when its time was up");
-    costs_its_line("SPINS", "it was killed after 1 s, when its time was up");
-    costs_its_line("STOPS", "it was killed after 1 s, when its time was up");
+    is_killed_after_a_second("HANGS");
+    is_killed_after_a_second("SPINS");
+    is_killed_after_a_second("STOPS");
 }
 
 #[test]
@@ -229,7 +242,7 @@ esac
 }
 
 fn with_script(site: &Site, text: &str, line: &str) -> Ran {
-    script(&site.storage().config().join("method"), text);
+    write_script(&site.storage().config().join("method"), text);
     conf(site, &format!("{line}\nhttp URL access\n"));
     Dsnap::at(site).arg("true").run()
 }
@@ -255,17 +268,22 @@ fn what_its_own_line_cannot_leave_is_left_by_another() {
 
 #[track_caller]
 fn script_costs_its_line(text: &str, reason: &str) {
+    script_costs_the_line("exec method timeout=60", text, reason);
+}
+
+#[track_caller]
+fn script_costs_the_line(line: &str, text: &str, reason: &str) {
     let site = site();
     let text = format!("#!/bin/sh\n{text}\n");
-    let ran = with_script(&site, &text, "exec method timeout=1");
-    ran.says(0, &format!("exec method timeout=1: {reason}\n{HTTP}"));
+    let ran = with_script(&site, &text, line);
+    ran.says(0, &format!("{line}: {reason}\n{HTTP}"));
     assert_free(&site);
 }
 
 #[test]
 fn scripts_that_misbehave() {
     script_costs_its_line("kill -SEGV $$", "it was killed by SIGSEGV");
-    script_costs_its_line("sleep 999", "it was killed after 1 s, when its time was up");
+    script_costs_the_line("exec method timeout=1", "sleep 999", KILLED);
     script_costs_its_line("exit 1", "it ended with status 1");
     script_costs_its_line("echo no >&2; exit 7", "no (it ended with status 7)");
     script_costs_its_line("printf 'a\\033[31m\\377\\n' >&2; exit 78", "a\u{fffd}[31m\u{fffd}");
@@ -315,7 +333,7 @@ fn a_script_that_is_missing_or_cannot_run_says_so() {
         ran.says(0, &format!("{line}: {reason}\n{HTTP}"));
     }
     let interpreter = "#!/no/such/interpreter\n";
-    script(&site.storage().config().join("method"), interpreter);
+    write_script(&site.storage().config().join("method"), interpreter);
     conf(&site, "exec method\nhttp URL access\n");
     let ran = Dsnap::at(&site).arg("true").run();
     ran.mentions("DIR/config/method cannot be executed: No such file")

@@ -1,48 +1,55 @@
-//! `docs/writing-a-method.md`, run as its readers run it: each part in an empty folder.
+//! A reader of `docs/writing-a-method.md`, who does what it says.
 //!
 //! A block of a file (`sh`, `c`, `rust`, `toml`, `conf`) names its file in its first comment, and
-//! is written. A `console` block is run by one bash a part, a line that begins `$ ` at a time; each
-//! must end with 0, and if lines follow, it must have said exactly these: `...` stands for
-//! anything. A block that is not run says so behind its fence. The example's folders stand for
-//! the real ones: `/srv/try` is the empty folder, `/srv/src/dsnap` this checkout.
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
-#![allow(clippy::disallowed_methods, reason = "a reader's shell is started")]
+//! is written. A `console` block is run by one bash for each part, one line that begins with `$ `
+//! at a time. Each command must end with status 0. If lines follow it, it must say exactly these;
+//! `...` stands for anything. A block that is not run says so behind its fence. `/srv/try` stands
+//! for the empty folder, `/srv/src/dsnap` for this checkout.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 
+use tempfile::TempDir;
+
+use super::folder::folder;
+use super::process::Process;
+
+/// The folder in which the example works.
 const TRY: &str = "/srv/try";
+/// The checkout of the example.
 const SOURCES: &str = "/srv/src/dsnap";
-/// Ends what a command says; its status follows.
+/// Begins the line after the output of a command; its status follows.
 const END: &str = "== ended with ";
 /// For all commands of a part, in seconds.
 const LIMIT: &str = "600";
 
+/// The checkout.
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().parent().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
 }
 
-fn guide() -> String {
+/// The text of the guide.
+pub(crate) fn text() -> String {
     fs::read_to_string(root().join("docs/writing-a-method.md")).unwrap()
 }
 
-/// A fenced block.
+/// A fenced block of the guide.
 #[derive(Debug)]
-struct Block {
-    /// What stands behind the fence.
-    fence: String,
-    text: Vec<String>,
-    /// Of the fence, from 1.
+pub(crate) struct Block {
+    /// The text that follows the opening fence on its line.
+    pub(crate) fence: String,
+    pub(crate) text: Vec<String>,
+    /// The number of the fence's line, from 1.
     line: usize,
 }
 
-/// The blocks of the part whose heading begins so.
-fn blocks(heading: &str) -> Vec<Block> {
-    let (guide, mut found, mut inside, mut open) = (guide(), Vec::new(), false, None::<Block>);
-    for (number, line) in guide.lines().enumerate() {
+/// Finds the blocks of the part whose heading begins with these words.
+pub(crate) fn blocks(heading: &str) -> Vec<Block> {
+    let (text, mut found, mut inside, mut open) = (text(), Vec::new(), false, None::<Block>);
+    for (number, line) in text.lines().enumerate() {
         match (&mut open, line.strip_prefix("```")) {
             (Some(_), Some("")) => found.extend(open.take().filter(|_| inside)),
             (Some(block), _) => block.text.push(line.to_owned()),
@@ -57,7 +64,7 @@ fn blocks(heading: &str) -> Vec<Block> {
     found
 }
 
-/// The file that a block names in its first comment; a line `#!` is none.
+/// Finds the file that a block names in its first comment, a line `#!` aside.
 fn file_name(block: &Block) -> &str {
     let comment = block.text.iter().find(|line| !line.starts_with("#!")).map_or("", |it| it);
     let named = comment.trim_start_matches(['#', '/', ' ']);
@@ -66,45 +73,58 @@ fn file_name(block: &Block) -> &str {
     name
 }
 
-/// A reader, at a shell in an empty folder.
-struct Reader {
-    folder: tempfile::TempDir,
-    shell: Child,
-    said: BufReader<ChildStdout>,
+/// A reader of the guide, at a shell in an empty folder.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    folder: TempDir,
+    shell: Process,
+    stdin: Option<ChildStdin>,
 }
 
 impl Reader {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let dsnap = Path::new(env!("CARGO_BIN_EXE_dsnap"));
-        let programs = dsnap.parent().unwrap();
-        assert!(
-            programs.join("dsnap-testkit").exists(),
-            "build it first: cargo build -p dsnap-testkit"
-        );
+    /// Opens a shell in which the programs of this build are found first.
+    pub(crate) fn new() -> Self {
+        let folder = folder();
+        let programs = Path::new(env!("CARGO_BIN_EXE_dsnap")).parent().unwrap();
+        let testkit = programs.join("dsnap-testkit");
+        assert!(testkit.exists(), "build it first: cargo build -p dsnap-testkit");
         let path = std::env::var("PATH").unwrap();
-        let mut shell = Command::new("timeout")
+        let mut command = Command::new("timeout");
+        command
             .args(["--kill-after=5", LIMIT, "bash"])
             .current_dir(folder.path())
             .env("PATH", format!("{}:{path}", programs.display()))
             .env("CARGO_NET_OFFLINE", "true")
+            // The library is tried, not measured.
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
             .env_remove("DSNAP_PLUGIN_PATH")
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let said = BufReader::new(shell.stdout.take().unwrap());
-        let mut reader = Self { folder, shell, said };
+            .stdout(Stdio::piped());
+        let mut shell = Process::start(&mut command);
+        let stdin = shell.take_stdin();
+        let mut reader = Self { folder, shell, stdin };
         reader.types("exec 2>&1; umask 022; cd -P .");
         reader
     }
 
-    /// What the guide says, in the real folders.
+    /// Opens a shell in a folder whose `target` keeps what is built only once: the crates that
+    /// the example needs.
+    pub(crate) fn with_shared_target() -> Self {
+        let reader = Self::new();
+        let programs = Path::new(env!("CARGO_BIN_EXE_dsnap"));
+        let target = programs.ancestors().nth(2).unwrap().join("guide");
+        fs::create_dir_all(&target).unwrap();
+        std::os::unix::fs::symlink(&target, reader.folder.path().join("target")).unwrap();
+        reader
+    }
+
+    /// Puts the folders of this scenario in the place of the example's.
     fn here(&self, text: &str) -> String {
         let folder = self.folder.path().canonicalize().unwrap();
         text.replace(TRY, folder.to_str().unwrap()).replace(SOURCES, root().to_str().unwrap())
     }
 
+    /// Writes the file of a block.
     fn writes(&self, block: &Block) {
         let path: PathBuf = self.folder.path().join(file_name(block));
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -112,17 +132,15 @@ impl Reader {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     }
 
-    /// Types a command, and reads what is said until it has ended; its status, too.
+    /// Types a command; returns what it says until it has ended, and its status.
     fn types(&mut self, command: &str) -> (String, i32) {
-        // Braces, so that `cd` and `export` last; no input, because that is where we write.
+        // Braces, so that `cd` and `export` last; no input, because this writes there.
         let line = format!("{{ {command}\n}} </dev/null\nprintf '\\n{END}%s\\n' $?\n");
-        self.shell.stdin.as_mut().unwrap().write_all(line.as_bytes()).unwrap();
+        self.stdin.as_mut().unwrap().write_all(line.as_bytes()).unwrap();
         let mut said = String::new();
         loop {
-            let mut line = Vec::new();
-            let read = self.said.read_until(b'\n', &mut line).unwrap();
-            assert_ne!(read, 0, "the shell ended in `{command}`, after:\n{said}");
-            let line = String::from_utf8_lossy(&line);
+            let line = self.shell.stdout.next_line();
+            let line = line.unwrap_or_else(|| panic!("the shell ended in `{command}`:\n{said}"));
             if let Some(status) = line.strip_prefix(END) {
                 return (said.trim_end().to_owned(), status.trim().parse().unwrap());
             }
@@ -130,6 +148,7 @@ impl Reader {
         }
     }
 
+    /// Types the commands of a block, and compares what they say with what follows them.
     fn runs(&mut self, block: &Block) {
         let mut lines = block.text.iter().peekable();
         while let Some(line) = lines.next() {
@@ -149,8 +168,8 @@ impl Reader {
         }
     }
 
-    /// Reads a part to its end, doing what it says.
-    fn reads(&mut self, part: &str) {
+    /// Reads a part of the guide to its end, and does what it says.
+    pub(crate) fn reads(&mut self, part: &str) {
         let blocks = blocks(part);
         assert!(!blocks.is_empty(), "there is no part {part}");
         for block in &blocks {
@@ -165,14 +184,15 @@ impl Reader {
 }
 
 impl Drop for Reader {
+    /// Ends the shell, which waits for its own processes, before the folder goes.
     fn drop(&mut self) {
-        drop(self.shell.stdin.take());
-        let _ = self.shell.wait();
+        drop(self.stdin.take());
+        self.shell.wait_if_it_ends();
     }
 }
 
-/// Whether it is what is shown, in which `...` stands for anything.
-fn matches(said: &str, shown: &str) -> bool {
+/// Whether `said` is what is shown, in which `...` stands for anything.
+pub(crate) fn matches(said: &str, shown: &str) -> bool {
     let mut pieces = shown.split("...");
     let Some(mut rest) = said.strip_prefix(pieces.next().unwrap()) else { return false };
     let pieces: Vec<_> = pieces.collect();
@@ -182,42 +202,4 @@ fn matches(said: &str, shown: &str) -> bool {
         rest = &rest[at + piece.len()..];
     }
     rest.ends_with(last)
-}
-
-#[test]
-fn part_1_a_script() {
-    Reader::new().reads("Part 1");
-}
-
-#[test]
-fn part_2_a_library_in_c() {
-    Reader::new().reads("Part 2");
-}
-
-#[test]
-fn part_3_a_library_in_rust() {
-    let mut reader = Reader::new();
-    // What it needs is only built once.
-    let target = Path::new(env!("CARGO_BIN_EXE_dsnap")).ancestors().nth(2).unwrap().join("guide");
-    fs::create_dir_all(&target).unwrap();
-    std::os::unix::fs::symlink(&target, reader.folder.path().join("target")).unwrap();
-    reader.reads("Part 3");
-}
-
-#[test]
-fn hardly_anything_is_not_run_and_the_example_in_c_stays_short() {
-    let all: Vec<_> = ["Part 1", "Part 2", "Part 3"].into_iter().flat_map(blocks).collect();
-    let passed_over = all.iter().filter(|block| block.fence.contains("not run"));
-    assert_eq!(passed_over.count(), 1);
-    let c = all.iter().find(|block| block.fence == "c").unwrap();
-    assert!(c.text.len() <= 70 && c.text.iter().all(|line| line.len() <= 100), "{}", c.text.len());
-    // Nothing else on the page would be run.
-    assert_eq!(guide().matches("\n```").count(), 2 * all.len());
-}
-
-#[test]
-fn what_is_shown_is_what_is_said() {
-    assert!(matches("a b c", "a b c") && matches("a b c", "a ... c") && matches("a b", "...b"));
-    assert!(matches("a\nb\nc", "a\n...c") && matches("x 17 y", "x ... y"));
-    assert!(!matches("a b c", "a b") && !matches("b c", "a...c") && !matches("a b d", "a...c"));
 }

@@ -1,4 +1,4 @@
-//! Libraries for scenarios: compiled from C with one vice, or in Rust.
+//! Libraries and scripts for scenarios: compiled from C with one vice, in Rust, or for a shell.
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
@@ -7,23 +7,26 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// A folder for libraries that everybody may pass and nobody else may change, whatever the umask.
+use super::folder::folder;
+
+/// A folder for libraries, which everybody may read and only its owner may change.
 #[derive(Debug)]
 pub(crate) struct Plugins(tempfile::TempDir);
 
 impl Plugins {
+    /// Makes a folder without libraries.
     pub(crate) fn none() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         Self(folder)
     }
 
-    /// The method `villain`, with that vice.
+    /// Compiles the method `villain`, with that vice.
     pub(crate) fn villain(vice: &str) -> Self {
         Self::compiled("villain", vice)
     }
 
-    /// The method `traitor`, which really enters, with that vice.
+    /// Compiles the method `traitor`, which really enters, with that vice.
     pub(crate) fn traitor(vice: &str) -> Self {
         Self::compiled("traitor", vice)
     }
@@ -33,7 +36,7 @@ impl Plugins {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let compiled = Command::new("cc")
             .args(["-shared", "-fPIC", "-std=gnu11", "-Wall", "-Wextra", "-Werror"])
-            // A vice leaves what lies behind it unused.
+            // A vice leaves the code behind it unused.
             .args(["-Wno-unused-function", "-Wno-array-bounds", "-Wno-infinite-recursion"])
             .arg(format!("-DVICE_{vice}"))
             .arg("-I")
@@ -45,27 +48,30 @@ impl Plugins {
             .unwrap();
         let said = String::from_utf8_lossy(&compiled.stderr).into_owned();
         assert!(compiled.status.success(), "{vice}: {said}");
-        plugins.close(method)
+        plugins.publish(method)
     }
 
-    /// The method `panics`.
+    /// Copies the method `panics`, which cargo built from Rust.
     pub(crate) fn panics() -> Self {
         let plugins = Self::none();
         let tests = std::env::current_exe().unwrap();
         let library = tests.parent().unwrap().join("libdsnap_villains.so");
         fs::copy(library, plugins.file("panics")).unwrap();
-        plugins.close("panics")
+        plugins.publish("panics")
     }
 
-    fn close(self, method: &str) -> Self {
+    /// Lets everybody read a library, whatever the umask.
+    fn publish(self, method: &str) -> Self {
         fs::set_permissions(self.file(method), Permissions::from_mode(0o755)).unwrap();
         self
     }
 
+    /// The folder.
     pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
+    /// The file of a method's library in it.
     pub(crate) fn file(&self, method: &str) -> PathBuf {
         self.path().join(format!("libdsnap_{method}.so"))
     }
@@ -77,8 +83,8 @@ impl AsRef<OsStr> for Plugins {
     }
 }
 
-/// Writes a script that may be run by its owner's rights.
-pub(crate) fn script(path: &Path, text: &str) {
+/// Writes a script that everybody may run and only its owner may change.
+pub(crate) fn write_script(path: &Path, text: &str) {
     let mut child = install("755").arg("/dev/stdin").arg(path).stdin(Stdio::piped()).spawn();
     let child = child.as_mut().unwrap();
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
@@ -91,8 +97,10 @@ pub(crate) fn copy_of_dsnap(to: &Path, mode: &str) {
     assert!(copied.success());
 }
 
-/// Writes a file to be executed, in another process: what a scenario beside this one starts would
-/// inherit it while it is open for writing, and nobody could execute it then ("text file busy").
+/// Writes a file that is to be executed, in another process.
+///
+/// A process that another scenario starts at the same time would inherit the file while it is
+/// open for writing here, and then nobody could execute it ("text file busy").
 fn install(mode: &str) -> Command {
     let mut command = Command::new("install");
     command.args(["-m", mode]);

@@ -1,0 +1,33 @@
+//! What the scenarios share: one subject a file.
+//!
+//! Chapters contain scenarios only. What only one of them needs to say something (a script, a
+//! table) stays with it; what starts, waits, writes files or compares is here.
+
+mod expected;
+mod folder;
+pub(crate) mod guide;
+mod libraries;
+mod outcome;
+mod process;
+mod program;
+mod replica;
+pub(crate) mod root;
+mod site;
+mod storage;
+mod terminal;
+mod users;
+mod waiting;
+
+pub(crate) use expected::{DIRECT, HTTP, LOCKED, entered_by};
+pub(crate) use folder::{MEMORY, folder};
+pub(crate) use libraries::{Plugins, copy_of_dsnap, write_script};
+pub(crate) use outcome::Ran;
+pub(crate) use program::{Dsnap, Running};
+pub(crate) use replica::{assert_like_the_replica, write_replica_with_folders};
+pub(crate) use site::{assert_free, busy_site, conf, copies, port, site, site_builder};
+pub(crate) use storage::{fixture_builder, make_fifo, picture, storage, storage_with_conf};
+pub(crate) use terminal::Terminal;
+pub(crate) use users::{
+    GROUP, OWNER, chown_all, current_user, site_of_another_user, storage_of_another_user,
+};
+pub(crate) use waiting::{in_parallel, wait_until};

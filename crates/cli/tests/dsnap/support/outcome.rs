@@ -1,0 +1,65 @@
+//! A run that has ended, and how scenarios state what it did.
+
+use std::process::ExitStatus;
+
+/// A run that has ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    /// Asserts the status, and exactly these words on stderr.
+    #[track_caller]
+    pub(crate) fn says(self, status: i32, stderr: &str) -> Self {
+        assert_eq!(self.stderr, stderr, "{self}");
+        assert_eq!(self.status.code(), Some(status), "{self}");
+        self
+    }
+
+    /// Asserts the status, and the last line on stderr, hints aside.
+    #[track_caller]
+    pub(crate) fn ends(self, status: i32, last: &str) -> Self {
+        let words = self.stderr.lines().rfind(|line| !line.starts_with("hint: "));
+        assert_eq!(words, Some(last), "{self}");
+        assert_eq!(self.status.code(), Some(status), "{self}");
+        self
+    }
+
+    /// Asserts that the last line on stderr is this hint.
+    #[track_caller]
+    pub(crate) fn hint(self, hint: &str) -> Self {
+        assert_eq!(self.stderr.lines().last(), Some(format!("hint: {hint}").as_str()), "{self}");
+        self
+    }
+
+    /// Asserts that these words stand on stderr so many times.
+    #[track_caller]
+    pub(crate) fn counts(self, words: &str, times: usize) -> Self {
+        assert_eq!(self.stderr.matches(words).count(), times, "`{words}` in {self}");
+        self
+    }
+
+    /// Asserts exactly these words on stdout.
+    #[track_caller]
+    pub(crate) fn prints(self, stdout: &str) -> Self {
+        assert_eq!(self.stdout, stdout, "{self}");
+        self
+    }
+
+    /// Asserts that these words stand on stderr.
+    #[track_caller]
+    pub(crate) fn mentions(self, words: &str) -> Self {
+        assert!(self.stderr.contains(words), "no `{words}` in {self}");
+        self
+    }
+}
+
+impl std::fmt::Display for Ran {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { status, stdout, stderr } = self;
+        write!(f, "\n== {status}\n== stdout\n{stdout}== stderr\n{stderr}")
+    }
+}

@@ -1,0 +1,62 @@
+//! A simulated site: its conf, its Zope's port, a backup of it, and that it is free again.
+
+use std::fs;
+use std::path::PathBuf;
+
+use dsnap_engine::system::lock_holders::is_held;
+use dsnap_testkit::Site;
+use dsnap_testkit::site::Builder;
+
+use super::folder::prefer_memory;
+use super::outcome::Ran;
+use super::program::Dsnap;
+
+/// Says what a site is to be.
+pub(crate) fn site_builder() -> Builder {
+    prefer_memory();
+    Site::builder()
+}
+
+/// Starts a site with one Zope.
+pub(crate) fn site() -> Site {
+    site_builder().start().unwrap()
+}
+
+/// Starts a site that commits all the time.
+pub(crate) fn busy_site() -> Site {
+    let site = site_builder().commits_per_second(200).start().unwrap();
+    site.server().unwrap().commit(20).unwrap();
+    site
+}
+
+/// Writes `snapshot.conf`; `URL` and `URL2` stand for those of the site's Zopes.
+pub(crate) fn conf(site: &Site, lines: &str) {
+    let mut text = lines.to_owned();
+    for (url, name) in site.urls().iter().zip(["URL", "URL2"]) {
+        text = text.replace(&format!("{name} "), &format!("{url} "));
+    }
+    fs::write(site.storage().config().join("snapshot.conf"), text).unwrap();
+}
+
+/// The port of the site's first Zope.
+pub(crate) fn port(site: &Site) -> String {
+    let url = site.urls()[0].clone();
+    let address = url.trim_start_matches("http://").split('/').next().unwrap();
+    address.rsplit(':').next().unwrap().to_owned()
+}
+
+/// Copies `A/` under `dsnap`, as a backup does.
+#[track_caller]
+pub(crate) fn copies(dsnap: Dsnap, site: &Site, to: &str) -> (Ran, PathBuf) {
+    let copy = site.path().parent().unwrap().join(to);
+    let ran = dsnap.args(["cp", "-a"]).arg(site.storage().a()).arg(&copy).run();
+    (ran, copy)
+}
+
+/// Asserts that the site is in no snapshot and its server has everything back.
+#[track_caller]
+pub(crate) fn assert_free(site: &Site) {
+    site.server().unwrap().wait_until_free();
+    assert_eq!(site.held(), None);
+    assert!(is_held(&site.storage().sublock()), "the server has its lock back");
+}

@@ -1,0 +1,41 @@
+//! A storage that no server has open.
+
+use std::fs;
+use std::path::Path;
+
+use dsnap_testkit::tree::Tree;
+use dsnap_testkit::{Builder, Fixture, State};
+use nix::sys::stat::Mode;
+
+use super::folder::prefer_memory;
+
+/// What every run may write, whatever becomes of it.
+const LOCK_FILES: [&str; 3] = ["misc/lock", "misc/sublock", "misc/dsnap.lock"];
+
+/// Says what a storage is to be.
+pub(crate) fn fixture_builder() -> Builder {
+    prefer_memory();
+    Fixture::builder()
+}
+
+/// Makes a storage in that state, in the default format.
+pub(crate) fn storage(state: State) -> Fixture {
+    fixture_builder().state(state).build().unwrap()
+}
+
+/// The same with a `snapshot.conf`.
+pub(crate) fn storage_with_conf(state: State, conf: &str) -> Fixture {
+    let fixture = storage(state);
+    fs::write(fixture.path().join("config/snapshot.conf"), conf).unwrap();
+    fixture
+}
+
+/// Takes a picture of a storage without its lock files, to prove that nothing else changed.
+pub(crate) fn picture(storage: &Path) -> Tree {
+    Tree::of(storage).unwrap().without(&LOCK_FILES)
+}
+
+/// Makes a named pipe.
+pub(crate) fn make_fifo(path: &Path) {
+    nix::unistd::mkfifo(path, Mode::S_IRWXU).unwrap();
+}

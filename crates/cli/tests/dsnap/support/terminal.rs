@@ -1,0 +1,87 @@
+//! A terminal, and what can be seen on it.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::pty::{Winsize, openpty};
+use nix::sys::termios::{FlowArg, tcflow};
+use nix::unistd::ttyname;
+
+use super::program::{Dsnap, Running};
+use super::waiting::wait_until;
+
+/// A terminal of 70 columns, and what it shows.
+#[derive(Debug)]
+pub(crate) struct Terminal {
+    screen: Arc<Mutex<Vec<u8>>>,
+    inside: OwnedFd,
+    outside: File,
+}
+
+impl Terminal {
+    /// Opens a terminal that somebody looks at.
+    pub(crate) fn new() -> Self {
+        let terminal = Self::unread();
+        let mut outside = terminal.outside.try_clone().unwrap();
+        let screen = Arc::clone(&terminal.screen);
+        std::thread::spawn(move || {
+            let mut some = [0; 1000];
+            // This ends with an error once nobody has the terminal open.
+            while let Ok(read @ 1..) = outside.read(&mut some) {
+                screen.lock().unwrap().extend(&some[..read]);
+            }
+        });
+        terminal
+    }
+
+    /// Opens a terminal at whose other end nobody reads: a connection that hangs.
+    pub(crate) fn unread() -> Self {
+        let size = Winsize { ws_row: 24, ws_col: 70, ws_xpixel: 0, ws_ypixel: 0 };
+        let pair = openpty(Some(&size), None).unwrap();
+        Self { screen: Arc::default(), inside: pair.slave, outside: pair.master.into() }
+    }
+
+    /// Starts a run whose messages go here.
+    pub(crate) fn run(&self, dsnap: Dsnap) -> Running {
+        let messages = self.inside.try_clone().unwrap();
+        dsnap
+            .change(|command| {
+                command.stderr(messages);
+            })
+            .spawn()
+    }
+
+    /// Stops its output, as Ctrl-S does.
+    pub(crate) fn stop(&self) {
+        tcflow(&self.inside, FlowArg::TCOOFF).unwrap();
+    }
+
+    /// What it has shown so far, with its control characters.
+    pub(crate) fn shown(&self) -> String {
+        String::from_utf8(self.screen.lock().unwrap().clone()).unwrap()
+    }
+
+    /// Waits until it has shown these words.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, words: &str) {
+        wait_until(words, || self.shown().contains(words));
+    }
+
+    /// Fills the system's buffer for the reader, until it has room again, but not for much.
+    pub(crate) fn fill(&self) {
+        let name = ttyname(&self.inside).unwrap();
+        let mut filling = File::options().write(true).open(name).unwrap();
+        fcntl(&filling, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+        wait_until("a full buffer", || filling.write(b"x").is_err());
+        wait_until("room in the buffer", || {
+            let room = filling.write(b"x").is_ok();
+            if !room {
+                (&self.outside).read_exact(&mut [0]).unwrap();
+            }
+            room
+        });
+    }
+}
