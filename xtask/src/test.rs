@@ -10,7 +10,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{say, workspace};
+use crate::{output, workspace};
 
 /// Set to 1, this makes a scenario fail if it needs root and does not have it.
 const REQUIRE_ROOT: &str = "DSNAP_TEST_REQUIRE_ROOT";
@@ -38,7 +38,7 @@ pub(crate) fn run(more: &[String], without_root: WithoutRoot) -> Result<()> {
     };
     let outcome = tests.run();
     let scenarios = RootScenarios::read(&log)?;
-    say::line(scenarios.summary());
+    output::line(scenarios.summary());
     outcome?;
     ensure!(
         without_root == WithoutRoot::Skip || scenarios.all_ran(),

@@ -1,8 +1,8 @@
-//! `cargo xtask tidy`: the rules of the house that neither compiler nor clippy checks.
+//! `cargo xtask tidy`: checks the rules of the project that neither compiler nor clippy checks.
 //!
-//! Each rule is a pure function from text to findings, in a file by its subject; here they are
-//! applied to all files that git knows or would add, and all findings are shown, not only the
-//! first. Formatting is rustfmt's, printing and unwrapping clippy's business.
+//! Each rule is a pure function from the checkout, or one file, to findings. The rules are in the
+//! files below, by subject; this file applies them to every file that git knows or would add. It
+//! prints all findings, not only the first. Formatting is left to rustfmt.
 
 mod architecture;
 mod circles;
@@ -31,15 +31,15 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 
 use crate::process::Program;
-use crate::{say, workspace};
+use crate::{output, workspace};
 use metadata::Member;
 use modules::Crate;
 
-/// One thing that is wrong: where, and what cures it.
+/// Something that breaks a rule: where it is, and what cures it.
 #[derive(Debug, PartialEq, Eq)]
 struct Finding {
     path: String,
-    /// From 1; 0 is the whole file.
+    /// Counted from 1; 0 means the whole file.
     line: usize,
     cure: String,
 }
@@ -59,8 +59,9 @@ impl fmt::Display for Finding {
     }
 }
 
-/// A text file, by its path from the root.
+/// A text file.
 struct File {
+    /// From the root of the checkout.
     path: String,
     text: String,
     syntax: OnceCell<syn::Result<syn::File>>,
@@ -71,7 +72,7 @@ impl File {
         Self { path: path.to_owned(), text, syntax: OnceCell::new() }
     }
 
-    /// Parses a Rust source; none if it is no Rust, which `sources` reports.
+    /// The parsed source; none if it is not Rust, which `sources` reports.
     fn syntax(&self) -> Option<&syn::File> {
         self.parsed().as_ref().ok()
     }
@@ -81,7 +82,7 @@ impl File {
     }
 }
 
-/// The checkout as the rules see it.
+/// What the rules check.
 struct Checkout {
     files: Vec<File>,
     members: Vec<Member>,
@@ -141,25 +142,25 @@ impl Checkout {
     }
 }
 
-/// A file's text; none if it is gone, no file, or no text.
+/// Reads a text file; none if it is missing, another kind of file, or binary.
 fn read(name: &str) -> Result<Option<File>> {
     let path = workspace::root().join(name);
     if !fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
         return Ok(None);
     }
-    let bytes = fs::read(&path).with_context(|| name.to_owned())?;
+    let bytes = fs::read(&path).with_context(|| format!("cannot read {name}"))?;
     let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
     Ok(text.map(|text| File::new(name, text)))
 }
 
-/// Applies every rule; an error if there is anything to cure.
+/// Applies every rule; any finding is an error.
 pub(crate) fn run() -> Result<()> {
     let checkout = Checkout::read()?;
     let findings = checkout.findings();
     for finding in &findings {
-        say::line(finding);
+        output::line(finding);
     }
     ensure!(findings.is_empty(), "tidy: {} findings", findings.len());
-    say::line(format_args!("tidy: {} files, nothing to cure", checkout.files.len()));
+    output::line(format_args!("tidy: {} files checked, no findings", checkout.files.len()));
     Ok(())
 }

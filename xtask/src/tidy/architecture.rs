@@ -81,7 +81,8 @@ fn question(checkout: &Checkout, row: &Row) -> Vec<Finding> {
 /// Checks a `path` or `path::function` of the table; paths are from the root of the checkout.
 fn answer(checkout: &Checkout, line: usize, place: &str) -> Option<Finding> {
     let Some((path, function)) = place.split_once("::") else {
-        return (!exists(checkout, place)).then(|| missing(line, place));
+        let is_reported = places(place) == [place];
+        return (!is_reported && !exists(checkout, place)).then(|| missing(line, place));
     };
     let name = function.rsplit("::").next().unwrap_or(function);
     let defines = |text: &str| text.contains(&format!("fn {name}("));

@@ -60,6 +60,10 @@ fn the_file_and_the_test_of_a_question_exist() {
             "ARCHITECTURE.md:5: crates/engine/tests/run.rs has no function a_run_begins"
         ]
     );
+    assert_eq!(
+        found("| What? | `docs/abi.md` | `crates/engine/tests/gone.rs` |"),
+        ["ARCHITECTURE.md:5: crates/engine/tests/gone.rs does not exist"]
+    );
     let row = "| What? | `docs/abi.md` | `docs/gone.rs::a_run_ends` |";
     assert_eq!(found(row), ["ARCHITECTURE.md:5: docs/gone.rs has no function a_run_ends"]);
 }
