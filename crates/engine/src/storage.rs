@@ -3,6 +3,7 @@
 //! The layout is DirectoryStorage 1.1's. Nothing here writes; who may write what, and when, is
 //! the business of the run and of the method that recovers a storage.
 
+pub mod durability;
 pub mod format;
 pub mod freshness;
 pub mod main_lock;

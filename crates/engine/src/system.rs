@@ -2,7 +2,6 @@
 //!
 //! Nothing here knows a storage.
 
-pub mod durability;
 pub mod flock;
 pub mod lock_holders;
 pub mod modes;
