@@ -9,12 +9,12 @@
 //! Deliberately elsewhere: whether COMMAND may run afterwards (`dsnap-core`'s freshness).
 #![forbid(unsafe_code)]
 
-mod durability;
 mod journal;
 mod moving;
 mod recovery;
 mod replica;
 mod survey;
+mod sync;
 #[cfg(test)]
 mod testing;
 

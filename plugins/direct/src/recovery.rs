@@ -14,10 +14,11 @@ use dsnap_core::method::Caller;
 use dsnap_engine::storage::Storage;
 use dsnap_engine::system::modes;
 
-use crate::durability::Durability;
 use crate::moving::{self, Progress};
 use crate::survey::Survey;
+use crate::sync;
 use crate::{on, stuck_at};
+use dsnap_engine::storage::durability::Durability;
 
 /// The name under which `misc/snapshot` is written before it appears.
 pub(crate) const UNFINISHED: &str = "snapshot.dsnap";
@@ -30,7 +31,7 @@ pub(crate) const UNFINISHED: &str = "snapshot.dsnap";
 /// and the next recovery goes on from there.
 pub(crate) fn recover(survey: &Survey<'_>, caller: &dyn Caller) -> Result<(), Reason> {
     let storage = survey.storage;
-    let durability = Durability::wanted_by(survey.settings);
+    let durability = Durability::of(survey.settings);
     let progress = &mut Progress::new(caller);
     remove_mark(storage, durability)?;
     if let Some(replica) = &survey.replica {
@@ -39,7 +40,7 @@ pub(crate) fn recover(survey: &Survey<'_>, caller: &dyn Caller) -> Result<(), Re
     let files = settle_older_files(survey, durability, progress)?;
     progress.expect(files.len());
     moving::roll_forward(&files, &storage.a(), progress)?;
-    durability.file_system(&storage.a())?;
+    sync::file_system(durability, &storage.a())?;
     remove_transactions(survey, durability)?;
     write_mark(storage, durability)
 }
@@ -59,7 +60,7 @@ fn settle_older_files(
     if moved || !files.is_empty() {
         // The survey made sure that whatever was moved or removed lay on the file system of
         // `A/`; an empty `B/` may lie elsewhere.
-        durability.file_system(&a)?;
+        sync::file_system(durability, &a)?;
     }
     moving::remove_folders_below(&b)?;
     Ok(files)
@@ -75,7 +76,7 @@ fn remove_mark(storage: &Storage, durability: Durability) -> Result<(), Reason> 
         }
         _ => {}
     }
-    durability.folder(&storage.misc())
+    sync::folder(durability, &storage.misc())
 }
 
 /// The folders of the journal go when every file in them has arrived, on disk.
@@ -86,8 +87,8 @@ fn remove_transactions(survey: &Survey<'_>, durability: Durability) -> Result<()
     for folder in &survey.temp {
         fs::remove_dir_all(folder).map_err(|error| stuck_at("removing", folder, &error))?;
     }
-    durability.folder(&survey.storage.b())?;
-    durability.folder(&survey.storage.journal())
+    sync::folder(durability, &survey.storage.b())?;
+    sync::folder(durability, &survey.storage.journal())
 }
 
 /// Writes `misc/snapshot`, whole or not at all: with the original an empty one passes for a
@@ -107,7 +108,7 @@ fn write_mark(storage: &Storage, durability: Durability) -> Result<(), Reason> {
         fs::rename(&unfinished, storage.snapshot())
     })();
     written.map_err(|error| stuck_at("writing", &storage.snapshot(), &error))?;
-    durability.folder(&storage.misc())
+    sync::folder(durability, &storage.misc())
 }
 
 #[cfg(test)]
@@ -115,7 +116,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::durability::recorded;
+    use crate::sync::recorded;
     use crate::testing::{self, Patient, TIDS};
 
     fn syncs_of_a_recovery(storage: &Storage) -> Vec<String> {

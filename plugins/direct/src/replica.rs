@@ -18,10 +18,11 @@ use filetime::FileTime;
 use nix::unistd::{self, Group, User};
 use tar::{Archive, Entry, EntryType, Header};
 
-use crate::durability::Durability;
 use crate::journal::unreadable;
 use crate::moving::{self, Progress};
+use crate::sync;
 use crate::{on, stuck, stuck_at, survey};
+use dsnap_engine::storage::durability::Durability;
 
 /// An archive ends with two blocks of zeros; a block has 512 bytes.
 const END: usize = 1024;
@@ -131,8 +132,8 @@ impl Replica {
         fs::rename(&self.path, &kept).map_err(|error| {
             stuck_at(&format!("moving {} to", text::path(&self.path)), &kept, &error)
         })?;
-        durability.folder(&storage.misc())?;
-        durability.folder(&storage.journal())
+        sync::folder(durability, &storage.misc())?;
+        sync::folder(durability, &storage.journal())
     }
 
     /// Syncs every file system that was written to: `config` may lie on another one than `A`.
@@ -146,7 +147,7 @@ impl Replica {
             let found = fs::metadata(&folder);
             let device = found.map_err(|error| stuck_at("syncing", &folder, &error))?.dev();
             if synced.insert(device) {
-                durability.file_system(&folder)?;
+                sync::file_system(durability, &folder)?;
             }
         }
         Ok(())
@@ -280,8 +281,8 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::durability::recorded;
     use crate::survey::Survey;
+    use crate::sync::recorded;
     use crate::testing::{self, Patient};
 
     #[test]
@@ -299,7 +300,7 @@ mod tests {
         testing::replicate(&storage, &["A/x.oid", "A/y", "other/one", "other/two"]);
         let survey = Survey::take(&storage).unwrap();
         let replica = survey.replica.as_ref().unwrap();
-        let durability = Durability::wanted_by(survey.settings);
+        let durability = Durability::of(survey.settings);
         let (unpacked, syncs) =
             recorded(|| replica.unpack(&storage, durability, &mut Progress::new(&Patient)));
         unpacked.unwrap();

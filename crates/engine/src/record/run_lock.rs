@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use dsnap_core::Code;
@@ -52,6 +53,8 @@ pub struct RunLock {
     lock: FileLock,
     inode: u64,
     durability: Durability,
+    /// `misc/`: a file that was just made may be lost unless its folder is synced, too.
+    folder: PathBuf,
     damaged: usize,
     written: RefCell<Written>,
 }
@@ -80,7 +83,7 @@ impl RunLock {
                     // Whatever the umask: see MODE. If the system refuses, the lock is as good.
                     let _ = lock.file().set_permissions(Permissions::from_mode(MODE));
                 }
-                Self::read(lock, Durability::wanted_for(storage)).map_err(no_access)
+                Self::read(lock, Durability::of_storage(storage), storage.misc()).map_err(no_access)
             }
             Err(LockError::Held) => {
                 let by = lock_holders::holder(&path);
@@ -90,7 +93,7 @@ impl RunLock {
         }
     }
 
-    fn read(lock: FileLock, durability: Durability) -> io::Result<Self> {
+    fn read(lock: FileLock, durability: Durability, folder: PathBuf) -> io::Result<Self> {
         let inode = lock.file().metadata()?.ino();
         let content = lock.read()?;
         let content = String::from_utf8_lossy(&content);
@@ -102,7 +105,7 @@ impl RunLock {
             }
         }
         let written = RefCell::new(Written { run: None, records });
-        Ok(Self { lock, inode, durability, damaged, written })
+        Ok(Self { lock, inode, durability, folder, damaged, written })
     }
 
     /// How many lines cannot be read any more: they are passed over.
@@ -167,7 +170,7 @@ impl RunLock {
         written.records.push(record);
         let surplus = written.records.len().saturating_sub(MOST);
         written.records.drain(..surplus);
-        let done = self.write(&written).and_then(|()| self.durability.sync(self.lock.file()));
+        let done = self.write(&written).and_then(|()| self.sync());
         if done.is_err() {
             written.records = before;
             // What the file says now is anybody's guess; with luck it is this.
@@ -203,6 +206,12 @@ impl RunLock {
         let mut written = self.written.borrow_mut();
         change(&mut written);
         let _ = self.write(&written);
+    }
+
+    /// Puts the file on disk, as far as the settings of the storage want that.
+    fn sync(&self) -> io::Result<()> {
+        self.durability.file(self.lock.file())?;
+        self.durability.folder(&self.folder)
     }
 
     fn write(&self, written: &Written) -> io::Result<()> {

@@ -1,35 +1,69 @@
-//! What is on disk before something is asked for: a record that a power cut takes away is none.
+//! What the settings of a storage want synced, and the system calls that do it.
+//!
+//! A record or a file that a power cut takes away was never there. Which step needs a sync, and when,
+//! is deliberately elsewhere: the run lock and the method `direct` decide that.
 
 use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 
 use crate::storage::Storage;
+use crate::storage::settings::Settings;
 
-/// What the settings of a storage want synced of a file in `misc/`.
-#[derive(Debug)]
-pub(crate) struct Durability {
-    /// The content of the file.
-    sync: bool,
-    /// The folder whose entry it is: a file that was just made may be lost without that.
-    folder: Option<PathBuf>,
+/// What has to be on stable storage before the next step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// `sync: 0`: nothing, ever.
+    None,
+    /// `dirsync: 0`: files and whole file systems, but no single folder (NFS refuses that).
+    NoFolders,
+    /// Everything.
+    Full,
 }
 
 impl Durability {
-    /// Settings that cannot be read want everything.
-    pub(crate) fn wanted_for(storage: &Storage) -> Self {
-        let settings = storage.settings().ok();
-        let sync = settings.is_none_or(|settings| settings.sync);
-        let folder = sync && settings.is_none_or(|settings| settings.dirsync);
-        Self { sync, folder: folder.then(|| storage.misc()) }
+    /// Derives the durability from settings.
+    pub fn of(settings: Settings) -> Self {
+        match (settings.sync, settings.dirsync) {
+            (false, _) => Self::None,
+            (true, false) => Self::NoFolders,
+            (true, true) => Self::Full,
+        }
     }
 
-    /// The file is on disk afterwards.
-    pub(crate) fn sync(&self, file: &File) -> io::Result<()> {
-        if self.sync {
-            file.sync_all()?;
-        }
-        self.folder.iter().try_for_each(|folder| File::open(folder)?.sync_all())
+    /// Derives the durability from the settings of `storage`. Settings that cannot be read want
+    /// everything synced.
+    pub(crate) fn of_storage(storage: &Storage) -> Self {
+        storage.settings().map_or(Self::Full, Self::of)
+    }
+
+    /// Puts the content of `file` on disk, unless nothing is to be synced.
+    ///
+    /// # Errors
+    ///
+    /// The system cannot sync the file.
+    pub fn file(self, file: &File) -> io::Result<()> {
+        if self == Self::None { Ok(()) } else { file.sync_all() }
+    }
+
+    /// Puts the entries of `folder` on disk, if single folders are to be synced. Where they are
+    /// not, [`file_system`](Self::file_system) can stand in.
+    ///
+    /// # Errors
+    ///
+    /// The system cannot open or sync the folder.
+    pub fn folder(self, folder: &Path) -> io::Result<()> {
+        if self == Self::Full { File::open(folder)?.sync_all() } else { Ok(()) }
+    }
+
+    /// Puts everything written so far to the file system of `folder` on disk, unless nothing is to
+    /// be synced.
+    ///
+    /// # Errors
+    ///
+    /// The system cannot open the folder or sync its file system.
+    pub fn file_system(self, folder: &Path) -> io::Result<()> {
+        if self == Self::None { Ok(()) } else { Ok(rustix::fs::syncfs(File::open(folder)?)?) }
     }
 }
 
@@ -39,18 +73,38 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn the_folder_is_put_on_disk_unless_the_settings_want_none_of_that() {
+    fn storage() -> (tempfile::TempDir, Storage) {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("A")).unwrap();
         let storage = Storage::open(folder.path()).unwrap();
-        assert_eq!(Durability::wanted_for(&storage).folder, Some(storage.misc()));
+        (folder, storage)
+    }
+
+    #[test]
+    fn everything_is_synced_unless_the_settings_say_otherwise() {
+        let (_folder, storage) = storage();
+        assert_eq!(Durability::of_storage(&storage), Durability::Full);
         fs::create_dir(storage.config()).unwrap();
-        for (more, sync) in [("[filesystem]\nsync: 0", false), ("[posix]\ndirsync: 0", true)] {
+        for (more, durability) in [
+            ("", Durability::Full),
+            ("[filesystem]\nsync: 0", Durability::None),
+            ("[posix]\ndirsync: 0", Durability::NoFolders),
+            ("[filesystem]\nsync: 0\n[posix]\ndirsync: 0", Durability::None),
+        ] {
             let settings = format!("[structure]\nversion: 0.11\nformat: flat\n{more}\n");
             fs::write(storage.config().join("settings"), settings).unwrap();
-            let wanted = Durability::wanted_for(&storage);
-            assert_eq!((wanted.sync, wanted.folder), (sync, None));
+            assert_eq!(Durability::of_storage(&storage), durability, "{more}");
         }
+    }
+
+    #[test]
+    fn only_a_sync_that_the_settings_want_touches_the_path() {
+        let missing = Path::new("/no/such/folder");
+        let touched = |durability: Durability| {
+            (durability.folder(missing).is_err(), durability.file_system(missing).is_err())
+        };
+        assert_eq!(touched(Durability::None), (false, false));
+        assert_eq!(touched(Durability::NoFolders), (false, true));
+        assert_eq!(touched(Durability::Full), (true, true));
     }
 }
