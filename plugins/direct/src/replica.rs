@@ -14,7 +14,11 @@ use std::path::{Component, Path, PathBuf};
 use dsnap_core::{Reason, text};
 use dsnap_engine::storage::Storage;
 use dsnap_engine::system::{privileges, reading};
-use filetime::FileTime;
+use nix::errno::Errno;
+use nix::fcntl::AT_FDCWD;
+use nix::libc::time_t;
+use nix::sys::stat::{self, UtimensatFlags};
+use nix::sys::time::TimeSpec;
 use nix::unistd::{self, Group, User};
 use tar::{Archive, Entry, EntryType, Header};
 
@@ -166,7 +170,7 @@ fn may_be_given_attributes(folder: &Path) -> Result<(), Reason> {
     if user.is_root() || user.as_raw() == owner {
         return Ok(());
     }
-    let error = io::Error::from(rustix::io::Errno::PERM);
+    let error = io::Error::from(Errno::EPERM);
     Err(privileges::no_access(folder, "cannot be changed", &error))
 }
 
@@ -243,7 +247,7 @@ fn unpack_file(entry: &mut Entry<'_, impl Read>, place: &Path) -> Result<(), Rea
 #[derive(Debug)]
 struct Attributes {
     mode: u32,
-    modified: FileTime,
+    modified: TimeSpec,
     uid: u32,
     gid: u32,
 }
@@ -257,10 +261,10 @@ impl Attributes {
         let number = |id: u64| u32::try_from(id).map_err(io::Error::other);
         let user = name(header.username_bytes()).and_then(|name| User::from_name(&name).ok()?);
         let group = name(header.groupname_bytes()).and_then(|name| Group::from_name(&name).ok()?);
-        let modified = i64::try_from(header.mtime()?).map_err(io::Error::other)?;
+        let modified = time_t::try_from(header.mtime()?).map_err(io::Error::other)?;
         Ok(Self {
             mode: header.mode()?,
-            modified: FileTime::from_unix_time(modified, 0),
+            modified: TimeSpec::new(modified, 0),
             uid: user.map_or_else(|| number(header.uid()?), |user| Ok(user.uid.as_raw()))?,
             gid: group.map_or_else(|| number(header.gid()?), |group| Ok(group.gid.as_raw()))?,
         })
@@ -272,7 +276,9 @@ impl Attributes {
             std::os::unix::fs::chown(place, Some(self.uid), Some(self.gid))?;
         }
         fs::set_permissions(place, Permissions::from_mode(self.mode & 0o7777))?;
-        filetime::set_file_mtime(place, self.modified)
+        // By path: the new mode may keep even the owner from opening the file.
+        let follow = UtimensatFlags::FollowSymlink;
+        Ok(stat::utimensat(AT_FDCWD, place, &TimeSpec::UTIME_OMIT, &self.modified, follow)?)
     }
 }
 
