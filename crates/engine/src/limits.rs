@@ -48,3 +48,5 @@ pub const FILE_POLL_INTERVAL: Duration = Duration::from_millis(20);
 pub const DEFAULT_RETRY_PAUSE: Duration = Duration::from_secs(10);
 /// `-s`: a shorter pause counts as this one.
 pub const MIN_RETRY_PAUSE: Duration = Duration::from_millis(100);
+/// How often a method that moves files reports its progress.
+pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);

@@ -9,7 +9,7 @@ use std::path::Path;
 use dsnap_core::Reason;
 use dsnap_engine::storage::durability::Durability;
 
-use crate::{on, stuck};
+use crate::reasons::{at, unfinished};
 
 /// Puts the entries of `folder` on disk. With `dirsync: 0` a sync of its file system does that.
 pub(crate) fn folder(durability: Durability, folder: &Path) -> Result<(), Reason> {
@@ -31,10 +31,10 @@ pub(crate) fn file_system(durability: Durability, folder: &Path) -> Result<(), R
 }
 
 fn not_synced(folder: &Path, error: &io::Error) -> Reason {
-    let reason = stuck(format!("syncing {}", on(folder, error)));
+    let reason = unfinished(format!("cannot sync {}", at(folder, error)));
     match error.kind() {
         io::ErrorKind::InvalidInput => reason.hint(
-            "this file system cannot sync folders: write `dirsync: 0` under [posix] in config/settings",
+            "this file system cannot sync folders: set `dirsync: 0` under [posix] in config/settings",
         ),
         _ => reason,
     }
