@@ -39,8 +39,8 @@ pub(crate) fn recover(survey: &Survey<'_>, caller: &dyn Caller) -> Result<(), Re
     write_snapshot_file(storage, durability)
 }
 
-/// Empties `B/` and removes the files that later transactions replace, all of it on disk. Returns
-/// the files that remain in the journal.
+/// Empties `B/`, removes the files that later transactions replace, and puts both on disk by one
+/// sync. Returns the files that remain in the journal.
 fn clear_older_files(
     survey: &Survey<'_>,
     durability: Durability,

@@ -319,6 +319,13 @@ mod tests {
     }
 
     #[test]
+    fn the_file_and_the_folder_misc_are_synced() {
+        let (_folder, storage) = storage();
+        let lock = RunLock::take(&storage).unwrap();
+        assert_eq!((lock.durability, &lock.folder), (Durability::Full, &storage.misc()));
+    }
+
+    #[test]
     fn a_run_is_named_while_it_lasts_and_the_file_stays_the_same_one() {
         let (_folder, storage) = storage();
         assert_eq!(RunRecord::read(&storage).unwrap(), None);
