@@ -105,6 +105,7 @@ fn take(top: &Path, below: &Path, entries: &mut BTreeMap<PathBuf, Entry>) -> io:
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+    use std::time::{SystemTime, UNIX_EPOCH};
 
     #[test]
     fn the_first_difference_is_named() {
@@ -112,15 +113,18 @@ mod tests {
         let file = folder.path().join("file");
         fs::write(&file, "x").unwrap();
         let before = Tree::of(folder.path()).unwrap();
+        let set_modified = |time: SystemTime| {
+            fs::OpenOptions::new().write(true).open(&file).unwrap().set_modified(time).unwrap();
+        };
         let difference = || before.difference(&Tree::of(folder.path()).unwrap());
         assert_eq!(difference(), None);
-        let time = filetime::FileTime::from_last_modification_time(&fs::metadata(&file).unwrap());
+        let time = fs::metadata(&file).unwrap().modified().unwrap();
         fs::write(&file, "y").unwrap();
         assert_eq!(difference().as_deref(), Some("file holds something else"));
         fs::write(&file, "x").unwrap();
-        filetime::set_file_mtime(&file, filetime::FileTime::zero()).unwrap();
+        set_modified(UNIX_EPOCH);
         assert_eq!(difference().as_deref(), Some("file was written at another time"));
-        filetime::set_file_mtime(&file, time).unwrap();
+        set_modified(time);
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         assert_eq!(difference().as_deref(), Some("file has mode 100600 instead of 100644"));
         fs::remove_file(&file).unwrap();

@@ -5,12 +5,12 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 use dsnap_engine::storage::format::Format;
-use filetime::FileTime;
 
 /// The first file's time: in the past, so that everything new is newer.
-const FIRST: i64 = 1_767_225_600;
+const FIRST: u64 = 1_767_225_600;
 
 /// Writes files, each one a second and a bit later than the one before, or at their own time.
 #[derive(Debug, Default)]
@@ -37,11 +37,9 @@ impl Writer {
             return Ok(());
         }
         self.files += 1;
-        let time = FileTime::from_unix_time(
-            FIRST + i64::from(self.files),
-            self.files * 1009 % 1_000_000_000,
-        );
-        filetime::set_file_mtime(path, time)
+        let since_1970 =
+            Duration::new(FIRST + u64::from(self.files), self.files * 1009 % 1_000_000_000);
+        file.set_modified(UNIX_EPOCH + since_1970)
     }
 
     /// Writes the file of a flat name at its place below `folder`.

@@ -50,6 +50,8 @@ pub const DEFAULT_RETRY_PAUSE: Duration = Duration::from_secs(10);
 pub const MIN_RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// The longest DURATION, a hundred years of 365.25 days: more is a slip of the finger.
 pub const MAX_DURATION: Duration = Duration::from_secs(3_155_760_000);
+/// How often a method that moves files reports its progress.
+pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
 // Sizes, in bytes unless they say otherwise.
 
