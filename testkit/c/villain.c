@@ -177,7 +177,7 @@ static int32_t enter(const struct dsnap_request *request)
 #ifdef VICE_RETURNS_NONSENSE
     return -559038737;
 #endif
-#ifdef VICE_LOOKS_AROUND
+#if defined VICE_LOOKS_AROUND || defined VICE_CHECKS
     note(request, "/proc/self/status", "status");
     note(request, "/proc/self/stat", "stat");
     note_descriptors(request);
@@ -196,6 +196,33 @@ static int32_t status(const struct dsnap_request *request)
 {
     return request->size ? DSNAP_CANNOT_TELL : DSNAP_REFUSED;
 }
+
+#ifdef VICE_CHECKS
+/* Returns the number that the vice gives: -DVICE_CHECKS=7. */
+static uint32_t check_words(const struct dsnap_request *request)
+{
+    return request->size ? (uint32_t)VICE_CHECKS : 0;
+}
+#elif defined VICE_LABELS_NONSENSE
+static uint32_t check_words(const struct dsnap_request *request)
+{
+    static char much[1 << 14] = "\x1b[31mred\xff\nand ";
+    size_t begun = strlen(much);
+    memset(much + begun, 'm', sizeof much - begun);
+    const struct dsnap_bytes label = {(const uint8_t *)much, sizeof much};
+    say(request, DSNAP_SAY_LABEL, label);
+    return DSNAP_WORDS_USABLE;
+}
+#elif defined VICE_LABELS_NOTHING
+static uint32_t check_words(const struct dsnap_request *request)
+{
+    static const struct dsnap_bytes label = BYTES(" ");
+    say(request, DSNAP_SAY_LABEL, label);
+    return DSNAP_WORDS_USABLE;
+}
+#else
+#define check_words NULL
+#endif
 
 static const struct dsnap_method method = {
 #ifdef VICE_SHORT_METHOD
@@ -217,6 +244,7 @@ static const struct dsnap_method method = {
 #ifndef VICE_NO_FUNCTION
     .status = status,
 #endif
+    .check_words = check_words,
 };
 static const struct dsnap_method *const methods[] = {&method};
 static const struct dsnap_library library = {

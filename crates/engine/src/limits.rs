@@ -1,4 +1,4 @@
-//! How long things may take. All of these numbers stand here.
+//! How long things may take, and how large they may be. All of these numbers stand here.
 
 use std::time::Duration;
 
@@ -48,3 +48,15 @@ pub const FILE_POLL_INTERVAL: Duration = Duration::from_millis(20);
 pub const DEFAULT_RETRY_PAUSE: Duration = Duration::from_secs(10);
 /// `-s`: a shorter pause counts as this one.
 pub const MIN_RETRY_PAUSE: Duration = Duration::from_millis(100);
+/// The size of a conf file, in bytes.
+pub const MAX_CONF: u64 = 1 << 20;
+/// The methods that one library may offer.
+pub const MAX_METHODS_PER_LIBRARY: u64 = 64;
+/// The name or version of a method in a library, in bytes. A longer one is ignored.
+pub const MAX_METHOD_NAME: u64 = 256;
+/// One text that a loaded method says, in bytes. The rest is cut off.
+pub const MAX_SAID_TEXT: usize = 8192;
+/// The hints of one result that are shown.
+pub const MAX_HINTS: usize = 5;
+/// One line of what an isolated process prints or answers, in bytes. The rest is cut off.
+pub const MAX_OUTPUT_LINE: usize = 1 << 16;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use dsnap_core::abi::*;
 use dsnap_core::method::{
-    Caller, Entered, Left, Message, Request, SnapshotMethod, Status, WorksWith,
+    Caller, CheckedLine, Entered, Left, Message, Request, SnapshotMethod, Status, WorksWith,
 };
 use dsnap_core::text::Harmless;
 use dsnap_core::{Reason, text};
@@ -47,6 +47,7 @@ struct Reply {
     methods: Vec<Described>,
     reason: Option<String>,
     hints: Vec<String>,
+    label: Option<String>,
     code: Vec<u8>,
     result: Option<i64>,
     /// Why there is no result.
@@ -158,6 +159,7 @@ impl Reply {
                 self.hints.push(Harmless(&text.0).to_string());
             }
             DSNAP_SAY_CODE => self.code.clone_from(&text.0),
+            DSNAP_SAY_LABEL => self.label = Some(Harmless(&text.0).to_string()),
             _ => {}
         }
     }
@@ -167,6 +169,21 @@ impl Reply {
         let reason = self.trouble.take().or(self.reason.take());
         let reason = reason.unwrap_or_else(|| "it gives no reason".to_owned());
         self.hints.drain(..).fold(Reason::new(reason), Reason::hint)
+    }
+
+    /// What `check_words` said of a line. The flag counts only in the one number that has it
+    /// alone: an older library may give back any number but 0 for words that it can use.
+    fn checked_line(mut self, words: &[OsString]) -> Result<CheckedLine, Reason> {
+        let Some(result) = self.result.filter(|result| *result != 0 && self.trouble.is_none())
+        else {
+            return Err(self.refusal());
+        };
+        let default = CheckedLine::of(words);
+        Ok(CheckedLine {
+            label: self.label,
+            names_relative_files: default.names_relative_files
+                && result != i64::from(DSNAP_WORDS_USABLE | DSNAP_WORDS_NO_RELATIVE_FILES),
+        })
     }
 
     fn strange(&mut self) -> Reason {
@@ -217,13 +234,10 @@ impl SnapshotMethod for Loaded {
         self.described.flags & DSNAP_NEVER_CLOSES == 0
     }
 
-    fn check_words(&self, words: &[OsString]) -> Result<(), Reason> {
+    fn check_words(&self, words: &[OsString]) -> Result<CheckedLine, Reason> {
         let call = Call::about(Verb::CheckWords, &self.described.name, words);
-        let mut reply = self.plugin.call(&call, Some(limits::DESCRIBE_TIMEOUT), &Nobody);
-        match reply.number() {
-            Some(number) if number != 0 => Ok(()),
-            _ => Err(reply.refusal()),
-        }
+        let reply = self.plugin.call(&call, Some(limits::DESCRIBE_TIMEOUT), &Nobody);
+        reply.checked_line(words)
     }
 
     fn enter(&self, request: &Request<'_>) -> Entered {

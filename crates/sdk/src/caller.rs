@@ -10,8 +10,8 @@ use std::ptr;
 use std::time::Duration;
 
 use dsnap_core::abi::{
-    DSNAP_NO_LIMIT, DSNAP_SAY_CODE, DSNAP_SAY_HINT, DSNAP_SAY_REASON, DSNAP_SAY_WORDS, DsnapBytes,
-    DsnapCaller, DsnapRequest,
+    DSNAP_NO_LIMIT, DSNAP_SAY_CODE, DSNAP_SAY_HINT, DSNAP_SAY_LABEL, DSNAP_SAY_REASON,
+    DSNAP_SAY_WORDS, DsnapBytes, DsnapCaller, DsnapRequest,
 };
 use dsnap_core::method::{Caller, Message};
 use dsnap_core::{Code, Reason, method};
@@ -131,9 +131,14 @@ impl Voice {
         refusal.hints().iter().for_each(|hint| self.pass_on(DSNAP_SAY_HINT, hint.as_bytes()));
     }
 
-    /// The code that is held.
+    /// Says the code of the snapshot.
     pub(crate) fn code(self, code: &[u8]) {
         self.pass_on(DSNAP_SAY_CODE, code);
+    }
+
+    /// Says how messages name the line.
+    pub(crate) fn label(self, label: &str) {
+        self.pass_on(DSNAP_SAY_LABEL, label.as_bytes());
     }
 }
 

@@ -32,7 +32,7 @@ mod fence;
 mod table;
 
 pub use dsnap_core::method::{
-    Caller, Entered, Left, Message, Request, SnapshotMethod, Status, WorksWith,
+    Caller, CheckedLine, Entered, Left, Message, Request, SnapshotMethod, Status, WorksWith,
 };
 pub use dsnap_core::{Code, Reason};
 

@@ -12,6 +12,11 @@ use crate::caller::{Passed, Voice};
 use crate::export::Provide;
 use crate::fence::fence;
 
+/// What `check_words` returns, as the signed number that [`call`] passes on.
+const USABLE: i32 = DSNAP_WORDS_USABLE.cast_signed();
+const USABLE_NO_RELATIVE_FILES: i32 =
+    (DSNAP_WORDS_USABLE | DSNAP_WORDS_NO_RELATIVE_FILES).cast_signed();
+
 /// The tables of a library, made when it is first asked. They are never freed: a library is
 /// loaded until its process ends.
 #[derive(Debug)]
@@ -174,14 +179,18 @@ pub unsafe extern "C" fn status<P: Provide>(request: *const DsnapRequest) -> i32
 ///
 /// The request is the program's, as the interface says.
 pub unsafe extern "C" fn check_words<P: Provide>(request: *const DsnapRequest) -> u32 {
-    let check = |method: &dyn SnapshotMethod, passed: &Passed<'_>| match method
-        .check_words(passed.words())
-    {
-        Ok(()) => 1,
-        Err(reason) => said(passed.voice(), &reason, 0),
+    let check = |method: &dyn SnapshotMethod, passed: &Passed<'_>| {
+        let voice = passed.voice();
+        match method.check_words(passed.words()) {
+            Ok(checked) => {
+                checked.label.iter().for_each(|label| voice.label(label));
+                if checked.names_relative_files { USABLE } else { USABLE_NO_RELATIVE_FILES }
+            }
+            Err(reason) => said(voice, &reason, 0),
+        }
     };
     // SAFETY: by this function's own condition.
-    u32::from(unsafe { call::<P>(request, 0, check) } != 0)
+    unsafe { call::<P>(request, 0, check) }.cast_unsigned()
 }
 
 fn said(voice: Voice, reason: &Reason, result: i32) -> i32 {

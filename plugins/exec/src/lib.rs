@@ -12,10 +12,9 @@ mod program;
 mod status;
 
 use std::ffi::OsString;
-use std::path::Path;
 
 use dsnap_core::Reason;
-use dsnap_core::method::{Entered, Left, Request, SnapshotMethod, Status};
+use dsnap_core::method::{CheckedLine, Entered, Left, Request, SnapshotMethod, Status};
 use dsnap_engine::limits;
 
 use crate::program::Program;
@@ -29,16 +28,12 @@ impl SnapshotMethod for Exec {
         "exec"
     }
 
-    fn check_words(&self, words: &[OsString]) -> Result<(), Reason> {
+    /// Only the program counts as a file. Its arguments have a meaning only to itself.
+    fn check_words(&self, words: &[OsString]) -> Result<CheckedLine, Reason> {
         match words.first() {
-            Some(program) if !program.is_empty() => Ok(()),
+            Some(program) if !program.is_empty() => Ok(CheckedLine::of(&words[..1])),
             _ => Err(Reason::new("`exec` takes a PROGRAM, and its arguments")),
         }
-    }
-
-    /// Arguments are the program's own affair; the program itself is what is run.
-    fn names_relative_files(&self, words: &[OsString]) -> bool {
-        words.first().is_none_or(|program| !Path::new(program).is_absolute())
     }
 
     fn enter(&self, request: &Request<'_>) -> Entered {

@@ -9,7 +9,7 @@ mod server;
 
 use std::ffi::OsString;
 
-use dsnap_sdk::{Entered, Left, Reason, Request, SnapshotMethod, Status};
+use dsnap_sdk::{CheckedLine, Entered, Left, Reason, Request, SnapshotMethod, Status};
 
 use crate::server::{Answer, Server};
 
@@ -27,8 +27,11 @@ impl SnapshotMethod for Template {
         false
     }
 
-    fn check_words(&self, words: &[OsString]) -> Result<(), Reason> {
-        Server::of(words).map(drop)
+    /// Messages show the words as they are. A method that takes a password sets a label here:
+    /// `Ok(CheckedLine::of(words).with_label(...))`.
+    fn check_words(&self, words: &[OsString]) -> Result<CheckedLine, Reason> {
+        Server::of(words)?;
+        Ok(CheckedLine::of(words))
     }
 
     fn enter(&self, request: &Request<'_>) -> Entered {

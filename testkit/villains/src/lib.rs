@@ -1,6 +1,7 @@
 //! A method that panics, in the way that its line says: `panics enter`, `panics leave`,
 //! `panics status`, `panics words`, each followed by `silently` if it gives no words, or by the
-//! port of a Zope on this machine, which is entered first. With `PANICS_IN_ITS_NAME` in the
+//! port of a Zope on this machine, which is entered first. A third word is a password, so messages
+//! name such a line by its first two. With `PANICS_IN_ITS_NAME` in the
 //! environment it does not come so far as to be asked for anything.
 //!
 //! The vices that take C are in `testkit/c/villain.c`.
@@ -11,7 +12,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::panic::panic_any;
 
-use dsnap_sdk::{Entered, Left, Reason, Request, SnapshotMethod, Status};
+use dsnap_sdk::{CheckedLine, Entered, Left, Reason, Request, SnapshotMethod, Status};
 
 #[derive(Debug)]
 struct Panics;
@@ -23,15 +24,19 @@ impl SnapshotMethod for Panics {
         "panics"
     }
 
-    fn check_words(&self, words: &[OsString]) -> Result<(), Reason> {
+    fn check_words(&self, words: &[OsString]) -> Result<CheckedLine, Reason> {
         panic_at("words", words);
-        Ok(())
+        let line = CheckedLine::of(words);
+        Ok(match words {
+            [at, port, _password] => line.with_label(format!("{} {}", at.display(), port.display())),
+            _ => line,
+        })
     }
 
     fn enter(&self, request: &Request<'_>) -> Entered {
         panic_at("enter", request.words);
         match request.words {
-            [_, port] => enter_at(port, request.code.as_str()),
+            [_, port] | [_, port, _] => enter_at(port, request.code.as_str()),
             _ => Entered::Held,
         }
     }
