@@ -220,8 +220,6 @@ static uint32_t check_words(const struct dsnap_request *request)
     say(request, DSNAP_SAY_LABEL, label);
     return DSNAP_WORDS_USABLE;
 }
-#else
-#define check_words NULL
 #endif
 
 static const struct dsnap_method method = {
@@ -244,7 +242,9 @@ static const struct dsnap_method method = {
 #ifndef VICE_NO_FUNCTION
     .status = status,
 #endif
+#if defined VICE_CHECKS || defined VICE_LABELS_NONSENSE || defined VICE_LABELS_NOTHING
     .check_words = check_words,
+#endif
 };
 static const struct dsnap_method *const methods[] = {&method};
 static const struct dsnap_library library = {

@@ -28,7 +28,9 @@ impl SnapshotMethod for Panics {
         panic_at("words", words);
         let line = CheckedLine::of(words);
         Ok(match words {
-            [at, port, _password] => line.with_label(format!("{} {}", at.display(), port.display())),
+            [at, port, _password] => {
+                line.with_label(format!("{} {}", at.display(), port.display()))
+            }
             _ => line,
         })
     }

@@ -17,11 +17,12 @@ use dsnap_core::method::{CheckedLine, Methods, SnapshotMethod, WorksWith};
 use dsnap_core::text::{self, Harmless};
 
 use crate::conf::grammar::{self, Line};
+use crate::conf::label::label;
 use crate::conf::line_source::{self, LineSource, TrustLevel};
+use crate::durations;
 use crate::storage::Storage;
 use crate::system::privileges::Privileges;
 use crate::system::reading;
-use crate::{durations, quoting};
 
 /// The method that is tried last unless a line says otherwise.
 const LAST_RESORT: &str = "direct";
@@ -199,12 +200,7 @@ impl Planner<'_> {
     }
 
     /// Reads the step that a line describes; `None` for `nodirect`.
-    fn step(
-        &self,
-        line: &Line,
-        location: &str,
-        trust: TrustLevel,
-    ) -> Result<Option<Step>, Reason> {
+    fn step(&self, line: &Line, location: &str, trust: TrustLevel) -> Result<Option<Step>, Reason> {
         let all_words = line.words.clone().map_err(Reason::new)?;
         let Some((name, words)) = all_words.split_first() else { return Ok(None) };
         if (name == LAST_RESORT || name == NO_LAST_RESORT) && !words.is_empty() {
@@ -247,14 +243,6 @@ impl Planner<'_> {
             wrong_server: OnceCell::new(),
         })
     }
-}
-
-/// Makes the label of a line: the one that its method gives, or its words.
-fn label(method: &dyn SnapshotMethod, checked: CheckedLine, words: &[OsString]) -> String {
-    let words = || quoting::command_line(words.iter().map(OsString::as_os_str));
-    let label = text::harmless(checked.label.unwrap_or_else(words));
-    // A method that gives an empty label may want to hide its words.
-    if label.trim().is_empty() { method.name().to_owned() } else { label }
 }
 
 /// Splits a last word `timeout=DURATION` off the words of a line.
