@@ -5,7 +5,7 @@ use std::fmt;
 use dsnap_core::method::WorksWith;
 use dsnap_core::text;
 use dsnap_engine::conf::plan::Plan;
-use dsnap_host::{CAN_LOAD, Listed, Registry};
+use dsnap_host::{CAN_LOAD, ListedMethod, Registry};
 use serde::Serialize;
 
 /// The number of the form of the JSON document; it changes when a field changes its meaning.
@@ -62,15 +62,15 @@ impl Listing {
     /// Looks at everything, with the rights that are in effect.
     pub(crate) fn of(registry: &Registry, plan: Option<&Plan>) -> Self {
         let (mut methods, mut rejected) = (Vec::new(), Vec::new());
-        for Listed { name, file, about } in registry.list() {
+        for ListedMethod { name, file, details } in registry.list() {
             let file = file.map(text::path);
-            match about {
-                Ok(about) => methods.push(Method {
+            match details {
+                Ok(details) => methods.push(Method {
                     name: text::harmless(name),
-                    version: about.version,
-                    abi_version: about.abi,
+                    version: details.version,
+                    abi_version: details.abi_version,
                     file,
-                    works_with: words(about.works_with),
+                    works_with: words(details.works_with),
                 }),
                 Err(why) => rejected.push(Rejected {
                     file: file.unwrap_or(name),

@@ -1,11 +1,10 @@
-//! The method `exec PROGRAM [ARG]...`: a program in any language is asked.
+//! The method `exec PROGRAM [ARG]...`: runs a program in any language for each call.
 //!
-//! PROGRAM is run as `PROGRAM VERB [ARG]...`, with what it needs in its environment, in a
-//! process that `dsnap-host` isolates. Its exit status is the result (`status.rs`); the last line
-//! that it writes to stderr is the reason.
+//! The command is `PROGRAM VERB [ARG]...`, with everything else in its environment. Its exit status
+//! is the result (`status.rs`), and the last line that it writes to stderr is the reason.
 //!
-//! Deliberately elsewhere: how the process is kept apart and ended (`dsnap-host`), and what an
-//! *unknown* enter leads to (`dsnap-core`).
+//! Deliberately elsewhere: how the process is isolated and ended (`dsnap-host`), and what happens
+//! after an *unknown* enter (`dsnap-engine`).
 #![forbid(unsafe_code)]
 
 mod program;
@@ -19,7 +18,7 @@ use dsnap_engine::limits;
 
 use crate::program::Program;
 
-/// The method.
+/// The method `exec`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Exec;
 
@@ -38,23 +37,23 @@ impl SnapshotMethod for Exec {
 
     fn enter(&self, request: &Request<'_>) -> Entered {
         match Program::of(request).and_then(|program| program.run("enter", limits::ENTER_TIMEOUT)) {
-            Ok(ran) => status::entered(ran),
-            Err(refusal) => Entered::Refused(refusal),
+            Ok(finished) => status::entered(finished),
+            Err(reason) => Entered::Refused(reason),
         }
     }
 
     fn leave(&self, request: &Request<'_>) -> Left {
         match Program::of(request).and_then(|program| program.run("leave", limits::LEAVE_TIMEOUT)) {
-            Ok(ran) => status::left(ran),
-            Err(refusal) => Left::Refused(refusal),
+            Ok(finished) => status::left(finished),
+            Err(reason) => Left::Refused(reason),
         }
     }
 
     fn status(&self, request: &Request<'_>) -> Status {
         match Program::of(request).and_then(|program| program.run("status", limits::LEAVE_TIMEOUT))
         {
-            Ok(ran) => status::seen(ran),
-            Err(refusal) => Status::Refused(refusal),
+            Ok(finished) => status::looked(finished),
+            Err(reason) => Status::Refused(reason),
         }
     }
 }
