@@ -1,5 +1,5 @@
 /* A plugin that really enters and leaves, by asking a Zope on this machine: `traitor PORT`. With
- * -DVICE_... it does one thing wrong once the snapshot is entered: the snapshot is left anyway. */
+ * -DVICE_... it does one thing wrong after it has entered. The run must leave the snapshot anyway. */
 #define _GNU_SOURCE
 #include "dsnap.h"
 
@@ -25,7 +25,7 @@ static int connected(const struct dsnap_request *request)
     return zope;
 }
 
-/* Calls a method of the toolkit with the code; whether it answers well. */
+/* Calls a method of the toolkit with the code. Returns whether the answer is a success. */
 static int asked(const struct dsnap_request *request, const char *method)
 {
     char body[1024], answer[1 << 14];
@@ -47,7 +47,7 @@ static int asked(const struct dsnap_request *request, const char *method)
     return strstr(answer, "<nil") != NULL;
 }
 
-/* The path of a file beside the storage's own. */
+/* Returns the path of a file in the storage directory. */
 static const char *beside(const struct dsnap_request *request, const char *name)
 {
     static char path[4096];

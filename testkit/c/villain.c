@@ -1,5 +1,5 @@
-/* A plugin with one vice, chosen by -DVICE_...: what it does wrong costs its line, never the run.
- * Without a vice it is a method that says that it cannot be had. */
+/* A plugin with one vice, chosen by -DVICE_... Whatever it does wrong, only its line fails, and the
+ * run continues. Without a vice it is a method that says that it is unavailable. */
 #define _GNU_SOURCE
 #include "dsnap.h"
 
@@ -19,7 +19,7 @@ static void say(const struct dsnap_request *request, uint32_t kind, struct dsnap
     request->caller->say(request->caller->context, kind, text);
 }
 
-/* Copies a file of /proc to a file beside the storage's own. */
+/* Copies a file of /proc to a file in the storage directory. */
 static void note(const struct dsnap_request *request, const char *from, const char *name)
 {
     char path[4096], piece[4096];
@@ -33,8 +33,8 @@ static void note(const struct dsnap_request *request, const char *from, const ch
     close(out);
 }
 
-/* Leaves a process behind, in this group or not, once its number stands in a file beside the
- * storage's own. */
+/* Leaves a process behind, in this process group or detached from it. Returns once a file in the
+ * storage directory contains its process id. */
 static void leave_behind(const struct dsnap_request *request, int detached)
 {
     int ready[2];
@@ -45,7 +45,7 @@ static void leave_behind(const struct dsnap_request *request, int detached)
         if (detached)
             setsid();
         note(request, "/proc/self/stat", "child");
-        /* Should nobody end it. */
+        /* In case nobody ends it. */
         alarm(300);
         while (write(ready[1], "", 1) > 0)
             pause();
@@ -54,7 +54,7 @@ static void leave_behind(const struct dsnap_request *request, int detached)
         abort();
 }
 
-/* Writes the numbers of all open descriptors to a file beside the storage's own. */
+/* Writes the numbers of all open descriptors to a file in the storage directory. */
 static void note_descriptors(const struct dsnap_request *request)
 {
     char numbers[4096] = "", path[4096];

@@ -1,11 +1,13 @@
-//! A method that panics, in the way that its line says: `panics enter`, `panics leave`,
-//! `panics status`, `panics words`, each followed by `silently` if it gives no words, or by the
-//! port of a Zope on this machine, which is entered first. A third word is a password, so messages
-//! name such a line by its first two. With `PANICS_IN_ITS_NAME` in the
-//! environment it does not come so far as to be asked for anything.
+//! A method that panics in the function that its line names: `panics enter`, `panics leave`,
+//! `panics status` or `panics words`.
 //!
-//! The vices that take C are in `testkit/c/villain.c`.
-#![allow(clippy::panic, reason = "it is what this is for")]
+//! A second word `silently` makes the panic carry no message. Any other second word is the port of a
+//! Zope on this machine, which the method enters. A third word is a password, so messages name such a
+//! line by its first two. With `PANICS_IN_ITS_NAME` in the environment the method already panics
+//! while the library's table is made.
+//!
+//! The vices that need C are in `testkit/c/villain.c`.
+#![allow(clippy::panic, reason = "panicking is its purpose")]
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -18,7 +20,7 @@ use dsnap_sdk::{CheckedLine, Entered, Left, Reason, Request, SnapshotMethod, Sta
 struct Panics;
 
 impl SnapshotMethod for Panics {
-    #[allow(clippy::disallowed_methods, reason = "its name has no other way to know")]
+    #[allow(clippy::disallowed_methods, reason = "`name` gets no request that could say so")]
     fn name(&self) -> &str {
         assert!(std::env::var_os("PANICS_IN_ITS_NAME").is_none(), "no name");
         "panics"
@@ -54,7 +56,7 @@ impl SnapshotMethod for Panics {
     }
 }
 
-/// Enters as `http` does.
+/// Enters a snapshot as the method `http` does.
 fn enter_at(port: &OsString, code: &str) -> Entered {
     let body = format!(
         "<?xml version='1.0'?><methodCall><methodName>enterSnapshot</methodName><params><param><value><string>{code}</string></value></param></params></methodCall>"
