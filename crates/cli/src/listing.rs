@@ -7,7 +7,7 @@ use std::fmt;
 use dsnap_core::method::WorksWith;
 use dsnap_core::text;
 use dsnap_engine::conf::plan::Plan;
-use dsnap_host::{CAN_LOAD, Listed, Registry};
+use dsnap_host::{CAN_LOAD, ListedMethod, Registry};
 use serde::Serialize;
 
 /// The version of the JSON document. It changes when a field changes its meaning.
@@ -66,15 +66,15 @@ impl Listing {
     /// that are in effect.
     pub(crate) fn new(registry: &Registry, plan: Option<&Plan>) -> Self {
         let (mut methods, mut rejected) = (Vec::new(), Vec::new());
-        for Listed { name, file, about } in registry.list() {
+        for ListedMethod { name, file, details } in registry.list() {
             let file = file.map(text::path);
-            match about {
-                Ok(about) => methods.push(Method {
+            match details {
+                Ok(details) => methods.push(Method {
                     name: text::harmless(name),
-                    version: about.version,
-                    abi_version: about.abi,
+                    version: details.version,
+                    abi_version: details.abi_version,
                     file,
-                    works_with: works_with_name(about.works_with),
+                    works_with: works_with_name(details.works_with),
                 }),
                 Err(reason) => rejected.push(Rejected {
                     file: file.unwrap_or(name),

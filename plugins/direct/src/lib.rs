@@ -40,11 +40,12 @@ mod sync;
 mod testing;
 mod unpack;
 
+use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
 use dsnap_core::Reason;
-use dsnap_core::method::{Entered, Left, Request, SnapshotMethod, Status, WorksWith};
+use dsnap_core::method::{CheckedLine, Entered, Left, Request, SnapshotMethod, Status, WorksWith};
 use dsnap_engine::storage::Storage;
 use dsnap_engine::system::access;
 use dsnap_engine::system::flock::{FileLock, LockError};
@@ -65,8 +66,8 @@ impl SnapshotMethod for Direct {
         WorksWith::Nobody
     }
 
-    fn label(&self, _line: &str) -> String {
-        "direct access".to_owned()
+    fn check_words(&self, words: &[OsString]) -> Result<CheckedLine, Reason> {
+        Ok(CheckedLine::of(words).with_label("direct access"))
     }
 
     fn enter(&self, request: &Request<'_>) -> Entered {
