@@ -9,14 +9,14 @@
 //! site with a method to try on it, `sight` what its files say, `manners` what counts in every call,
 //! `words` the line with its placeholders.
 
-mod manners;
-mod nobody;
-mod owner;
-mod refusals;
-mod sight;
-mod stage;
-mod time;
-mod words;
+mod call_audit;
+mod harness;
+mod late_answers;
+mod method_line;
+mod observation;
+mod obstacles;
+mod with_server;
+mod without_server;
 
 use std::fmt;
 use std::io;
@@ -25,10 +25,10 @@ use std::sync::Arc;
 use dsnap_core::method::{Methods, SnapshotMethod, WorksWith, is_name};
 use dsnap_core::text;
 
-pub use words::Words;
+pub use method_line::Words;
 
-use manners::Manners;
-use stage::Stage;
+use call_audit::Manners;
+use harness::Stage;
 
 /// What is held to the contract, and how.
 pub struct Suite<'a> {
@@ -119,8 +119,8 @@ impl Suite<'_> {
         tell(Finding::of("its name is valid, and the one on the line", self.name(&*method))?);
         let mut way = None;
         let (entering, rest) = match method.works_with() {
-            WorksWith::Owner => (Some(owner::ENTERING), owner::CHECKS),
-            WorksWith::Nobody => (None, nobody::CHECKS),
+            WorksWith::Owner => (Some(with_server::ENTERING), with_server::CHECKS),
+            WorksWith::Nobody => (None, without_server::CHECKS),
         };
         if let Some((what, check)) = entering {
             let found = check(&first);

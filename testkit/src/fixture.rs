@@ -1,6 +1,8 @@
 //! Storages in every state that needs no live server: what there is to choose. How one is made
 //! is `making`'s part.
 
+mod populate;
+
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -10,9 +12,9 @@ use dsnap_engine::storage::format::Format;
 use tempfile::TempDir;
 
 use crate::ledger::Ledger;
-use crate::making::make;
-use crate::site::marker::Marker;
+use crate::marker::Marker;
 use crate::transactions::{Class, history};
+use populate::make;
 
 /// The code under which a fixture was left in a snapshot.
 pub(crate) const CODE: &str = "db1-4711-killed";

@@ -7,10 +7,11 @@
 #![forbid(unsafe_code)]
 
 pub mod contract;
+pub mod control;
 mod fixture;
 mod ledger;
 pub mod locks;
-mod making;
+mod marker;
 pub mod site;
 mod transactions;
 pub mod tree;

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use program::{conformance, control, demo, make, rehearse, site, verify};
+use program::{conformance, ctl, demo, make, run, site, verify};
 
 #[derive(Parser)]
 #[command(version, about = "To rehearse dsnap, and scripts that use it, without a site.")]
@@ -34,9 +34,9 @@ enum Task {
     /// Holds a snapshot method to its contract, with a simulated storage
     Conformance(conformance::Wish),
     /// Gives an order to a site that runs
-    Ctl(control::Order),
+    Ctl(ctl::Order),
     /// Runs a script with a site of its own; fails if it leaves the storage held
-    Run(rehearse::Rehearsal),
+    Run(run::Rehearsal),
     /// Says whether a copy of a site's storage holds exactly what was committed
     Verify(verify::Question),
 }
@@ -48,12 +48,12 @@ fn main() -> ExitCode {
         Task::Make(wanted) => make::run(&wanted),
         Task::Site(wish) => site::run(&wish),
         Task::Conformance(wish) => conformance::run(&wish),
-        Task::Ctl(order) => control::run(&order),
-        Task::Run(rehearsal) => rehearse::run(&rehearsal),
+        Task::Ctl(order) => ctl::run(&order),
+        Task::Run(rehearsal) => run::run(&rehearsal),
         Task::Verify(question) => verify::run(&question),
     };
     done.unwrap_or_else(|error| {
-        program::say::error(&error);
+        program::print::error(&error);
         ExitCode::from(2)
     })
 }

@@ -5,17 +5,15 @@
 
 mod answers;
 mod backend;
-mod control;
+mod connection;
 mod exception;
+pub(crate) mod fault_spec;
 pub(crate) mod faults;
-mod files;
+pub(crate) mod files;
 mod flusher;
-mod freezing;
-mod manner;
-pub(crate) mod marker;
 mod server;
-mod wanted;
-mod wire;
+mod server_config;
+mod snapshot_mode;
 mod zope;
 
 use std::fs::{self, OpenOptions};
@@ -25,10 +23,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::marker::{self, Marker};
 use backend::Backend;
 use dsnap_engine::storage::Storage;
 use dsnap_engine::storage::format::Format;
-use marker::Marker;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use zope::Zope;
@@ -37,12 +35,11 @@ use crate::fixture::{Fixture, State};
 use crate::ledger::Ledger;
 use crate::transactions::Class;
 
-pub use control::{Control, port_file};
+pub use crate::marker::{Event, ledger_of_last_snapshot, ledgers};
+pub use fault_spec::Wanted;
 pub use faults::{Call, Fault};
-pub use manner::{Manner, Step};
-pub use marker::{Event, ledger_of_last_snapshot, ledgers};
 pub use server::{Refused, Server};
-pub use wanted::Wanted;
+pub use server_config::{Manner, Step};
 
 /// What stands in `access`.
 const PASSWORD: &str = "admin:adminpass\n";

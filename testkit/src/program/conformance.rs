@@ -13,7 +13,7 @@ use dsnap_host::Registry;
 use dsnap_http::Http;
 use dsnap_testkit::contract::{Finding, Outcome, Suite, Words};
 
-use super::say;
+use super::print as say;
 
 #[derive(Args)]
 #[command(

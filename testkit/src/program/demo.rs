@@ -11,7 +11,7 @@ use std::process::{Command, ExitCode};
 use dsnap_testkit::Site;
 use dsnap_testkit::site::Refused;
 
-use super::say;
+use super::print as say;
 
 /// How many transactions are committed at least before the first copy is made.
 const COMMITTED: usize = 40;

@@ -8,7 +8,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use dsnap_testkit::{Class, Fixture, Format, State};
 
-use super::say;
+use super::print as say;
 
 #[derive(Args)]
 pub(crate) struct Wanted {

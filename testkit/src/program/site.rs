@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use clap::Args;
 use dsnap_testkit::Site;
-use dsnap_testkit::site::{Control, Wanted};
+use dsnap_testkit::control::Control;
+use dsnap_testkit::site::Wanted;
 use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::say;
+use super::print as say;
 
 /// What a site is to be.
 #[derive(Args)]

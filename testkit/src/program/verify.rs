@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use dsnap_testkit::site::ledgers;
 
-use super::say;
+use super::print as say;
 
 #[derive(Args)]
 pub(crate) struct Question {

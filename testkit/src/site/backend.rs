@@ -8,8 +8,8 @@ use dsnap_engine::storage::Storage;
 
 use super::answers::{self, Answer};
 use super::exception::Exception;
-use super::manner::Manner;
 use super::server::{Refused, Server};
+use super::server_config::Manner;
 
 /// A storage whose server may end and be started again.
 #[derive(Debug)]

@@ -141,7 +141,7 @@ fn move_one_below(from: &Path, to: &Path) -> io::Result<bool> {
 }
 
 /// The format and class that a storage's settings say.
-pub(super) fn kind(storage: &Storage) -> io::Result<(Format, Class)> {
+pub(crate) fn kind(storage: &Storage) -> io::Result<(Format, Class)> {
     let format = storage.settings().map_err(io::Error::other)?.format;
     let text = fs::read_to_string(storage.config().join("settings"))?;
     let minimal = text.lines().any(|line| line.trim() == "classname: Minimal");

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::manner::Step;
 use super::server::Shared;
+use super::server_config::Step;
 use crate::transactions::Transaction;
 
 pub(super) fn start(shared: &Arc<Shared>) -> Vec<JoinHandle<()>> {

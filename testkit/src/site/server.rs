@@ -15,8 +15,8 @@ use dsnap_engine::system::flock::FileLock;
 
 use super::files::Files;
 use super::flusher;
-use super::manner::{Manner, Step};
-use super::marker::Marker;
+use super::server_config::{Manner, Step};
+use crate::marker::Marker;
 use crate::transactions::{History, Transaction};
 
 /// Why the server did not do something, as the toolkit's faults say it.

@@ -19,10 +19,10 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::answers::{self, Answer};
 use super::backend::Backend;
+use super::connection::{Scissors, Wire};
 use super::exception::Exception;
 use super::faults::{Call, Fault, Faults};
 use super::server::Refused;
-use super::wire::{Scissors, Wire};
 
 /// Where the toolkit object lies.
 const PATH: &str = "/DSToolkit";

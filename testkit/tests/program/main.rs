@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 #![allow(clippy::disallowed_methods, reason = "scenarios start the program")]
 
-mod copies;
 mod places;
-mod rehearsals;
+mod run;
+mod verify;
 
 use std::fs;
 use std::io::{BufRead, BufReader};

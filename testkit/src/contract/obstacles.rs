@@ -2,7 +2,7 @@
 
 use dsnap_core::method::{Entered, Left, Status};
 
-use super::stage::{Answer, Stage, refused};
+use super::harness::{Answer, Stage, refused};
 use super::{Checked, Not, Way, breach};
 
 /// Why a method is not asked that stops the server: nothing is in the way of that.

@@ -3,8 +3,8 @@
 use dsnap_core::Code;
 use dsnap_core::method::{Entered, Left, Status};
 
-use super::stage::{Answer, Stage};
-use super::{Check, Checked, Not, Way, breach, refusals, time};
+use super::harness::{Answer, Stage};
+use super::{Check, Checked, Not, Way, breach, late_answers as time, obstacles as refusals};
 use crate::tree::Tree;
 
 /// A check whose end decides what is asked of the others.

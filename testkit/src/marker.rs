@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use dsnap_engine::storage::Storage;
 use serde::{Deserialize, Serialize};
 
-use super::files::kind;
 use crate::ledger::Ledger;
+use crate::site::files::kind;
 use crate::transactions::history;
 
 /// What the file says.
@@ -103,7 +103,7 @@ impl Marker {
 }
 
 /// Refuses a storage that leads somewhere else: what is written into it would be written there.
-pub(super) fn refuse_links(dir: &Path) -> io::Result<()> {
+pub(crate) fn refuse_links(dir: &Path) -> io::Result<()> {
     let folders = ["A", "B", "journal", "misc", "config"].map(|name| dir.join(name));
     for path in &folders {
         let is_folder = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());

@@ -14,11 +14,12 @@ use dsnap_core::{Code, Reason};
 use dsnap_engine::run::new_code::new_code;
 use dsnap_engine::storage::Storage;
 
-use super::manners::{Before, Manners};
-use super::sight::Sight;
+use super::call_audit::{Before, Manners};
+use super::observation::Sight;
 use super::{Not, Suite, Way, breach};
 use crate::Site;
-use crate::site::{Control, Manner, Refused, Server};
+use crate::control::Control;
+use crate::site::{Manner, Refused, Server};
 
 /// How long a call may take in which nothing is in the way.
 pub(super) const TIME: Duration = Duration::from_secs(15);

@@ -10,9 +10,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use dsnap_testkit::site::port_file;
+use dsnap_testkit::control::port_file;
 
-use super::say;
+use super::print as say;
 
 /// How long an order may take: entering waits for the journal.
 const LIMIT: Duration = Duration::from_secs(600);

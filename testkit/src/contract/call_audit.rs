@@ -12,7 +12,7 @@ use std::time::Duration;
 use dsnap_core::{Reason, text};
 use procfs::process::{Process, all_processes};
 
-use super::stage::seconds;
+use super::harness::seconds;
 use super::{Finding, Outcome};
 
 const TIME: &str = "every call ends in its time";

@@ -7,8 +7,8 @@ use dsnap_core::Code;
 use dsnap_core::method::Entered;
 use dsnap_engine::limits::LAST_ANSWER_TIMEOUT;
 
-use super::owner::left_truly;
-use super::stage::{Answer, GRACE, Pending, Stage, seconds, wait_for};
+use super::harness::{Answer, GRACE, Pending, Stage, seconds, wait_for};
+use super::with_server::left_truly;
 use super::{Checked, Not, breach};
 use crate::site::Step;
 

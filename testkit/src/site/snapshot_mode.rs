@@ -2,9 +2,9 @@
 
 use dsnap_engine::system::flock::FileLock;
 
-use super::manner::Step;
-use super::marker::Marker;
 use super::server::{Refused, Shared};
+use super::server_config::Step;
+use crate::marker::Marker;
 
 impl Shared {
     pub(super) fn enter(&self, code: &str) -> Result<(), Refused> {

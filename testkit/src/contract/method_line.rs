@@ -6,7 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use dsnap_engine::conf::grammar;
 
 use crate::Site;
-use crate::site::Control;
+use crate::control::Control;
 
 /// The words of a line, placeholders included; at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::Site;
-use super::server::Refused;
-use super::wanted::{Wanted, list_of_faults};
+use crate::Site;
+use crate::site::Refused;
+use crate::site::fault_spec::{Wanted, list_of_faults};
 
 /// The orders that there are, for people.
 const ORDERS: &str = "enter [CODE], leave [CODE], stop, start, crash, commit N, pack, end-packing, \

@@ -2,7 +2,7 @@
 
 use dsnap_core::method::{Entered, Left, Status};
 
-use super::stage::{Answer, Stage, TIME, refused};
+use super::harness::{Answer, Stage, TIME, refused};
 use super::{Check, Checked, breach};
 use crate::locks::Holder;
 use crate::tree::Tree;
