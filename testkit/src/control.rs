@@ -1,9 +1,10 @@
-//! The control port of a site: orders for the simulated server, for whoever is no Zope's client.
+//! The control port of a site: orders for the simulated server from programs that are no clients
+//! of a Zope.
 //!
-//! One connection is one order: a line of words, answered by text that begins `ok`, `busy`,
-//! `gone` (no server has the storage open) or `error`, so that a plugin under test can talk to it,
-//! too. The port stands in a file of the storage while the site runs. Who asks from a command
-//! line is `dsnap-testkit ctl`.
+//! One connection carries one order: a line of words. The answer is a text that begins with `ok`,
+//! `busy`, `gone` (no server has the storage open) or `error`. So a method under test can use the
+//! port, too. While the site runs, a file of the storage contains the port. The client for command
+//! lines is `dsnap-testkit ctl`.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
@@ -13,19 +14,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::Site;
-use crate::site::Refused;
-use crate::site::fault_spec::{Wanted, list_of_faults};
+use crate::site::fault_spec::list_of_faults;
+use crate::site::{FaultSpec, ServerError};
 
-/// The orders that there are, for people.
+/// The orders, for people.
 const ORDERS: &str = "enter [CODE], leave [CODE], stop, start, crash, commit N, pack, end-packing, \
     status, fault [FAULT... | none]";
+/// The code of an order without one.
+const DEFAULT_CODE: &str = "testkit";
 
-/// Where the port of a site stands.
+/// Returns the path of the file that contains a site's port.
 pub fn port_file(dir: &Path) -> PathBuf {
     dir.join("misc/dsnap-testkit.port")
 }
 
-/// Listens for orders until it is dropped.
+/// A listener for orders. Dropping it closes the port.
 #[derive(Debug)]
 pub struct Control {
     address: SocketAddr,
@@ -34,11 +37,11 @@ pub struct Control {
 }
 
 impl Control {
-    /// Listens on a free port of this machine, for orders to that site.
+    /// Listens on a free port of the loopback interface, for orders to this site.
     ///
     /// # Errors
     ///
-    /// There is no port, or it cannot be written into the storage.
+    /// No port is free, or the port cannot be written to the storage.
     pub fn listen(site: &Arc<Site>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let (address, file) = (listener.local_addr()?, port_file(site.path()));
@@ -49,14 +52,14 @@ impl Control {
             for stream in listener.incoming().flatten() {
                 let site = site.upgrade().filter(|_| !ended.load(Ordering::SeqCst));
                 let Some(site) = site else { return };
-                // One who goes away without an answer wants none.
+                // A client that has closed needs no answer.
                 std::thread::spawn(move || serve(&stream, &site));
             }
         });
         Ok(control)
     }
 
-    /// Where it listens.
+    /// Returns the address of the port.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -66,7 +69,7 @@ impl Drop for Control {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.file);
         self.ended.store(true, Ordering::SeqCst);
-        // So that whoever listens looks.
+        // The listening thread looks at the flag only when a client connects.
         let _ = TcpStream::connect(self.address);
     }
 }
@@ -76,85 +79,85 @@ fn serve(stream: &TcpStream, site: &Site) -> io::Result<()> {
     BufReader::new(stream).read_line(&mut line)?;
     let words: Vec<_> = line.split_whitespace().collect();
     let mut stream = stream;
-    match obey(site, &words) {
-        Ok(words) => writeln!(stream, "ok {words}"),
-        Err(Disobeyed { word, why }) => writeln!(stream, "{word} {why}"),
+    match execute(site, &words) {
+        Ok(text) => writeln!(stream, "ok {text}"),
+        Err(OrderError { word, text }) => writeln!(stream, "{word} {text}"),
     }
 }
 
-/// Why an order was not carried out.
-struct Disobeyed {
+/// Why an order was not executed.
+struct OrderError {
     /// `busy`, `gone` or `error`.
     word: &'static str,
-    why: String,
+    text: String,
 }
 
-impl From<String> for Disobeyed {
-    fn from(why: String) -> Self {
-        Self { word: "error", why }
+impl From<String> for OrderError {
+    fn from(text: String) -> Self {
+        Self { word: "error", text }
     }
 }
 
-impl From<io::Error> for Disobeyed {
+impl From<io::Error> for OrderError {
     fn from(error: io::Error) -> Self {
         error.to_string().into()
     }
 }
 
-/// Does what it is told.
-fn obey(site: &Site, words: &[&str]) -> Result<String, Disobeyed> {
-    let server = || site.server().map_err(refused);
-    let none = |()| String::new();
-    match words {
-        ["enter"] => server()?.enter("testkit").map(none).map_err(refused),
-        ["enter", code] => server()?.enter(code).map(none).map_err(refused),
-        ["leave"] => server()?.leave("testkit").map(none).map_err(refused),
-        ["leave", code] => server()?.leave(code).map(none).map_err(refused),
-        ["pack"] => server()?.pack().map(none).map_err(refused),
-        ["end-packing"] => server()?.end_packing().map(none).map_err(refused),
-        ["stop"] => Ok(site.stop_server().map(none)?),
-        ["start"] => Ok(site.start_server().map(none)?),
-        ["crash"] => {
-            site.crash_server();
-            Ok(String::new())
-        }
-        ["commit", count] => {
-            let count = count.parse().map_err(|_| format!("`{count}` is no number"))?;
-            Ok(server()?.commit(count).map(none)?)
-        }
-        ["status"] => {
-            let code = server()?.code().map_err(refused)?;
-            Ok(code.unwrap_or_else(|| "in no snapshot".to_owned()))
-        }
-        ["fault"] => Ok(list_of_faults()),
-        ["fault", "none"] => {
-            site.no_faults();
-            Ok(String::new())
-        }
-        ["fault", faults @ ..] => {
-            let wanted = faults.iter().map(|fault| Wanted::parse(fault));
-            let wanted = wanted.collect::<Result<Vec<_>, _>>()?;
-            wanted.iter().for_each(|wanted| wanted.plan(site));
-            Ok(String::new())
-        }
-        _ => Err(format!("`{}` is none of: {ORDERS}", words.join(" ")).into()),
+impl From<ServerError> for OrderError {
+    fn from(error: ServerError) -> Self {
+        let word = match error {
+            ServerError::InUse(_) | ServerError::SublockHeld => "busy",
+            ServerError::Ended => "gone",
+            _ => "error",
+        };
+        let text = match error {
+            ServerError::InUse(code) => format!("the storage is in use by {code}"),
+            ServerError::BadCode(given, Some(code)) => {
+                format!("the storage is in the snapshot {code}, not {given}")
+            }
+            ServerError::BadCode(given, None) => format!("there is no snapshot {given}"),
+            ServerError::SublockHeld => "another process holds misc/sublock".to_owned(),
+            ServerError::NotAscii(_) => {
+                "the code is not ASCII, and now the snapshot is broken".to_owned()
+            }
+            ServerError::DiskFull => "the disk is full, and now the snapshot is broken".to_owned(),
+            ServerError::Ended => "no server has the storage open".to_owned(),
+        };
+        Self { word, text }
     }
 }
 
-fn refused(why: Refused) -> Disobeyed {
-    let word = match why {
-        Refused::InUse(_) | Refused::SublockHeld => "busy",
-        Refused::Ended => "gone",
-        _ => "error",
-    };
-    let why = match why {
-        Refused::InUse(code) => format!("the storage is in use by {code}"),
-        Refused::BadCode(given, Some(code)) => format!("the code is {code}, not {given}"),
-        Refused::BadCode(given, None) => format!("there is no snapshot {given}"),
-        Refused::SublockHeld => "somebody holds misc/sublock".to_owned(),
-        Refused::NotAscii(_) => "the code is not ASCII, the snapshot is broken".to_owned(),
-        Refused::DiskFull => "the disk is full, the snapshot is broken".to_owned(),
-        Refused::Ended => "the server has ended".to_owned(),
-    };
-    Disobeyed { word, why }
+/// Executes an order; returns the text of the answer.
+fn execute(site: &Site, words: &[&str]) -> Result<String, OrderError> {
+    match words {
+        ["enter"] => site.server()?.enter(DEFAULT_CODE)?,
+        ["enter", code] => site.server()?.enter(code)?,
+        ["leave"] => site.server()?.leave(DEFAULT_CODE)?,
+        ["leave", code] => site.server()?.leave(code)?,
+        ["pack"] => site.server()?.pack()?,
+        ["end-packing"] => site.server()?.end_packing()?,
+        ["stop"] => site.stop_server()?,
+        ["start"] => site.start_server()?,
+        ["crash"] => site.crash_server(),
+        ["commit", count] => {
+            let count = count.parse().map_err(|_| format!("`{count}` is not a number"))?;
+            site.server()?.commit(count)?;
+        }
+        ["status"] => {
+            return Ok(site.server()?.code()?.unwrap_or_else(|| "in no snapshot".to_owned()));
+        }
+        ["fault"] => return Ok(list_of_faults()),
+        ["fault", "none"] => site.no_faults(),
+        ["fault", faults @ ..] => {
+            let specs = faults.iter().map(|fault| FaultSpec::parse(fault));
+            let specs = specs.collect::<Result<Vec<_>, _>>()?;
+            specs.into_iter().for_each(|spec| site.add_fault(spec));
+        }
+        _ => {
+            let order = words.join(" ");
+            return Err(format!("unknown order `{order}`; the orders are: {ORDERS}").into());
+        }
+    }
+    Ok(String::new())
 }

@@ -1,4 +1,4 @@
-//! The commands of `dsnap-testkit`.
+//! The commands of `dsnap-testkit`: one file each, and `print`.
 
 pub(crate) mod conformance;
 pub(crate) mod ctl;

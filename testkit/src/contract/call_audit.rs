@@ -1,10 +1,8 @@
-//! What counts in every call, whatever it comes to: its time, its words, and that the process in
-//! which it is made is afterwards what it was. Of each kind of breach the first one is told.
+//! Rules for every call, whatever its result: its time, its texts, and that it leaves the process
+//! as it was. Of each kind of breach only the first is reported.
 
 use std::collections::BTreeSet;
 use std::env;
-use std::fs::File;
-use std::io::{Read, Seek, Write};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -12,133 +10,143 @@ use std::time::Duration;
 use dsnap_core::{Reason, text};
 use procfs::process::{Process, all_processes};
 
-use super::harness::seconds;
-use super::{Finding, Outcome};
+use super::check::{Finding, Outcome};
+use super::stdout_capture::StdoutCapture;
+use super::wording::seconds;
 
-const TIME: &str = "every call ends in its time";
-const WORDS: &str = "words and reasons are one line";
+const TIME: &str = "every call returns within its time limit";
+const TEXTS: &str = "messages and reasons are single lines";
 const STDOUT: &str = "nothing is printed on stdout";
-const FOLDER: &str = "the working directory stays";
-const SIGNALS: &str = "the dispositions of signals stay";
-const GROUP: &str = "no process is left in the group";
+const FOLDER: &str = "the working directory does not change";
+const SIGNALS: &str = "signal handling does not change";
+const GROUP: &str = "no process is left in the process group";
 
-/// What was seen in all calls so far.
+/// The breaches seen in all calls so far.
 #[derive(Debug)]
-pub(super) struct Manners {
-    alone: bool,
+pub(super) struct CallAudit {
+    owns_process: bool,
     breaches: Mutex<Vec<(&'static str, String)>>,
 }
 
-/// The process before a call.
-pub(super) struct Before {
+/// The state of the process before a call.
+pub(super) struct ProcessState {
     folder: Option<PathBuf>,
     signals: Option<(u64, u64)>,
     group: BTreeSet<i32>,
-    stdout: Option<Diverted>,
+    stdout: Option<StdoutCapture>,
 }
 
-impl Manners {
-    pub(super) fn new(alone: bool) -> Self {
-        Self { alone, breaches: Mutex::default() }
+impl CallAudit {
+    pub(super) fn new(owns_process: bool) -> Self {
+        Self { owns_process, breaches: Mutex::default() }
     }
 
-    fn breach(&self, what: &'static str, sentence: String) {
+    fn record(&self, rule: &'static str, sentence: String) {
         let mut breaches = self.breaches.lock().unwrap_or_else(PoisonError::into_inner);
-        if !breaches.iter().any(|(known, _)| *known == what) {
-            breaches.push((what, sentence));
+        if !breaches.iter().any(|(known, _)| *known == rule) {
+            breaches.push((rule, sentence));
         }
     }
 
-    pub(super) fn late(&self, verb: &str, took: Duration, time: Duration) {
-        let (took, time) = (seconds(took), seconds(time));
-        self.breach(TIME, format!("{verb} took {took}, though it had time for {time}"));
+    /// Records a call that returned too late.
+    pub(super) fn record_overrun(&self, verb: &str, took: Duration, limit: Duration) {
+        let (took, limit) = (seconds(took), seconds(limit));
+        self.record(TIME, format!("{verb} took {took}, but its time limit was {limit}"));
     }
 
-    pub(super) fn words(&self, verb: &str, words: &str) {
-        if words.contains(['\n', '\r']) {
-            let shown = text::harmless(words);
-            self.breach(WORDS, format!("{verb} says more than one line at once: `{shown}`"));
+    /// Checks that a text is a single line.
+    pub(super) fn check_text(&self, verb: &str, text: &str) {
+        if text.contains(['\n', '\r']) {
+            let shown = text::harmless(text);
+            self.record(TEXTS, format!("{verb} sent a text of more than one line: `{shown}`"));
         }
     }
 
-    pub(super) fn reason(&self, verb: &str, reason: &Reason) {
+    /// Checks that a reason has a text, and that it and its hints are single lines.
+    pub(super) fn check_reason(&self, verb: &str, reason: &Reason) {
         if reason.text().trim().is_empty() {
-            self.breach(WORDS, format!("{verb} gives no reason for a result that needs one"));
+            self.record(TEXTS, format!("{verb} gave no reason for a result that needs one"));
         }
-        self.words(verb, reason.text());
-        reason.hints().iter().for_each(|hint| self.words(verb, hint));
+        self.check_text(verb, reason.text());
+        reason.hints().iter().for_each(|hint| self.check_text(verb, hint));
     }
 
-    pub(super) fn before(&self) -> Before {
-        Before {
+    /// Notes the state of the process before a call.
+    pub(super) fn before(&self) -> ProcessState {
+        ProcessState {
             folder: env::current_dir().ok(),
-            signals: dispositions(),
-            group: if self.alone { group() } else { BTreeSet::new() },
-            stdout: if self.alone { Diverted::new() } else { None },
+            signals: signal_handling(),
+            group: if self.owns_process { own_group() } else { BTreeSet::new() },
+            stdout: if self.owns_process { StdoutCapture::start() } else { None },
         }
     }
 
-    pub(super) fn after(&self, verb: &str, before: Before) {
-        if let Some(printed) = before.stdout.and_then(Diverted::end) {
+    /// Compares the process after a call with its state before.
+    pub(super) fn after(&self, verb: &str, before: ProcessState) {
+        if let Some(printed) = before.stdout.and_then(StdoutCapture::finish) {
             let shown = text::harmless(printed);
-            self.breach(STDOUT, format!("{verb} prints on stdout: `{shown}`"));
+            self.record(STDOUT, format!("{verb} printed on stdout: `{shown}`"));
         }
-        let folder = env::current_dir().ok();
-        if let (true, Some(was)) = (folder != before.folder, &before.folder) {
-            let now = folder.map_or_else(|| "nowhere".to_owned(), text::path);
-            let was_shown = text::path(was);
-            self.breach(FOLDER, format!("{verb} went from {was_shown} to {now}"));
-            // So that relative names on the line mean the same as before.
-            let _ = env::set_current_dir(was);
+        self.check_folder(verb, before.folder);
+        let signals = signal_handling();
+        if signals != before.signals {
+            let changed = changed_signals(before.signals, signals);
+            self.record(SIGNALS, format!("{verb} changed the handling of signal {changed}"));
         }
-        let now = dispositions();
-        if now != before.signals {
-            let changed = changed(before.signals, now);
-            self.breach(SIGNALS, format!("{verb} changed what happens on {changed}"));
-        }
-        if self.alone {
-            let left = group().difference(&before.group).next().copied();
-            if let Some(pid) = left {
-                let program = Process::new(pid).and_then(|process| process.stat());
-                let program = program.map_or_else(|_| String::new(), |stat| stat.comm);
-                let program = text::harmless(program);
-                self.breach(GROUP, format!("{verb} left `{program}` (pid {pid}) running"));
-            }
+        if self.owns_process {
+            self.check_group(verb, &before.group);
         }
     }
 
-    /// Everything, at the end.
-    pub(super) fn tell(&self, tell: &mut dyn FnMut(Finding)) {
+    fn check_folder(&self, verb: &str, before: Option<PathBuf>) {
+        let now = env::current_dir().ok();
+        let Some(before) = before.filter(|before| now.as_ref() != Some(before)) else { return };
+        let to = now.map_or_else(|| "a removed directory".to_owned(), text::path);
+        let from = text::path(&before);
+        self.record(FOLDER, format!("{verb} changed the working directory from {from} to {to}"));
+        // Relative names on the line must mean the same in the next call.
+        let _ = env::set_current_dir(before);
+    }
+
+    fn check_group(&self, verb: &str, before: &BTreeSet<i32>) {
+        let Some(pid) = own_group().difference(before).next().copied() else { return };
+        let program = Process::new(pid).and_then(|process| process.stat());
+        let program = text::harmless(program.map_or_else(|_| String::new(), |stat| stat.comm));
+        self.record(GROUP, format!("{verb} left the process `{program}` (pid {pid}) running"));
+    }
+
+    /// Reports a finding for each of the rules.
+    pub(super) fn report(&self, report: &mut dyn FnMut(Finding)) {
         let breaches = self.breaches.lock().unwrap_or_else(PoisonError::into_inner);
-        for what in [TIME, WORDS, STDOUT, FOLDER, SIGNALS, GROUP] {
-            let found = breaches.iter().find(|(broken, _)| *broken == what);
+        for rule in [TIME, TEXTS, STDOUT, FOLDER, SIGNALS, GROUP] {
+            let found = breaches.iter().find(|(broken, _)| *broken == rule);
             let outcome = match found {
                 Some((_, sentence)) => Outcome::Breach(sentence.clone()),
-                None if !self.alone && [STDOUT, GROUP].contains(&what) => {
-                    Outcome::NotAsked("others work in this process")
+                None if !self.owns_process && [STDOUT, GROUP].contains(&rule) => {
+                    Outcome::NotTried("other code runs in this process")
                 }
                 None => Outcome::Kept,
             };
-            tell(Finding { what, outcome });
+            report(Finding { rule, outcome });
         }
     }
 }
 
-/// Which signals are ignored, and which are caught.
-fn dispositions() -> Option<(u64, u64)> {
+/// Returns which signals are ignored and which are caught, as bit sets.
+fn signal_handling() -> Option<(u64, u64)> {
     let status = Process::myself().and_then(|process| process.status()).ok()?;
     Some((status.sigign, status.sigcgt))
 }
 
-fn changed(before: Option<(u64, u64)>, now: Option<(u64, u64)>) -> String {
+fn changed_signals(before: Option<(u64, u64)>, now: Option<(u64, u64)>) -> String {
     let (before, now) = (before.unwrap_or_default(), now.unwrap_or_default());
     let bits = (before.0 ^ now.0) | (before.1 ^ now.1);
     let numbers = (0..64).filter(|bit| bits >> bit & 1 == 1).map(|bit| (bit + 1).to_string());
-    format!("signal {}", numbers.collect::<Vec<_>>().join(", "))
+    numbers.collect::<Vec<_>>().join(", ")
 }
 
-/// The processes of our group that descend from us, or from nobody any more.
-fn group() -> BTreeSet<i32> {
+/// Returns the processes of our group that descend from us, or whose parent left the group.
+fn own_group() -> BTreeSet<i32> {
     let stats = all_processes().into_iter().flatten().flatten();
     let stats: Vec<_> = stats.filter_map(|process| process.stat().ok()).collect();
     let own = std::process::id().cast_signed();
@@ -146,38 +154,7 @@ fn group() -> BTreeSet<i32> {
         return BTreeSet::new();
     };
     let members: Vec<_> = stats.iter().filter(|stat| stat.pgrp == group).collect();
-    let strangers = |parent: i32| parent != own && members.iter().any(|it| it.pid == parent);
-    let ours = members.iter().filter(|stat| stat.pid != own && !strangers(stat.ppid));
+    let has_other_parent = |parent: i32| parent != own && members.iter().any(|it| it.pid == parent);
+    let ours = members.iter().filter(|stat| stat.pid != own && !has_other_parent(stat.ppid));
     ours.map(|stat| stat.pid).collect()
-}
-
-/// Stdout, while it leads into a file. Dropping this leads it back.
-struct Diverted {
-    stdout: std::os::fd::OwnedFd,
-    file: File,
-}
-
-impl Diverted {
-    fn new() -> Option<Self> {
-        let file = tempfile::tempfile().ok()?;
-        let stdout = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3).ok()?;
-        rustix::stdio::dup2_stdout(&file).ok()?;
-        Some(Self { stdout, file })
-    }
-
-    /// What was printed, if anything was.
-    fn end(mut self) -> Option<String> {
-        // What a library of ours buffered belongs to the call.
-        let _ = std::io::stdout().flush();
-        let mut printed = Vec::new();
-        self.file.rewind().ok()?;
-        self.file.read_to_end(&mut printed).ok()?;
-        (!printed.is_empty()).then(|| String::from_utf8_lossy(&printed).into_owned())
-    }
-}
-
-impl Drop for Diverted {
-    fn drop(&mut self) {
-        let _ = rustix::stdio::dup2_stdout(&self.stdout);
-    }
 }

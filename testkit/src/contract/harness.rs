@@ -1,4 +1,4 @@
-//! A simulated site with a method to try on it.
+//! A simulated site with the method under test, and the calls made to it.
 
 use std::cell::OnceCell;
 use std::ffi::OsString;
@@ -9,65 +9,78 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use dsnap_core::Code;
 use dsnap_core::method::{Caller, Entered, Left, Message, Request, SnapshotMethod, Status};
-use dsnap_core::{Code, Reason};
 use dsnap_engine::run::new_code::new_code;
 use dsnap_engine::storage::Storage;
 
-use super::call_audit::{Before, Manners};
-use super::observation::Sight;
-use super::{Not, Suite, Way, breach};
+use super::call_audit::{CallAudit, ProcessState};
+use super::check::{CheckError, CheckResult, EnterEffect, breach};
+use super::observation::Observation;
+use super::suite::Suite;
+use super::wording::{CallResult, seconds};
 use crate::Site;
 use crate::control::Control;
-use crate::site::{Manner, Refused, Server};
+use crate::site::{Server, ServerConfig, ServerError};
 
-/// How long a call may take in which nothing is in the way.
-pub(super) const TIME: Duration = Duration::from_secs(15);
-/// How much longer a call may take than it has time: machines are slow at times.
+/// The time limit of a call that nothing delays.
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+/// How far a call may exceed its limit: machines are slow at times.
 pub(super) const GRACE: Duration = Duration::from_secs(1);
-/// After which time a call that goes on is given up.
-const LOST: Duration = Duration::from_secs(25);
-/// How long is waited for something that the simulated server does.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long after its limit a call is given up.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(25);
+/// How long the harness waits for the simulated server.
+const SERVER_TIMEOUT: Duration = Duration::from_secs(20);
+/// How often a condition is looked at.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// A site, a method, and the way in which it enters.
-pub(super) struct Stage {
-    pub(super) method: Arc<dyn SnapshotMethod>,
-    /// The same method again, without anything that the first one remembers.
-    pub(super) other: Arc<dyn SnapshotMethod>,
-    pub(super) words: Vec<OsString>,
+/// A check: its rule, and the function that tries it.
+pub(super) type Check = (&'static str, fn(&Harness) -> CheckResult);
+
+/// A site, the method under test, and what entering does to the storage.
+pub(super) struct Harness {
+    pub(super) subject: Subject,
+    /// Skip what takes more than a few seconds.
     pub(super) quick: bool,
-    way: Option<Way>,
-    conf_folder: PathBuf,
-    manners: Arc<Manners>,
-    _control: Control,
     pub(super) site: Arc<Site>,
+    effect: Option<EnterEffect>,
+    audit: Arc<CallAudit>,
+    _control: Control,
 }
 
-/// A call that goes on.
-pub(super) struct Pending<'a, T> {
-    verb: &'static str,
+/// The method under test, and how it is called.
+#[derive(Clone)]
+pub(super) struct Subject {
+    pub(super) method: Arc<dyn SnapshotMethod>,
+    /// A second instance, which remembers nothing of the first one's calls.
+    pub(super) second_instance: Arc<dyn SnapshotMethod>,
+    pub(super) words: Vec<OsString>,
+    conf_folder: PathBuf,
+}
+
+/// A call in progress.
+pub(super) struct PendingCall<T> {
     listener: Arc<Listener>,
-    begun: Instant,
-    time: Duration,
-    result: Receiver<(T, Duration)>,
-    came: OnceCell<(T, Duration)>,
-    before: Option<Before>,
-    manners: &'a Manners,
+    began: Instant,
+    limit: Duration,
+    receiver: Receiver<(T, Duration)>,
+    /// The result, if it was seen before it was asked for.
+    received: OnceCell<(T, Duration)>,
+    before: ProcessState,
 }
 
-/// Hears what a method says, and may want it to stop.
+/// The caller as the method sees it: checks its messages, and may ask it to stop.
 struct Listener {
     verb: &'static str,
     stop: AtomicBool,
-    manners: Arc<Manners>,
+    audit: Arc<CallAudit>,
 }
 
 impl Caller for Listener {
-    fn say(&self, said: Message<'_>) {
-        match said {
-            Message::Words(words) => self.manners.words(self.verb, words),
-            Message::Progress { unit, .. } => self.manners.words(self.verb, unit),
+    fn say(&self, message: Message<'_>) {
+        match message {
+            Message::Words(text) => self.audit.check_text(self.verb, text),
+            Message::Progress { unit, .. } => self.audit.check_text(self.verb, unit),
         }
     }
 
@@ -76,39 +89,38 @@ impl Caller for Listener {
     }
 }
 
-impl Stage {
+impl Harness {
+    /// Starts a site with a few commits, and finds the method twice.
     pub(super) fn build(
         suite: &Suite<'_>,
-        manners: &Arc<Manners>,
-        way: Option<Way>,
+        audit: &Arc<CallAudit>,
+        effect: Option<EnterEffect>,
     ) -> io::Result<Self> {
         let site = Arc::new(Site::builder().start()?);
         let control = Control::listen(&site)?;
-        // So many that the server leaves them in its journal until somebody enters.
-        site.server().map_err(refused)?.commit(Manner::default().backlog)?;
+        // The server leaves this many in its journal until it enters a snapshot.
+        site.server().map_err(server_error)?.commit(ServerConfig::default().backlog)?;
         let find = || {
             let found = (suite.methods)().find(suite.line.name().as_encoded_bytes());
             found.map_err(io::Error::other)
         };
-        Ok(Self {
+        let subject = Subject {
             method: find()?,
-            other: find()?,
-            words: suite.line.on(&site, &control),
-            quick: suite.quick,
-            way,
+            second_instance: find()?,
+            words: suite.line.words_for(&site, &control),
             conf_folder: std::env::current_dir()?,
-            manners: Arc::clone(manners),
-            _control: control,
-            site,
-        })
+        };
+        let audit = Arc::clone(audit);
+        Ok(Self { subject, quick: suite.quick, site, effect, audit, _control: control })
     }
 
-    pub(super) fn way(&self) -> Way {
-        self.way.unwrap_or(Way::Held)
+    /// What entering does to the storage; held, unless known otherwise.
+    pub(super) fn effect(&self) -> EnterEffect {
+        self.effect.unwrap_or(EnterEffect::Held)
     }
 
-    /// A code that nobody used yet.
-    pub(super) fn code(&self) -> Code {
+    /// Creates a code that was never used.
+    pub(super) fn new_code(&self) -> Code {
         new_code("conformance", std::process::id())
     }
 
@@ -116,215 +128,141 @@ impl Stage {
         self.site.storage()
     }
 
-    pub(super) fn server(&self) -> Result<Arc<Server>, Not> {
-        self.site.server().map_err(|why| refused(why).into())
+    pub(super) fn server(&self) -> CheckResult<Arc<Server>> {
+        self.site.server().map_err(|error| server_error(error).into())
     }
 
-    /// What the files say.
-    pub(super) fn sight(&self) -> Sight {
-        Sight::of(self.storage())
+    /// Reads what the storage's files show now.
+    pub(super) fn observe(&self) -> Observation {
+        Observation::of(self.storage())
     }
 
-    /// Waits until the files say what is wanted; false if they never do.
-    pub(super) fn comes_to(&self, wanted: impl Fn(&Sight) -> bool) -> bool {
-        wait_for(|| wanted(&self.sight()))
+    /// Waits until the files show what is expected; false after 20 s.
+    pub(super) fn observe_until(&self, expected: impl Fn(&Observation) -> bool) -> bool {
+        wait_for(|| expected(&self.observe()))
     }
 
-    pub(super) fn enter(&self, code: &Code) -> Result<Entered, Not> {
-        self.begin_enter(code, TIME).end()
+    pub(super) fn enter(&self, code: &Code) -> CheckResult<Entered> {
+        self.begin_enter(code, CALL_TIMEOUT).finish()
     }
 
-    pub(super) fn begin_enter(&self, code: &Code, time: Duration) -> Pending<'_, Entered> {
-        self.begin("enter", &self.method, code, time, |method, request| method.enter(request))
+    /// Calls enter, and returns while the call is in progress.
+    pub(super) fn begin_enter(&self, code: &Code, limit: Duration) -> PendingCall<Entered> {
+        self.begin("enter", code, limit, |subject, request| subject.method.enter(request))
     }
 
-    pub(super) fn leave(&self, code: &Code) -> Result<Left, Not> {
-        self.leave_by(&self.method, code)
+    pub(super) fn leave(&self, code: &Code) -> CheckResult<Left> {
+        self.begin("leave", code, CALL_TIMEOUT, |subject, request| subject.method.leave(request))
+            .finish()
     }
 
-    pub(super) fn leave_by(
-        &self,
-        method: &Arc<dyn SnapshotMethod>,
-        code: &Code,
-    ) -> Result<Left, Not> {
-        self.begin("leave", method, code, TIME, |method, request| method.leave(request)).end()
+    /// Calls leave of the second instance.
+    pub(super) fn leave_by_second_instance(&self, code: &Code) -> CheckResult<Left> {
+        self.begin("leave", code, CALL_TIMEOUT, |subject, request| {
+            subject.second_instance.leave(request)
+        })
+        .finish()
     }
 
-    pub(super) fn status(&self, code: &Code) -> Result<Status, Not> {
-        self.begin("status", &self.method, code, TIME, |method, request| method.status(request))
-            .end()
+    pub(super) fn status(&self, code: &Code) -> CheckResult<Status> {
+        self.begin("status", code, CALL_TIMEOUT, |subject, request| subject.method.status(request))
+            .finish()
     }
 
-    /// A call on a thread of its own, so that one which never ends can be told.
-    fn begin<T: Answer>(
+    /// Makes a call on a thread of its own, so that the suite survives one that never returns.
+    fn begin<T: CallResult>(
         &self,
         verb: &'static str,
-        method: &Arc<dyn SnapshotMethod>,
         code: &Code,
-        time: Duration,
-        ask: fn(&dyn SnapshotMethod, &Request<'_>) -> T,
-    ) -> Pending<'_, T> {
-        let manners = Arc::clone(&self.manners);
-        let listener = Arc::new(Listener { verb, stop: AtomicBool::new(false), manners });
-        let (send, result) = mpsc::channel();
-        let before = Some(self.manners.before());
-        let (method, code, caller) = (Arc::clone(method), code.clone(), Arc::clone(&listener));
-        let (storage, conf_folder) = (self.site.path().to_owned(), self.conf_folder.clone());
-        let (words, begun) = (self.words.clone(), Instant::now());
+        limit: Duration,
+        call: fn(&Subject, &Request<'_>) -> T,
+    ) -> PendingCall<T> {
+        let (audit, stop) = (Arc::clone(&self.audit), AtomicBool::new(false));
+        let listener = Arc::new(Listener { verb, stop, audit });
+        let (sender, receiver) = mpsc::channel();
+        let before = self.audit.before();
+        let (subject, code, caller) = (self.subject.clone(), code.clone(), Arc::clone(&listener));
+        let (storage, began) = (self.site.path().to_owned(), Instant::now());
         std::thread::spawn(move || {
             let request = Request {
                 storage: &storage,
-                conf_folder: &conf_folder,
-                words: &words,
+                conf_folder: &subject.conf_folder,
+                words: &subject.words,
                 code: &code,
-                time_left: Some(time),
+                time_left: Some(limit),
                 caller: &*caller,
             };
-            let result = ask(&*method, &request);
-            // Nobody waits any more for one that came too late.
-            let _ = send.send((result, begun.elapsed()));
+            let result = call(&subject, &request);
+            // Nobody receives the result of a call that was given up.
+            let _ = sender.send((result, began.elapsed()));
         });
-        let came = OnceCell::new();
-        Pending { verb, listener, begun, time, result, came, before, manners: &self.manners }
+        PendingCall { listener, began, limit, receiver, received: OnceCell::new(), before }
     }
 }
 
-impl<T: Answer> Pending<'_, T> {
-    /// From now on the call is to stop.
+impl<T: CallResult> PendingCall<T> {
+    /// Asks the call to stop, from now on.
     pub(super) fn stop(&self) {
         self.listener.stop.store(true, Ordering::SeqCst);
     }
 
-    /// Whether the result is there.
+    /// Tells whether the call has returned.
     pub(super) fn has_ended(&self) -> bool {
-        match self.result.try_recv() {
-            Ok(came) => self.came.set(came).is_ok(),
-            Err(_) => self.came.get().is_some(),
+        match self.receiver.try_recv() {
+            Ok(received) => self.received.set(received).is_ok(),
+            Err(_) => self.received.get().is_some(),
         }
     }
 
-    /// Waits for the result.
-    pub(super) fn end(mut self) -> Result<T, Not> {
-        let left = (self.time + LOST).saturating_sub(self.begun.elapsed());
-        let came = self.came.take().map_or_else(|| self.result.recv_timeout(left), Ok);
-        if let Some(before) = self.before.take() {
-            self.manners.after(self.verb, before);
-        }
-        let verb = self.verb;
-        match came {
-            Err(RecvTimeoutError::Timeout) => Err(breach(format!(
-                "{verb} had not ended after {}, though it had time for {}",
-                seconds(self.begun.elapsed()),
-                seconds(self.time)
-            ))),
+    /// Waits for the result, and checks how the call behaved.
+    pub(super) fn finish(mut self) -> CheckResult<T> {
+        let Listener { verb, audit, .. } = &*self.listener;
+        let left = (self.limit + GIVE_UP_AFTER).saturating_sub(self.began.elapsed());
+        let received = self.received.take().map_or_else(|| self.receiver.recv_timeout(left), Ok);
+        audit.after(verb, self.before);
+        match received {
+            Err(RecvTimeoutError::Timeout) => {
+                let (took, limit) = (seconds(self.began.elapsed()), seconds(self.limit));
+                let sentence =
+                    format!("{verb} had not returned after {took}, but its time limit was {limit}");
+                Err(breach(sentence))
+            }
             Err(RecvTimeoutError::Disconnected) => Err(breach(format!("{verb} panicked"))),
             Ok((result, took)) => {
-                if took > self.time + GRACE {
-                    self.manners.late(verb, took, self.time);
+                if took > self.limit + GRACE {
+                    audit.record_overrun(verb, took, self.limit);
                 }
-                result.reason().into_iter().for_each(|reason| self.manners.reason(verb, reason));
+                result.reason().into_iter().for_each(|reason| audit.check_reason(verb, reason));
                 Ok(result)
             }
         }
     }
 }
 
-/// Waits until something is so; false if it never is.
-pub(super) fn wait_for(mut wanted: impl FnMut() -> bool) -> bool {
-    let end = Instant::now() + PATIENCE;
-    while !wanted() {
+/// Waits until a condition holds; false after 20 s.
+pub(super) fn wait_for(condition: impl FnMut() -> bool) -> bool {
+    wait_at_most(SERVER_TIMEOUT, condition)
+}
+
+/// Waits until a condition holds; false if the time is over first.
+pub(super) fn wait_at_most(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let end = Instant::now() + limit;
+    while !condition() {
         if Instant::now() > end {
             return false;
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(POLL_INTERVAL);
     }
     true
 }
 
-pub(super) fn seconds(time: Duration) -> String {
-    format!("{:.1} s", time.as_secs_f32())
+/// Wraps an error of the simulated server where it should not refuse.
+pub(super) fn server_error(error: ServerError) -> io::Error {
+    io::Error::other(format!("the simulated server failed: {error:?}"))
 }
 
-/// The simulated server does not do what it always does.
-pub(super) fn refused(why: Refused) -> io::Error {
-    io::Error::other(format!("the simulated server refuses: {why:?}"))
-}
-
-/// What a call gives back.
-pub(super) trait Answer: Send + 'static {
-    /// Why; none where nothing is to be explained.
-    fn reason(&self) -> Option<&Reason>;
-
-    /// For people.
-    fn shown(&self) -> String;
-}
-
-fn with(word: &str, why: &Reason) -> String {
-    format!("{word} ({})", why.text())
-}
-
-impl Answer for Entered {
-    fn reason(&self) -> Option<&Reason> {
-        match self {
-            Self::Held | Self::Done => None,
-            Self::Busy(why)
-            | Self::Unavailable(why)
-            | Self::Refused(why)
-            | Self::Failed(why)
-            | Self::Unknown(why) => Some(why),
-        }
-    }
-
-    fn shown(&self) -> String {
-        match self {
-            Self::Held => "held".to_owned(),
-            Self::Done => "done".to_owned(),
-            Self::Busy(why) => with("busy", why),
-            Self::Unavailable(why) => with("unavailable", why),
-            Self::Refused(why) => with("refused", why),
-            Self::Failed(why) => with("failed", why),
-            Self::Unknown(why) => with("unknown", why),
-        }
-    }
-}
-
-impl Answer for Left {
-    fn reason(&self) -> Option<&Reason> {
-        match self {
-            Self::Left => None,
-            Self::Busy(why) | Self::Unavailable(why) | Self::Refused(why) | Self::Failed(why) => {
-                Some(why)
-            }
-        }
-    }
-
-    fn shown(&self) -> String {
-        match self {
-            Self::Left => "left".to_owned(),
-            Self::Busy(why) => with("busy", why),
-            Self::Unavailable(why) => with("unavailable", why),
-            Self::Refused(why) => with("refused", why),
-            Self::Failed(why) => with("failed", why),
-        }
-    }
-}
-
-impl Answer for Status {
-    fn reason(&self) -> Option<&Reason> {
-        match self {
-            Self::CouldEnter | Self::Held(_) | Self::CannotTell => None,
-            Self::Busy(why) | Self::Unavailable(why) | Self::Refused(why) => Some(why),
-        }
-    }
-
-    fn shown(&self) -> String {
-        match self {
-            Self::CouldEnter => "that it could enter".to_owned(),
-            Self::Held(code) => format!("held by {}", dsnap_core::text::Harmless(code)),
-            Self::CannotTell => "that it cannot tell".to_owned(),
-            Self::Busy(why) => with("busy", why),
-            Self::Unavailable(why) => with("unavailable", why),
-            Self::Refused(why) => with("refused", why),
-        }
+impl From<ServerError> for CheckError {
+    fn from(error: ServerError) -> Self {
+        server_error(error).into()
     }
 }

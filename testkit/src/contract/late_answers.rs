@@ -1,5 +1,5 @@
-//! Checks with a server that does not answer, or answers late: it is held before it moves its
-//! journal into `A/`, which every way of asking it waits for.
+//! Checks with a server that answers late or never: it pauses before it moves its journal into
+//! `A/`, which every way of entering waits for.
 
 use std::time::Duration;
 
@@ -7,110 +7,105 @@ use dsnap_core::Code;
 use dsnap_core::method::Entered;
 use dsnap_engine::limits::LAST_ANSWER_TIMEOUT;
 
-use super::harness::{Answer, GRACE, Pending, Stage, seconds, wait_for};
-use super::with_server::left_truly;
-use super::{Checked, Not, breach};
+use super::check::{CheckError, CheckResult, breach};
+use super::harness::{GRACE, Harness, PendingCall, wait_at_most, wait_for};
+use super::shared_steps::leave_and_confirm;
+use super::wording::{CallResult, seconds};
 use crate::site::Step;
 
-/// How long an enter may take that gets no answer.
-const SHORT: Duration = Duration::from_secs(2);
-/// How long one may take that is asked to stop.
-const LONG: Duration = Duration::from_secs(90);
+/// The time limit of an enter that gets no answer.
+const SHORT_LIMIT: Duration = Duration::from_secs(2);
+/// The time limit of an enter that is asked to stop long before.
+const LONG_LIMIT: Duration = Duration::from_secs(90);
+/// How long an enter that was asked to stop must go on waiting: methods look five times a second.
+const MUST_WAIT: Duration = Duration::from_secs(1);
 
-pub(super) fn no_answer(stage: &Stage) -> Checked {
-    let (server, code) = (stage.server()?, stage.code());
+/// The server was never asked, so there is nothing to wait for.
+const NEVER_ASKED: CheckError =
+    CheckError::NotTried("enter never reaches the point at which the server pauses");
+
+pub(super) fn no_answer(harness: &Harness) -> CheckResult {
+    let (server, code) = (harness.server()?, harness.new_code());
     server.hold_at(Step::Flush);
-    let entering = stage.begin_enter(&code, SHORT);
+    let entering = harness.begin_enter(&code, SHORT_LIMIT);
     let asked = wait_for(|| server.is_at(Step::Flush) || entering.has_ended());
-    let entered = entering.end();
+    let entered = entering.finish();
     server.go_on();
     if !asked {
-        return Err(Not::Asked("it does not come to the point where the server waits"));
+        return Err(NEVER_ASKED);
     }
-    is_unknown(&entered?, SHORT)?;
-    settle(stage, &code)
+    confirm_unknown(&entered?, SHORT_LIMIT)?;
+    settle(harness, &code)
 }
 
-pub(super) fn stopped_with_answer(stage: &Stage) -> Checked {
-    let (server, code) = (stage.server()?, stage.code());
+pub(super) fn stopped_with_answer(harness: &Harness) -> CheckResult {
+    let (server, code) = (harness.server()?, harness.new_code());
     server.hold_at(Step::Flush);
-    let entering = stage.begin_enter(&code, LONG);
+    let entering = harness.begin_enter(&code, LONG_LIMIT);
     let asked = stop_at_flush(&entering, || server.is_at(Step::Flush));
-    // Long enough for whoever looks five times a second.
-    let gave_up = asked && ends_within(&entering, Duration::from_secs(1));
+    let gave_up = asked && wait_at_most(MUST_WAIT, || entering.has_ended());
     server.go_on();
-    let entered = entering.end()?;
+    let entered = entering.finish()?;
+    let result = entered.describe();
     match entered {
-        _ if !asked => Err(Not::Asked("it does not come to the point where the server waits")),
+        _ if !asked => Err(NEVER_ASKED),
         Entered::Held | Entered::Done => Ok(()),
-        _ if gave_up => {
-            let said = entered.shown();
-            Err(breach(format!("asked to stop, enter says {said} within 1 s, without the answer")))
-        }
-        _ => {
-            let said = entered.shown();
-            Err(breach(format!("asked to stop, enter says {said}, although the answer came")))
-        }
+        _ if gave_up => Err(breach(format!(
+            "enter returned {result} within 1 s of being asked to stop, without waiting for the answer"
+        ))),
+        _ => Err(breach(format!(
+            "enter returned {result} after it was asked to stop, although the answer came"
+        ))),
     }?;
-    settle(stage, &code)
+    settle(harness, &code)
 }
 
-pub(super) fn stopped_without_answer(stage: &Stage) -> Checked {
-    if stage.quick {
-        return Err(Not::Asked("it takes 20 s"));
+pub(super) fn stopped_without_answer(harness: &Harness) -> CheckResult {
+    if harness.quick {
+        return Err(CheckError::NotTried("it takes 20 s"));
     }
-    let (server, code) = (stage.server()?, stage.code());
+    let (server, code) = (harness.server()?, harness.new_code());
     server.hold_at(Step::Flush);
-    let entering = stage.begin_enter(&code, LONG);
+    let entering = harness.begin_enter(&code, LONG_LIMIT);
     let asked = stop_at_flush(&entering, || server.is_at(Step::Flush));
-    let ended = ends_within(&entering, LAST_ANSWER_TIMEOUT + GRACE);
+    let limit = LAST_ANSWER_TIMEOUT + GRACE;
+    let ended = wait_at_most(limit, || entering.has_ended());
     server.go_on();
-    let entered = entering.end()?;
+    let entered = entering.finish()?;
     if !asked {
-        return Err(Not::Asked("it does not come to the point where the server waits"));
+        return Err(NEVER_ASKED);
     }
     if !ended {
-        let limit = seconds(LAST_ANSWER_TIMEOUT + GRACE);
-        return Err(breach(format!("enter goes on {limit} after it was asked to stop")));
+        let limit = seconds(limit);
+        return Err(breach(format!("enter had not returned {limit} after it was asked to stop")));
     }
-    is_unknown(&entered, LAST_ANSWER_TIMEOUT)?;
-    settle(stage, &code)
+    confirm_unknown(&entered, LAST_ANSWER_TIMEOUT)?;
+    settle(harness, &code)
 }
 
-/// Asks it to stop as soon as the server was asked; false if that never happens.
-fn stop_at_flush(entering: &Pending<'_, Entered>, at: impl Fn() -> bool) -> bool {
-    let asked = wait_for(|| at() || entering.has_ended()) && at();
+/// Asks enter to stop once the server was asked; false if the server never is.
+fn stop_at_flush(entering: &PendingCall<Entered>, at_flush: impl Fn() -> bool) -> bool {
+    let asked = wait_for(|| at_flush() || entering.has_ended()) && at_flush();
     entering.stop();
     asked
 }
 
-fn ends_within(entering: &Pending<'_, Entered>, time: Duration) -> bool {
-    let end = std::time::Instant::now() + time;
-    while !entering.has_ended() {
-        if std::time::Instant::now() > end {
-            return false;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    true
-}
-
-fn is_unknown(entered: &Entered, time: Duration) -> Checked {
+fn confirm_unknown(entered: &Entered, time: Duration) -> CheckResult {
     match entered {
         Entered::Unknown(_) => Ok(()),
         other => {
-            let (said, time) = (other.shown(), seconds(time));
+            let (result, time) = (other.describe(), seconds(time));
             Err(breach(format!(
-                "enter says {said} after {time} without an answer: the server may still enter, so that is unknown"
+                "enter returned {result} after {time} without an answer, but the server may still enter: it must return unknown"
             )))
         }
     }
 }
 
-/// The server goes on: what was asked of it has its effect late, and can be left.
-fn settle(stage: &Stage, code: &Code) -> Checked {
-    if !stage.comes_to(|sight| sight.is_held_by(code) || sight.is_closed()) {
-        return Err(Not::Asked("the server was not asked in the end"));
+/// Waits until the server has done what it was asked, which is then left.
+fn settle(harness: &Harness, code: &Code) -> CheckResult {
+    if !harness.observe_until(|files| files.is_held_by(code) || files.is_closed()) {
+        return Err(CheckError::NotTried("the server never entered"));
     }
-    left_truly(stage, code)
+    leave_and_confirm(harness, code)
 }

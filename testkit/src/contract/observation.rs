@@ -1,4 +1,4 @@
-//! What the files of the storage say: the truth that a method's words are compared with.
+//! What the storage's files show: the truth that a method's results are compared with.
 
 use std::fmt;
 
@@ -8,43 +8,46 @@ use dsnap_engine::storage::Storage;
 use dsnap_engine::storage::snapshot_file::{Content, SnapshotFile};
 use dsnap_engine::system::lock_holders;
 
-/// What `misc/snapshot` says, and whether a server has the storage open.
+/// The content of `misc/snapshot`, and whether a server has the storage open.
 #[derive(Debug)]
-pub(super) struct Sight {
+pub(super) struct Observation {
+    /// `None` if the file cannot be read.
     content: Option<Content>,
     open: bool,
 }
 
-impl Sight {
+impl Observation {
+    /// Reads the files of a storage.
     pub(super) fn of(storage: &Storage) -> Self {
         let open = lock_holders::is_held(&storage.lock());
-        Self {
-            content: SnapshotFile::read(&storage.snapshot()).ok().map(|mark| mark.content),
-            open,
-        }
+        let file = SnapshotFile::read(&storage.snapshot()).ok();
+        Self { content: file.map(|file| file.content), open }
     }
 
-    /// A snapshot under that code.
+    /// Tells whether the storage is in a snapshot under that code.
     pub(super) fn is_held_by(&self, code: &Code) -> bool {
         matches!(&self.content, Some(Content::User(held)) if held == code.as_str().as_bytes())
     }
 
-    /// Closed cleanly, and nobody has it open.
+    /// Tells whether the storage was closed cleanly and no server has it open.
     pub(super) fn is_closed(&self) -> bool {
         self.content == Some(Content::Shutdown) && !self.open
     }
 }
 
-impl fmt::Display for Sight {
+impl fmt::Display for Observation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let open = if self.open { "a server has the storage open" } else { "no server runs" };
         match &self.content {
-            Some(Content::Absent) => write!(f, "there is no misc/snapshot"),
-            Some(Content::User(code)) => write!(f, "misc/snapshot says user/{}", Harmless(code)),
-            Some(Content::Packing) => write!(f, "misc/snapshot says packing"),
-            Some(Content::Shutdown) => write!(f, "misc/snapshot says shutdown and {open}"),
+            Some(Content::Absent) => write!(f, "misc/snapshot does not exist"),
+            Some(Content::User(code)) => {
+                write!(f, "misc/snapshot contains user/{}", Harmless(code))
+            }
+            Some(Content::Packing) => write!(f, "misc/snapshot contains packing"),
+            Some(Content::Shutdown) => write!(f, "misc/snapshot contains shutdown, and {open}"),
             Some(Content::Empty) => write!(f, "misc/snapshot is empty"),
-            _ => write!(f, "misc/snapshot says something strange"),
+            Some(_) => write!(f, "misc/snapshot contains no code that a server writes"),
+            None => write!(f, "misc/snapshot cannot be read"),
         }
     }
 }

@@ -1,110 +1,115 @@
-//! Checks with something in the way: somebody else's snapshot, a pack, no server.
+//! Checks with an obstacle: another snapshot, a pack, no server.
 
 use dsnap_core::method::{Entered, Left, Status};
 
-use super::harness::{Answer, Stage, refused};
-use super::{Checked, Not, Way, breach};
+use super::check::{CheckError, CheckResult, EnterEffect, breach};
+use super::harness::Harness;
+use super::wording::CallResult;
 
-/// Why a method is not asked that stops the server: nothing is in the way of that.
-const STOPS: Not = Not::Asked("its enter stops the server");
+/// A method that stops the server meets no pack.
+const STOPS_SERVER: CheckError = CheckError::NotTried("its enter stops the server");
 
-pub(super) fn foreign_snapshot_stands(stage: &Stage) -> Checked {
-    let (other, ours) = (stage.code(), stage.code());
-    stage.server()?.enter(other.as_str()).map_err(refused)?;
-    let left = stage.leave(&ours)?;
-    let sight = stage.sight();
-    match sight.is_held_by(&other) {
+pub(super) fn foreign_snapshot_is_not_left(harness: &Harness) -> CheckResult {
+    let (other, ours) = (harness.new_code(), harness.new_code());
+    harness.server()?.enter(other.as_str())?;
+    let left = harness.leave(&ours)?;
+    let files = harness.observe();
+    match files.is_held_by(&other) {
         true => Ok(()),
         false => Err(breach(format!(
-            "leave says {}, and has ended the snapshot {other}, though its code is {ours}: {sight}",
-            left.shown()
+            "leave under {ours} returned {}, and it ended the snapshot {other}: {files}",
+            left.describe()
         ))),
     }
 }
 
-pub(super) fn leave_without_server(stage: &Stage) -> Checked {
-    let code = stage.code();
-    stage.enter(&code)?;
-    stage.site.crash_server();
-    let left = stage.leave(&code)?;
-    let sight = stage.sight();
+pub(super) fn leave_without_server(harness: &Harness) -> CheckResult {
+    let code = harness.new_code();
+    harness.enter(&code)?;
+    harness.site.crash_server();
+    let left = harness.leave(&code)?;
+    let files = harness.observe();
     match left {
-        Left::Left if sight.is_held_by(&code) => Err(breach(format!(
-            "leave says left after the server crashed, but {sight}: that is unavailable"
+        Left::Left if files.is_held_by(&code) => Err(breach(format!(
+            "leave returned left after the server crashed, but {files}: it must return unavailable"
         ))),
         _ => Ok(()),
     }
 }
 
-/// The method's own snapshot under another code, then somebody else's, then a pack.
-pub(super) fn busy(stage: &Stage) -> Checked {
-    let (first, other) = (stage.code(), stage.code());
-    stage.enter(&first)?;
-    if stage.way() != Way::Held {
-        return closed_stays_closed(stage);
+/// Tries an enter during the method's own snapshot, another tool's, and a pack.
+pub(super) fn busy(harness: &Harness) -> CheckResult {
+    let (first, other) = (harness.new_code(), harness.new_code());
+    harness.enter(&first)?;
+    if harness.effect() != EnterEffect::Held {
+        return closed_stays_closed(harness);
     }
-    is_busy(stage)?;
-    if !stage.sight().is_held_by(&first) {
-        let sight = stage.sight();
-        return Err(breach(format!("a second enter ends the snapshot {first}: {sight}")));
+    confirm_busy(harness)?;
+    let files = harness.observe();
+    if !files.is_held_by(&first) {
+        return Err(breach(format!("a second enter ended the snapshot {first}: {files}")));
     }
-    let server = stage.server()?;
-    server.leave(first.as_str()).map_err(refused)?;
+    let server = harness.server()?;
+    server.leave(first.as_str())?;
     server.wait_until_free();
-    server.enter(other.as_str()).map_err(refused)?;
-    is_busy(stage)?;
-    server.leave(other.as_str()).map_err(refused)?;
+    server.enter(other.as_str())?;
+    confirm_busy(harness)?;
+    server.leave(other.as_str())?;
     server.wait_until_free();
-    server.pack().map_err(refused)?;
-    is_busy(stage)
+    server.pack()?;
+    confirm_busy(harness)
 }
 
-/// A closed storage has no code: whoever closes it again has done it no harm.
-fn closed_stays_closed(stage: &Stage) -> Checked {
-    let said = stage.enter(&stage.code())?.shown();
-    let sight = stage.sight();
-    match sight.is_closed() {
+/// A closed storage has no code, so closing it a second time does no harm.
+fn closed_stays_closed(harness: &Harness) -> CheckResult {
+    let result = harness.enter(&harness.new_code())?.describe();
+    let files = harness.observe();
+    match files.is_closed() {
         true => Ok(()),
-        false => Err(breach(format!("a second enter says {said}, and {sight}"))),
+        false => Err(breach(format!("a second enter returned {result}, and {files}"))),
     }
 }
 
-fn is_busy(stage: &Stage) -> Checked {
-    let code = stage.code();
-    let entered = stage.enter(&code)?;
-    let (said, sight) = (entered.shown(), stage.sight());
+fn confirm_busy(harness: &Harness) -> CheckResult {
+    let code = harness.new_code();
+    let entered = harness.enter(&code)?;
+    let (result, files) = (entered.describe(), harness.observe());
     match entered {
         Entered::Busy(_) => Ok(()),
         Entered::Held | Entered::Done => {
-            Err(breach(format!("enter says {said}, but {sight}, and the code is {code}")))
+            Err(breach(format!("enter under {code} returned {result}, but {files}")))
         }
-        _ => Err(breach(format!("enter says {said} and not busy, while {sight}"))),
+        _ => Err(breach(format!("enter returned {result} instead of busy, while {files}"))),
     }
 }
 
-pub(super) fn unavailable(stage: &Stage) -> Checked {
-    stage.site.stop_server()?;
-    let entered = stage.enter(&stage.code())?;
-    let (said, sight) = (entered.shown(), stage.sight());
+pub(super) fn unavailable(harness: &Harness) -> CheckResult {
+    harness.site.stop_server()?;
+    let entered = harness.enter(&harness.new_code())?;
+    let (result, files) = (entered.describe(), harness.observe());
     match entered {
-        // Who was asked through somebody else, who lost the server, may not know.
+        // A Zope that lost its ZEO server may not know whether the call had an effect.
         Entered::Unavailable(_) | Entered::Refused(_) | Entered::Unknown(_) => Ok(()),
-        // It is a snapshot, whoever made it one.
-        Entered::Held | Entered::Done if sight.is_closed() => Ok(()),
-        Entered::Held | Entered::Done => Err(breach(format!("enter says {said}, but {sight}"))),
-        _ => Err(breach(format!("enter says {said} and not unavailable, though no server runs"))),
+        // A closed storage is a snapshot, even if the method did not close it.
+        Entered::Held | Entered::Done if files.is_closed() => Ok(()),
+        Entered::Held | Entered::Done => {
+            Err(breach(format!("enter returned {result}, but {files}")))
+        }
+        _ => Err(breach(format!(
+            "enter returned {result} instead of unavailable, while no server runs"
+        ))),
     }
 }
 
-pub(super) fn status_of_a_pack(stage: &Stage) -> Checked {
-    if stage.way() != Way::Held {
-        return Err(STOPS);
+pub(super) fn status_of_a_pack(harness: &Harness) -> CheckResult {
+    if harness.effect() != EnterEffect::Held {
+        return Err(STOPS_SERVER);
     }
-    stage.server()?.pack().map_err(refused)?;
-    match stage.status(&stage.code())? {
+    harness.server()?.pack()?;
+    match harness.status(&harness.new_code())? {
         Status::CouldEnter => {
-            let sight = stage.sight();
-            Err(breach(format!("status says that it could enter, but {sight}")))
+            let files = harness.observe();
+            Err(breach(format!("status returned could enter, but {files}")))
         }
         _ => Ok(()),
     }

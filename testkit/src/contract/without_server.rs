@@ -2,139 +2,144 @@
 
 use dsnap_core::method::{Entered, Left, Status};
 
-use super::harness::{Answer, Stage, TIME, refused};
-use super::{Check, Checked, breach};
+use super::check::{CheckResult, breach};
+use super::harness::{CALL_TIMEOUT, Check, Harness, server_error};
+use super::wording::CallResult;
 use crate::locks::Holder;
 use crate::tree::Tree;
 
 pub(super) const CHECKS: &[Check] = &[
-    ("status of an open storage is unavailable, or cannot tell", status_of_an_open_storage),
-    ("enter of an open storage is unavailable", enter_of_an_open_storage),
+    ("status of an open storage returns unavailable, or cannot tell", status_of_an_open_storage),
+    ("enter of an open storage returns unavailable", enter_of_an_open_storage),
     ("status of a closed storage changes nothing", status_of_a_closed_storage),
-    ("enter of a crashed storage is done, and that is true", enter_is_true),
-    ("enter of a clean storage is done", enter_again),
-    ("enter is busy while somebody holds misc/sublock", busy),
-    ("asked to stop, enter ends within 20 s, and can be made again", stopped),
-    ("leave is left: there is nothing to leave", leave_is_left),
-    ("a server opens it afterwards", server_opens_it),
+    ("enter of a crashed storage returns done, and the files confirm it", enter_is_true),
+    ("enter of a cleanly closed storage returns done", enter_again),
+    ("enter returns busy while another process holds misc/sublock", busy),
+    ("asked to stop, enter returns within 20 s and can be repeated", stopped),
+    ("leave returns left: there is nothing to leave", leave_is_left),
+    ("a server can open the storage afterwards", server_opens_it),
 ];
 
-/// Does something, and says what is different afterwards.
-fn difference<T>(
-    stage: &Stage,
-    work: impl FnOnce() -> Result<T, super::Not>,
-) -> Result<(T, Option<String>), super::Not> {
-    let before = Tree::of(stage.site.path())?;
-    let done = work()?;
-    // Who takes a lock says so in the lock's file, and gives it back.
+/// Calls the method, and returns its result and the first change to the storage's files.
+fn with_difference<T>(
+    harness: &Harness,
+    call: impl FnOnce() -> CheckResult<T>,
+) -> CheckResult<(T, Option<String>)> {
+    let before = Tree::of(harness.site.path())?;
+    let result = call()?;
+    // Locking a file writes the process number into it, which is allowed.
     let locks = ["misc/lock", "misc/sublock"];
-    let after = Tree::of(stage.site.path())?.without(&locks);
-    Ok((done, before.without(&locks).difference(&after)))
+    let after = Tree::of(harness.site.path())?.without(&locks);
+    Ok((result, before.without(&locks).difference(&after)))
 }
 
-fn status_of_an_open_storage(stage: &Stage) -> Checked {
-    let (status, difference) = difference(stage, || stage.status(&stage.code()))?;
-    match (status, difference) {
-        (_, Some(difference)) => Err(breach(format!("status changes the storage: {difference}"))),
+fn status_of_an_open_storage(harness: &Harness) -> CheckResult {
+    let code = harness.new_code();
+    match with_difference(harness, || harness.status(&code))? {
+        (_, Some(difference)) => Err(breach(format!("status changed the storage: {difference}"))),
         (Status::Unavailable(_) | Status::CannotTell, None) => Ok(()),
         (other, None) => {
-            let said = other.shown();
-            Err(breach(format!("status says {said}, though a server has the storage open")))
+            let result = other.describe();
+            Err(breach(format!("status returned {result}, but a server has the storage open")))
         }
     }
 }
 
-fn enter_of_an_open_storage(stage: &Stage) -> Checked {
-    let (entered, difference) = difference(stage, || stage.enter(&stage.code()))?;
-    match (entered, difference) {
+fn enter_of_an_open_storage(harness: &Harness) -> CheckResult {
+    let code = harness.new_code();
+    match with_difference(harness, || harness.enter(&code))? {
         (_, Some(difference)) => {
-            Err(breach(format!("enter changes a storage that a server has open: {difference}")))
+            Err(breach(format!("enter changed a storage that a server has open: {difference}")))
         }
         (Entered::Unavailable(_), None) => Ok(()),
         (other, None) => {
-            let said = other.shown();
-            Err(breach(format!("enter says {said}, though a server has the storage open")))
+            let result = other.describe();
+            Err(breach(format!("enter returned {result}, but a server has the storage open")))
         }
     }
 }
 
-fn status_of_a_closed_storage(stage: &Stage) -> Checked {
-    stage.site.crash_server();
-    let (status, difference) = difference(stage, || stage.status(&stage.code()))?;
-    match (status, difference) {
-        (_, Some(difference)) => Err(breach(format!("status changes the storage: {difference}"))),
+fn status_of_a_closed_storage(harness: &Harness) -> CheckResult {
+    harness.site.crash_server();
+    let code = harness.new_code();
+    match with_difference(harness, || harness.status(&code))? {
+        (_, Some(difference)) => Err(breach(format!("status changed the storage: {difference}"))),
         (Status::CouldEnter | Status::CannotTell, None) => Ok(()),
-        (other, None) => Err(breach(format!("status of a closed storage says {}", other.shown()))),
+        (other, None) => {
+            Err(breach(format!("status of a closed storage returned {}", other.describe())))
+        }
     }
 }
 
-fn enter_is_true(stage: &Stage) -> Checked {
-    stage.site.crash_server();
-    is_done(stage)
+fn enter_is_true(harness: &Harness) -> CheckResult {
+    harness.site.crash_server();
+    enter_and_confirm_done(harness)
 }
 
-fn enter_again(stage: &Stage) -> Checked {
-    stage.site.stop_server()?;
-    is_done(stage)?;
-    is_done(stage)
+fn enter_again(harness: &Harness) -> CheckResult {
+    harness.site.stop_server()?;
+    enter_and_confirm_done(harness)?;
+    enter_and_confirm_done(harness)
 }
 
-fn is_done(stage: &Stage) -> Checked {
-    let entered = stage.enter(&stage.code())?;
-    let sight = stage.sight();
+fn enter_and_confirm_done(harness: &Harness) -> CheckResult {
+    let entered = harness.enter(&harness.new_code())?;
+    let files = harness.observe();
     if entered != Entered::Done {
-        return Err(breach(format!("enter says {}, and {sight}", entered.shown())));
+        return Err(breach(format!("enter returned {}, and {files}", entered.describe())));
     }
-    if !sight.is_closed() {
-        return Err(breach(format!("enter says done, but {sight}")));
+    if !files.is_closed() {
+        return Err(breach(format!("enter returned done, but {files}")));
     }
-    let verdict = stage.site.ledger()?.verify(&stage.storage().a());
+    let verdict = harness.site.ledger()?.verify(&harness.storage().a());
     match verdict.holds() {
         true => Ok(()),
-        false => Err(breach(format!("enter says done, but A/ is no snapshot: {verdict}"))),
+        false => Err(breach(format!("enter returned done, but A/ is not a snapshot: {verdict}"))),
     }
 }
 
-fn busy(stage: &Stage) -> Checked {
-    stage.site.stop_server()?;
-    let _holder = Holder::hold(&stage.storage().sublock())?;
-    match stage.enter(&stage.code())? {
+fn busy(harness: &Harness) -> CheckResult {
+    harness.site.stop_server()?;
+    let _holder = Holder::hold(&harness.storage().sublock())?;
+    match harness.enter(&harness.new_code())? {
         Entered::Busy(_) => Ok(()),
         other => {
-            let said = other.shown();
-            Err(breach(format!("enter says {said}, though somebody holds misc/sublock")))
+            let result = other.describe();
+            Err(breach(format!("enter returned {result}, but another process holds misc/sublock")))
         }
     }
 }
 
-fn stopped(stage: &Stage) -> Checked {
-    stage.site.crash_server();
-    let entering = stage.begin_enter(&stage.code(), TIME);
+fn stopped(harness: &Harness) -> CheckResult {
+    harness.site.crash_server();
+    let entering = harness.begin_enter(&harness.new_code(), CALL_TIMEOUT);
     entering.stop();
-    match entering.end()? {
-        Entered::Held => Err(breach("asked to stop, enter says held, which nobody can")),
-        // Whether it ended before it was asked or halfway: what it left can be entered.
-        _ => is_done(stage),
+    match entering.finish()? {
+        Entered::Held => {
+            Err(breach("enter returned held, but no server can hold a closed storage"))
+        }
+        // It may have ended before it was asked, or halfway. Either way the next enter works.
+        _ => enter_and_confirm_done(harness),
     }
 }
 
-fn leave_is_left(stage: &Stage) -> Checked {
-    let code = stage.code();
-    let left = |when: &str, left: Left| match left {
+fn leave_is_left(harness: &Harness) -> CheckResult {
+    let code = harness.new_code();
+    let expect_left = |when: &str, left: Left| match left {
         Left::Left => Ok(()),
-        other => Err(breach(format!("leave {when} says {}", other.shown()))),
+        other => Err(breach(format!("leave {when} returned {}", other.describe()))),
     };
-    left("of an open storage", stage.leave(&code)?)?;
-    stage.site.stop_server()?;
-    stage.enter(&code)?;
-    left("after enter", stage.leave(&code)?)?;
-    left("for the second time", stage.leave(&code)?)
+    expect_left("of an open storage", harness.leave(&code)?)?;
+    harness.site.stop_server()?;
+    harness.enter(&code)?;
+    expect_left("after enter", harness.leave(&code)?)?;
+    expect_left("for the second time", harness.leave(&code)?)
 }
 
-fn server_opens_it(stage: &Stage) -> Checked {
-    stage.site.crash_server();
-    stage.enter(&stage.code())?;
-    let opened =
-        stage.site.start_server().and_then(|()| stage.site.server().map_err(refused)?.commit(1));
-    opened.map_err(|error| breach(format!("after enter no server can open the storage: {error}")))
+fn server_opens_it(harness: &Harness) -> CheckResult {
+    harness.site.crash_server();
+    harness.enter(&harness.new_code())?;
+    let server = || harness.site.server().map_err(server_error);
+    let opened = harness.site.start_server().and_then(|()| server()?.commit(1));
+    opened.map_err(|error| breach(format!("after enter, no server can open the storage: {error}")))
 }

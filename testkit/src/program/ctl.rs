@@ -1,6 +1,6 @@
-//! `dsnap-testkit ctl`: an order for a site that runs, from a command line or a script.
+//! `dsnap-testkit ctl`: sends an order to a running site.
 //!
-//! Its exit statuses are those of a method's program, so that a script can end with them.
+//! The exit statuses are those of a method's program, so that a script can pass them on.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -12,41 +12,42 @@ use std::time::Duration;
 use clap::Args;
 use dsnap_testkit::control::port_file;
 
-use super::print as say;
+use super::print;
 
 /// How long an order may take: entering waits for the journal.
-const LIMIT: Duration = Duration::from_secs(600);
+const ORDER_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// The storage is in use: EX_TEMPFAIL.
+/// The storage is in use (EX_TEMPFAIL).
 const BUSY: u8 = 75;
-/// No server runs that could be asked: EX_UNAVAILABLE.
+/// No server has the storage open (EX_UNAVAILABLE).
 const GONE: u8 = 69;
 
 #[derive(Args)]
 #[command(
-    after_help = "The exit status is 0 if it was done; 75 if the storage is in use, 69 if no \
-    server has it open, 1 if it was refused otherwise. `status` prints the code, or `in no snapshot`."
+    after_help = "`status` prints the code of the snapshot, or `in no snapshot`. `fault` without \
+    more words lists all faults.\n\nThe exit status is 0 if the order was executed, 75 if the storage \
+    is in use, 69 if no server has it open, and 1 if the server refused for another reason."
 )]
-pub(crate) struct Order {
-    /// The storage of a site that runs
+pub(crate) struct CtlArgs {
+    /// The storage of a running site
     dir: PathBuf,
-    /// enter [CODE], leave [CODE], stop, start, crash, commit N, pack, end-packing, status,
-    /// fault [FAULT... | none]
-    #[arg(required = true, trailing_var_arg = true)]
+    /// The order: enter [CODE], leave [CODE], stop, start, crash, commit N, pack, end-packing,
+    /// status, fault [FAULT... | none]
+    #[arg(required = true, trailing_var_arg = true, value_name = "ORDER")]
     words: Vec<String>,
 }
 
-/// Gives an order to a site that runs.
-pub(crate) fn run(order: &Order) -> io::Result<ExitCode> {
-    let mut stream = match connect(order) {
+/// Sends the order, and prints the answer.
+pub(crate) fn run(args: &CtlArgs) -> io::Result<ExitCode> {
+    let mut stream = match connect(args) {
         Ok(stream) => stream,
         Err(error) => {
-            say::error(format_args!("no site runs on {}: {error}", order.dir.display()));
+            print::error(format_args!("no site runs on {}: {error}", args.dir.display()));
             return Ok(ExitCode::from(GONE));
         }
     };
-    stream.set_read_timeout(Some(LIMIT))?;
-    writeln!(stream, "{}", order.words.join(" "))?;
+    stream.set_read_timeout(Some(ORDER_TIMEOUT))?;
+    writeln!(stream, "{}", args.words.join(" "))?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let answer = answer.trim_end();
@@ -56,18 +57,18 @@ pub(crate) fn run(order: &Order) -> io::Result<ExitCode> {
         "busy" => ExitCode::from(BUSY),
         "gone" => ExitCode::from(GONE),
         "error" => ExitCode::FAILURE,
-        _ => return Err(io::Error::other("the site ended before it answered")),
+        _ => return Err(io::Error::other("the site ended before it answered the order")),
     };
     match word {
         "ok" if rest.is_empty() => {}
-        "ok" => say::line(rest),
-        _ => say::error(rest),
+        "ok" => print::line(rest),
+        _ => print::error(rest),
     }
     Ok(status)
 }
 
-fn connect(order: &Order) -> io::Result<TcpStream> {
-    let port = fs::read_to_string(port_file(&order.dir))?;
+fn connect(args: &CtlArgs) -> io::Result<TcpStream> {
+    let port = fs::read_to_string(port_file(&args.dir))?;
     let port: u16 = port.trim().parse().map_err(io::Error::other)?;
     TcpStream::connect((Ipv4Addr::LOCALHOST, port))
 }

@@ -1,48 +1,45 @@
-//! Faults as one types them: `502`, `reset-after:leave`, `refused:leave:2`.
+//! Faults as users type them: `502`, `reset-after:leave`, `refused:leave:2`.
 
-use super::Site;
 use super::faults::{Call, Fault};
 
-/// A fault, which calls it meets, and how often.
+/// A fault, the calls that it affects, and how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wanted {
-    fault: Fault,
-    call: Option<Call>,
-    times: Option<usize>,
+pub struct FaultSpec {
+    pub(super) fault: Fault,
+    pub(super) call: Option<Call>,
+    pub(super) times: Option<usize>,
 }
 
-impl Wanted {
-    /// Reads it.
+impl FaultSpec {
+    /// Parses `FAULT[:CALL][:TIMES]`.
     ///
     /// # Errors
     ///
-    /// There is no such fault; the text names all there are.
+    /// The fault does not exist, and the text lists all faults; or a part is neither a call nor a
+    /// number.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut parts = text.split(':');
         let name = parts.next().unwrap_or_default();
         let fault = Fault::from_name(name).ok_or_else(|| {
-            format!("there is no fault `{name}`; there are:\n{}", list_of_faults())
+            format!("unknown fault `{name}`; the faults are:\n{}", list_of_faults())
         })?;
-        let mut wanted = Self { fault, call: None, times: None };
+        let mut spec = Self { fault, call: None, times: None };
         for part in parts {
             match (Call::from_name(part), part.parse()) {
-                (Some(call), _) => wanted.call = Some(call),
-                (None, Ok(times)) => wanted.times = Some(times),
+                (Some(call), _) => spec.call = Some(call),
+                (None, Ok(times)) => spec.times = Some(times),
                 (None, Err(_)) => {
-                    return Err(format!("`{part}` is neither enter, leave, status nor a number"));
+                    return Err(format!(
+                        "`{part}` in `{text}` is neither enter, leave or status nor a number"
+                    ));
                 }
             }
         }
-        Ok(wanted)
-    }
-
-    /// From now on it happens, at every Zope.
-    pub fn plan(&self, site: &Site) {
-        site.fault(None, self.fault, self.call, self.times);
+        Ok(spec)
     }
 }
 
-/// All faults, with their meanings.
+/// Lists all faults with their meanings, one on a line.
 pub(crate) fn list_of_faults() -> String {
     let lines = Fault::ALL.map(|(_, name, meaning)| format!("{name:14} {meaning}"));
     lines.join("\n")
@@ -53,16 +50,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_may_be_for_some_calls_only() {
-        let wanted = |text| Wanted::parse(text).unwrap();
-        let all = Wanted { fault: Fault::BadGateway, call: None, times: None };
-        assert_eq!(wanted("502"), all);
-        assert_eq!(wanted("502:leave"), Wanted { call: Some(Call::Leave), ..all });
+    fn a_fault_can_be_limited_to_one_call_and_a_number_of_times() {
+        let parse = |text| FaultSpec::parse(text).unwrap();
+        let all = FaultSpec { fault: Fault::BadGateway, call: None, times: None };
+        assert_eq!(parse("502"), all);
+        assert_eq!(parse("502:leave"), FaultSpec { call: Some(Call::Leave), ..all });
         assert_eq!(
-            wanted("502:enter:2"),
-            Wanted { call: Some(Call::Enter), times: Some(2), ..all }
+            parse("502:enter:2"),
+            FaultSpec { call: Some(Call::Enter), times: Some(2), ..all }
         );
-        assert!(Wanted::parse("earthquake").unwrap_err().contains("reset-before"));
-        assert!(Wanted::parse("502:later").is_err());
+        assert!(FaultSpec::parse("earthquake").unwrap_err().contains("reset-before"));
+        assert!(FaultSpec::parse("502:later").is_err());
     }
 }

@@ -1,23 +1,23 @@
-//! How a simulated server behaves, and where it can be held.
+//! How a simulated server behaves, and where a test can pause it.
 
 use std::time::Duration;
 
-/// How a server behaves.
+/// The behaviour of a simulated server.
 #[derive(Debug, Clone)]
-pub struct Manner {
-    /// How many transactions wait in the journal before they are moved.
+pub struct ServerConfig {
+    /// How many transactions stay in the journal before the server moves the oldest.
     pub backlog: usize,
-    /// How long moving one transaction takes.
+    /// How long the server takes to move one transaction.
     pub flush_time: Duration,
-    /// Transactions committed on its own, each second.
+    /// How many transactions the server commits by itself each second.
     pub commits_per_second: u32,
-    /// It closes without a snapshot.
+    /// A clean stop does not empty the journal (`quick_shutdown`).
     pub quick_shutdown: bool,
-    /// The Zopes in front of it are in debug mode: their faults hold a traceback.
+    /// The Zopes are in debug mode: their faults contain a traceback.
     pub debug_mode: bool,
 }
 
-impl Default for Manner {
+impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             backlog: 3,
@@ -29,15 +29,15 @@ impl Default for Manner {
     }
 }
 
-/// A place between two steps at which the server can be held.
+/// A point at which a test can pause the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Entering: before the journal is moved into `A/`.
     Flush,
-    /// Entering: the code is set, `misc/snapshot` is not written.
+    /// Entering: the server knows the code, but `misc/snapshot` does not exist yet.
     CodeSet,
-    /// Entering: `misc/snapshot` is written, `misc/sublock` not let go of.
+    /// Entering: `misc/snapshot` exists, but `misc/sublock` is still locked.
     MarkWritten,
-    /// Leaving: `misc/snapshot` is gone, `B/` not yet moved into `A/`.
+    /// Leaving: `misc/snapshot` is gone, but `B/` is not yet moved into `A/`.
     Recombine,
 }

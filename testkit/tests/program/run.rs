@@ -1,54 +1,42 @@
-//! `run`: a script with a site of its own, and whether it left the storage.
+//! `run`: a script with a site of its own, and the snapshot that it may leave behind.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 
-use super::testkit;
-
-const TESTKIT: &str = env!("CARGO_BIN_EXE_dsnap-testkit");
+use super::support::{TESTKIT, assert_reported, begin_run, testkit};
 
 #[test]
-fn run_gives_a_script_its_site_and_fails_if_the_storage_is_held_afterwards() {
+fn run_gives_a_script_its_site_and_fails_if_a_snapshot_remains() {
     let script = "test -d $DSNAP_TESTKIT_STORAGE/A && test -f $DSNAP_TESTKIT_ACCESS && \
                   case $DSNAP_TESTKIT_URL in http://*\\ http://*) exit 7;; esac";
     let ran = testkit(&["run", "--zopes", "2", "--", "sh", "-c", script]);
     assert_eq!(ran.status.code(), Some(7), "{ran:?}");
-    let holds =
-        format!("{} ctl \"$DSNAP_TESTKIT_STORAGE\" enter me", env!("CARGO_BIN_EXE_dsnap-testkit"));
+    let holds = format!("{} ctl \"$DSNAP_TESTKIT_STORAGE\" enter me", TESTKIT);
     let ran = testkit(&["run", "--", "sh", "-c", &holds]);
     assert_eq!(ran.status.code(), Some(1), "{ran:?}");
     assert!(String::from_utf8(ran.stderr).unwrap().contains("is still in the snapshot user/me"));
 }
 
-/// What comes of a script that leaves the storage held in some way.
-#[track_caller]
-fn is_noticed(options: &[&str], script: &str, held: &str) {
-    let script = script.replace("ctl ", &format!("{TESTKIT} ctl \"$DSNAP_TESTKIT_STORAGE\" "));
-    let ran = testkit(&[&["run"], options, &["--", "sh", "-c", &script]].concat());
-    assert_eq!(ran.status.code(), Some(1), "{ran:?}");
-    let said = String::from_utf8(ran.stderr).unwrap();
-    assert!(said.ends_with(&format!("is still in the snapshot {held}\n")), "{said}");
-}
-
 #[test]
-fn run_waits_for_an_enter_that_comes_late() {
-    // The enter goes on when the first transaction has left the journal, and takes two more.
+fn run_waits_for_an_enter_that_is_still_in_progress() {
+    // The first transaction has left the journal when the client is killed; the enter moves two more.
     let script = "ctl commit 3; ctl enter late & \
-                  while [ $(ls $DSNAP_TESTKIT_STORAGE/journal | wc -l) = 3 ]; do :; done; kill $!";
-    is_noticed(&["--commits-per-second", "0", "--flush-time", "400"], script, "user/late");
+                  i=0; while [ $(ls $DSNAP_TESTKIT_STORAGE/journal | wc -l) = 3 ] && [ $i -lt 5000 ]; \
+                  do i=$((i + 1)); done; kill $!";
+    assert_reported(&["--commits-per-second", "0", "--flush-time", "400"], script, "user/late");
 }
 
 #[test]
-fn run_knows_of_a_broken_snapshot() {
-    is_noticed(&[], "ctl enter ü; exit 0", "user/ü");
-    is_noticed(&[], "ctl enter ü; ctl crash", "without a code");
-    is_noticed(&[], "ctl enter x; ctl stop", "user/x");
-    is_noticed(&[], "ctl pack", "packing");
+fn run_reports_a_broken_snapshot() {
+    assert_reported(&[], "ctl enter ü; exit 0", "user/ü");
+    assert_reported(&[], "ctl enter ü; ctl crash", "without a code");
+    assert_reported(&[], "ctl enter x; ctl stop", "user/x");
+    assert_reported(&[], "ctl pack", "packing");
 }
 
 #[test]
-fn run_lets_a_storage_go_that_is_being_left() {
+fn run_accepts_a_storage_that_is_recombining() {
     let script = format!(
         "T='{TESTKIT} ctl'; $T $DSNAP_TESTKIT_STORAGE enter x; \
                           $T $DSNAP_TESTKIT_STORAGE commit 30; $T $DSNAP_TESTKIT_STORAGE leave x"
@@ -57,22 +45,10 @@ fn run_lets_a_storage_go_that_is_being_left() {
     assert_eq!(ran.status.code(), Some(0), "{ran:?}");
 }
 
-/// `run` with a script that prints a line, and ends when its stdin does.
-fn begin(options: &[&str], script: &str) -> (Child, BufReader<ChildStdout>, String) {
-    let mut command = Command::new(TESTKIT);
-    command.arg("run").args(options).args(["--", "sh", "-c", script]);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut out = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    out.read_line(&mut line).unwrap();
-    (child, out, line.trim_end().to_owned())
-}
-
 #[test]
-fn run_looks_at_the_other_storage_too() {
+fn run_reports_a_snapshot_of_the_other_storage() {
     let script = "echo $DSNAP_TESTKIT_URL; cat";
-    let (mut run, _out, url) = begin(&["--fault", "wrong-storage"], script);
+    let (mut run, _out, url) = begin_run(&["--fault", "wrong-storage"], script);
     let host = url.trim_start_matches("http://").trim_end_matches("/DSToolkit");
     let body = "<?xml version='1.0'?><methodCall><methodName>enterSnapshot</methodName><params>\
                 <param><value><string>x</string></value></param></params></methodCall>";
@@ -93,7 +69,7 @@ fn run_looks_at_the_other_storage_too() {
 }
 
 #[test]
-fn a_signal_goes_to_the_script_which_keeps_its_site_until_it_ends() {
+fn a_signal_is_passed_to_the_script_whose_site_runs_until_the_script_ends() {
     for (last, expected) in [("status", 5), ("enter x", 1)] {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("ds");
@@ -101,18 +77,18 @@ fn a_signal_goes_to_the_script_which_keeps_its_site_until_it_ends() {
             "trap '{TESTKIT} ctl $DSNAP_TESTKIT_STORAGE {last}; exit 5' TERM; \
              exec 3<&0; cat <&3 & echo ready; wait $!"
         );
-        let (mut run, mut out, line) = begin(&["--storage", dir.to_str().unwrap()], &script);
+        let (mut run, mut out, line) = begin_run(&["--storage", dir.to_str().unwrap()], &script);
         assert_eq!(line, "ready");
         let pid = run.id().to_string();
         assert!(Command::new("kill").arg(pid).status().unwrap().success());
-        // Before its end: `cat` in the background holds the pipe.
+        // The script waits for `cat`, which keeps the pipe open, so the signal comes before its end.
         let status = run.wait().unwrap();
         assert_eq!(status.code(), Some(expected), "{last}");
         drop(run.stdin.take());
         let mut said = String::new();
         out.read_to_string(&mut said).unwrap();
         assert_eq!(said, if expected == 5 { "in no snapshot\n" } else { "" });
-        let mark = std::fs::read_to_string(dir.join("misc/snapshot")).unwrap();
-        assert_eq!(mark, if expected == 5 { "shutdown" } else { "user/x" });
+        let content = std::fs::read_to_string(dir.join("misc/snapshot")).unwrap();
+        assert_eq!(content, if expected == 5 { "shutdown" } else { "user/x" });
     }
 }
