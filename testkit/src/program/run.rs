@@ -45,7 +45,10 @@ pub(crate) fn run(args: &RunArgs) -> io::Result<ExitCode> {
             io::Error::new(error.kind(), format!("cannot start {}: {error}", program.display()))
         })?;
     let status = wait_and_forward(script, &mut signals)?;
-    if let Some(code) = site.remaining_snapshot() {
+    let remaining = site.remaining_snapshot();
+    // Not by dropping the site: the thread that answered the last order may still share it.
+    site.stop_server()?;
+    if let Some(code) = remaining {
         print::error(format_args!(
             "the script ended, but the storage is still in the snapshot {code}"
         ));
