@@ -1,5 +1,5 @@
-//! Rules for every call, whatever its result: its time, its texts, and that it leaves the process
-//! as it was. Of each kind of breach only the first is reported.
+//! Rules for every call and every result: the call's time, its texts, and that it leaves the
+//! process as it was. Of each kind of breach only the first is reported.
 
 use std::collections::BTreeSet;
 use std::env;
