@@ -1,4 +1,4 @@
-//! A connection that can be cut off, and headers spelled as a real Zope spells them.
+//! A connection that a fault can cut, with headers spelled as a real Zope spells them.
 
 use std::io;
 use std::pin::Pin;
@@ -10,71 +10,71 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Cuts one connection off.
+/// Ends one connection, from the code that answers its requests.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Scissors(Arc<Cuts>);
+pub(super) struct ConnectionControl(Arc<Flags>);
 
 #[derive(Debug, Default)]
-struct Cuts {
+struct Flags {
     reset: AtomicBool,
-    ended: AtomicBool,
+    read_ended: AtomicBool,
 }
 
-impl Scissors {
-    /// The next thing that would be written resets the connection instead.
-    pub(super) fn cut(&self) {
+impl ConnectionControl {
+    /// Resets the connection instead of the next write.
+    pub(super) fn reset(&self) {
         self.0.reset.store(true, Ordering::SeqCst);
     }
 
-    /// Nothing more is read, as if the client had ended: once the answer is out, the connection
-    /// closes, without a header that says so.
-    pub(super) fn end(&self) {
-        self.0.ended.store(true, Ordering::SeqCst);
+    /// Reads nothing more, as if the client had closed: after the answer the connection closes,
+    /// without a header that announces it.
+    pub(super) fn close_after_answer(&self) {
+        self.0.read_ended.store(true, Ordering::SeqCst);
     }
 }
 
 /// The server's end of a connection.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(super) struct Connection {
     stream: TcpStream,
-    scissors: Scissors,
+    control: ConnectionControl,
 }
 
-impl Wire {
-    pub(super) fn new(stream: TcpStream, scissors: Scissors) -> Self {
-        Self { stream, scissors }
+impl Connection {
+    pub(super) fn new(stream: TcpStream, control: ConnectionControl) -> Self {
+        Self { stream, control }
     }
 
-    /// A connection that is closed with this setting is reset.
+    /// Makes closing the connection a reset; returns the error of the write.
     fn reset(&self) -> io::Error {
         let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
         io::ErrorKind::ConnectionReset.into()
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for Connection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.scissors.0.ended.load(Ordering::SeqCst) {
+        if self.control.0.read_ended.load(Ordering::SeqCst) {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for Connection {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.scissors.0.reset.load(Ordering::SeqCst) {
+        if self.control.0.reset.load(Ordering::SeqCst) {
             return Poll::Ready(Err(self.reset()));
         }
-        let bytes = spelled(bytes);
+        let bytes = with_zopes_spelling(bytes);
         Pin::new(&mut self.stream).poll_write(context, &bytes)
     }
 
@@ -87,11 +87,11 @@ impl AsyncWrite for Wire {
     }
 }
 
-/// hyper writes `Www-Authenticate`, as no Zope does.
-fn spelled(bytes: &[u8]) -> Vec<u8> {
-    const OTHER: &[u8] = b"Www-Authenticate:";
+/// Spells `WWW-Authenticate` as Zope does; hyper writes `Www-Authenticate`.
+fn with_zopes_spelling(bytes: &[u8]) -> Vec<u8> {
+    const HYPERS: &[u8] = b"Www-Authenticate:";
     let mut bytes = bytes.to_owned();
-    if let Some(at) = bytes.windows(OTHER.len()).position(|part| part == OTHER) {
+    if let Some(at) = bytes.windows(HYPERS.len()).position(|part| part == HYPERS) {
         bytes[at..at + 3].copy_from_slice(b"WWW");
     }
     bytes

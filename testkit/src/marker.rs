@@ -1,5 +1,5 @@
-//! `misc/dsnap-testkit`: that a storage was made here and may be played with, and what copies of
-//! it must hold.
+//! `misc/dsnap-testkit`: shows that the testkit made a storage, which it may therefore change, and
+//! records what copies of it must contain.
 
 use std::fmt;
 use std::fs;
@@ -9,54 +9,54 @@ use std::path::{Path, PathBuf};
 use dsnap_engine::storage::Storage;
 use serde::{Deserialize, Serialize};
 
-use super::files::kind;
 use crate::ledger::Ledger;
-use crate::transactions::history;
+use crate::transactions::{Class, history};
 
-/// What the file says.
+/// The content of the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Marker {
-    /// How many transactions are in the last snapshot that a tool entered.
+    /// The number of transactions in the last snapshot that a tool entered.
     pub(crate) snapshot: Option<usize>,
-    /// How many were in it when it was opened after `shutdown`, and later than that snapshot.
+    /// The number of transactions when it was last opened after `shutdown`, if that was later than
+    /// the snapshot.
     #[serde(default)]
     pub(crate) closed: Option<usize>,
-    /// How many were committed when the server ended; none while it runs.
+    /// The number of transactions when the server ended; `None` while it runs.
     pub(crate) end: Option<usize>,
-    /// What was written into `snapshot.conf`.
+    /// The `snapshot.conf` that the testkit wrote.
     #[serde(default)]
     pub(crate) conf: Option<String>,
 }
 
-/// What a good copy may be a copy of.
+/// The moment that a good copy may show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// The last snapshot that was entered.
     Snapshot,
-    /// The storage as it was closed last: by a clean stop, or by a tool after a crash.
+    /// The last time that the storage was closed: by a clean stop, or by a tool after a crash.
     Closed,
-    /// A crash, with no snapshot before: what a tool has to save.
+    /// A crash without a snapshot before it: a tool has to recover everything.
     End,
 }
 
-fn place(dir: &Path) -> PathBuf {
+fn path_in(dir: &Path) -> PathBuf {
     dir.join("misc/dsnap-testkit")
 }
 
 impl Marker {
-    /// Whether a storage was made by the testkit.
+    /// Tells whether the testkit made a storage.
     pub(crate) fn is_on(dir: &Path) -> bool {
-        fs::symlink_metadata(place(dir)).is_ok_and(|metadata| metadata.is_file())
+        fs::symlink_metadata(path_in(dir)).is_ok_and(|metadata| metadata.is_file())
     }
 
     pub(crate) fn write(&self, storage: &Storage) -> io::Result<()> {
-        let path = place(storage.root());
+        let path = path_in(storage.root());
         let unfinished = path.with_extension("new");
         fs::write(&unfinished, serde_json::to_vec(self)?)?;
         fs::rename(unfinished, path)
     }
 
-    /// Changes what the file of that storage says.
+    /// Changes the marker of a storage.
     pub(crate) fn change(storage: &Storage, change: impl FnOnce(&mut Self)) -> io::Result<()> {
         let mut marker = Self::read(storage.root())?;
         change(&mut marker);
@@ -64,17 +64,17 @@ impl Marker {
     }
 
     pub(crate) fn read(dir: &Path) -> io::Result<Self> {
-        let path = place(dir);
+        let path = path_in(dir);
         let read = fs::read(&path).and_then(|text| Ok(serde_json::from_slice(&text)?));
         read.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
     }
 
-    /// A tool's snapshot was entered: what was closed before is no longer the last one.
+    /// Records that a tool entered a snapshot, which replaces an earlier closing.
     pub(crate) fn entered(&mut self, count: usize) {
         (self.snapshot, self.closed) = (Some(count), None);
     }
 
-    /// A server opens the storage, which said `shutdown` or not.
+    /// Records that a server opened the storage, after `shutdown` or not.
     pub(crate) fn opened(&mut self, shutdown: bool) {
         let end = self.end.take();
         if shutdown {
@@ -82,16 +82,16 @@ impl Marker {
         }
     }
 
-    /// Whether `misc/snapshot` says that the storage was closed.
-    pub(crate) fn says_shutdown(storage: &Storage) -> bool {
+    /// Tells whether `misc/snapshot` contains `shutdown`.
+    pub(crate) fn is_shut_down(storage: &Storage) -> bool {
         fs::read(storage.snapshot()).is_ok_and(|code| code == b"shutdown")
     }
 
-    /// What copies may hold, the newest first. A crash is none of it, until a tool has closed
-    /// the storage after it; then it is everything.
+    /// Returns what copies may contain, the newest first. A crash does not count until a tool has
+    /// closed the storage; then a copy must contain everything.
     fn events(mut self, storage: &Storage) -> Vec<(Event, usize)> {
         let end = self.end;
-        self.opened(Self::says_shutdown(storage));
+        self.opened(Self::is_shut_down(storage));
         let known = [(Event::Closed, self.closed), (Event::Snapshot, self.snapshot)];
         let known: Vec<_> =
             known.into_iter().filter_map(|(event, count)| Some((event, count?))).collect();
@@ -102,25 +102,25 @@ impl Marker {
     }
 }
 
-/// Refuses a storage that leads somewhere else: what is written into it would be written there.
-pub(super) fn refuse_links(dir: &Path) -> io::Result<()> {
+/// Refuses a storage whose parts are links: the testkit would change files elsewhere.
+pub(crate) fn refuse_links(dir: &Path) -> io::Result<()> {
     let folders = ["A", "B", "journal", "misc", "config"].map(|name| dir.join(name));
     for path in &folders {
         let is_folder = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
         if !is_folder {
-            return Err(somewhere_else(path, "is no folder of this storage itself"));
+            return Err(link_error(path, "is not a directory of its own"));
         }
     }
     for entry in fs::read_dir(dir.join("misc"))? {
         let entry = entry?;
         if entry.file_type()?.is_symlink() {
-            return Err(somewhere_else(&entry.path(), "is a link"));
+            return Err(link_error(&entry.path(), "is a link"));
         }
     }
     Ok(())
 }
 
-fn somewhere_else(path: &Path, what: &str) -> io::Error {
+fn link_error(path: &Path, what: &str) -> io::Error {
     io::Error::other(format!("{} {what}: nothing was changed", path.display()))
 }
 
@@ -128,39 +128,40 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Snapshot => "the last snapshot that was entered",
-            Self::Closed => "the storage as it was closed last",
-            Self::End => "the storage at its end",
+            Self::Closed => "the storage when it was last closed",
+            Self::End => "the storage when its server crashed",
         })
     }
 }
 
-/// What a copy of `A/` of a simulated storage must hold, the newest first: if the storage was
-/// closed after the last snapshot was entered, a copy of either may be good.
+/// Returns what a copy of `A/` of a simulated storage must contain, the newest first: if the storage
+/// was closed after its last snapshot, a copy of either is good.
 ///
 /// # Errors
 ///
-/// `dir` is no storage that the testkit made, or there was neither.
+/// The testkit did not make `dir`, or the storage was neither closed nor in a snapshot yet.
 pub fn ledgers(dir: &Path) -> io::Result<Vec<(Event, Ledger)>> {
     if !Marker::is_on(dir) {
         let what = format!("{} was not made by dsnap-testkit", dir.display());
         return Err(io::Error::other(what));
     }
     let storage = Storage::open(dir).map_err(io::Error::other)?;
-    let (format, class) = kind(&storage)?;
+    let format = storage.settings().map_err(io::Error::other)?.format;
+    let class = Class::of(&storage)?;
     let events = Marker::read(dir)?.events(&storage);
     if events.is_empty() {
-        let what = "was neither closed nor in a snapshot yet: there is nothing to compare with";
+        let what = "was neither closed nor in a snapshot yet, so a copy of it cannot be verified";
         return Err(io::Error::other(format!("{} {what}", dir.display())));
     }
     let ledger = |count| Ledger::new(format, class, history(count));
     Ok(events.into_iter().map(|(event, count)| (event, ledger(count))).collect())
 }
 
-/// The newest of [`ledgers`].
+/// Returns the newest of [`ledgers`].
 ///
 /// # Errors
 ///
-/// The same.
+/// Those of [`ledgers`].
 pub fn ledger_of_last_snapshot(dir: &Path) -> io::Result<Ledger> {
     let newest = ledgers(dir)?.into_iter().next();
     Ok(newest.ok_or(io::ErrorKind::NotFound)?.1)
