@@ -9,10 +9,7 @@ use std::path::PathBuf;
 
 use dsnap_testkit::{Site, State};
 
-use crate::support::{
-    DIRECT, Dsnap, HTTP, OWNER, Plugins, Ran, chown_all, conf, copy_of_dsnap, folder, root,
-    site_builder, site_of_another_user, storage_of_another_user, write_script,
-};
+use crate::support::{DIRECT, Dsnap, HTTP, OWNER, Plugins, Ran, chown_all, conf, copy_of_dsnap, folder, root, site_builder, site_of_another_user, storage_of_another_user, write_script};
 
 #[test]
 fn a_conf_that_only_root_can_read_and_others_can_change_is_not_opened_as_root() {

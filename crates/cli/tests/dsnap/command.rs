@@ -3,13 +3,9 @@
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use dsnap_engine::system::lock_holders::is_held;
 use dsnap_testkit::{Format, State};
 
-use crate::support::{
-    DIRECT, Dsnap, current_user, fixture_builder, folder, make_fifo, storage, wait_until,
-    write_script,
-};
+use crate::support::{DIRECT, Dsnap, current_user, fixture_builder, folder, is_locked, make_fifo, storage, wait_until, write_script};
 
 #[test]
 fn the_status_is_commands() {
@@ -142,8 +138,8 @@ fn command_holds_the_sublock_even_when_the_tool_is_killed() {
     assert_eq!(words[2], running.pid().to_string(), "COMMAND is a direct child");
     assert_eq!(fs::read_to_string(&sublock).unwrap(), format!(" {}\n", running.pid()));
     running.signal(nix::sys::signal::Signal::SIGKILL);
-    wait_until("the tool's end", || !is_held(&fixture.storage().run_lock()));
-    assert!(is_held(&sublock), "COMMAND lost the lock");
+    wait_until("the tool's end", || !is_locked(&fixture.storage().run_lock()));
+    assert!(is_locked(&sublock), "COMMAND lost the lock");
     Dsnap::on(&fixture).arg("true").run().ends(
         75,
         &format!(
@@ -154,7 +150,7 @@ fn command_holds_the_sublock_even_when_the_tool_is_killed() {
     );
     fs::write(&fifo, "go\n").unwrap();
     running.end();
-    wait_until("unlocking", || !is_held(&sublock));
+    wait_until("unlocking", || !is_locked(&sublock));
 }
 
 #[test]
@@ -166,7 +162,7 @@ fn what_command_leaves_in_the_background_has_no_snapshot_any_more() {
         .sh(&format!("(read go <{}) >/dev/null 2>&1 & exit 4", fifo.display()))
         .run()
         .says(4, DIRECT);
-    assert!(!is_held(&fixture.storage().sublock()));
+    assert!(!is_locked(&fixture.storage().sublock()));
     fs::write(&fifo, "go\n").unwrap();
 }
 

@@ -9,10 +9,7 @@ use dsnap_testkit::Site;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use crate::support::{
-    Dsnap, HTTP, OWNER, Plugins, Ran, assert_free, conf, make_fifo, port, site, site_builder,
-    wait_until, write_script,
-};
+use crate::support::{Dsnap, HTTP, OWNER, Plugins, Ran, assert_free, conf, make_fifo, port, site, site_builder, wait_until, write_script};
 
 fn seen(site: &Site, name: &str) -> String {
     fs::read_to_string(site.path().join(name)).unwrap()

@@ -4,13 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use dsnap_engine::record::run_lock::RunRecord;
-use dsnap_engine::system::lock_holders::is_held;
 use dsnap_engine::system::process::ProcessId;
 use dsnap_testkit::Site;
 use dsnap_testkit::site::{Call, Fault};
 use nix::sys::signal::Signal::SIGKILL;
 
-use crate::support::{Dsnap, HTTP, Running, picture, site, wait_until};
+use crate::support::{Dsnap, HTTP, Running, is_locked, picture, site, wait_until};
 
 /// A run whose COMMAND waits for its stdin to end.
 fn begun(site: &Site) -> Running {
@@ -25,7 +24,7 @@ fn killed(site: &Site) -> Running {
     };
     wait_until("a record of COMMAND", names_command);
     running.signal(SIGKILL);
-    wait_until("the tool's end", || !is_held(&site.storage().run_lock()));
+    wait_until("the tool's end", || !is_locked(&site.storage().run_lock()));
     running
 }
 

@@ -10,10 +10,7 @@ use dsnap_direct::Direct;
 use dsnap_engine::run::new_code::new_code;
 use dsnap_testkit::{Class, Fixture, Format, State, tree::Tree};
 
-use crate::support::{
-    DIRECT, Dsnap, MEMORY, assert_like_the_replica, fixture_builder, folder, in_parallel, picture,
-    root, storage, write_replica_with_folders,
-};
+use crate::support::{DIRECT, Dsnap, MEMORY, assert_like_the_replica, fixture_builder, folder, in_parallel, picture, root, storage, write_replica_with_folders};
 
 /// Every state of a storage in one format, and what `direct` makes of it.
 fn holds_exactly_what_was_committed(format: Format) {

@@ -8,10 +8,7 @@ use std::path::Path;
 
 use dsnap_testkit::{Fixture, State};
 
-use crate::support::{
-    DIRECT, Dsnap, GROUP, OWNER, assert_like_the_replica, chown_all, folder, picture,
-    storage_of_another_user, write_replica_with_folders, write_script,
-};
+use crate::support::{DIRECT, Dsnap, GROUP, OWNER, assert_like_the_replica, chown_all, folder, picture, storage_of_another_user, write_replica_with_folders, write_script};
 
 fn owners(path: &Path, seen: &mut Vec<(String, u32)>) {
     let found = fs::symlink_metadata(path).unwrap();

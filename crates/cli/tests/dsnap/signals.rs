@@ -9,7 +9,7 @@ use dsnap_testkit::{State, locks};
 use nix::libc::SYS_rt_sigqueueinfo;
 use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
-use crate::support::{DIRECT, Dsnap, fixture_builder, make_fifo, root, storage, wait_until};
+use crate::support::{DIRECT, Dsnap, fixture_builder, is_locked, make_fifo, root, storage, wait_until};
 
 /// COMMAND that ends with 40 when `signal` comes.
 fn trapping(signal: &str) -> String {
@@ -44,7 +44,7 @@ fn a_second_signal_never_skips_the_end() {
     assert_eq!(running.next_line(), "once");
     running.signal(SIGTERM);
     running.end().says(3, DIRECT);
-    assert!(!is_held(&fixture.storage().sublock()));
+    assert!(!is_locked(&fixture.storage().sublock()));
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_signal_while_waiting_is_the_status_and_nothing_is_held() {
     let _tool = locks::Holder::hold(&fixture.storage().sublock()).unwrap();
     let mut waiting = Dsnap::on(&fixture).args(["-t", "10m", "-s", "10m", "true"]).spawn();
     waiting.wait_for("Retrying snapshot.... (");
-    assert!(!is_held(&fixture.storage().run_lock()));
+    assert!(!is_locked(&fixture.storage().run_lock()));
     waiting.signal(SIGTERM);
     waiting.end().ends(128 + 15, "COMMAND was not run: stopped by signal TERM");
 }

@@ -6,10 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{
-    Dsnap, HTTP, OWNER, Plugins, Ran, chown_all, conf, copy_of_dsnap, folder, root, site, storage,
-    write_script,
-};
+use crate::support::{Dsnap, HTTP, OWNER, Plugins, Ran, chown_all, conf, copy_of_dsnap, folder, root, site, storage, write_script};
 
 /// The method `villain`, without a vice, in `outer/inner`.
 fn nested() -> (tempfile::TempDir, PathBuf) {

@@ -3,13 +3,10 @@
 
 use std::time::Duration;
 
-use dsnap_engine::system::lock_holders::is_held;
 use dsnap_testkit::site::{Call, Fault, Step};
 use nix::sys::signal::Signal::SIGTERM;
 
-use crate::support::{
-    Dsnap, HTTP, assert_free, conf, copies, in_parallel, site, site_builder, wait_until,
-};
+use crate::support::{Dsnap, HTTP, assert_free, conf, copies, in_parallel, is_locked, site, site_builder, wait_until};
 
 /// What comes of a fault that meets `enterSnapshot` once, with no other line: the status, and
 /// words on stderr.
@@ -126,7 +123,7 @@ fn a_leave_that_would_come_before_the_enter_shows_is_not_sent() {
     let ran = run.end().mentions("whether it still enters the snapshot user/");
     assert_eq!(ran.status.code(), Some(125), "{ran}");
     server.go_on();
-    wait_until("the late enter", || site.held().is_some() && !is_held(&site.storage().sublock()));
+    wait_until("the late enter", || site.held().is_some() && !is_locked(&site.storage().sublock()));
     // The next run finds the record, and leaves what came late.
     Dsnap::at(&site)
         .arg("true")

@@ -6,9 +6,7 @@ use dsnap_engine::system::process::ProcessId;
 use dsnap_testkit::Site;
 use nix::sys::signal::Signal;
 
-use crate::support::{
-    Dsnap, HTTP, Plugins, Ran, assert_free, conf, port, site, wait_until, write_script,
-};
+use crate::support::{Dsnap, HTTP, Plugins, Ran, assert_free, conf, port, site, wait_until, write_script};
 
 /// A run whose first line is the villain's, and whose second one a Zope's.
 fn run(site: &Site, plugins: &Plugins, line: &str) -> Ran {
