@@ -1,6 +1,6 @@
-"""pytest fixtures: a simulated site for each test that asks for one.
+"""pytest fixtures: a simulated site for each test that uses one.
 
-Needs `dsnap` and `dsnap-testkit` on the PATH, and nothing but Python.
+The programs `dsnap` and `dsnap-testkit` must be on the PATH.
 """
 
 import json
@@ -11,20 +11,20 @@ import pytest
 
 
 class Site:
-    """A site that runs: `storage`, `urls` and `access` are what its ready line says."""
+    """A running site. `storage`, `urls` and `access` come from the line that it prints first."""
 
     def __init__(self, process):
         self.process = process
         vars(self).update(json.loads(process.stdout.readline()))
 
     def ctl(self, *words):
-        """Gives an order: ctl('commit', 10), ctl('fault', '502:leave:1'), ctl('crash')."""
+        """Sends a command: ctl('commit', 10), ctl('fault', '502:leave:1'), ctl('crash')."""
         command = ["dsnap-testkit", "ctl", self.storage, *map(str, words)]
         done = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE)
         return done.stdout.strip()
 
     def verify(self, copy):
-        """Whether a copy holds exactly what was committed; a sentence about it if not."""
+        """Returns None if the copy contains exactly what was committed, or else the difference."""
         command = ["dsnap-testkit", "verify", str(copy), "--site", self.storage]
         done = subprocess.run(command, text=True, stdout=subprocess.PIPE)
         return None if done.returncode == 0 else done.stdout
@@ -43,7 +43,7 @@ def site(tmp_path):
 
 @pytest.fixture
 def dsnap(site):
-    """Runs dsnap on the site's storage; what it printed is in stdout and stderr."""
+    """Runs dsnap on the storage of the site. The result has returncode, stdout and stderr."""
 
     def run(*words):
         command = ["dsnap", "--storage", site.storage, *map(str, words)]

@@ -1,8 +1,8 @@
-//! A loadable method that does nothing: what is left when it is called is the price of the call.
+//! A loadable method that does nothing, so that the benchmark measures only the cost of a call.
 
 use dsnap_sdk::{Entered, Left, Request, SnapshotMethod, Status};
 
-/// Says at once what is asked of it.
+/// A method that answers every call at once.
 #[derive(Debug)]
 pub(crate) struct Nothing;
 

@@ -1,5 +1,5 @@
-//! A rehearsal from Rust: `cargo run -p dsnap-testkit --example rehearse`, with `dsnap` on the
-//! PATH.
+//! Rehearses a backup from Rust: `cargo run -p dsnap-testkit --example rehearse`. The program
+//! `dsnap` must be on the PATH.
 #![allow(clippy::disallowed_methods, reason = "it starts dsnap")]
 
 use std::error::Error;
@@ -9,7 +9,7 @@ use dsnap_testkit::Site;
 use dsnap_testkit::site::{Call, Fault};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Two Zopes; the first one's proxy loses the answer to the first enter.
+    // Two Zopes. A proxy in front of the first one loses the answer to the first enter.
     let site = Site::builder().zopes(2).commits_per_second(50).start()?;
     site.fault(Some(0), Fault::BadGateway, Some(Call::Enter), Some(1));
 

@@ -1,4 +1,4 @@
-"""What a site may want to know of its own backup before the night comes."""
+"""Examples of what to test before a backup runs on the real site."""
 
 
 def test_a_backup_of_a_busy_site_is_good(site, dsnap, copy):

@@ -128,7 +128,7 @@ fn with_storage<T>(
         None => task.dir.clone().unwrap_or_default(),
     };
     let storage = Storage::open(&dir)?;
-    let rights = Privileges::for_storage(&storage)?;
+    let rights = Privileges::of_owner(&storage.a())?;
     rights.lower()?;
     let spawn = Spawn {
         command: &task.command,

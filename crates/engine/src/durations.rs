@@ -1,22 +1,21 @@
-//! DURATION: how options and conf lines spell a length of time.
+//! DURATION: how options and conf lines spell a length of time, and how messages do.
 
 use std::fmt;
 use std::time::Duration;
 
-/// A hundred years of 365.25 days: more is a slip of the finger.
-const LONGEST: Duration = Duration::from_secs(3_155_760_000);
+use crate::limits::MAX_DURATION;
 
-/// Why a text is no DURATION.
+/// Why a text is not a DURATION.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DurationError {
-    /// Nothing there.
+    /// The text is empty.
     Empty,
-    /// Below zero.
+    /// It is negative.
     Negative,
-    /// Over a hundred years.
+    /// It is more than a hundred years.
     TooLong,
-    /// Anything else.
+    /// It is not a number with an optional unit.
     NotANumber,
 }
 
@@ -26,7 +25,7 @@ impl fmt::Display for DurationError {
             Self::Empty => "is empty",
             Self::Negative => "is negative",
             Self::TooLong => "is more than a hundred years",
-            Self::NotANumber => "is not a number of seconds, nor one like 1.5, 90s, 10m, 2h or 1d",
+            Self::NotANumber => "is not a number of seconds, or one like 1.5, 90s, 10m, 2h or 1d",
         })
     }
 }
@@ -37,7 +36,7 @@ impl std::error::Error for DurationError {}
 ///
 /// # Errors
 ///
-/// Empty, negative, not such a number, or more than a hundred years.
+/// The text is empty, negative, not such a number, or more than a hundred years.
 pub fn parse(text: &str) -> Result<Duration, DurationError> {
     if text.is_empty() {
         return Err(DurationError::Empty);
@@ -59,10 +58,10 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
     }
     let duration =
         Duration::try_from_secs_f64(seconds * unit).map_err(|_| DurationError::TooLong)?;
-    if duration > LONGEST { Err(DurationError::TooLong) } else { Ok(duration) }
+    if duration > MAX_DURATION { Err(DurationError::TooLong) } else { Ok(duration) }
 }
 
-/// Digits with at most one point between them: Rust's own reading also takes `inf` and `1e9`.
+/// Accepts digits with at most one point between them. Rust's parser also accepts `inf` and `1e9`.
 fn is_decimal(number: &str) -> bool {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     [whole, fraction]
@@ -70,7 +69,7 @@ fn is_decimal(number: &str) -> bool {
         .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// For people: `2 d 3 h`, `4 min 10 s`, `7 s`.
+/// Shows a duration to people: `2 d 3 h`, `4 min 10 s`, `7 s`.
 pub fn in_words(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (days, hours, minutes) = (seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60);

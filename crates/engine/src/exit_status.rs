@@ -1,15 +1,15 @@
-//! Exit statuses. All of them stand here; none is ever used for something else.
+//! Exit statuses. All of them stand here, and none is ever reused for something else.
 
 /// COMMAND ran and the guarantee was broken meanwhile, or it ended with 0 and the snapshot
 /// could not be left, or the tool failed afterwards.
 pub const BROKEN: u8 = 122;
-/// COMMAND was not run: the storage was in use for the whole of `-t`.
+/// COMMAND was not run: the storage was in use, for all the time that `-t` allows.
 pub const IN_USE: u8 = 75;
 /// COMMAND was not run: the tool failed or was misused.
 pub const FAILED: u8 = 125;
 /// COMMAND cannot be executed.
 pub const CANNOT_EXECUTE: u8 = 126;
-/// COMMAND is not found.
+/// COMMAND cannot be found.
 pub const NOT_FOUND: u8 = 127;
 
 /// 128+N: killed or stopped by signal N.

@@ -1,7 +1,7 @@
 //! The domain of dsnap: DirectoryStorage on disk, `snapshot.conf`, what outlives a process, and
 //! the run that guarantees a fresh snapshot while COMMAND runs.
 //!
-//! Begin with [`run`] for the order of a run, with [`storage::freshness`] for which snapshot
+//! Begin with [`run`] for the order of a run, with `storage::freshness` for which snapshot
 //! counts as fresh, and with [`storage`] for the directory.
 //!
 //! Deliberately elsewhere: the contract of a method (`dsnap-core`), what a method does

@@ -1,50 +1,81 @@
-//! How long things may take. All of these numbers stand here.
+//! Every limit: how long things may take, and how large they may be. Nothing else stands here.
 
 use std::time::Duration;
 
-/// Connecting to a server.
+// Asking a server or a method.
+
+/// How long connecting to a server may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The answer to an `enter`.
+/// How long the answer to an `enter` may take, unless the line says `timeout=`.
 pub const ENTER_TIMEOUT: Duration = Duration::from_secs(300);
-/// The answer to a `leave` or `status`.
+/// How long the answer to a `leave` or `status` may take, unless the line says `timeout=`.
 pub const LEAVE_TIMEOUT: Duration = Duration::from_secs(15);
-/// The answer to something that was sent before the program was asked to end.
+/// How long the answer to something already sent is waited for once the program was asked to end.
 pub const LAST_ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
-/// What a library says of itself, and whether it takes the words of a line.
+/// How long a library may take to describe itself, or to check the words of a line.
 pub const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long after its time a call in a process of its own ends by itself, its program being gone.
+/// How long after its time a call in its own process ends by itself if its program is gone.
 pub const ABANDONED_CALL_TIMEOUT: Duration = Duration::from_secs(5);
-/// How many words of a method are shown in one call, in bytes.
-pub const MAX_CALL_OUTPUT: usize = 1 << 20;
-/// The address space of a process in which a loaded method is called, in bytes.
-pub const MAX_ADDRESS_SPACE: u64 = 2 << 30;
-/// How often a method that waits asks whether it shall stop, at least.
+/// How often a method that waits or works asks whether it should stop, at least.
 pub const STOP_POLL_INTERVAL: Duration = Duration::from_millis(200);
-/// How large an answer may be, in bytes.
-pub const MAX_ANSWER: usize = 1 << 20;
-/// For how long an enter without an answer is watched; and how long after its code appeared it
-/// is over, should the server keep `misc/sublock`.
+
+// Entering and leaving.
+
+/// How long an enter without an answer is waited for, and how long after its code appeared it counts
+/// as over if the server keeps `misc/sublock`.
 pub const PENDING_ENTER_TIMEOUT: Duration = Duration::from_secs(5);
-/// The same after the program was asked to end, from then on.
+/// The same once the program was asked to end, counted from then on.
 pub const PENDING_ENTER_TIMEOUT_AFTER_STOP: Duration = Duration::from_secs(25);
-/// Leaving altogether: it is tried for at least so long...
+/// How long leaving is retried, at least.
 pub const LEAVE_RETRY_TIMEOUT: Duration = Duration::from_secs(60);
-/// ...and at least so often.
+/// How often leaving is tried, at least.
 pub const MIN_LEAVE_TRIES: u32 = 3;
-/// Between two tries to leave.
+/// The pause between two tries to leave.
 pub const LEAVE_RETRY_INTERVAL: Duration = Duration::from_secs(2);
-/// For how long `misc/sublock` is tried after a server let go of it: somebody may be looking.
+/// How long `misc/sublock` is tried after a server let go of it: another process may just be
+/// looking.
 pub const SUBLOCK_TIMEOUT: Duration = Duration::from_secs(1);
-/// For how long tries are made after this run itself left an earlier one's snapshot: the server
-/// puts its files together first, and that is nobody's use of it.
+/// How long a server may recombine after this run left an earlier run's snapshot.
 pub const RECOMBINING_TIMEOUT: Duration = Duration::from_secs(300);
-/// The pause between two tries then: with few files it takes milliseconds.
+/// The pause between two tries while the server is recombining: with few files it takes
+/// milliseconds.
 pub const RECOMBINING_POLL_INTERVAL: Duration = Duration::from_millis(500);
-/// How long the server's last step may take, after it put its last file in place.
+/// How long the last step of recombining may take, after the last file has arrived.
 pub const RECOMBINING_LAST_STEP_TIMEOUT: Duration = Duration::from_secs(2);
-/// Between two looks at something that is about to change.
+/// The pause between two looks at a file or lock that is about to change.
 pub const FILE_POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// `-s`: the pause between two tries, unless the user says another.
+/// The pause between two tries of a run, unless `-s` gives another.
 pub const DEFAULT_RETRY_PAUSE: Duration = Duration::from_secs(10);
-/// `-s`: a shorter pause counts as this one.
+/// The shortest pause between two tries: `-s` with less counts as this.
 pub const MIN_RETRY_PAUSE: Duration = Duration::from_millis(100);
+/// The longest DURATION, a hundred years of 365.25 days: more is a slip of the finger.
+pub const MAX_DURATION: Duration = Duration::from_secs(3_155_760_000);
+
+// Sizes, in bytes unless they say otherwise.
+
+/// How much output of a method is shown in one call.
+pub const MAX_CALL_OUTPUT: usize = 1 << 20;
+/// The address space of a process in which a loaded method is called.
+pub const MAX_ADDRESS_SPACE: u64 = 2 << 30;
+/// The answer of a server or a method.
+pub const MAX_ANSWER: usize = 1 << 20;
+/// A conf file.
+pub const MAX_CONF_FILE: u64 = 1 << 20;
+/// `config/settings`.
+pub const MAX_SETTINGS_FILE: u64 = 1 << 20;
+/// A lock file, `misc/dsnap.lock` included.
+pub const MAX_LOCK_FILE: u64 = 1 << 20;
+/// `misc/snapshot`: no server writes more, and the rest of a longer file cannot be known.
+pub const MAX_SNAPSHOT_FILE: u64 = 4096;
+/// Records in `misc/dsnap.lock`, in number; the oldest are dropped.
+pub const MAX_RECORDS: usize = 64;
+/// Symbolic links followed on one path, in number: as many as Linux follows.
+pub const MAX_SYMLINKS: usize = 40;
+/// The first line of an access file, in bytes.
+pub const MAX_ACCESS_LINE: usize = 4096;
+/// A file of trusted certificates, in bytes.
+pub const MAX_CA_FILE: usize = 1 << 20;
+/// How deep the elements of an XML-RPC response may be nested. A fault is 7 deep.
+pub const MAX_XML_DEPTH: usize = 64;
+/// How many characters of a server's fault a message shows.
+pub const MAX_SHOWN_FAULT_CHARS: usize = 300;

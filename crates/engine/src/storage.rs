@@ -1,11 +1,11 @@
-//! The storage directory: which path is what, and what lies there.
+//! The storage directory: its layout, its settings, and what is in it.
 //!
-//! The layout is DirectoryStorage 1.1's. Nothing here writes; who may write what, and when, is
-//! the business of the run and of the method that recovers a storage.
+//! The layout is that of DirectoryStorage 1.1. Nothing here changes the data: recovering a storage is
+//! in the method `direct`, and the order of a run in [`run`](crate::run).
 
 pub mod format;
-pub mod freshness;
-pub mod main_lock;
+pub(crate) mod freshness;
+pub(crate) mod main_lock;
 pub mod settings;
 pub mod snapshot_file;
 pub mod snapshot_lock;
@@ -19,12 +19,10 @@ use std::path::{Path, PathBuf};
 
 use dsnap_core::{Reason, text};
 
+use crate::limits::MAX_SETTINGS_FILE;
 use crate::quoting;
 use crate::storage::settings::Settings;
-use crate::system::{privileges, reading};
-
-/// Settings larger than this, in bytes, are none.
-const LARGEST: u64 = 1 << 20;
+use crate::system::{access, reading};
 
 /// The name that a replica's archive has in `journal/`.
 pub const REPLICA: &str = "replica.tar";
@@ -36,23 +34,23 @@ pub struct Storage {
     root: PathBuf,
 }
 
-/// What lies outside `A/` and would change it: committed, but not in the snapshot.
+/// What was committed but is not in `A/`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Leftovers {
-    /// A folder of a committed transaction in `journal/`.
+    /// `journal/` contains a folder of a committed transaction.
     pub done: bool,
-    /// A file somewhere below `B/`.
+    /// `B/` contains a file.
     pub in_b: bool,
-    /// `journal/replica.tar`.
+    /// `journal/replica.tar` exists.
     pub replica: bool,
 }
 
 impl Storage {
-    /// The storage in `dir`.
+    /// Opens the storage in `dir`. Only looks.
     ///
     /// # Errors
     ///
-    /// `dir` does not contain a folder `A`.
+    /// `dir` does not contain a folder `A`, or that folder cannot be reached.
     pub fn open(dir: &Path) -> Result<Self, Reason> {
         let root = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
         let storage = Self { given: dir.to_owned(), root };
@@ -70,114 +68,114 @@ impl Storage {
         }
     }
 
-    /// The directory exactly as the user gave it.
+    /// Returns the directory exactly as the user gave it.
     pub fn given(&self) -> &Path {
         &self.given
     }
 
-    /// The directory as an absolute path; links in it are not resolved.
+    /// Returns the directory as an absolute path, with links unresolved.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The directory with all links resolved, as a record keeps it.
+    /// Returns the directory with all links resolved, as a record keeps it.
     pub fn resolved(&self) -> PathBuf {
         fs::canonicalize(&self.root).unwrap_or_else(|_| self.root.clone())
     }
 
-    /// `A/`, the main database directory.
+    /// Returns `A/`, the main database directory.
     pub fn a(&self) -> PathBuf {
         self.root.join("A")
     }
 
-    /// `B/`, where committed files go while a snapshot is held.
+    /// Returns `B/`, where committed files go during a snapshot.
     pub fn b(&self) -> PathBuf {
         self.root.join("B")
     }
 
-    /// `journal/`, one folder per transaction.
+    /// Returns `journal/`, with one folder for each transaction.
     pub fn journal(&self) -> PathBuf {
         self.root.join("journal")
     }
 
-    /// `misc/`, with the locks and the mark of a snapshot.
+    /// Returns `misc/`, with the locks and `misc/snapshot`.
     pub fn misc(&self) -> PathBuf {
         self.root.join("misc")
     }
 
-    /// `config/`, with the settings and the methods.
+    /// Returns `config/`, with the settings and `snapshot.conf`.
     pub fn config(&self) -> PathBuf {
         self.root.join("config")
     }
 
-    /// `misc/lock`: held by whoever owns the storage, for its whole life.
+    /// Returns `misc/lock`, which a server holds for as long as it has the storage open.
     pub fn lock(&self) -> PathBuf {
         self.misc().join("lock")
     }
 
-    /// `misc/sublock`: held by whoever may write to `A/`, or wants nobody to.
+    /// Returns `misc/sublock`, held by a process that writes to `A/`, or that lets no process do so.
     pub fn sublock(&self) -> PathBuf {
         self.misc().join("sublock")
     }
 
-    /// `misc/snapshot`: exists exactly while `A/` is a coherent snapshot.
+    /// Returns `misc/snapshot`, which exists exactly while `A/` is a coherent snapshot.
     pub fn snapshot(&self) -> PathBuf {
         self.misc().join("snapshot")
     }
 
-    /// `misc/dsnap.lock`: the tool's own lock.
+    /// Returns `misc/dsnap.lock`, the lock of a run.
     pub fn run_lock(&self) -> PathBuf {
         self.misc().join("dsnap.lock")
     }
 
-    /// Whether the folders that a storage needs beside `A/` are there.
+    /// Checks that the folders exist that a storage needs beside `A/`.
     ///
     /// # Errors
     ///
-    /// One is missing. They are never made on their own: `journal` may be a disk that is not
-    /// mounted. The hint is the command for a storage restored from `A/` and `config/`, or what
-    /// lies in the place of a folder.
+    /// One is missing. It is never created here, because `journal` may be a disk that is not mounted.
+    /// The hint is the command for a storage restored from `A/` and `config/`, or says what is in
+    /// the way.
     pub fn check_folders(&self) -> Result<(), Reason> {
         let mut unusable = Vec::new();
         for folder in [self.b(), self.journal(), self.misc()] {
             match fs::metadata(&folder) {
                 Ok(found) if found.is_dir() => {}
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                    return Err(privileges::no_access(&folder, "cannot be reached", &error));
+                    return Err(access::path_error(&folder, "cannot be reached", &error));
                 }
                 _ => unusable.push(folder),
             }
         }
         let Some(first) = unusable.first() else { return Ok(()) };
-        let refusal = Reason::new(format!("{} is missing or is no folder", text::path(first)));
+        let reason = Reason::new(format!("{} is missing or is not a folder", text::path(first)));
         let in_the_way: Vec<_> = unusable.iter().filter_map(|path| in_the_way(path)).collect();
-        let refusal = in_the_way.into_iter().fold(refusal, Reason::hint);
-        // Where something lies, `mkdir` fails.
+        let reason = in_the_way.into_iter().fold(reason, Reason::hint);
+        // `mkdir` fails where something is in the way.
         unusable.retain(|path| fs::symlink_metadata(path).is_err());
         if unusable.is_empty() {
-            return Err(refusal);
+            return Err(reason);
         }
         let words = unusable.iter().map(|path| path.as_os_str());
         let mkdir = quoting::command_line(std::iter::once(OsStr::new("mkdir")).chain(words));
-        Err(refusal.hint(format!("a storage restored from A and config needs: {mkdir}")))
+        Err(reason.hint(format!("a storage restored from A and config needs: {mkdir}")))
     }
 
-    /// What `config/settings` says.
+    /// Reads `config/settings`.
     ///
     /// # Errors
     ///
-    /// The file cannot be read, or says something that a snapshot tool cannot obey.
+    /// The file cannot be read, or its values cannot be used.
     pub fn settings(&self) -> Result<Settings, Reason> {
         let path = self.config().join("settings");
         let wrong = |error: &dyn std::fmt::Display| {
             Reason::new(format!("{}: {}", text::path(&path), text::harmless(error.to_string())))
         };
-        let content = reading::read(&path, LARGEST).map_err(|error| {
-            let hint = "a DirectoryStorage has this file; bring it back from a backup";
+        let content = reading::read(&path, MAX_SETTINGS_FILE).map_err(|error| {
+            let hint = "every DirectoryStorage has this file; restore it from a backup";
             match error.kind() {
                 io::ErrorKind::NotFound => wrong(&error).hint(hint),
                 io::ErrorKind::PermissionDenied => {
-                    privileges::no_access(&path, "cannot be read", &error)
+                    access::path_error(&path, "cannot be read", &error)
                 }
                 _ => wrong(&error),
             }
@@ -185,9 +183,9 @@ impl Storage {
         Settings::parse(&content).map_err(|error| wrong(&error))
     }
 
-    /// The last transaction in `A/`: the content of `x.serial`.
+    /// Returns the id of the last transaction in `A/`, from `x.serial`.
     ///
-    /// `None` if that cannot be read; the snapshot is no worse for it.
+    /// `None` if it cannot be read; the snapshot is still good.
     pub fn last_transaction(&self) -> Option<[u8; 8]> {
         let place = self.settings().ok()?.format.place(OsStr::new("x.serial"))?;
         let mut serial = [0; 8];
@@ -196,12 +194,12 @@ impl Storage {
         (file.read(&mut [0]).ok()? == 0).then_some(serial)
     }
 
-    /// The inode of the directory; 0 if it cannot be told.
+    /// Returns the inode of the directory; 0 if it is unknown.
     pub fn inode(&self) -> u64 {
         fs::metadata(self.root()).map_or(0, |found| found.ino())
     }
 
-    /// What was committed and is not in `A/`.
+    /// Finds what was committed but is not in `A/`.
     ///
     /// # Errors
     ///
@@ -218,28 +216,28 @@ impl Storage {
 }
 
 impl Leftovers {
-    /// Nothing at all.
+    /// Says whether everything that was committed is in `A/`.
     pub fn is_none(self) -> bool {
         self == Self::default()
     }
 }
 
-/// What to do about something that is no folder and lies where one should; none if nothing does.
+/// Says what to do about something that is in the way of a folder, if something is.
 fn in_the_way(path: &Path) -> Option<String> {
     let found = fs::symlink_metadata(path).ok()?;
     let shown = text::path(path);
     if !found.is_symlink() {
         let mv = ["mv".as_ref(), path.as_os_str(), OsStr::new("/some/other/place")];
         let mv = quoting::command_line(mv);
-        return Some(format!("find out what {shown} is, move it away ({mv}), and make a folder"));
+        return Some(format!("find out what {shown} is, move it away ({mv}), and create a folder"));
     }
     let target = text::path(fs::read_link(path).ok()?);
     Some(format!(
-        "{shown} is a link to {target}, where no folder is: mount or make that, or correct the link"
+        "{shown} is a link to {target}, which is not a folder: mount or create it, or correct the link"
     ))
 }
 
-/// What the name of an entry of `journal/` makes it.
+/// What an entry of `journal/` is, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JournalEntry {
     /// `working_<TID>_done…`: a committed transaction.
@@ -250,12 +248,12 @@ pub enum JournalEntry {
     Replica,
     /// The packer's mark beside a file (`[posix] mark: file`); listings pass over it.
     Mark,
-    /// Nothing that belongs there.
+    /// Anything else: it should not be there.
     Strange,
 }
 
 impl JournalEntry {
-    /// Classifies a name as the original does: it looks at the beginning only.
+    /// Classifies a name as the original does, by its beginning.
     pub fn of(name: &OsStr) -> Self {
         let name = name.as_bytes();
         if is_mark(OsStr::from_bytes(name)) {
@@ -279,7 +277,7 @@ impl JournalEntry {
     }
 }
 
-/// Whether a name is that of a packing server's mark, which every listing passes over.
+/// Says whether a name is that of a packing server's mark, which every listing skips.
 pub fn is_mark(name: &OsStr) -> bool {
     name.as_bytes().ends_with(b".mark")
 }
@@ -308,7 +306,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn journal_names_are_told_apart_by_their_beginning() {
+    fn journal_entries_are_classified_by_the_beginning_of_their_name() {
         let of = |name: &str| JournalEntry::of(OsStr::new(name));
         assert_eq!(of("working_040D31C8F3CE2ECC_done"), JournalEntry::Done);
         assert_eq!(of("working_040D31C8F3CE2ECC_done.old"), JournalEntry::Done);
@@ -336,10 +334,10 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_without_a_is_no_storage() {
+    fn a_directory_without_a_is_not_a_storage() {
         let folder = tempfile::tempdir().unwrap();
-        let refusal = Storage::open(folder.path()).unwrap_err();
-        assert!(refusal.text().ends_with("is not a DirectoryStorage directory"), "{refusal}");
+        let reason = Storage::open(folder.path()).unwrap_err();
+        assert!(reason.text().ends_with("is not a DirectoryStorage directory"), "{reason}");
     }
 
     #[test]

@@ -2,12 +2,14 @@
 //!
 //! Nothing here knows a storage.
 
+pub mod access;
 pub mod durability;
 pub mod flock;
 pub mod lock_holders;
 pub mod modes;
-pub mod mounts;
+pub(crate) mod mounts;
 pub mod privileges;
 pub mod process;
 pub mod reading;
 pub mod trust;
+pub mod users;

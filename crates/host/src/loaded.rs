@@ -14,7 +14,7 @@ use dsnap_core::method::{
 };
 use dsnap_core::text::Harmless;
 use dsnap_core::{Reason, text};
-use dsnap_engine::system::{lock_holders, privileges};
+use dsnap_engine::system::users;
 use dsnap_engine::{limits, quoting};
 
 use crate::child::MARK;
@@ -115,8 +115,7 @@ impl Plugin {
 
     fn cannot_start(&self, error: &std::io::Error) -> Reason {
         let program = std::fs::read_link(&self.program).unwrap_or_else(|_| self.program.clone());
-        let (shown, user) =
-            (text::path(&program), lock_holders::user_name(privileges::effective_user()));
+        let (shown, user) = (text::path(&program), users::user_name(users::effective_user()));
         let what = format!("{shown} cannot be executed by user {user}: {error}");
         // Our own program holds no secret.
         Reason::new(what).hint(format!("chmod a+x {}", quoting::quoted(&program)))

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use dsnap_core::{Reason, text};
-use dsnap_engine::system::{privileges, reading, trust};
+use dsnap_engine::system::{access, reading, trust};
 
 /// The folders, in order.
 #[derive(Debug, Default)]
@@ -66,7 +66,7 @@ fn method_name(file: &str) -> Option<String> {
 /// Somebody else can, or it cannot be opened, or it was exchanged meanwhile.
 pub(crate) fn open_trusted(path: &Path) -> Result<File, Reason> {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let failed = |error: io::Error| privileges::cannot_read(&path, &error);
+    let failed = |error: io::Error| access::cannot_read(&path, &error);
     // Opened first: what is checked below is what stands behind this descriptor.
     let file = reading::open(&path).map_err(failed)?;
     let checked = trust::check_writable_only_by(&path, rustix::process::geteuid().as_raw())?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use dsnap_core::{Reason, text};
 use dsnap_engine::storage::settings::Settings;
-use dsnap_engine::system::privileges;
+use dsnap_engine::system::access;
 use dsnap_engine::{quoting, storage};
 
 use crate::on;
@@ -60,7 +60,7 @@ pub(crate) fn strange(path: &Path) -> Reason {
 /// Something that cannot be looked at.
 pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Reason {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => privileges::no_access(path, "cannot be read", error),
+        io::ErrorKind::PermissionDenied => access::path_error(path, "cannot be read", error),
         _ => Reason::new(on(path, error)),
     }
 }

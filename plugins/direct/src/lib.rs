@@ -25,9 +25,9 @@ use dsnap_core::Reason;
 use dsnap_core::method::{Entered, Left, Request, SnapshotMethod, Status, WorksWith};
 use dsnap_core::text;
 use dsnap_engine::storage::Storage;
+use dsnap_engine::system::access;
 use dsnap_engine::system::flock::{FileLock, LockError};
 use dsnap_engine::system::lock_holders;
-use dsnap_engine::system::privileges;
 
 use crate::survey::Survey;
 
@@ -113,7 +113,7 @@ fn is_open(storage: &Storage) -> Reason {
 }
 
 fn cannot_lock(path: &Path, error: &io::Error) -> Entered {
-    Entered::Refused(privileges::no_access(path, "cannot be locked", error))
+    Entered::Refused(access::path_error(path, "cannot be locked", error))
 }
 
 /// A failure in the middle of a recovery: what happened, and what that means.
@@ -127,7 +127,7 @@ pub(crate) fn stuck_at(doing: &str, path: &Path, error: &io::Error) -> Reason {
         // What the survey looked at may have changed since.
         io::ErrorKind::PermissionDenied => {
             let folder = path.ancestors().skip(1).find(|folder| folder.exists());
-            folder.and_then(|folder| privileges::may_change_entries(folder).err())
+            folder.and_then(|folder| access::check_can_change_entries(folder).err())
         }
         _ => None,
     };

@@ -13,7 +13,7 @@ use std::path::{Component, Path, PathBuf};
 
 use dsnap_core::{Reason, text};
 use dsnap_engine::storage::Storage;
-use dsnap_engine::system::{privileges, reading};
+use dsnap_engine::system::{access, reading};
 use filetime::FileTime;
 use nix::unistd::{self, Group, User};
 use tar::{Archive, Entry, EntryType, Header};
@@ -166,7 +166,7 @@ fn may_be_given_attributes(folder: &Path) -> Result<(), Reason> {
         return Ok(());
     }
     let error = io::Error::from(rustix::io::Errno::PERM);
-    Err(privileges::no_access(folder, "cannot be changed", &error))
+    Err(access::path_error(folder, "cannot be changed", &error))
 }
 
 /// Whether an entry is something that a replica holds.

@@ -12,7 +12,7 @@ use dsnap_core::{Reason, text};
 use dsnap_engine::storage::settings::Settings;
 use dsnap_engine::storage::snapshot_file::Content;
 use dsnap_engine::storage::{self, JournalEntry, Storage};
-use dsnap_engine::system::privileges;
+use dsnap_engine::system::access;
 
 use crate::journal::{Transaction, list, strange, unreadable};
 use crate::recovery::UNFINISHED;
@@ -107,7 +107,7 @@ impl<'a> Survey<'a> {
         let (a, b, journal) = (self.storage.a(), self.storage.b(), self.storage.journal());
         let misc = self.storage.misc();
         for folder in [&misc, &journal, &b, &a] {
-            privileges::may_change_entries(folder)?;
+            access::check_can_change_entries(folder)?;
         }
         check_place(&misc.join(UNFINISHED))?;
         if !self.b_is_empty {
@@ -115,7 +115,7 @@ impl<'a> Survey<'a> {
             check_folders_below(&b, &a)?;
         }
         for transaction in &self.done {
-            privileges::may_change_entries(&transaction.folder)?;
+            access::check_can_change_entries(&transaction.folder)?;
             on_one_file_system(&transaction.folder, &a)?;
         }
         self.temp.iter().try_for_each(|folder| check_removable(folder))?;
@@ -130,7 +130,7 @@ fn check_folders_below(b: &Path, a: &Path) -> Result<(), Reason> {
     for entry in list(b)? {
         let counterpart = a.join(entry.file_name());
         if entry.file_type().map_err(|error| unreadable(&entry.path(), &error))?.is_dir() {
-            privileges::may_change_entries(&entry.path())?;
+            access::check_can_change_entries(&entry.path())?;
             check_destination(a, Path::new(&entry.file_name()))?;
             check_folders_below(&entry.path(), &counterpart)?;
         } else {
@@ -145,7 +145,7 @@ fn check_removable(folder: &Path) -> Result<(), Reason> {
     let unreadable = |error: std::io::Error| unreadable(folder, &error);
     let entries: Vec<_> = fs::read_dir(folder).and_then(Iterator::collect).map_err(unreadable)?;
     if !entries.is_empty() {
-        privileges::may_change_entries(folder)?;
+        access::check_can_change_entries(folder)?;
     }
     for entry in entries {
         if entry.file_type().map_err(unreadable)?.is_dir() {
@@ -185,7 +185,7 @@ pub(crate) fn check_place(path: &Path) -> Result<(), Reason> {
 pub(crate) fn check_destination(root: &Path, place: &Path) -> Result<(), Reason> {
     let mut paths = place.ancestors().map(|part| root.join(part));
     match paths.find(|path| fs::symlink_metadata(path).is_ok()) {
-        Some(folder) if folder.is_dir() => privileges::may_change_entries(&folder),
+        Some(folder) if folder.is_dir() => access::check_can_change_entries(&folder),
         Some(other) => {
             let what = if other.is_symlink() { "a link to no folder" } else { "a file" };
             let what = format!("{} is {what} where a folder is needed", text::path(other));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use dsnap_core::method::{Message, Request};
 use dsnap_core::{Reason, text};
 use dsnap_engine::quoting;
-use dsnap_engine::system::{privileges, trust};
+use dsnap_engine::system::{access, trust, users};
 use dsnap_host::isolated::{End, Ended, Job};
 
 /// A program that may be run with the rights that are in effect.
@@ -38,7 +38,7 @@ impl<'a> Program<'a> {
         let name = request.words.first().ok_or_else(|| Reason::new("no program is named"))?;
         let path = request.conf_folder.join(name);
         // Nobody who could exchange it between here and its start has fewer rights than it gets.
-        let found = trust::check_writable_only_by(&path, privileges::effective_user())?;
+        let found = trust::check_writable_only_by(&path, users::effective_user())?;
         if !found.is_file() {
             return Err(Reason::new(format!("{} is not a regular file", text::path(&path))));
         }
@@ -66,9 +66,8 @@ impl<'a> Program<'a> {
             time: Some(time),
             caller,
         };
-        let ended = job
-            .run(&mut |_, _| {})
-            .map_err(|error| privileges::cannot_execute(&self.path, &error))?;
+        let ended =
+            job.run(&mut |_, _| {}).map_err(|error| access::cannot_execute(&self.path, &error))?;
         let reason = ended.last_words.as_deref().map(|words| text::Harmless(words).to_string());
         if let (End::Exited(0), Some(words)) = (ended.end, &reason) {
             // Nothing is to be explained.

@@ -1,7 +1,7 @@
 //! ACCESS: the file whose first line is `user:password`.
 //!
-//! The format is that of Zope's `access` file, with the password readable. What it holds is
-//! bytes, goes into one header, and is never part of a message.
+//! The format is that of Zope's `access` file, but with the password in plain text. User and password
+//! may be any bytes. They go into one header and never into a message.
 
 use std::fmt;
 use std::path::Path;
@@ -9,19 +9,17 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use dsnap_core::{Reason, text};
+use dsnap_engine::limits::MAX_ACCESS_LINE;
 use reqwest::header::HeaderValue;
 
 use crate::file;
 
-/// A longer first line is none that somebody wrote.
-const LONGEST: usize = 4096;
-
-/// Who asks: user and password.
+/// The user and password that authorise a call.
 pub(crate) struct Credentials {
     header: HeaderValue,
 }
 
-/// Shows nothing.
+/// Shows neither user nor password.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Credentials")
@@ -29,30 +27,30 @@ impl fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    /// Reads the first line of the file.
+    /// Reads the first line of the file at `path`.
     ///
     /// # Errors
     ///
-    /// The file cannot be read, or its first line does not hold a user and a readable password.
-    /// The line itself is no part of the text.
+    /// The file cannot be read, or its first line does not contain a user and a password in plain
+    /// text. The text names the path and never quotes the line.
     pub(crate) fn read(path: &Path) -> Result<Self, Reason> {
-        let bytes = file::beginning(path, LONGEST + 1)?;
-        let (user, password) = parse(&bytes).map_err(|flaw| flaw.refusal(path))?;
+        let bytes = file::read_beginning(path, MAX_ACCESS_LINE + 1)?;
+        let (user, password) = parse(&bytes).map_err(|flaw| flaw.reason(path))?;
         let encoded = STANDARD.encode([user, b":", password].concat());
-        // Base64 always fits into a header.
+        // Every byte of Base64 is valid in a header, so this conversion does not fail.
         let mut header = HeaderValue::try_from(format!("Basic {encoded}"))
-            .map_err(|_| Flaw::NoColon.refusal(path))?;
+            .map_err(|_| Flaw::NoColon.reason(path))?;
         header.set_sensitive(true);
         Ok(Self { header })
     }
 
-    /// The value of the header `Authorization`.
+    /// Returns the value of the `Authorization` header.
     pub(crate) fn header(&self) -> HeaderValue {
         self.header.clone()
     }
 }
 
-/// What is wrong with a first line.
+/// What is wrong with the first line of an access file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flaw {
     Empty,
@@ -64,30 +62,29 @@ enum Flaw {
 }
 
 impl Flaw {
-    fn refusal(self, path: &Path) -> Reason {
-        let what = match self {
+    fn reason(self, path: &Path) -> Reason {
+        let flaw = match self {
             Self::Empty => "is empty",
-            Self::TooLong => "has a first line of more than 4096 bytes",
+            Self::TooLong => &format!("has a first line of more than {MAX_ACCESS_LINE} bytes"),
             Self::Nul => "has a NUL byte in its first line",
             Self::NoColon => "has no colon in its first line",
             Self::NoUser => "names no user before the colon of its first line",
-            Self::Encrypted => "holds an encrypted password, which cannot be sent to a server",
+            Self::Encrypted => "contains an encrypted password, which cannot be sent to a server",
         };
-        let refusal = Reason::new(format!("the access file {} {what}", text::path(path)));
-        refusal.hint(match self {
-            Self::Encrypted => "write the password itself behind `user:`, and keep others from reading the file (chmod 600)",
-            _ => "the first line must be user:password",
+        Reason::new(format!("the access file {} {flaw}", text::path(path))).hint(match self {
+            Self::Encrypted => "write the password in plain text after `user:`, and make the file readable only by its owner (chmod 600)",
+            _ => "write user:password in the first line",
         })
     }
 }
 
-/// User and password of a first line: bytes as they are, without the white space around them.
+/// Takes user and password from the first line, without the white space around them.
 fn parse(bytes: &[u8]) -> Result<(&[u8], &[u8]), Flaw> {
     if bytes.is_empty() {
         return Err(Flaw::Empty);
     }
     let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    if line.len() > LONGEST {
+    if line.len() > MAX_ACCESS_LINE {
         return Err(Flaw::TooLong);
     }
     if line.contains(&0) {
@@ -102,7 +99,8 @@ fn parse(bytes: &[u8]) -> Result<(&[u8], &[u8]), Flaw> {
     }
 }
 
-/// `{SHA}…`, `{SSHA}…`, `{CRYPT}…`: Zope knows these, and whatever its schemes are called.
+/// Says whether a password begins with the name of an encryption scheme, as in `{SHA}…`, `{SSHA}…` or
+/// `{CRYPT}…`.
 fn is_encrypted(password: &[u8]) -> bool {
     let Some(rest) = password.strip_prefix(b"{") else { return false };
     let scheme = rest.split(|&byte| byte == b'}').next().unwrap_or_default();
@@ -132,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_line_is_user_and_password() {
+    fn the_first_line_contains_user_and_password() {
         for (content, sent) in [
             (&b"admin:secret"[..], &b"admin:secret"[..]),
             (b"admin:secret\nother:line\n", b"admin:secret"),
@@ -150,8 +148,8 @@ mod tests {
     }
 
     #[test]
-    fn a_first_line_that_is_none_is_refused_and_never_quoted() {
-        for (content, what) in [
+    fn a_malformed_first_line_is_refused_and_never_quoted() {
+        for (content, flaw) in [
             (b"".to_vec(), "is empty"),
             (b"secret\n".to_vec(), "has no colon in its first line"),
             (b"\nadmin:secret\n".to_vec(), "has no colon in its first line"),
@@ -163,10 +161,10 @@ mod tests {
             ),
         ] {
             let folder = Folder::new();
-            let refusal = folder.read(&content).unwrap_err();
+            let reason = folder.read(&content).unwrap_err();
             let path = folder.path();
-            assert_eq!(refusal.text(), format!("the access file {} {what}", path.display()));
-            assert_eq!(refusal.hints(), ["the first line must be user:password"]);
+            assert_eq!(reason.text(), format!("the access file {} {flaw}", path.display()));
+            assert_eq!(reason.hints(), ["write user:password in the first line"]);
         }
     }
 
@@ -177,36 +175,36 @@ mod tests {
     }
 
     #[test]
-    fn an_encrypted_password_is_refused_with_the_reason() {
+    fn an_encrypted_password_is_refused() {
         for scheme in ["{SHA}", "{SSHA}", "{CRYPT}", "{sha}", "{PBKDF2-SHA256}", " {SHA}"] {
-            let refusal = Folder::new().read(format!("admin:{scheme}c2VjcmV0")).unwrap_err();
-            assert!(refusal.text().ends_with("cannot be sent to a server"), "{refusal}");
-            assert!(!refusal.to_string().contains("c2VjcmV0"), "{refusal}");
+            let reason = Folder::new().read(format!("admin:{scheme}c2VjcmV0")).unwrap_err();
+            assert!(reason.text().ends_with("cannot be sent to a server"), "{reason}");
+            assert!(!reason.to_string().contains("c2VjcmV0"), "{reason}");
         }
     }
 
     #[test]
-    fn a_missing_file_is_refused_by_its_path() {
+    fn the_path_of_a_missing_file_is_shown() {
         let path = Folder::new().path();
-        let refusal = Credentials::read(&path).unwrap_err();
+        let reason = Credentials::read(&path).unwrap_err();
         let begin = format!("{} cannot be read: No such file", path.display());
-        assert!(refusal.text().starts_with(&begin), "{refusal}");
+        assert!(reason.text().starts_with(&begin), "{reason}");
     }
 
     #[test]
-    fn a_folder_a_device_and_a_pipe_are_refused_without_waiting() {
+    fn a_folder_a_device_and_a_pipe_are_refused_at_once() {
         let folder = Folder::new();
         let mode = rustix::fs::Mode::RUSR;
         rustix::fs::mkfifoat(rustix::fs::CWD, folder.path(), mode).unwrap();
         for path in [&folder.path(), folder.0.path(), Path::new("/dev/zero")] {
-            let refusal = Credentials::read(path).unwrap_err();
+            let reason = Credentials::read(path).unwrap_err();
             let text = format!("{} cannot be read: it is not a regular file", path.display());
-            assert_eq!(refusal.text(), text);
+            assert_eq!(reason.text(), text);
         }
     }
 
     #[test]
-    fn credentials_show_nothing_of_themselves() {
+    fn the_debug_output_of_credentials_contains_no_secret() {
         let credentials = Folder::new().read("admin:secret").unwrap();
         assert_eq!(format!("{credentials:?}"), "Credentials");
         assert!(!format!("{:?}", credentials.header()).contains("YWRtaW4"));

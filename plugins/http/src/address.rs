@@ -1,7 +1,7 @@
-//! The URL of a toolkit object: checked before it is used, and shown without what may be secret.
+//! The URL of a toolkit object: checked before it is used, and shown without secrets.
 //!
-//! Users and passwords belong into the access file. A URL that has some all the same is refused,
-//! and neither its user nor its password is shown; nor is a query, in which Zope takes passwords.
+//! User and password belong in the access file. A URL that contains them is refused, and messages
+//! show neither. They do not show a query either, because Zope accepts passwords there.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -10,7 +10,10 @@ use std::os::unix::ffi::OsStrExt;
 use dsnap_core::{Reason, text};
 use reqwest::Url;
 
-/// A URL that can be asked.
+/// The hint for a server that does not answer like a toolkit.
+pub(crate) const URL_HINT: &str = "correct the URL: it must lead to the DirectoryStorageToolkit object in Zope, for example http://localhost:8080/DSToolkit";
+
+/// A usable URL of a toolkit.
 #[derive(Debug, Clone)]
 pub(crate) struct Address {
     url: Url,
@@ -18,52 +21,55 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// Reads the word that is to be a URL.
+    /// Reads the URL from a word of the line.
     ///
     /// # Errors
     ///
-    /// It is none that leads to a toolkit.
+    /// The word is not a URL, or not one that a toolkit can have.
     pub(crate) fn read(word: &OsStr) -> Result<Self, Reason> {
         let shown = shown(word);
-        match usable(word) {
+        match parse(word) {
             Ok(url) => Ok(Self { url, shown }),
-            Err(Flaw::Credentials) => Err(Reason::new(format!(
-                "the URL {shown} is given with a user or password"
-            ))
-            .hint("take them out of the URL; the access file is the place for user:password")),
+            Err(Flaw::Credentials) => {
+                let text = format!("the URL {shown} contains a user or password");
+                let hint = "remove them from the URL, and write user:password in the access file";
+                Err(Reason::new(text).hint(hint))
+            }
             Err(Flaw::Other(flaw)) => Err(Reason::new(format!("the URL {shown} {flaw}"))
-                .hint("a URL looks like http://localhost:8080/DSToolkit")),
+                .hint("write the URL like http://localhost:8080/DSToolkit")),
         }
     }
 
-    /// The URL itself.
+    /// Returns the URL itself.
     pub(crate) fn url(&self) -> &Url {
         &self.url
     }
 
-    /// Whether TLS is wanted.
+    /// Says whether the URL asks for TLS.
     pub(crate) fn is_https(&self) -> bool {
         self.url.scheme() == "https"
     }
 
-    /// The host, as one calls it.
+    /// Returns the host, for messages.
     pub(crate) fn host(&self) -> String {
         text::harmless(self.url.host_str().unwrap_or_default())
     }
 
-    /// The URL for messages.
+    /// Returns the URL without secrets, for messages.
     pub(crate) fn shown(&self) -> &str {
         &self.shown
     }
 }
 
-/// Why a word is no URL that can be used.
+/// What is wrong with a URL.
 enum Flaw {
+    /// The URL contains a user or password.
     Credentials,
+    /// Anything else: a verb phrase.
     Other(String),
 }
 
-fn usable(word: &OsStr) -> Result<Url, Flaw> {
+fn parse(word: &OsStr) -> Result<Url, Flaw> {
     let flaw = |flaw: &str| Err(Flaw::Other(flaw.to_owned()));
     let Some(text) = word.to_str() else { return flaw("is not UTF-8") };
     let lower = text.to_ascii_lowercase();
@@ -71,57 +77,57 @@ fn usable(word: &OsStr) -> Result<Url, Flaw> {
         return flaw("does not begin with http:// or https://");
     }
     if text.chars().any(|letter| letter.is_whitespace() || letter.is_control() || letter == '\\') {
-        return flaw("holds a blank, a control character or a backslash");
+        return flaw("contains a space, a control character or a backslash");
     }
     if authority(text).contains('@') {
         return Err(Flaw::Credentials);
     }
     if text.contains('#') {
-        return flaw("has a fragment (#)");
+        return flaw("contains a fragment (#)");
     }
     if authority(text).is_empty() {
         return flaw("names no host");
     }
-    Url::parse(text).map_err(|error| Flaw::Other(format!("cannot be used: {error}")))
+    Url::parse(text).map_err(|error| Flaw::Other(format!("is not valid: {error}")))
 }
 
-/// What stands between `//` and the path.
+/// Returns the part between `//` and the path.
 fn authority(url: &str) -> &str {
     let rest = url.split_once("://").map_or("", |(_, rest)| rest);
     rest.split(['/', '?', '#']).next().unwrap_or_default()
 }
 
-/// A URL for messages: harmless, without user and password, without what its query says.
+/// Shows a URL in a message: as harmless text, without user, password and query.
 pub(crate) fn shown(word: &OsStr) -> String {
     let text = String::from_utf8_lossy(word.as_bytes());
     let (scheme, rest) = text
         .split_once("://")
         .map_or(("", &*text), |(_, rest)| (&text[..text.len() - rest.len()], rest));
-    // In a path an `@` means nothing; in something unusable a password may have any shape.
-    let rest = if usable(word).is_ok() { rest.into() } else { without_secrets(rest) };
+    // In the path of a valid URL, an `@` is harmless. In an invalid one, anything may be a password.
+    let rest = if parse(word).is_ok() { rest.into() } else { without_secrets(rest) };
     let (rest, query) = rest.split_once('?').map_or((&*rest, ""), |(rest, _)| (rest, "?…"));
     text::harmless(format!("{scheme}{rest}{query}"))
 }
 
-/// Where a redirect leads, for messages: an absolute URL, or a path on the same server.
+/// Shows the target of a redirect in a message: an absolute URL, or a path on the same server.
 pub(crate) fn shown_target(target: &str) -> String {
-    let place = target.split(['?', '#']).next().unwrap_or_default();
-    if place.starts_with("//") {
-        let shown = shown(format!("http:{place}").as_ref());
+    let address = target.split(['?', '#']).next().unwrap_or_default();
+    if address.starts_with("//") {
+        let shown = shown(format!("http:{address}").as_ref());
         return shown.trim_start_matches("http:").to_owned();
     }
-    if place.starts_with('/') { text::harmless(place) } else { shown(place.as_ref()) }
+    if address.starts_with('/') { text::harmless(address) } else { shown(address.as_ref()) }
 }
 
-/// What follows the scheme of an unusable URL: without what stands before an `@`, and without
-/// what stands for a port and is none.
+/// Removes everything before an `@` from an invalid URL without its scheme, and a port that is not a
+/// number.
 fn without_secrets(rest: &str) -> Cow<'_, str> {
     let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
     match authority.split_once(':') {
         Some((host, port))
-            if !host.contains('[') && !port.bytes().all(|it| it.is_ascii_digit()) =>
+            if !host.contains('[') && !port.bytes().all(|digit| digit.is_ascii_digit()) =>
         {
             Cow::Owned(format!("{host}:…{path}"))
         }
@@ -138,17 +144,17 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_for_a_port_and_is_none_may_be_a_password() {
+    fn a_port_that_is_not_a_number_is_not_shown_because_it_may_be_a_password() {
         for word in ["http://admin:sekrit/DSToolkit", "http://admin:sekrit%40zope:8080/DSToolkit"] {
-            let refusal = refused(word).to_string();
-            assert!(refusal.starts_with("the URL http://admin:…/DSToolkit "), "{refusal}");
-            assert!(!refusal.contains("sekrit"), "{refusal}");
+            let reason = refused(word).to_string();
+            assert!(reason.starts_with("the URL http://admin:…/DSToolkit "), "{reason}");
+            assert!(!reason.contains("sekrit"), "{reason}");
         }
         assert!(refused("http://zope:99999/x").text().contains("http://zope:99999/x "));
     }
 
     #[test]
-    fn a_redirect_to_another_host_shows_no_password_either() {
+    fn the_target_on_another_host_is_shown_without_its_password() {
         for target in ["//admin:sekrit@evil.example/x", "http://admin:sekrit@evil.example/x"] {
             let shown = shown_target(target);
             assert!(shown.ends_with("//evil.example/x") && !shown.contains("sekrit"), "{shown}");
@@ -157,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_stays_as_it_was_given() {
+    fn the_path_stays_as_the_user_wrote_it() {
         for (given, path) in [
             ("http://localhost:8080/DSToolkit", "/DSToolkit"),
             ("HTTP://localhost/a//b/%7Ex;y/@@z", "/a//b/%7Ex;y/@@z"),
@@ -171,34 +177,34 @@ mod tests {
     }
 
     #[test]
-    fn a_url_that_cannot_be_used_is_refused_with_the_reason() {
-        for (wrong, reason) in [
+    fn an_unusable_url_is_refused_with_the_reason() {
+        for (wrong, flaw) in [
             ("ftp://host/x", "does not begin with http:// or https://"),
             ("localhost:8080/x", "does not begin with http:// or https://"),
             ("http:///x", "names no host"),
-            ("http://host/x#y", "has a fragment (#)"),
-            ("http://host/a b", "holds a blank, a control character or a backslash"),
-            ("http://host\\x", "holds a blank, a control character or a backslash"),
-            ("http://host:99999/", "cannot be used: invalid port number"),
+            ("http://host/x#y", "contains a fragment (#)"),
+            ("http://host/a b", "contains a space, a control character or a backslash"),
+            ("http://host\\x", "contains a space, a control character or a backslash"),
+            ("http://host:99999/", "is not valid: invalid port number"),
         ] {
-            assert_eq!(refused(wrong).text(), format!("the URL {wrong} {reason}"));
+            assert_eq!(refused(wrong).text(), format!("the URL {wrong} {flaw}"));
         }
-        let refusal = refused(OsStr::from_bytes(b"http://h\xff/x"));
-        assert_eq!(refusal.text(), "the URL http://h\u{fffd}/x is not UTF-8");
+        let reason = refused(OsStr::from_bytes(b"http://h\xff/x"));
+        assert_eq!(reason.text(), "the URL http://h\u{fffd}/x is not UTF-8");
     }
 
     #[test]
     fn a_user_or_password_in_the_url_is_refused_and_not_shown() {
         for given in ["http://admin:secret@host/x", "http://secret@host/x", "http://:secret@host/x"]
         {
-            let refusal = refused(given);
-            assert_eq!(refusal.text(), "the URL http://host/x is given with a user or password");
-            assert!(refusal.hints()[0].contains("access file"), "{refusal}");
+            let reason = refused(given);
+            assert_eq!(reason.text(), "the URL http://host/x contains a user or password");
+            assert!(reason.hints()[0].contains("access file"), "{reason}");
         }
     }
 
     #[test]
-    fn a_redirects_target_is_shown_without_secrets() {
+    fn the_target_of_a_redirect_is_shown_without_secrets() {
         for (target, shown) in [
             ("http://host/@@view#top", "http://host/@@view"),
             ("/@@login?came_from=x", "/@@login"),

@@ -1,7 +1,7 @@
-//! What a complete HTTP answer is: a method's answer, or trouble.
+//! What a complete HTTP response means: an answer of the toolkit, or a [`CallError`].
 //!
-//! A status alone proves little: Zope answers a wrong path with 200, a wrong password with 401,
-//! and a redirect may have had its effect.
+//! A status alone proves little. Zope answers a wrong path with 200 and a wrong password with 401,
+//! and a call that is answered with a redirect may have had its effect.
 
 use std::path::Path;
 
@@ -9,125 +9,129 @@ use dsnap_core::{Reason, text};
 use dxr::Value;
 use reqwest::StatusCode;
 
-use crate::address;
+use crate::address::{self, URL_HINT};
+use crate::call_error::CallError;
+use crate::client::Response;
 use crate::fault::{Fault, Meaning};
-use crate::trouble::Trouble;
-use crate::wire::Response;
 use crate::xml::{self, Document};
 
-/// A method's answer.
+/// A toolkit's answer to a call.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Answer {
-    /// It did what it was asked; the value is one that can be read, or none.
+    /// The call succeeded. The value is absent if it is of an unknown type.
     Value(Option<Value>),
-    /// An exception.
+    /// The call raised an exception.
     Fault(Fault),
 }
 
-/// Where an answer comes from, for messages.
+/// The toolkit that gives the answers, as messages name it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Origin<'a> {
+pub(crate) struct Endpoint<'a> {
     /// The URL, without secrets.
     pub(crate) url: &'a str,
-    /// The file that holds user and password.
-    pub(crate) access: &'a Path,
+    /// The file that contains user and password.
+    pub(crate) access_file: &'a Path,
 }
 
-impl Origin<'_> {
-    /// Reads an answer.
+impl Endpoint<'_> {
+    /// Reads the toolkit's answer from a response.
     ///
     /// # Errors
     ///
-    /// It is not a method's answer.
-    pub(crate) fn read(self, response: &Response) -> Result<Answer, Trouble> {
+    /// The response is not an answer of a toolkit.
+    pub(crate) fn read_answer(self, response: &Response) -> Result<Answer, CallError> {
         let url = self.url;
         match response.status {
-            StatusCode::OK => self.document(response),
+            StatusCode::OK => self.read_document(response),
             status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-                Err(Trouble::Refused(self.not_authorised(&format!("{url} answered {status}"))))
+                let what = format!("{url} answered {status}");
+                Err(CallError::Refused(self.not_authorised(&what)))
             }
-            StatusCode::NOT_FOUND => Err(Trouble::Refused(no_toolkit(url, "404 Not Found"))),
-            status if status.is_redirection() => Err(Trouble::Lost(self.redirect(response))),
-            status => {
-                let what = format!("{url} answered {status}, which says nothing about a snapshot");
-                Err(lost(what, "look into the log of the server, and of a proxy in front of it"))
-            }
+            StatusCode::NOT_FOUND => Err(CallError::Refused(no_toolkit(url, "404 Not Found"))),
+            status if status.is_redirection() => Err(self.redirect(response)),
+            status => Err(CallError::NoAnswer(
+                Reason::new(format!("{url} answered {status}"))
+                    .hint("look in the log of the server, and of any proxy in front of it"),
+            )),
         }
     }
 
-    fn document(self, response: &Response) -> Result<Answer, Trouble> {
+    fn read_document(self, response: &Response) -> Result<Answer, CallError> {
         let url = self.url;
-        let hint = "the URL must lead to a DirectoryStorageToolkit object in Zope";
-        let kind = response.content_type.split(';').next().unwrap_or_default().trim();
-        if !kind.eq_ignore_ascii_case("text/xml") {
-            let kind = if kind.is_empty() { "of no type" } else { &text::harmless(kind) };
-            return Err(lost(format!("the answer of {url} is not XML, but {kind}"), hint));
+        let unusable = |text: String| CallError::NoAnswer(Reason::new(text).hint(URL_HINT));
+        let media_type = response.content_type.split(';').next().unwrap_or_default().trim();
+        if media_type.is_empty() {
+            return Err(unusable(format!("{url} answered without a Content-Type, not with XML")));
         }
-        match xml::read(&response.body) {
+        if !media_type.eq_ignore_ascii_case("text/xml") {
+            let media_type = text::harmless(media_type);
+            return Err(unusable(format!("{url} answered with {media_type}, not with XML")));
+        }
+        match xml::read_response(&response.body) {
             Some(Document::Value(value)) => Ok(Answer::Value(value)),
-            Some(Document::Fault(words)) => Ok(Answer::Fault(Fault::read(&words))),
-            None => Err(lost(format!("the answer of {url} is not one of XML-RPC"), hint)),
+            Some(Document::Fault(fault_string)) => Ok(Answer::Fault(Fault::parse(&fault_string))),
+            None => Err(unusable(format!(
+                "{url} answered with a document that is not an XML-RPC response"
+            ))),
         }
     }
 
-    /// A redirect is never followed: it may have had its effect, and leads elsewhere.
-    fn redirect(self, response: &Response) -> Reason {
+    /// Explains a redirect. It is never followed: the call may have had its effect, and another
+    /// server must not get the password.
+    fn redirect(self, response: &Response) -> CallError {
         let (url, status) = (self.url, response.status);
         let target = String::from_utf8_lossy(&response.location).into_owned();
         let shown = address::shown_target(&target);
         if leads_to_login(&target) {
-            let what = format!("{url} sends on to a login form ({shown})");
-            return self.not_authorised(&what);
+            let what = format!("{url} redirects to a login form ({shown})");
+            return CallError::FaultyServer(self.not_authorised(&what));
         }
-        Reason::new(format!(
-            "{url} sends on to {} ({status}), which is not followed",
-            if shown.is_empty() { "nowhere" } else { &shown }
-        ))
-        .hint("the line must name the URL of the toolkit itself")
+        let target = if shown.is_empty() { "no address" } else { &shown };
+        let text = format!("{url} redirects to {target} ({status}); redirects are not followed");
+        CallError::NoAnswer(
+            Reason::new(text).hint("write the URL of the toolkit itself on the line"),
+        )
     }
 
-    /// The user may not, or is not known.
-    pub(crate) fn not_authorised(self, what: &str) -> Reason {
+    fn not_authorised(self, what: &str) -> Reason {
         Reason::new(format!("not authorised: {what}")).hint(format!(
-            "check user and password in {}, and that Zope gives the user the permission 'Manage DirectoryStorages'",
-            text::path(self.access)
+            "check the user and password in {}; in Zope, this user needs the permission 'Manage DirectoryStorages'",
+            text::path(self.access_file)
         ))
     }
 
-    /// What a fault means wherever it comes from; `None` if that depends on the question.
-    pub(crate) fn explain(self, fault: &Fault) -> Option<Trouble> {
-        let (url, shown) = (self.url, fault.shown());
+    /// Explains a fault that means the same after every call. Returns `None` for a fault whose
+    /// meaning depends on the call.
+    pub(crate) fn explain(self, fault: &Fault) -> Option<CallError> {
+        let (url, summary) = (self.url, fault.summary());
         match fault.meaning() {
-            Meaning::NotFound => Some(Trouble::Refused(no_toolkit(url, "NotFound"))),
+            Meaning::NotFound => Some(CallError::Refused(no_toolkit(url, "NotFound"))),
             Meaning::Unauthorized => {
-                let what = format!("{url} answered {shown}");
-                Some(Trouble::Refused(self.not_authorised(&what)))
+                let what = format!("{url} answered {summary}");
+                Some(CallError::Refused(self.not_authorised(&what)))
             }
-            Meaning::Disconnected => Some(lost(
-                format!("the Zope at {url} has lost its ZEO server ({shown})"),
-                "is the ZEO server running?",
+            Meaning::Disconnected => Some(CallError::NoAnswer(
+                Reason::new(format!(
+                    "the Zope at {url} has lost the connection to its ZEO server ({summary})"
+                ))
+                .hint("check that the ZEO server is running"),
             )),
             Meaning::InUse(_) | Meaning::Locked | Meaning::Other => None,
         }
     }
+
+    /// Says that a call failed with a fault without a known meaning.
+    pub(crate) fn call_failed(self, method: &str, fault: &Fault) -> Reason {
+        Reason::new(format!("{method} failed at {}: {}", self.url, fault.summary()))
+            .hint("look in the server's error log for more")
+    }
 }
 
-/// The words for a fault that means nothing particular.
-pub(crate) fn failed(url: &str, method: &str, fault: &Fault) -> Reason {
-    Reason::new(format!("{method} failed at {url}: {}", fault.shown()))
-        .hint("the error log of the server says more")
+fn no_toolkit(url: &str, answer: &str) -> Reason {
+    Reason::new(format!("there is no DirectoryStorageToolkit at {url} ({answer})")).hint(URL_HINT)
 }
 
-fn no_toolkit(url: &str, said: &str) -> Reason {
-    Reason::new(format!("there is no DirectoryStorageToolkit at {url} ({said})"))
-        .hint("the URL must lead to the DirectoryStorageToolkit object in Zope, for instance http://localhost:8080/DSToolkit")
-}
-
-fn lost(what: String, hint: &str) -> Trouble {
-    Trouble::Lost(Reason::new(what).hint(hint))
-}
-
-/// Where Zope, Plone and those in front of them send whoever they do not know.
+/// Says whether a redirect leads to a login form of Zope, of Plone or of a proxy.
 fn leads_to_login(target: &str) -> bool {
     let target = target.to_ascii_lowercase();
     ["login", "log_in", "signin", "came_from", "acl_users"].iter().any(|sign| target.contains(sign))

@@ -1,55 +1,71 @@
-//! Entering: what the answer to `enterSnapshot` means.
+//! `enter`: what the answer to `enterSnapshot` means.
 
 use dsnap_core::method::{Entered, Left};
 use dsnap_core::{Code, Reason};
 
-use crate::answer::{self, Answer};
+use crate::answer::Answer;
+use crate::current_use::{self, CurrentUse};
 use crate::fault::{Fault, Meaning};
 use crate::leave;
-use crate::occupant::{self, Occupant};
 use crate::toolkit::Toolkit;
 
-/// Asks the server to enter a snapshot under the code.
+/// Asks the server to enter a snapshot under `code`.
 pub(crate) fn enter(toolkit: &Toolkit<'_>, code: &Code) -> Entered {
     match toolkit.enter_snapshot(code) {
-        // The value is nil, false or something else, by the age of the Zope.
+        // The value is nil, false or something else, depending on the version of Zope.
         Ok(Answer::Value(_)) => Entered::Held,
         Ok(Answer::Fault(fault)) => fault_of_enter(toolkit, code, &fault),
-        Err(trouble) => trouble.into(),
+        Err(error) => error.into(),
     }
 }
 
 fn fault_of_enter(toolkit: &Toolkit<'_>, code: &Code, fault: &Fault) -> Entered {
-    let url = toolkit.url();
+    let endpoint = toolkit.endpoint();
     match fault.meaning() {
-        // A second enter waits in the server for the first, so this one is over, and held.
-        Meaning::InUse(occupant) if occupant.is(code) => Entered::Held,
-        Meaning::InUse(Occupant::Startup) => Entered::Refused(occupant::stuck(url)),
-        Meaning::InUse(Occupant::Work(work)) => Entered::Busy(occupant::at_work(url, &work)),
-        Meaning::InUse(Occupant::Snapshot(code)) => Entered::Busy(occupant::taken(url, &code)),
-        _ => match toolkit.origin().explain(fault) {
-            Some(trouble) => trouble.into(),
-            None => settle(toolkit, code, answer::failed(url, "enterSnapshot", fault)),
+        Meaning::InUse(current) => in_use(endpoint.url, code, &current),
+        _ => match endpoint.explain(fault) {
+            Some(error) => error.into(),
+            None => settle(toolkit, code, endpoint.call_failed("enterSnapshot", fault)),
         },
     }
 }
 
-/// After a fault of which nothing is known but that the enter is over: a full disk lets one
-/// fail and still have its effect.
+fn in_use(url: &str, code: &Code, current: &CurrentUse) -> Entered {
+    match current {
+        // The server makes a second enter wait for the first. So the first one is over, and was
+        // successful.
+        current if current.is_snapshot(code) => Entered::Held,
+        CurrentUse::Startup => Entered::Refused(current_use::stuck_since_startup(url)),
+        CurrentUse::ServerTask(task) => Entered::Busy(current_use::busy_with_task(url, task)),
+        CurrentUse::Snapshot(other) => Entered::Busy(current_use::in_another_snapshot(url, other)),
+    }
+}
+
+/// Finds out whether an enter that ended with a fault had its effect all the same, as happens when
+/// the disk is full, and leaves the snapshot then.
 fn settle(toolkit: &Toolkit<'_>, code: &Code, fault: Reason) -> Entered {
-    match toolkit.occupant() {
-        Ok(Some(occupant)) if occupant.is(code) => match leave::ask_to_leave(toolkit, code) {
-            Left::Left => Entered::Failed(fault),
-            Left::Busy(why) | Left::Unavailable(why) | Left::Refused(why) | Left::Failed(why) => {
-                still(&fault, "its snapshot could not be left again", &why)
+    match toolkit.current_use() {
+        Ok(Some(current)) if current.is_snapshot(code) => {
+            match leave::leave_own_snapshot(toolkit, code) {
+                Left::Left => Entered::Failed(fault),
+                Left::Busy(reason)
+                | Left::Unavailable(reason)
+                | Left::Refused(reason)
+                | Left::Failed(reason) => {
+                    let what = "the snapshot was entered all the same and could not be left again";
+                    unsettled(&fault, what, reason)
+                }
             }
-        },
+        }
         Ok(_) => Entered::Failed(fault),
-        Err(trouble) => still(&fault, "whether it had its effect is not known", &trouble.refusal()),
+        Err(error) => {
+            let what = "the snapshot may or may not have been entered";
+            unsettled(&fault, what, error.into_reason())
+        }
     }
 }
 
-fn still(fault: &Reason, what: &str, why: &Reason) -> Entered {
-    let both = Reason::new(format!("{}; {what}: {}", fault.text(), why.text()));
-    Entered::Unknown(why.hints().iter().fold(both, Reason::hint))
+fn unsettled(fault: &Reason, what: &str, reason: Reason) -> Entered {
+    let text = format!("{}; {what}: {}", fault.text(), reason.text());
+    Entered::Unknown(reason.with_text(text))
 }

@@ -1,51 +1,51 @@
 //! What a fault of Zope says.
 //!
-//! Zope packs every exception into one fault: `Unexpected Zope exception: <class 'MODULE.NAME'> -
-//! MESSAGE`, the message perhaps of many lines; in debug mode a traceback instead, whose source
-//! lines quote the very words one looks for, and that ends with `NAME: MESSAGE`.
+//! Zope reports every exception in the text of a fault: `Unexpected Zope exception: <class
+//! 'MODULE.NAME'> - MESSAGE`, where the message may have several lines. In debug mode the text is a
+//! traceback that ends with `NAME: MESSAGE`. Its source lines may quote the same messages, so only the
+//! end counts.
 
 use dsnap_core::text;
+use dsnap_engine::limits::MAX_SHOWN_FAULT_CHARS;
 
-use crate::occupant::Occupant;
+use crate::current_use::CurrentUse;
 
 const PREFIX: &str = "Unexpected Zope exception:";
 const TRACEBACK: &str = "Traceback (most recent call last):";
-/// How many characters of a fault are shown.
-const LONGEST: usize = 300;
 
 /// An exception in the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fault {
-    /// Without its module; empty if the fault names none.
+    /// The name of the exception's class, without its module; empty if the fault names none.
     class: String,
     message: String,
 }
 
-/// What it means.
+/// What a fault means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    /// The URL leads to no toolkit.
+    /// There is no toolkit at the URL.
     NotFound,
-    /// The user may not.
+    /// The user lacks the permission.
     Unauthorized,
-    /// The storage is in snapshot mode already.
-    InUse(Occupant),
-    /// Zope has lost its ZEO server.
+    /// The storage is in use already.
+    InUse(CurrentUse),
+    /// Zope has lost the connection to its ZEO server.
     Disconnected,
-    /// A file is locked by somebody else.
+    /// Another process has locked a file that the server needs.
     Locked,
     /// Anything else.
     Other,
 }
 
 impl Fault {
-    /// Reads a fault's words.
-    pub(crate) fn read(words: &str) -> Self {
-        let words = words.trim();
-        if let Some((_, traceback)) = words.rsplit_once(TRACEBACK) {
-            return Self::of_traceback(traceback);
+    /// Reads the `faultString` of a fault.
+    pub(crate) fn parse(fault_string: &str) -> Self {
+        let text = fault_string.trim();
+        if let Some((_, traceback)) = text.rsplit_once(TRACEBACK) {
+            return Self::parse_traceback(traceback);
         }
-        let exception = words.strip_prefix(PREFIX).unwrap_or(words).trim_start();
+        let exception = text.strip_prefix(PREFIX).unwrap_or(text).trim_start();
         let parts =
             exception.split_once(" - ").or_else(|| Some((exception.strip_suffix(" -")?, "")));
         match parts.and_then(|(class, message)| Some((class_name(class)?, message))) {
@@ -54,8 +54,8 @@ impl Fault {
         }
     }
 
-    /// The exception stands below the indented lines.
-    fn of_traceback(traceback: &str) -> Self {
+    /// Reads the exception below the indented lines of a traceback.
+    fn parse_traceback(traceback: &str) -> Self {
         let indented =
             |line: &&str| line.trim().is_empty() || line.starts_with(char::is_whitespace);
         let lines: Vec<_> = traceback.lines().skip_while(indented).collect();
@@ -67,42 +67,41 @@ impl Fault {
         }
     }
 
-    /// What the fault means.
+    /// Says what the fault means.
     pub(crate) fn meaning(&self) -> Meaning {
         match self.class.as_str() {
             "NotFound" => Meaning::NotFound,
             "Unauthorized" => Meaning::Unauthorized,
             "ClientDisconnected" => Meaning::Disconnected,
             "LockError" => Meaning::Locked,
-            _ => self.occupant().map_or(Meaning::Other, Meaning::InUse),
+            _ => self.current_use().map_or(Meaning::Other, Meaning::InUse),
         }
     }
 
-    /// Who uses the snapshot: Python's way to write the code, in quotes.
-    fn occupant(&self) -> Option<Occupant> {
+    /// Finds the snapshot code in the message, which Python has written in quotes.
+    fn current_use(&self) -> Option<CurrentUse> {
         let (_, code) = self.message.rsplit_once("already in use by ")?;
         let code = code.trim().trim_start_matches('u');
         let quote = code.chars().next().filter(|quote| matches!(quote, '\'' | '"'))?;
         let (code, _) = code[1..].rsplit_once(quote)?;
-        Some(Occupant::of(code.to_owned()))
+        Some(CurrentUse::parse(code.to_owned()))
     }
 
-    /// The fault on one line: the exception's own words.
-    pub(crate) fn shown(&self) -> String {
-        let words: Vec<_> = self.message.split_whitespace().collect();
-        let message = words.join(" ");
+    /// Shows the exception on one line, cut at [`MAX_SHOWN_FAULT_CHARS`].
+    pub(crate) fn summary(&self) -> String {
+        let message = self.message.split_whitespace().collect::<Vec<_>>().join(" ");
         let line = match (self.class.as_str(), message.as_str()) {
             ("", message) => message.to_owned(),
             (class, "") => class.to_owned(),
             (class, message) => format!("{class}: {message}"),
         };
-        let short: String = line.chars().take(LONGEST).collect();
+        let short: String = line.chars().take(MAX_SHOWN_FAULT_CHARS).collect();
         let end = if short.len() < line.len() { "…" } else { "" };
         text::harmless(short + end)
     }
 }
 
-/// `<class 'a.b.Name'>`, `<type 'exceptions.Name'>` or `a.b.Name`: the name.
+/// Takes `Name` from `<class 'a.b.Name'>`, `<type 'exceptions.Name'>` or `a.b.Name`.
 fn class_name(class: &str) -> Option<String> {
     let quoted = class.trim().strip_suffix("'>").and_then(|class| class.split_once('\''));
     let path = quoted.map_or(class.trim(), |(_, path)| path);
@@ -116,41 +115,41 @@ mod tests {
     use super::*;
 
     fn snapshot(code: &str) -> Meaning {
-        Meaning::InUse(Occupant::Snapshot(code.to_owned()))
+        Meaning::InUse(CurrentUse::Snapshot(code.to_owned()))
     }
 
     const IN_USE: &str = "Unexpected Zope exception: <class 'DirectoryStorage.utils.DirectoryStorageError'> - Can not enter snapshot mode: snapshot already in use by 'user/host-1001'";
-    /// In debug mode, shortened: the source line quotes the words with a %r.
+    /// A shortened traceback of debug mode. Its source line quotes the message with a `%r`.
     const DEBUG: &str = "Unexpected Zope exception: \nTraceback (most recent call last):\n  File \"ZPublisher/Publish.py\", line 249, in publish_module_standard\n    response = publish(request, module_name, after_list, debug=debug)\n  File \"LocalFilesystem.py\", line 402, in enter_snapshot\n    raise DirectoryStorageError('Can not enter snapshot mode: snapshot already in use by %r' % self.snapshot_code)\nDirectoryStorageError: Can not enter snapshot mode: snapshot already in use by 'user/host-1001'\n";
     const NOT_FOUND: &str = "Unexpected Zope exception: <class 'zExceptions.NotFound'> -    Site Error \n   An error was encountered while publishing this resource.\n   \n    Resource not found  \n\n  Sorry, the requested resource does not exist. Check the URL and try again.   Resource:  NoSuchToolkit\nPOST \n ";
 
     #[test]
-    fn a_snapshot_in_use_is_recognised_with_its_code() {
-        assert_eq!(Fault::read(IN_USE).meaning(), snapshot("user/host-1001"));
-        let with = |code: &str| Fault::read(&IN_USE.replace("'user/host-1001'", code)).meaning();
+    fn the_code_of_a_snapshot_in_use_is_found() {
+        assert_eq!(Fault::parse(IN_USE).meaning(), snapshot("user/host-1001"));
+        let with = |code: &str| Fault::parse(&IN_USE.replace("'user/host-1001'", code)).meaning();
         assert_eq!(with("u'user/x'"), snapshot("user/x"));
         assert_eq!(with("\"user/it's\""), snapshot("user/it's"));
-        assert_eq!(with("'startup'"), Meaning::InUse(Occupant::Startup));
-        let work = |work: &str| Meaning::InUse(Occupant::Work(work.to_owned()));
-        assert_eq!(with("'packing'"), work("packing"));
-        assert_eq!(with("'recombining/user/x'"), work("recombining/user/x"));
+        assert_eq!(with("'startup'"), Meaning::InUse(CurrentUse::Startup));
+        let task = |task: &str| Meaning::InUse(CurrentUse::ServerTask(task.to_owned()));
+        assert_eq!(with("'packing'"), task("packing"));
+        assert_eq!(with("'recombining/user/x'"), task("recombining/user/x"));
         assert_eq!(with("None"), Meaning::Other);
     }
 
     #[test]
-    fn in_debug_mode_the_last_line_counts() {
-        let fault = Fault::read(DEBUG);
+    fn in_debug_mode_only_the_end_of_the_traceback_counts() {
+        let fault = Fault::parse(DEBUG);
         assert_eq!(fault.meaning(), snapshot("user/host-1001"));
-        assert_eq!(fault, Fault::read(IN_USE));
+        assert_eq!(fault, Fault::parse(IN_USE));
         let other = DEBUG
             .replace("DirectoryStorageError: Can", "ValueError: Cannot")
             .replace(" in use by 'user/host-1001'", "");
-        assert_eq!(Fault::read(&other).meaning(), Meaning::Other);
+        assert_eq!(Fault::parse(&other).meaning(), Meaning::Other);
     }
 
     #[test]
-    fn the_exceptions_that_mean_something_are_recognised_by_their_class() {
-        assert_eq!(Fault::read(NOT_FOUND).meaning(), Meaning::NotFound);
+    fn known_exceptions_are_recognised_by_their_class() {
+        assert_eq!(Fault::parse(NOT_FOUND).meaning(), Meaning::NotFound);
         for (class, meaning) in [
             ("ZEO.Exceptions.ClientDisconnected", Meaning::Disconnected),
             ("zc.lockfile.LockError", Meaning::Locked),
@@ -165,38 +164,38 @@ mod tests {
                     "Unexpected Zope exception: \nTraceback (most recent call last):\n  File \"x\"\n    raise NotFound('y')\n{class}: words\nand more"
                 ),
             ] {
-                assert_eq!(Fault::read(&words).meaning(), meaning, "{words}");
+                assert_eq!(Fault::parse(&words).meaning(), meaning, "{words}");
             }
         }
     }
 
     #[test]
-    fn a_fault_is_shown_on_one_line_in_the_exceptions_own_words() {
+    fn a_summary_is_the_exception_on_one_line() {
         let words = "DirectoryStorageError: Can not enter snapshot mode: snapshot already in use by 'user/host-1001'";
-        assert_eq!(Fault::read(IN_USE).shown(), words);
-        assert_eq!(Fault::read(DEBUG).shown(), words);
-        let not_found = Fault::read(NOT_FOUND).shown();
+        assert_eq!(Fault::parse(IN_USE).summary(), words);
+        assert_eq!(Fault::parse(DEBUG).summary(), words);
+        let not_found = Fault::parse(NOT_FOUND).summary();
         assert!(not_found.starts_with("NotFound: Site Error An error was"), "{not_found}");
         let disconnected =
             "Unexpected Zope exception: <class 'ZEO.Exceptions.ClientDisconnected'> - ";
-        assert_eq!(Fault::read(disconnected).shown(), "ClientDisconnected");
-        assert_eq!(Fault::read("some\x1b[31m words").shown(), "some\u{fffd}[31m words");
+        assert_eq!(Fault::parse(disconnected).summary(), "ClientDisconnected");
+        assert_eq!(Fault::parse("some\x1b[31m words").summary(), "some\u{fffd}[31m words");
     }
 
     #[test]
-    fn a_long_fault_is_cut() {
-        let shown = Fault::read(&"ä".repeat(10_000)).shown();
+    fn a_long_summary_is_cut() {
+        let shown = Fault::parse(&"ä".repeat(10_000)).summary();
         assert_eq!(shown, "ä".repeat(300) + "…");
     }
 
     proptest::proptest! {
         #[test]
-        fn any_words_are_shown_on_one_short_line(words in "\\PC{0,9}(Traceback \\(most recent call last\\):|already in use by |Unexpected Zope exception:| - |'|\n| |\u{1b}|\\PC){0,30}") {
-            let fault = Fault::read(&words);
+        fn a_summary_of_any_text_is_one_short_line(words in "\\PC{0,9}(Traceback \\(most recent call last\\):|already in use by |Unexpected Zope exception:| - |'|\n| |\u{1b}|\\PC){0,30}") {
+            let fault = Fault::parse(&words);
             fault.meaning();
-            let shown = fault.shown();
+            let shown = fault.summary();
             proptest::prop_assert!(!shown.chars().any(char::is_control), "{shown:?}");
-            proptest::prop_assert!(shown.chars().count() <= LONGEST + 1);
+            proptest::prop_assert!(shown.chars().count() <= MAX_SHOWN_FAULT_CHARS + 1);
         }
     }
 }

@@ -1,59 +1,62 @@
-//! Leaving: only the snapshot under our code, and only as often as needed.
+//! `leave`: ends the snapshot under our code, and no other.
+//!
+//! The server is asked for its current snapshot code first. A `leaveSnapshot` with another code
+//! would make it lock `misc/sublock` before it refuses.
 
 use dsnap_core::method::Left;
 use dsnap_core::{Code, Reason};
 
-use crate::answer::{self, Answer};
+use crate::answer::Answer;
+use crate::call_error::CallError;
+use crate::current_use::{self, CurrentUse};
 use crate::fault::{Fault, Meaning};
-use crate::occupant::{self, Occupant};
 use crate::toolkit::Toolkit;
-use crate::trouble::Trouble;
 
-/// Leaves the snapshot if the server is in one under the code.
+/// Leaves the snapshot if the server is in one under `code`.
 pub(crate) fn leave(toolkit: &Toolkit<'_>, code: &Code) -> Left {
-    match toolkit.occupant() {
-        Ok(Some(occupant)) if occupant.is(code) => ask_to_leave(toolkit, code),
-        Ok(other) => not_ours(toolkit, other.as_ref()),
-        Err(trouble) => trouble.into(),
+    match toolkit.current_use() {
+        Ok(Some(current)) if current.is_snapshot(code) => leave_own_snapshot(toolkit, code),
+        Ok(other) => nothing_to_leave(toolkit, other.as_ref()),
+        Err(error) => error.into(),
     }
 }
 
-/// Asks the server, which is known to be in the snapshot under the code, to leave it.
-pub(crate) fn ask_to_leave(toolkit: &Toolkit<'_>, code: &Code) -> Left {
-    let reason = match toolkit.leave_snapshot(code) {
+/// Leaves the snapshot under `code`, which the server is known to be in.
+pub(crate) fn leave_own_snapshot(toolkit: &Toolkit<'_>, code: &Code) -> Left {
+    let failure = match toolkit.leave_snapshot(code) {
         Ok(Answer::Value(_)) => return Left::Left,
         Ok(Answer::Fault(fault)) => fault_of_leave(toolkit, &fault),
-        // Something was sent: it may have had its effect all the same.
-        Err(Trouble::Lost(refusal)) => Left::Failed(refusal),
-        Err(trouble) => return trouble.into(),
+        // The call may have had its effect all the same.
+        Err(CallError::NoAnswer(reason) | CallError::FaultyServer(reason)) => Left::Failed(reason),
+        Err(error @ (CallError::Unreachable(_) | CallError::Refused(_))) => return error.into(),
     };
-    match toolkit.occupant() {
-        Ok(Some(occupant)) if occupant.is(code) => reason,
-        Ok(other) => not_ours(toolkit, other.as_ref()),
-        Err(_) => reason,
+    match toolkit.current_use() {
+        Ok(Some(current)) if current.is_snapshot(code) => failure,
+        Ok(other) => nothing_to_leave(toolkit, other.as_ref()),
+        Err(_) => failure,
     }
 }
 
-/// Nothing to leave: nobody's snapshot, somebody else's, or ours being recombined. But a server
-/// that was restarted meanwhile may be stuck.
-fn not_ours(toolkit: &Toolkit<'_>, occupant: Option<&Occupant>) -> Left {
-    match occupant {
-        Some(Occupant::Startup) => Left::Refused(occupant::stuck(toolkit.url())),
+/// Reports success where the server is not in our snapshot, or no longer. But a server that was
+/// restarted meanwhile may be stuck.
+fn nothing_to_leave(toolkit: &Toolkit<'_>, current: Option<&CurrentUse>) -> Left {
+    match current {
+        Some(CurrentUse::Startup) => Left::Refused(current_use::stuck_since_startup(toolkit.url())),
         _ => Left::Left,
     }
 }
 
 fn fault_of_leave(toolkit: &Toolkit<'_>, fault: &Fault) -> Left {
-    let url = toolkit.url();
+    let endpoint = toolkit.endpoint();
     if fault.meaning() == Meaning::Locked {
-        let what = format!("the server at {url} cannot lock misc/sublock: {}", fault.shown());
-        return Left::Busy(
-            Reason::new(what).hint("somebody still uses the snapshot: wait for its end"),
-        );
+        let text =
+            format!("the server at {} cannot lock misc/sublock: {}", endpoint.url, fault.summary());
+        let hint = "wait until the process that still uses the snapshot has ended";
+        return Left::Busy(Reason::new(text).hint(hint));
     }
-    match toolkit.origin().explain(fault) {
-        Some(Trouble::Refused(refusal)) => Left::Refused(refusal),
-        Some(trouble) => Left::Failed(trouble.refusal()),
-        None => Left::Failed(answer::failed(url, "leaveSnapshot", fault)),
+    match endpoint.explain(fault) {
+        Some(CallError::Refused(reason)) => Left::Refused(reason),
+        Some(error) => Left::Failed(error.into_reason()),
+        None => Left::Failed(endpoint.call_failed("leaveSnapshot", fault)),
     }
 }

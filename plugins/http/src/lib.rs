@@ -1,33 +1,37 @@
-//! The method `http`: it asks the process that has the storage open, by XML-RPC to a
-//! DirectoryStorageToolkit object in Zope.
+//! The method `http`: asks the Zope that has the storage open, with XML-RPC calls to its
+//! DirectoryStorageToolkit object.
 //!
-//! `enter`, `leave` and `status` decide what an answer means; `toolkit` is what they ask.
-//! Below it lie `line` and `address` (what stands on the line), `access` and `file` (ACCESS),
-//! `wire` and `patience` (one call, and how long it may take), `tls`, `answer` and `xml` (what
-//! came back), `fault` and `occupant` (what it says), and `trouble` (why there is no answer).
+//! `enter`, `leave` and `status` decide what an answer means. They call the server through
+//! `toolkit`, which uses:
 //!
-//! The question behind everything here is whether something was sent: before that a failure is
-//! known to have had no effect, after it nothing is known.
+//! - `line`, `address`, `access` and `file` for the line and the files that it names,
+//! - `client`, `tls`, `deadline` and `send_error` for one HTTP request,
+//! - `answer`, `xml`, `fault` and `current_use` for what the response says,
+//! - `call_error` for why there is no usable answer.
 //!
-//! Deliberately elsewhere: whether the server is that of the storage, whether its snapshot is
-//! fresh, and what happens to an enter without an answer (`dsnap-core`).
+//! All of them depend on one question: was anything sent? Before that, a failure has no effect.
+//! After that, the call may have had its effect, whatever comes back.
+//!
+//! Deliberately elsewhere, in `dsnap-engine`: whether the server is that of the storage, whether
+//! its snapshot is fresh, and what to do about an enter without an answer.
 #![forbid(unsafe_code)]
 
 mod access;
 mod address;
 mod answer;
+mod call_error;
+mod client;
+mod current_use;
+mod deadline;
 mod enter;
 mod fault;
 mod file;
 mod leave;
 mod line;
-mod occupant;
-mod patience;
+mod send_error;
 mod status;
 mod tls;
 mod toolkit;
-mod trouble;
-mod wire;
 mod xml;
 
 use std::ffi::OsString;
@@ -56,7 +60,7 @@ impl SnapshotMethod for Http {
         line::check(words).map_err(Reason::new)
     }
 
-    /// A server that can be asked is open; no question closes its storage.
+    /// A server that answers has its storage open, and no call closes it.
     fn may_close(&self) -> bool {
         false
     }
@@ -68,21 +72,21 @@ impl SnapshotMethod for Http {
     fn enter(&self, request: &Request<'_>) -> Entered {
         match Toolkit::of(request, limits::ENTER_TIMEOUT) {
             Ok(toolkit) => enter::enter(&toolkit, request.code),
-            Err(refusal) => Entered::Refused(refusal),
+            Err(reason) => Entered::Refused(reason),
         }
     }
 
     fn leave(&self, request: &Request<'_>) -> Left {
         match Toolkit::of(request, limits::LEAVE_TIMEOUT) {
             Ok(toolkit) => leave::leave(&toolkit, request.code),
-            Err(refusal) => Left::Refused(refusal),
+            Err(reason) => Left::Refused(reason),
         }
     }
 
     fn status(&self, request: &Request<'_>) -> Status {
         match Toolkit::of(request, limits::LEAVE_TIMEOUT) {
             Ok(toolkit) => status::status(&toolkit),
-            Err(refusal) => Status::Refused(refusal),
+            Err(reason) => Status::Refused(reason),
         }
     }
 }

@@ -1,7 +1,7 @@
-//! What stands on the line: `http URL ACCESS [ca=FILE]`.
+//! The words of a conf line: `http URL ACCESS [ca=FILE]`.
 //!
-//! A last word `timeout=` was taken off before the words come here. What a URL may be is
-//! `address`'s part, what is in the files that of `access` and `tls`.
+//! `dsnap_engine::conf` has removed a last word `timeout=` already. `address` checks the URL, and
+//! `access` and `tls` read the files.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -13,14 +13,14 @@ use dsnap_engine::conf::grammar;
 
 use crate::address::{self, Address};
 
-/// What the words say.
+/// A line's words, with absolute paths.
 #[derive(Debug)]
 pub(crate) struct Line {
-    /// The toolkit object.
+    /// The URL of the toolkit object.
     pub(crate) address: Address,
-    /// The file that holds user and password.
+    /// The file that contains user and password.
     pub(crate) access: PathBuf,
-    /// The authorities to trust instead of the machine's.
+    /// The file of certificate authorities to trust instead of the machine's.
     pub(crate) ca: Option<PathBuf>,
 }
 
@@ -29,28 +29,28 @@ impl Line {
     ///
     /// # Errors
     ///
-    /// Words are missing or too many, the URL cannot be used, or `ca=` makes no sense with it.
+    /// There are too few or too many words, the URL is unusable, or `ca=` follows an `http://` URL.
     pub(crate) fn read(request: &Request<'_>) -> Result<Self, Reason> {
         let (url, access, ca) = split(request.words).map_err(Reason::new)?;
         let address = Address::read(url)?;
         if ca.is_some() && !address.is_https() {
-            // Nobody who trusts an authority wants to send the password in the clear.
-            let what = format!("ca=FILE is for https://, and the URL is {}", address.shown());
-            return Err(Reason::new(what).hint("correct the URL, or take ca= off the line"));
+            // A user who names an authority does not want to send the password unencrypted.
+            let text = format!("ca=FILE is only for https://, but the URL is {}", address.shown());
+            return Err(Reason::new(text).hint("correct the URL, or remove ca=FILE from the line"));
         }
         let in_folder = |name: &OsStr| request.conf_folder.join(name);
         Ok(Self { address, access: in_folder(access), ca: ca.map(in_folder) })
     }
 }
 
-/// URL, ACCESS and the file of `ca=`.
+/// Splits the words into URL, ACCESS and the file of `ca=`.
 fn split(words: &[OsString]) -> Result<(&OsStr, &OsStr, Option<&OsStr>), String> {
     match words {
         [url, access] => Ok((url, access, None)),
         [url, access, third] => match third.as_bytes().strip_prefix(b"ca=") {
             Some(b"") => Err("`ca=` names no file".to_owned()),
             Some(file) => Ok((url, access, Some(OsStr::from_bytes(file)))),
-            // A word too many may be a password in the wrong place: it is not shown.
+            // The extra word may be a password in the wrong place, so it is not shown.
             None => Err("after its URL and access file `http` takes only ca=FILE".to_owned()),
         },
         [] | [_] => Err("`http` needs a URL and an access file".to_owned()),

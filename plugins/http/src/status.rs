@@ -1,17 +1,20 @@
-//! Looking: what would an enter meet?
+//! `status`: what an `enter` would meet.
 
 use dsnap_core::method::Status;
 
-use crate::occupant::{self, Occupant};
+use crate::current_use::{self, CurrentUse};
 use crate::toolkit::Toolkit;
 
-/// Asks for the code of the current snapshot.
+/// Asks the server for its current snapshot code; changes nothing.
 pub(crate) fn status(toolkit: &Toolkit<'_>) -> Status {
-    match toolkit.occupant() {
+    let url = toolkit.url();
+    match toolkit.current_use() {
         Ok(None) => Status::CouldEnter,
-        Ok(Some(Occupant::Snapshot(code))) => Status::Held(code.into_bytes()),
-        Ok(Some(Occupant::Work(work))) => Status::Busy(occupant::at_work(toolkit.url(), &work)),
-        Ok(Some(Occupant::Startup)) => Status::Refused(occupant::stuck(toolkit.url())),
-        Err(trouble) => trouble.into(),
+        Ok(Some(CurrentUse::Snapshot(code))) => Status::Held(code.into_bytes()),
+        Ok(Some(CurrentUse::ServerTask(task))) => {
+            Status::Busy(current_use::busy_with_task(url, &task))
+        }
+        Ok(Some(CurrentUse::Startup)) => Status::Refused(current_use::stuck_since_startup(url)),
+        Err(error) => error.into(),
     }
 }

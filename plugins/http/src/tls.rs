@@ -1,7 +1,8 @@
-//! TLS: whom to trust, and what it means if somebody is not to be trusted.
+//! TLS: which servers are trusted, and what a failed handshake means.
 //!
-//! Everything that can go wrong here goes wrong before anything was sent. What a person must
-//! cure is told apart; a server that just hangs up in the handshake is as good as not there.
+//! A handshake fails before any call is sent. If only a person can cure the failure, its reason is
+//! made here. A server that merely closes the connection during the handshake counts as
+//! unreachable, which is decided in `send_error`.
 
 use std::error::Error;
 use std::path::Path;
@@ -16,18 +17,18 @@ use rustls::{AlertDescription, CertificateError, ClientConfig, OtherError, RootC
 use crate::address::Address;
 use crate::file;
 
-/// The configuration for an address: for `https://` with the authorities of the `ca=` file, or
-/// else of this machine.
+/// Makes the TLS configuration for an address. An `https://` server must have a certificate of an
+/// authority in the `ca=` file, or without such a file, of one that this machine trusts.
 ///
 /// # Errors
 ///
-/// There are none, or the file cannot be read.
+/// There are no authorities to trust, or the file cannot be read.
 pub(crate) fn config(address: &Address, ca: Option<&Path>) -> Result<ClientConfig, Reason> {
     let roots = match ca {
-        // The client wants a configuration also where it will not be used.
+        // The HTTP client needs a configuration even if it does not use it.
         _ if !address.is_https() => RootCertStore::empty(),
-        None => roots_of_machine()?,
-        Some(path) => roots_in(path)?,
+        None => machine_roots()?,
+        Some(path) => read_roots(path)?,
     };
     let provider = Arc::new(crypto::ring::default_provider());
     let builder =
@@ -36,67 +37,76 @@ pub(crate) fn config(address: &Address, ca: Option<&Path>) -> Result<ClientConfi
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
-fn roots_of_machine() -> Result<RootCertStore, Reason> {
+fn machine_roots() -> Result<RootCertStore, Reason> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
-        return Err(Reason::new("this machine has no list of trusted certificate authorities")
-            .hint("install it (the package ca-certificates), or name a file with ca=FILE"));
+        let text = "this machine has no list of trusted certificate authorities";
+        let hint = "install the package ca-certificates, or name a file of trusted certificates with ca=FILE";
+        return Err(Reason::new(text).hint(hint));
     }
     Ok(roots)
 }
 
-fn roots_in(path: &Path) -> Result<RootCertStore, Reason> {
-    let pem = file::beginning(path, limits::MAX_ANSWER)?;
-    let wrong = |what: &str| {
-        Reason::new(format!("the ca file {} {what}", text::path(path)))
-            .hint("it must hold certificates in PEM form (-----BEGIN CERTIFICATE-----)")
+fn read_roots(path: &Path) -> Result<RootCertStore, Reason> {
+    let pem = file::read_beginning(path, limits::MAX_CA_FILE)?;
+    let unusable = |flaw: &str| {
+        Reason::new(format!("the CA file {} {flaw}", text::path(path)))
+            .hint("name a file with certificates in PEM format (-----BEGIN CERTIFICATE-----)")
     };
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|_| wrong("is not PEM"))?;
-        roots.add(certificate).map_err(|_| wrong("holds a certificate that cannot be used"))?;
+        let certificate = certificate.map_err(|_| unusable("is not in PEM format"))?;
+        roots.add(certificate).map_err(|_| unusable("contains an unusable certificate"))?;
     }
-    if roots.is_empty() { Err(wrong("holds no certificate")) } else { Ok(roots) }
+    if roots.is_empty() { Err(unusable("contains no certificate")) } else { Ok(roots) }
 }
 
-/// What a failed connection means if TLS failed in a way that a person must cure.
-pub(crate) fn refusal(address: &Address, chain: &[&(dyn Error + 'static)]) -> Option<Reason> {
-    let error = chain.iter().find_map(|error| error.downcast_ref::<rustls::Error>())?;
+/// Says why the TLS handshake failed, if a person must act. `errors` are those of a failed connection,
+/// outermost first.
+pub(crate) fn handshake_failure(
+    address: &Address,
+    errors: &[&(dyn Error + 'static)],
+) -> Option<Reason> {
+    let error = errors.iter().find_map(|error| error.downcast_ref::<rustls::Error>())?;
     let url = address.shown();
     Some(match error {
-        rustls::Error::InvalidCertificate(flaw) => certificate(address, flaw),
-        rustls::Error::PeerIncompatible(why) => no_common_ground(url, &format!("{why:?}")),
+        rustls::Error::InvalidCertificate(error) => untrusted_certificate(address, error),
+        rustls::Error::PeerIncompatible(error) => no_secure_version(url, &format!("{error:?}")),
         rustls::Error::AlertReceived(
             alert @ (AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure),
-        ) => no_common_ground(url, &format!("{alert:?}")),
-        rustls::Error::InvalidMessage(_) => {
-            Reason::new(format!("{url} does not speak TLS")).hint("is it a port for http://?")
-        }
+        ) => no_secure_version(url, &format!("{alert:?}")),
+        rustls::Error::InvalidMessage(_) => Reason::new(format!("{url} does not speak TLS"))
+            .hint("check the port: this one may be for http://"),
         other => {
-            let why = text::harmless(other.to_string());
-            Reason::new(format!("no secure connection to {url}: {why}"))
+            let error = text::harmless(other.to_string());
+            Reason::new(format!("no TLS connection to {url}: {error}"))
         }
     })
 }
 
-fn no_common_ground(url: &str, why: &str) -> Reason {
-    Reason::new(format!("{url} speaks no TLS that is still safe ({why})"))
-        .hint("the server must offer TLS 1.2 or 1.3")
+fn no_secure_version(url: &str, error: &str) -> Reason {
+    Reason::new(format!("{url} offers no secure version or cipher of TLS ({error})"))
+        .hint("make the server offer TLS 1.2 or 1.3")
 }
 
-fn certificate(address: &Address, flaw: &CertificateError) -> Reason {
+fn untrusted_certificate(address: &Address, error: &CertificateError) -> Reason {
+    let (flaw, hint) = certificate_flaw(&address.host(), error);
+    Reason::new(format!("the certificate of {} {flaw}", address.shown())).hint(hint)
+}
+
+/// Says what is wrong with a certificate, and what to do.
+fn certificate_flaw(host: &str, error: &CertificateError) -> (String, &'static str) {
     use CertificateError as E;
-    let (url, host) = (address.shown(), address.host());
-    let (what, hint) = match flaw {
-        // A bad signature: the trusted authority of that name has another key.
+    match error {
+        // A bad signature: a trusted authority has the right name, but another key.
         E::UnknownIssuer | E::BadSignature => (
-            "comes from an authority that is not trusted here".to_owned(),
-            "name the file with that authority's certificate at the end of the line: ca=FILE",
+            "is not signed by a trusted authority".to_owned(),
+            "with ca=FILE, name a file that contains the certificate of that authority",
         ),
         E::NotValidForName => (format!("is not for {host}"), NAME_HINT),
         E::NotValidForNameContext { presented, .. } => {
-            (format!("is not for {host}, but for {}", listed(presented)), NAME_HINT)
+            (format!("is not for {host}, but for {}", list_names(presented)), NAME_HINT)
         }
         E::Expired | E::ExpiredContext { .. } => (
             "has expired".to_owned(),
@@ -104,24 +114,23 @@ fn certificate(address: &Address, flaw: &CertificateError) -> Reason {
         ),
         E::NotValidYet | E::NotValidYetContext { .. } => (
             "is not valid yet".to_owned(),
-            "correct the clock of this machine or of the one that made the certificate",
+            "correct the clock of this machine, or of the machine that made the certificate",
         ),
         E::Other(OtherError(other)) if other.to_string().contains("CaUsedAsEndEntity") => (
-            "is an authority's own (CA:TRUE), and none for a server".to_owned(),
-            "give the server a certificate without CA:TRUE; that one, or its authority's, belongs into ca=FILE",
+            "is that of a certificate authority (CA:TRUE), not of a server".to_owned(),
+            "give the server a certificate without CA:TRUE, and name it or its authority's with ca=FILE",
         ),
         other => (
             format!("is not accepted: {}", text::harmless(other.to_string())),
-            "look at it with `openssl s_client`; it must be made anew",
+            "inspect it with `openssl s_client`, and make a new one",
         ),
-    };
-    Reason::new(format!("the certificate of {url} {what}")).hint(hint)
+    }
 }
 
 const NAME_HINT: &str = "use one of the certificate's names in the URL";
 
-/// rustls writes `DnsName("zope.example")`.
-fn listed(names: &[String]) -> String {
+/// Lists the names of a certificate. rustls writes them as `DnsName("zope.example")`.
+fn list_names(names: &[String]) -> String {
     let plain = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
     let names: Vec<_> = names.iter().map(plain).collect();
     if names.is_empty() { "no name at all".to_owned() } else { text::harmless(names.join(", ")) }

@@ -1,4 +1,4 @@
-//! A DirectoryStorageToolkit object that can be asked: its three methods.
+//! The DirectoryStorageToolkit object that a line names: its three methods as functions.
 
 use std::time::Duration;
 
@@ -9,104 +9,105 @@ use dxr::Value;
 use rustls::ClientConfig;
 
 use crate::access::Credentials;
-use crate::answer::{self, Answer, Origin};
+use crate::address::URL_HINT;
+use crate::answer::{Answer, Endpoint};
+use crate::call_error::CallError;
+use crate::client::HttpClient;
+use crate::current_use::CurrentUse;
+use crate::deadline::Deadline;
 use crate::line::Line;
-use crate::occupant::Occupant;
-use crate::patience::Patience;
-use crate::trouble::Trouble;
-use crate::wire::Wire;
 use crate::{tls, xml};
 
-/// The toolkit that a line leads to.
+/// The toolkit that a line names, with all that is needed to call it.
 pub(crate) struct Toolkit<'a> {
     line: Line,
     credentials: Credentials,
     tls: ClientConfig,
-    patience: Patience<'a>,
+    deadline: Deadline<'a>,
 }
 
 impl<'a> Toolkit<'a> {
-    /// Reads everything that the line names; nothing is sent. `time` is for a request without
-    /// a limit: a server that does not answer makes no progress.
+    /// Reads the line and the files that it names; sends nothing. `default_limit` applies to a
+    /// request without a limit, because a server that does not answer makes no progress.
     ///
     /// # Errors
     ///
-    /// A person must correct the line or one of its files.
-    pub(crate) fn of(request: &Request<'a>, time: Duration) -> Result<Self, Reason> {
-        let patience = Patience::new(request.caller, request.time_left.unwrap_or(time));
+    /// The line or one of its files is unusable, so a person must act.
+    pub(crate) fn of(request: &Request<'a>, default_limit: Duration) -> Result<Self, Reason> {
+        let limit = request.time_left.unwrap_or(default_limit);
+        let deadline = Deadline::new(request.caller, limit);
         let line = Line::read(request)?;
         let credentials = Credentials::read(&line.access)?;
         let tls = tls::config(&line.address, line.ca.as_deref())?;
-        Ok(Self { line, credentials, tls, patience })
+        Ok(Self { line, credentials, tls, deadline })
     }
 
-    /// The URL for messages.
+    /// Returns the URL for messages.
     pub(crate) fn url(&self) -> &str {
         self.line.address.shown()
     }
 
-    /// Where answers come from.
-    pub(crate) fn origin(&self) -> Origin<'_> {
-        Origin { url: self.url(), access: &self.line.access }
+    /// Returns what messages about answers need.
+    pub(crate) fn endpoint(&self) -> Endpoint<'_> {
+        Endpoint { url: self.url(), access_file: &self.line.access }
     }
 
-    /// Asks the server to enter a snapshot under this code.
+    /// Asks the server to enter a snapshot under `code`.
     ///
     /// # Errors
     ///
-    /// There is no answer.
-    pub(crate) fn enter_snapshot(&self, code: &Code) -> Result<Answer, Trouble> {
+    /// There is no usable answer.
+    pub(crate) fn enter_snapshot(&self, code: &Code) -> Result<Answer, CallError> {
         self.call("enterSnapshot", Some(code.as_str()))
     }
 
-    /// Asks the server to leave the snapshot. With a code that is not the current one this does
-    /// harm: the server takes `misc/sublock` before it refuses.
+    /// Asks the server to leave the snapshot. Call this only if `code` is the current snapshot
+    /// code: with another one, the server locks `misc/sublock` before it refuses.
     ///
     /// # Errors
     ///
-    /// There is no answer.
-    pub(crate) fn leave_snapshot(&self, code: &Code) -> Result<Answer, Trouble> {
+    /// There is no usable answer.
+    pub(crate) fn leave_snapshot(&self, code: &Code) -> Result<Answer, CallError> {
         self.call("leaveSnapshot", Some(code.as_str()))
     }
 
-    /// Who has the storage in snapshot mode, if anybody.
+    /// Asks the server what its storage is used for, if anything.
     ///
     /// # Errors
     ///
-    /// There is no answer, or none to this question.
-    pub(crate) fn occupant(&self) -> Result<Option<Occupant>, Trouble> {
+    /// There is no usable answer, or it contains no snapshot code.
+    pub(crate) fn current_use(&self) -> Result<Option<CurrentUse>, CallError> {
         let method = "currentSnapshotCode";
         match self.call(method, None)? {
-            // Zopes that do not know nil say false.
+            // A Zope that does not know nil answers with false.
             Answer::Value(Some(Value::Nil | Value::Boolean(false))) => Ok(None),
             Answer::Value(Some(Value::String(code))) if code.is_empty() => Ok(None),
-            Answer::Value(Some(Value::String(code))) => Ok(Some(Occupant::of(code))),
+            Answer::Value(Some(Value::String(code))) => Ok(Some(CurrentUse::parse(code))),
             Answer::Value(_) => {
-                let what = format!("{method} at {} did not answer with a code", self.url());
-                Err(Trouble::Lost(
-                    Reason::new(what)
-                        .hint("the URL must lead to a DirectoryStorageToolkit object in Zope"),
-                ))
+                let text = format!("{method} at {} did not return a snapshot code", self.url());
+                Err(CallError::NoAnswer(Reason::new(text).hint(URL_HINT)))
             }
-            Answer::Fault(fault) => Err(self
-                .origin()
-                .explain(&fault)
-                .unwrap_or_else(|| Trouble::Broken(answer::failed(self.url(), method, &fault)))),
+            Answer::Fault(fault) => {
+                let endpoint = self.endpoint();
+                Err(endpoint.explain(&fault).unwrap_or_else(|| {
+                    CallError::FaultyServer(endpoint.call_failed(method, &fault))
+                }))
+            }
         }
     }
 
-    fn call(&self, method: &str, argument: Option<&str>) -> Result<Answer, Trouble> {
-        let document = xml::call(method, argument).ok_or_else(|| {
-            let argument = argument.unwrap_or_default();
-            let what = format!("`{}` cannot be written as XML", Harmless(argument.as_bytes()));
-            Trouble::Refused(Reason::new(what))
+    fn call(&self, method: &str, argument: Option<&str>) -> Result<Answer, CallError> {
+        let document = xml::write_call(method, argument).ok_or_else(|| {
+            let argument = Harmless(argument.unwrap_or_default().as_bytes());
+            let text = format!("the argument `{argument}` of {method} cannot be written as XML");
+            CallError::Refused(Reason::new(text))
         })?;
-        let wire = Wire {
+        let client = HttpClient {
             address: &self.line.address,
             credentials: self.credentials.header(),
             tls: &self.tls,
-            patience: &self.patience,
+            deadline: &self.deadline,
         };
-        self.origin().read(&wire.post(document)?)
+        self.endpoint().read_answer(&client.post(document)?)
     }
 }

@@ -1,92 +1,99 @@
 //! XML-RPC documents, written and read by dxr.
 //!
-//! Before dxr reads one it is looked at as what it is, bytes from somewhere: dxr reads values
-//! by recursion, so their depth is limited; a DTD is nothing that an answer needs. Its errors
-//! are never shown: they contain the whole document.
+//! A response may come from anywhere, so its structure is checked before dxr reads it. The depth is
+//! limited, because dxr reads values by recursion, and a DTD is refused. The errors of dxr are never
+//! shown, because they contain the whole document.
 
+use dsnap_engine::limits::MAX_XML_DEPTH;
 use dxr::{MethodCall, Value};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-/// Elements in elements. A fault is 7 deep.
-const DEEPEST: usize = 64;
-
-/// A method's answer.
+/// A response to a call.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Document {
-    /// A value; none if it is of a kind that dxr does not know.
+    /// A value; absent if dxr does not know its type.
     Value(Option<Value>),
-    /// A fault and its words.
+    /// The `faultString` of a fault.
     Fault(String),
 }
 
-/// Writes a call with at most one argument.
-pub(crate) fn call(method: &str, argument: Option<&str>) -> Option<String> {
+/// Writes a call with at most one argument. Returns `None` if the argument cannot be part of XML.
+pub(crate) fn write_call(method: &str, argument: Option<&str>) -> Option<String> {
     let params = argument.map(|argument| Value::String(argument.to_owned())).into_iter().collect();
     let call = MethodCall { name: method.into(), params };
     Some(format!("<?xml version='1.0'?>\n{}\n", call.to_xml().ok()?))
 }
 
-/// Reads an answer; `None` if it is none.
-pub(crate) fn read(bytes: &[u8]) -> Option<Document> {
-    // Zope says no encoding and passes on the bytes of file names: that costs a letter only.
+/// Reads a response. Returns `None` if the document is not an XML-RPC response.
+pub(crate) fn read_response(bytes: &[u8]) -> Option<Document> {
+    // Zope names no encoding and copies the bytes of file names. One that is not UTF-8 only loses
+    // characters.
     let text = String::from_utf8_lossy(bytes);
-    let shape = Shape::of(text.trim_start_matches('\u{feff}'))?;
-    let value = shape.value.and_then(|value| Value::from_xml(value).ok());
-    Some(if shape.is_fault { Document::Fault(fault_string(value)) } else { Document::Value(value) })
+    let outline = Outline::parse(text.trim_start_matches('\u{feff}'))?;
+    let value = outline.value.and_then(|value| Value::from_xml(value).ok());
+    Some(if outline.is_fault {
+        Document::Fault(fault_string(value))
+    } else {
+        Document::Value(value)
+    })
 }
 
 fn fault_string(value: Option<Value>) -> String {
     match value {
         Some(Value::Struct(mut members)) => match members.remove("faultString") {
-            Some(Value::String(words)) => words,
-            _ => "a fault without words".to_owned(),
+            Some(Value::String(text)) => text,
+            _ => "a fault without a message".to_owned(),
         },
         _ => "a fault that cannot be read".to_owned(),
     }
 }
 
-/// What a well-formed answer is made of.
-struct Shape<'t> {
+/// The outline of a well-formed response.
+struct Outline<'t> {
     is_fault: bool,
-    /// The first `<value>` of the answer, not one inside another.
+    /// The first outermost `<value>` element, with its tags.
     value: Option<&'t str>,
 }
 
-/// Where the reading of a document stands.
+/// What has been seen of a document so far.
 #[derive(Default)]
-struct Scan {
-    open: Vec<String>,
+struct Scanner {
+    open_elements: Vec<String>,
+    /// How many `methodResponse` elements there are.
     roots: usize,
-    answers: usize,
+    /// How many `params` and `fault` elements there are.
+    results: usize,
     is_fault: bool,
-    begin: Option<usize>,
-    end: Option<usize>,
+    value_begin: Option<usize>,
+    value_end: Option<usize>,
 }
 
-impl<'t> Shape<'t> {
-    fn of(text: &'t str) -> Option<Self> {
+impl<'t> Outline<'t> {
+    fn parse(text: &'t str) -> Option<Self> {
         let mut reader = Reader::from_str(text);
-        let mut scan = Scan::default();
+        let mut scanner = Scanner::default();
         loop {
             let at = position(&reader)?;
             match reader.read_event().ok()? {
-                Event::Start(element) => scan.start(element.name().as_ref(), at)?,
+                Event::Start(element) => scanner.start_element(element.name().as_ref(), at)?,
                 Event::Empty(element) => {
-                    scan.start(element.name().as_ref(), at)?;
-                    scan.end(position(&reader)?);
+                    scanner.start_element(element.name().as_ref(), at)?;
+                    scanner.end_element(position(&reader)?);
                 }
-                Event::End(_) => scan.end(position(&reader)?),
+                Event::End(_) => scanner.end_element(position(&reader)?),
                 Event::DocType(_) => return None,
                 Event::Eof => break,
                 _ => {}
             }
         }
-        if !scan.open.is_empty() || scan.roots != 1 || scan.answers != 1 {
+        let is_complete = scanner.open_elements.is_empty();
+        if !is_complete || scanner.roots != 1 || scanner.results != 1 {
             return None;
         }
-        let value = scan.begin.zip(scan.end).and_then(|(begin, end)| text.get(begin..end));
-        Some(Self { is_fault: scan.is_fault, value })
+        let range = scanner.value_begin.zip(scanner.value_end);
+        let value = range.and_then(|(begin, end)| text.get(begin..end));
+        Some(Self { is_fault: scanner.is_fault, value })
     }
 }
 
@@ -94,34 +101,36 @@ fn position(reader: &Reader<&[u8]>) -> Option<usize> {
     usize::try_from(reader.buffer_position()).ok()
 }
 
-impl Scan {
-    fn start(&mut self, name: &str, at: usize) -> Option<()> {
-        match (self.open.len(), name) {
+impl Scanner {
+    /// Notes the start of an element. Returns `None` if a response cannot contain it there.
+    fn start_element(&mut self, name: &str, at: usize) -> Option<()> {
+        match (self.open_elements.len(), name) {
             (0, "methodResponse") => self.roots += 1,
             (0, _) => return None,
             (1, "params" | "fault") => {
-                self.answers += 1;
+                self.results += 1;
                 self.is_fault |= name == "fault";
             }
-            (depth, "value") if depth == self.depth_of_value() => {
-                self.begin = self.begin.or(Some(at));
+            (depth, "value") if depth == self.value_depth() => {
+                self.value_begin = self.value_begin.or(Some(at));
             }
             _ => {}
         }
-        self.open.push(name.to_owned());
-        (self.open.len() <= DEEPEST).then_some(())
+        self.open_elements.push(name.to_owned());
+        (self.open_elements.len() <= MAX_XML_DEPTH).then_some(())
     }
 
-    fn end(&mut self, at: usize) {
-        let closed = self.open.pop();
+    fn end_element(&mut self, at: usize) {
+        let closed = self.open_elements.pop();
         let is_value = closed.is_some_and(|name| name == "value");
-        if is_value && self.open.len() == self.depth_of_value() {
-            self.end = self.end.or(Some(at));
+        if is_value && self.open_elements.len() == self.value_depth() {
+            self.value_end = self.value_end.or(Some(at));
         }
     }
 
-    /// How many elements stand around the value: `params` has a `param` more than `fault`.
-    fn depth_of_value(&self) -> usize {
+    /// Returns the number of elements around the value: `fault`, or `params` and `param`, in
+    /// `methodResponse`.
+    fn value_depth(&self) -> usize {
         if self.is_fault { 2 } else { 3 }
     }
 }
@@ -133,7 +142,7 @@ mod tests {
     const NIL: &str = "<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n<value><nil/></value></param>\n</params>\n</methodResponse>\n";
 
     fn with_value(value: &str) -> Option<Document> {
-        read(NIL.replace("<nil/>", value).as_bytes())
+        read_response(NIL.replace("<nil/>", value).as_bytes())
     }
 
     fn value(value: Value) -> Option<Document> {
@@ -141,20 +150,20 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_written_with_and_without_an_argument() {
-        let call_with = call("enterSnapshot", Some("a<b&c")).unwrap();
+    fn a_call_is_written_with_or_without_an_argument() {
+        let call_with = write_call("enterSnapshot", Some("a<b&c")).unwrap();
         assert!(
             call_with.starts_with("<?xml version='1.0'?>\n<methodCall><methodName>enterSnapshot<")
         );
         let again = MethodCall::from_xml(&call_with).unwrap();
         assert_eq!(again.params, [Value::String("a<b&c".to_owned())]);
-        let call_without = call("currentSnapshotCode", None).unwrap();
+        let call_without = write_call("currentSnapshotCode", None).unwrap();
         assert_eq!(MethodCall::from_xml(&call_without).unwrap().params, []);
     }
 
     #[test]
-    fn values_of_all_kinds_are_read() {
-        assert_eq!(read(NIL.as_bytes()), value(Value::Nil));
+    fn values_of_all_known_types_are_read() {
+        assert_eq!(read_response(NIL.as_bytes()), value(Value::Nil));
         assert_eq!(with_value("<ex:nil/>"), value(Value::Nil));
         assert_eq!(with_value("<boolean>0</boolean>"), value(Value::Boolean(false)));
         let code = || value(Value::String("user/a-1".to_owned()));
@@ -164,16 +173,16 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_nobody_knows_is_still_an_answer() {
+    fn a_response_with_a_value_of_an_unknown_type_is_still_a_response() {
         for unknown in ["<ex:what/>", "<i8>7</i8>", "<int>x</int>", "<a><b/></a>"] {
             assert_eq!(with_value(unknown), Some(Document::Value(None)), "{unknown}");
         }
         let nothing = "<methodResponse><params/></methodResponse>";
-        assert_eq!(read(nothing.as_bytes()), Some(Document::Value(None)));
+        assert_eq!(read_response(nothing.as_bytes()), Some(Document::Value(None)));
     }
 
     #[test]
-    fn a_faults_words_are_read_wherever_they_stand() {
+    fn the_text_of_a_fault_is_read_wherever_it_stands() {
         let member = |name: &str, value: &str| {
             format!("<member>\n<name>{name}</name>\n<value>{value}</value>\n</member>\n")
         };
@@ -183,29 +192,32 @@ mod tests {
             let fault = format!(
                 "<?xml version='1.0'?>\n<methodResponse>\n<fault>\n<value><struct>\n{members}</struct></value>\n</fault>\n</methodResponse>\n"
             );
-            let Some(Document::Fault(words)) = read(fault.as_bytes()) else { panic!("{fault}") };
+            let Some(Document::Fault(words)) = read_response(fault.as_bytes()) else {
+                panic!("{fault}")
+            };
             assert!(words.starts_with("<class 'X'> - \n it\u{e9}"), "{words:?}");
         }
     }
 
     #[test]
-    fn bytes_that_are_not_utf8_cost_a_letter() {
+    fn bytes_that_are_not_utf8_become_replacement_characters() {
         let bytes = [&b"<methodResponse><fault><value><struct><member><name>faultString</name><value><string>caf"[..], b"\xe9", b"</string></value></member></struct></value></fault></methodResponse>"].concat();
-        assert_eq!(read(&bytes), Some(Document::Fault("caf\u{fffd}".to_owned())));
+        assert_eq!(read_response(&bytes), Some(Document::Fault("caf\u{fffd}".to_owned())));
     }
 
     #[test]
-    fn a_fault_without_readable_words_is_a_fault() {
+    fn a_fault_without_a_readable_text_is_still_a_fault() {
         for odd in
             ["<fault/>", "<fault><value/></fault>", "<fault><value><struct/></value></fault>"]
         {
-            let document = read(format!("<methodResponse>{odd}</methodResponse>").as_bytes());
+            let document =
+                read_response(format!("<methodResponse>{odd}</methodResponse>").as_bytes());
             assert!(matches!(document, Some(Document::Fault(_))), "{odd}: {document:?}");
         }
     }
 
     #[test]
-    fn what_is_no_whole_method_response_is_no_answer() {
+    fn a_document_that_is_not_one_whole_response_is_refused() {
         for wrong in [
             "",
             "hello",
@@ -219,19 +231,19 @@ mod tests {
             "<methodResponse><params/></methodResponse><methodResponse><params/></methodResponse>",
             &NIL[..NIL.len() - 3],
         ] {
-            assert_eq!(read(wrong.as_bytes()), None, "{wrong}");
+            assert_eq!(read_response(wrong.as_bytes()), None, "{wrong}");
         }
     }
 
     #[test]
-    fn a_dtd_is_no_answer() {
+    fn a_document_with_a_dtd_is_refused() {
         let bomb =
             NIL.replace("<methodResponse>", "<!DOCTYPE x [<!ENTITY a 'b'>]><methodResponse>");
-        assert_eq!(read(bomb.as_bytes()), None);
+        assert_eq!(read_response(bomb.as_bytes()), None);
     }
 
     #[test]
-    fn a_deep_document_is_no_answer() {
+    fn a_document_that_is_too_deep_is_refused() {
         let nested = |depth: usize| {
             let (open, close) = ("<array><data><value>", "</value></data></array>");
             with_value(&format!("{}<nil/>{}", open.repeat(depth), close.repeat(depth)))
@@ -243,11 +255,11 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_bytes_make_the_reading_fail(parts in proptest::collection::vec(PARTS_AND_ANYTHING, 0..12)) {
-            read(parts.concat().as_bytes());
+        fn no_document_makes_the_reader_panic(parts in proptest::collection::vec(PARTS, 0..12)) {
+            read_response(parts.concat().as_bytes());
         }
     }
 
-    /// Pieces of answers, and whatever else.
-    const PARTS_AND_ANYTHING: &str = "</?(methodResponse|params|param|fault|value|struct|member|name|string|nil)/?>|faultString|<!--|-->|<!\\[CDATA\\[|&[a-z#0-9]{0,4};?|\\PC{0,3}";
+    /// Parts of responses, and other text.
+    const PARTS: &str = "</?(methodResponse|params|param|fault|value|struct|member|name|string|nil)/?>|faultString|<!--|-->|<!\\[CDATA\\[|&[a-z#0-9]{0,4};?|\\PC{0,3}";
 }

@@ -55,13 +55,13 @@ fn a_file_called_a() {
 fn missing_folders_are_named_with_the_command_that_makes_them() {
     let fixture = storage(State::Clean);
     fs::remove_dir(fixture.storage().b()).unwrap();
-    refused(&fixture, "DIR/B is missing or is no folder")
+    refused(&fixture, "DIR/B is missing or is not a folder")
         .hint("a storage restored from A and config needs: mkdir DIR/B");
     fs::remove_dir(fixture.storage().journal()).unwrap();
-    refused(&fixture, "DIR/B is missing or is no folder")
+    refused(&fixture, "DIR/B is missing or is not a folder")
         .hint("a storage restored from A and config needs: mkdir DIR/B DIR/journal");
     fs::remove_dir_all(fixture.storage().misc()).unwrap();
-    refused(&fixture, "DIR/B is missing or is no folder")
+    refused(&fixture, "DIR/B is missing or is not a folder")
         .hint("a storage restored from A and config needs: mkdir DIR/B DIR/journal DIR/misc");
 }
 
@@ -89,7 +89,7 @@ fn unknown_settings() {
     let fixture = storage(State::Crashed);
     fs::remove_file(fixture.path().join("config/settings")).unwrap();
     refused(&fixture, "DIR/config/settings: No such file or directory (os error 2)")
-        .hint("a DirectoryStorage has this file; bring it back from a backup");
+        .hint("every DirectoryStorage has this file; restore it from a backup");
 }
 
 #[test]
@@ -267,8 +267,8 @@ fn b_that_is_a_dangling_link() {
     let fixture = storage(State::Clean);
     fs::remove_dir(fixture.storage().b()).unwrap();
     symlink("/no/such/folder", fixture.storage().b()).unwrap();
-    refused(&fixture, "DIR/B is missing or is no folder").hint(
-        "DIR/B is a link to /no/such/folder, where no folder is: mount or make that, or correct the link",
+    refused(&fixture, "DIR/B is missing or is not a folder").hint(
+        "DIR/B is a link to /no/such/folder, which is not a folder: mount or create it, or correct the link",
     );
 }
 
@@ -278,9 +278,9 @@ fn no_mkdir_is_suggested_where_something_lies() {
     fs::remove_dir(fixture.storage().b()).unwrap();
     fs::remove_dir(fixture.storage().journal()).unwrap();
     write(&fixture, "B", "");
-    refused(&fixture, "DIR/B is missing or is no folder")
+    refused(&fixture, "DIR/B is missing or is not a folder")
         .mentions(
-            "hint: find out what DIR/B is, move it away (mv DIR/B /some/other/place), and make a folder\n",
+            "hint: find out what DIR/B is, move it away (mv DIR/B /some/other/place), and create a folder\n",
         )
         .hint("a storage restored from A and config needs: mkdir DIR/journal");
 }

@@ -62,14 +62,14 @@ fn misuse_is_one_line_and_a_hint_and_125() {
         (&["--storage", "/", "-t", "-1", "true"], "-t: `-1` is negative", general),
         (
             &["--storage", "/", "-t", "soon"],
-            "-t: `soon` is not a number of seconds, nor one like 1.5, 90s, 10m, 2h or 1d",
+            "-t: `soon` is not a number of seconds, or one like 1.5, 90s, 10m, 2h or 1d",
             general,
         ),
         (&["--storage", "/", "-s", ""], "-s: `` is empty", general),
         (&["--storage", "/", "-k", "40000d"], "-k: `40000d` is more than a hundred years", general),
         (
             &["--storage", "/", "--accept-existing", "x"],
-            "--accept-existing: `x` is not a number of seconds, nor one like 1.5, 90s, 10m, 2h or 1d",
+            "--accept-existing: `x` is not a number of seconds, or one like 1.5, 90s, 10m, 2h or 1d",
             general,
         ),
         (

@@ -123,7 +123,7 @@ fn a_mark_that_changes_while_command_runs_is_122_whatever_its_status() {
         ("printf user/x >\"$0/misc/snapshot\"", "was `shutdown` and is `user/x` now"),
         (
             "rm \"$0/misc/snapshot\"; printf shutdown >\"$0/misc/snapshot\"",
-            "was written anew while COMMAND ran",
+            "was rewritten while COMMAND ran",
         ),
         ("rm \"$0/misc/sublock\"", "misc/sublock was replaced while COMMAND ran"),
     ] {

@@ -241,5 +241,5 @@ fn beside_a_strangers_snapshot_leftover_variables_are_no_snapshot() {
         .arg("true")
         .run();
     assert_eq!(ran.status.code(), Some(125), "{ran}");
-    ran.mentions("nobody holds misc/sublock in DIR, and no run with that code lives");
+    ran.mentions("no process holds misc/sublock in DIR, and no run with that code is alive");
 }

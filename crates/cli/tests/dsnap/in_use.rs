@@ -54,7 +54,7 @@ fn another_snapshot_of_a_running_server_is_in_use_75() {
     let _server = locks::Holder::hold(&fixture.storage().lock()).unwrap();
     let ran = Dsnap::on(&fixture).arg("true").run()
         .mentions(&format!("DIR is in the snapshot `user/{}`", fixture.code()))
-        .hint("wait for it with -t, or run in it with --accept-existing AGE (its data is as old as it is)");
+        .hint("wait for its end with -t, or run in it with --accept-existing AGE (its data is as old as it is)");
     assert_eq!(ran.status.code(), Some(75), "{ran}");
 }
 

@@ -7,7 +7,7 @@ use dsnap_testkit::{State, locks};
 use crate::support::{DIRECT, Dsnap, storage};
 
 const DSNAP: &str = env!("CARGO_BIN_EXE_dsnap");
-const HINT: &str = "outside of a COMMAND of dsnap: unset SNAPSHOT_VERSION SNAPSHOT_DIRECTORY SNAPSHOT_TIMESTAMP SNAPSHOT_CODE SNAPSHOT_TID";
+const HINT: &str = "if this is not a COMMAND of dsnap: unset SNAPSHOT_VERSION SNAPSHOT_DIRECTORY SNAPSHOT_TIMESTAMP SNAPSHOT_CODE SNAPSHOT_TID";
 
 #[test]
 fn a_run_inside_a_run_just_runs_command() {
@@ -51,7 +51,10 @@ fn another_version_or_no_directory_is_an_error() {
         .env("SNAPSHOT_DIRECTORY", fixture.path())
         .arg("true")
         .run()
-        .ends(125, "COMMAND was not run: SNAPSHOT_VERSION is `3`, and this is a tool of version 2")
+        .ends(
+            125,
+            "COMMAND was not run: SNAPSHOT_VERSION is `3`, but this tool knows version 2 only",
+        )
         .hint(HINT);
     Dsnap::on(&fixture)
         .env("SNAPSHOT_VERSION", "02")
@@ -60,13 +63,13 @@ fn another_version_or_no_directory_is_an_error() {
         .run()
         .ends(
             125,
-            "COMMAND was not run: SNAPSHOT_VERSION is `02`, and this is a tool of version 2",
+            "COMMAND was not run: SNAPSHOT_VERSION is `02`, but this tool knows version 2 only",
         );
     Dsnap::on(&fixture)
         .env("SNAPSHOT_VERSION", "2")
         .arg("true")
         .run()
-        .ends(125, "COMMAND was not run: SNAPSHOT_VERSION is set, and SNAPSHOT_DIRECTORY is not")
+        .ends(125, "COMMAND was not run: SNAPSHOT_VERSION is set, but SNAPSHOT_DIRECTORY is not")
         .hint(HINT);
 }
 
@@ -87,9 +90,9 @@ fn leftover_variables_are_no_snapshot() {
         .hint(HINT);
     let fixture = storage(State::Clean);
     leftover(&fixture).arg("true").run()
-        .ends(125, "COMMAND was not run: nobody holds misc/sublock in DIR, and no run with that code lives").hint(HINT);
+        .ends(125, "COMMAND was not run: no process holds misc/sublock in DIR, and no run with that code is alive").hint(HINT);
     leftover(&fixture).env("SNAPSHOT_CODE", "gone").arg("true").run()
-        .ends(125, "COMMAND was not run: nobody holds misc/sublock in DIR, and no run with that code lives").hint(HINT);
+        .ends(125, "COMMAND was not run: no process holds misc/sublock in DIR, and no run with that code is alive").hint(HINT);
 }
 
 #[test]

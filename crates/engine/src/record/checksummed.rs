@@ -1,14 +1,14 @@
-//! Lines that can be trusted after a crash: `KIND name=value … crc=CHECKSUM`.
+//! Lines with a checksum: `KIND name=value … crc=CHECKSUM`.
 //!
-//! Readable for people; values are percent-encoded where they hold blanks or anything that a
-//! terminal would not show. A line that is torn is recognised, not guessed at.
+//! People can read them: a value is percent-encoded only where it contains blanks or what a terminal
+//! does not show. After a crash, a torn line is recognised by its checksum.
 
 use std::fmt::Write;
 use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 
-/// What stays as it is: names and paths remain readable.
+/// The characters that are not encoded, so that names and paths stay readable.
 const PLAIN: AsciiSet = NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'.')
@@ -38,25 +38,25 @@ impl LineWriter {
         self.field(name, value.to_string())
     }
 
-    /// The line with its checksum, without a newline.
-    pub(crate) fn seal(self) -> String {
+    /// Returns the line with its checksum, without a newline.
+    pub(crate) fn finish(self) -> String {
         format!("{} crc={:08x}", self.0, crc32fast::hash(self.0.as_bytes()))
     }
 }
 
-/// The values of a line that is whole.
+/// The values of a line whose checksum is right.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ChecksummedLine<'a>(&'a str);
 
 impl<'a> ChecksummedLine<'a> {
-    /// Reads a line of that kind; none if it is another one, or torn.
-    pub(crate) fn open(line: &'a str, kind: &str) -> Option<Self> {
+    /// Reads a line of that kind; `None` if it is of another kind, or torn.
+    pub(crate) fn parse(line: &'a str, kind: &str) -> Option<Self> {
         let (content, checksum) = line.rsplit_once(" crc=")?;
         let whole = format!("{:08x}", crc32fast::hash(content.as_bytes())) == checksum;
         whole.then(|| content.strip_prefix(kind)?.strip_prefix(' ').map(Self))?
     }
 
-    /// A value's bytes.
+    /// Returns the bytes of a value.
     pub(crate) fn bytes(self, name: &str) -> Option<Vec<u8>> {
         let mut fields = self.0.split(' ');
         let value = fields.find_map(|field| field.strip_prefix(name)?.strip_prefix('='))?;
@@ -77,23 +77,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_come_back_whatever_they_hold() {
+    fn every_value_reads_back_as_it_was() {
         for value in [&b"plain"[..], b"", b"a b=c\nd crc=00000000", b"\xff\x00\x1b[1m"] {
-            let line = LineWriter::new("run").field("v", value).number("n", 7).seal();
+            let line = LineWriter::new("run").field("v", value).number("n", 7).finish();
             assert!(line.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' '), "{line}");
-            let read = ChecksummedLine::open(&line, "run").unwrap();
+            let read = ChecksummedLine::parse(&line, "run").unwrap();
             assert_eq!(read.bytes("v").unwrap(), value);
             assert_eq!(read.number::<u32>("n"), Some(7));
         }
     }
 
     #[test]
-    fn a_torn_line_and_one_of_another_kind_are_none() {
-        let line = LineWriter::new("run").field("v", "x").seal();
-        assert!(ChecksummedLine::open(&line, "record").is_none());
+    fn a_torn_line_and_a_line_of_another_kind_are_rejected() {
+        let line = LineWriter::new("run").field("v", "x").finish();
+        assert!(ChecksummedLine::parse(&line, "record").is_none());
         for end in 0..line.len() {
-            assert!(ChecksummedLine::open(&line[..end], "run").is_none());
+            assert!(ChecksummedLine::parse(&line[..end], "run").is_none());
         }
-        assert!(ChecksummedLine::open(&line.replace("v=x", "v=y"), "run").is_none());
+        assert!(ChecksummedLine::parse(&line.replace("v=x", "v=y"), "run").is_none());
     }
 }

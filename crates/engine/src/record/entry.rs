@@ -1,7 +1,7 @@
-//! A record: that something may be held, written down before it is asked for.
+//! A record: that a snapshot may be held, written before the server is asked to enter it.
 //!
-//! A later run can leave what a dead one entered, because everything that takes is here. A
-//! record is data: nothing in it is run or contacted unless the present conf says it, too.
+//! It contains all that a later run needs to leave the snapshot of a dead one. A record is data:
+//! nothing in it is run or contacted unless the present conf says the same.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -16,34 +16,35 @@ use crate::system::process::{Host, ProcessId};
 /// The first word of a record's line.
 const KIND: &str = "record";
 
-/// That a snapshot may be held.
+/// A snapshot that may be held.
+// wide: one field for each value of the line in the file
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// The code it is held under.
+    /// The code of the snapshot.
     pub code: Code,
-    /// The line that asked for it, without comment and outer blanks.
+    /// The conf line that entered it, without comment and outer blanks.
     pub line: Vec<u8>,
-    /// Where that line stood, for people.
+    /// Where that line stands, for messages.
     pub conf: String,
     /// What is known of it.
     pub evidence: Evidence,
-    /// Whether that line's method may close the storage by entering.
+    /// Whether the method of that line may close the storage by entering.
     pub may_close: bool,
-    /// When it was asked for, in seconds since 1970.
+    /// When the enter was sent, in seconds since 1970.
     pub since: u64,
-    /// Where.
+    /// The host of the run.
     pub host: Host,
-    /// By whom, a user id.
+    /// The id of the user who ran it.
     pub user: u32,
-    /// For which COMMAND: its name only, because arguments may hold secrets.
+    /// The name of COMMAND, without its arguments: they may contain secrets.
     pub command_name: OsString,
-    /// COMMAND, once it runs.
+    /// The process of COMMAND, once it runs.
     pub command: Option<ProcessId>,
     /// The resolved path of the storage.
     pub storage: PathBuf,
     /// The inode of the storage's directory.
     pub directory: u64,
-    /// The inode of the file that the record stands in: in a copy it is another one.
+    /// The inode of the file that the record was written to: a copy has another one.
     pub file: u64,
 }
 
@@ -62,11 +63,11 @@ impl Record {
             .number("directory", self.directory)
             .number("file", self.file);
         let line = self.host.fields(line);
-        ProcessId::optional_fields(self.command.as_ref(), line, "command").seal()
+        ProcessId::optional_fields(self.command.as_ref(), line, "command").finish()
     }
 
     pub(crate) fn from_line(line: &str) -> Option<Self> {
-        let fields = ChecksummedLine::open(line, KIND)?;
+        let fields = ChecksummedLine::parse(line, KIND)?;
         Some(Self {
             code: Code::from_bytes(&fields.bytes("code")?)?,
             evidence: Evidence::from_name(&fields.text("state")?)?,
@@ -108,7 +109,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_record_comes_back_as_it_was() {
+    fn a_record_reads_back_as_it_was() {
         for evidence in [Evidence::Unknown, Evidence::Here, Evidence::Closed, Evidence::Elsewhere] {
             let asked = Record { evidence, ..record("db-1-x") };
             assert_eq!(Record::from_line(&asked.to_line()), Some(asked.clone()));

@@ -18,7 +18,7 @@ impl ProcessId {
         }
     }
 
-    /// Reads it back.
+    /// Reads a process back.
     pub(super) fn from_fields(fields: ChecksummedLine<'_>, name: &str) -> Option<Self> {
         let text = fields.text(name)?;
         let (pid, start) = text.split_once(',')?;
@@ -27,12 +27,12 @@ impl ProcessId {
 }
 
 impl Host {
-    /// Adds the place to a line.
+    /// Adds the host to a line.
     pub(super) fn fields(&self, line: LineWriter) -> LineWriter {
         line.field("host", &self.host).field("boot", &self.boot).number("pidns", self.pid_namespace)
     }
 
-    /// Reads it back.
+    /// Reads a host back.
     pub(super) fn from_fields(fields: ChecksummedLine<'_>) -> Option<Self> {
         Some(Self {
             host: text::harmless(fields.text("host")?),

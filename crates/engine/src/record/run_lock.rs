@@ -1,8 +1,8 @@
-//! `misc/dsnap.lock`: the tool's own lock, and what runs write down about themselves.
+//! `misc/dsnap.lock`: the lock of a run, and what runs write into it.
 //!
-//! Holding it, two runs never step on each other's release. Its file says which run holds it
-//! now, and keeps a [`Record`] of everything that may be held. The file is a lock: it is written
-//! in place and never replaced. COMMAND does not inherit it.
+//! The lock keeps two runs from leaving each other's snapshot. Its file says which run holds it now,
+//! and keeps a [`Record`] of every snapshot that may be held. Because the file is a lock, it is
+//! written in place and never replaced. COMMAND does not inherit it.
 
 use std::cell::RefCell;
 use std::fs::Permissions;
@@ -13,40 +13,39 @@ use std::time::SystemTime;
 use dsnap_core::Code;
 
 use crate::failure::Failure;
+use crate::limits::{MAX_LOCK_FILE, MAX_RECORDS};
 use crate::record::checksummed::{ChecksummedLine, LineWriter};
 use crate::record::entry::Record;
 use crate::record::evidence::Evidence;
 use crate::storage::{Storage, snapshot_lock};
 use crate::system::durability::Durability;
-use crate::system::flock::{self, FileLock, LockError};
+use crate::system::flock::{FileLock, LockError};
 use crate::system::process::{Host, ProcessId};
-use crate::system::{lock_holders, privileges, reading};
+use crate::system::{access, lock_holders, reading};
 
 /// The first word of the line that names the file's inode.
 const INODE: &str = "inode";
-/// The first word of the line about the run that holds the lock.
+/// The first word of the line that describes the run holding the lock.
 const RUN: &str = "run";
-/// Mode of the file: the owner's tools and its group's may take turns.
+/// The mode of the file: runs of the owner and of the group may take turns.
 const MODE: u32 = 0o660;
-/// How many records are kept; older ones fall out.
-const MOST: usize = 64;
 
 /// The run that holds the lock, as it describes itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunRecord {
     /// The code of its snapshot.
     pub code: Code,
-    /// The tool.
+    /// The process of the tool.
     pub tool: ProcessId,
-    /// COMMAND, once it runs.
+    /// The process of COMMAND, once it runs.
     pub command: Option<ProcessId>,
-    /// Where both run.
+    /// The host on which both run.
     pub host: Host,
     /// When the run began, in seconds since 1970.
     pub since: u64,
 }
 
-/// The own lock, held, and what its file says.
+/// The lock of a run, held, and what its file says.
 #[derive(Debug)]
 pub struct RunLock {
     lock: FileLock,
@@ -63,21 +62,20 @@ struct Written {
 }
 
 impl RunLock {
-    /// Takes the lock, and reads what earlier runs wrote down.
+    /// Takes the lock, and reads what earlier runs wrote.
     ///
     /// # Errors
     ///
-    /// Another run holds it (waiting helps), or the file cannot be read or written.
+    /// Another run holds the lock, or the file cannot be read or written.
     pub fn take(storage: &Storage) -> Result<Self, Failure> {
         let path = storage.run_lock();
         let existed = path.exists();
-        let no_access = |error: io::Error| {
-            Failure::from(privileges::no_access(&path, "cannot be locked", &error))
-        };
-        match FileLock::take_silently(&path) {
+        let no_access =
+            |error: io::Error| Failure::from(access::path_error(&path, "cannot be locked", &error));
+        match FileLock::take_without_pid(&path) {
             Ok(lock) => {
                 if !existed {
-                    // Whatever the umask: see MODE. If the system refuses, the lock is as good.
+                    // Whatever the umask, see MODE. If the system refuses, the lock is still good.
                     let _ = lock.file().set_permissions(Permissions::from_mode(MODE));
                 }
                 Self::read(lock, Durability::wanted_for(storage)).map_err(no_access)
@@ -105,45 +103,44 @@ impl RunLock {
         Ok(Self { lock, inode, durability, damaged, written })
     }
 
-    /// How many lines cannot be read any more: they are passed over.
+    /// Returns how many lines cannot be read; they are ignored.
     pub fn damaged(&self) -> usize {
         self.damaged
     }
 
-    /// The inode of the file.
+    /// Returns the inode of the file.
     pub fn inode(&self) -> u64 {
         self.inode
     }
 
-    /// The records that were written into this very file, oldest first.
+    /// Returns the records that were written to this very file, oldest first.
     pub fn records(&self) -> Vec<Record> {
         let here = |record: &&Record| record.file == self.inode;
         self.written.borrow().records.iter().filter(here).cloned().collect()
     }
 
-    /// Whether the file holds records of another one: then this storage is a file-by-file copy,
-    /// made while a run held the original.
+    /// Says whether the file contains records that were written to another file: then this storage is
+    /// a file-by-file copy, made while a run held the original.
     pub fn is_copy(&self) -> bool {
         self.written.borrow().records.iter().any(|record| record.file != self.inode)
     }
 
-    /// Forgets what was copied from another storage.
+    /// Removes the records that were copied from another storage.
     pub fn forget_copied(&self) {
         self.change(|written| written.records.retain(|record| record.file == self.inode));
     }
 
-    /// Whether a record with this code is kept.
+    /// Says whether a record with this code is kept.
     pub fn remembers(&self, code: &Code) -> bool {
         self.written.borrow().records.iter().any(|record| &record.code == code)
     }
 
-    /// Writes down which run this is. What cannot be written (full disk) is missing for others'
-    /// eyes only.
+    /// Writes which run this is. If that fails (a full disk), others merely cannot see it.
     pub fn describe(&self, run: &RunRecord) {
         self.change(|written| written.run = Some(run.clone()));
     }
 
-    /// Writes down which process COMMAND is, in a run that holds `code`.
+    /// Writes which process COMMAND is, in the run that holds `code`.
     pub fn command_began(&self, code: &Code, process: &ProcessId) {
         self.change(|written| {
             let held = written.records.iter_mut().filter(|record| &record.code == code);
@@ -154,30 +151,29 @@ impl RunLock {
         });
     }
 
-    /// Writes down, on disk, that something will be asked for. Another record of the same code
-    /// and line is replaced.
+    /// Writes to disk that a snapshot is about to be entered. Replaces the record with the same code
+    /// and line.
     ///
     /// # Errors
     ///
-    /// It cannot be written: then nothing must be asked for.
+    /// The record cannot be written: then the snapshot must not be entered.
     pub fn record_intent(&self, record: Record) -> io::Result<()> {
         let mut written = self.written.borrow_mut();
         let before = written.records.clone();
         written.records.retain(|known| !known.is_of(&record.code, Some(&record.line)));
         written.records.push(record);
-        let surplus = written.records.len().saturating_sub(MOST);
+        let surplus = written.records.len().saturating_sub(MAX_RECORDS);
         written.records.drain(..surplus);
         let done = self.write(&written).and_then(|()| self.durability.sync(self.lock.file()));
         if done.is_err() {
             written.records = before;
-            // What the file says now is anybody's guess; with luck it is this.
+            // The file may be half written; try to restore it.
             let _ = self.write(&written);
         }
         done
     }
 
-    /// What became of a line under a code. Should it not reach the file, a later run finds out
-    /// by itself.
+    /// Writes what is known of a snapshot. If that fails, a later run finds it out again.
     pub fn set_evidence(&self, code: &Code, line: &[u8], evidence: Evidence) {
         let is_it = |known: &Record| known.is_of(code, Some(line)) && known.evidence != evidence;
         let known = self.written.borrow().records.iter().position(is_it);
@@ -186,7 +182,8 @@ impl RunLock {
         }
     }
 
-    /// Nothing (more) is held under that code by that line; without a line, by any in this storage.
+    /// Removes the record of a code and line: nothing is held any more. Without a line, removes all
+    /// records of the code but those of other storages.
     pub fn settle(&self, code: &Code, line: Option<&[u8]>) {
         let settled = |known: &Record| {
             known.is_of(code, line) && (line.is_some() || known.evidence != Evidence::Elsewhere)
@@ -194,7 +191,7 @@ impl RunLock {
         self.change(|written| written.records.retain(|known| !settled(known)));
     }
 
-    /// Releases the lock; no run holds it any more.
+    /// Releases the lock and removes the line about the run.
     pub fn release(self) {
         self.change(|written| written.run = None);
     }
@@ -216,7 +213,7 @@ impl RunLock {
     }
 }
 
-/// Whether a line that is no record is one of the others that belong into the file.
+/// Says whether a line that is not a record is one of the other lines of the file.
 fn is_other_line(line: &str) -> bool {
     let inode = line.strip_prefix(INODE).and_then(|rest| rest.strip_prefix(' '));
     inode.is_some_and(|inode| inode.parse::<u64>().is_ok()) || RunRecord::from_line(line).is_some()
@@ -229,23 +226,23 @@ impl Record {
 }
 
 impl RunRecord {
-    /// A run that begins now, here, as this process.
+    /// Describes this process as a run that begins now.
     pub fn new(code: Code) -> Self {
         let since = snapshot_lock::seconds(SystemTime::now());
         Self { code, tool: ProcessId::own(), command: None, host: Host::here(), since }
     }
 
-    /// The run that the file of `storage` names, if it names one that can be read.
+    /// Reads which run the file of `storage` names, if it names one.
     pub fn read(storage: &Storage) -> io::Result<Option<Self>> {
-        let content = match reading::read(&storage.run_lock(), flock::LARGEST) {
+        let content = match reading::read(&storage.run_lock(), MAX_LOCK_FILE) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             content => content?,
         };
         Ok(String::from_utf8_lossy(&content).lines().find_map(Self::from_line))
     }
 
-    /// Whether the tool or COMMAND may still live. At another place that cannot be seen, and
-    /// then it may.
+    /// Says whether the tool or COMMAND may still be alive. On another host that cannot be seen, so
+    /// they may.
     pub fn may_live(&self) -> bool {
         let lives = |process| self.host.sees(process);
         !self.host.is_visible() || lives(&self.tool) || self.command.as_ref().is_some_and(lives)
@@ -255,11 +252,11 @@ impl RunRecord {
         let line =
             LineWriter::new(RUN).field("code", self.code.as_str()).number("since", self.since);
         let line = ProcessId::optional_fields(Some(&self.tool), self.host.fields(line), "tool");
-        ProcessId::optional_fields(self.command.as_ref(), line, "command").seal()
+        ProcessId::optional_fields(self.command.as_ref(), line, "command").finish()
     }
 
     fn from_line(line: &str) -> Option<Self> {
-        let fields = ChecksummedLine::open(line, RUN)?;
+        let fields = ChecksummedLine::parse(line, RUN)?;
         Some(Self {
             code: Code::from_bytes(&fields.bytes("code")?)?,
             tool: ProcessId::from_fields(fields, "tool")?,
@@ -292,11 +289,11 @@ mod tests {
     fn two_runs_exclude_each_other_and_the_second_may_wait() {
         let (_folder, storage) = storage();
         let lock = RunLock::take(&storage).unwrap();
-        let refusal = RunLock::take(&storage).unwrap_err();
-        assert!(matches!(refusal, Failure::InUse(_)));
+        let failure = RunLock::take(&storage).unwrap_err();
+        assert!(matches!(failure, Failure::InUse(_)));
         assert!(
-            refusal.reason().text().starts_with("another run of dsnap uses this storage: "),
-            "{refusal}"
+            failure.reason().text().starts_with("another run of dsnap uses this storage: "),
+            "{failure}"
         );
         lock.release();
         assert!(RunLock::take(&storage).is_ok());
@@ -328,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_written_down_leaves_the_older_record_of_that_line_as_it_was() {
+    fn if_a_record_cannot_be_written_the_older_one_stays() {
         let (_folder, storage) = storage();
         std::os::unix::fs::symlink("/dev/full", storage.run_lock()).unwrap();
         let lock = RunLock::take(&storage).unwrap();
@@ -339,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_that_means_nothing_is_damaged() {
+    fn every_line_that_cannot_be_understood_counts_as_damaged() {
         let (_folder, storage) = storage();
         let record = crate::record::entry::tests::record("db-1-x").to_line();
         let good = format!("inode 17\n{}\n\n{record}\n", run().to_line());
@@ -350,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_line_names_nobody() {
+    fn a_torn_line_names_no_run() {
         let (_folder, storage) = storage();
         let line = run().to_line();
         fs::write(storage.run_lock(), &line[..line.len() - 3]).unwrap();
@@ -360,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_lives_as_long_as_the_tool_or_the_command_and_elsewhere_it_may() {
+    fn a_run_is_alive_while_its_tool_or_command_is_and_may_be_on_another_host() {
         let dead = ProcessId { pid: i32::MAX, start: 1 };
         let run = RunRecord { tool: dead.clone(), ..run() };
         assert!(!run.may_live());

@@ -148,7 +148,7 @@ impl Orphan<'_> {
     fn leave(&self) -> Result<bool, Failure> {
         self.check_unused()?;
         if self.record.evidence == Evidence::Unknown {
-            let settled = Instant::now() + self.session.job.settling;
+            let settled = Instant::now() + self.session.job.timing.pending_enter;
             let Record { code, may_close, .. } = self.record;
             match pending_enter::wait(self.session, code, *may_close, || settled)? {
                 Some(Evidence::Here) => {}

@@ -14,8 +14,8 @@ use crate::record::run_lock::RunLock;
 use crate::run::pending_enter;
 use crate::run::session::Session;
 use crate::storage::snapshot_lock;
-use crate::system::privileges;
 use crate::system::process::Host;
+use crate::system::users;
 
 /// Asks methods to enter under one code.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl<'a> Entering<'a> {
             evidence: Evidence::Unknown,
             since: snapshot_lock::seconds(SystemTime::now()),
             host: Host::here(),
-            user: privileges::effective_user(),
+            user: users::effective_user(),
             command_name: self.session.job.command.clone().unwrap_or_default(),
             command: None,
             may_close: step.method.may_close(),
@@ -83,7 +83,7 @@ impl<'a> Entering<'a> {
     /// Waits for an enter without an answer; longer once the program was asked to end, because then
     /// no later try comes back to it soon. `None`: it is over and had no effect.
     pub(crate) fn wait_for_pending(&self, step: &Step) -> Option<Evidence> {
-        let settled = Instant::now() + self.session.job.settling;
+        let settled = Instant::now() + self.session.job.timing.pending_enter;
         let until = || {
             if self.session.program.stopped().is_some() {
                 self.stopped_at.get_or_init(Instant::now);

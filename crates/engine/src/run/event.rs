@@ -1,7 +1,7 @@
-//! What a run tells the program around it, in order.
+//! What a run reports to the program around it, in order.
 //!
-//! Each event renders itself; whether it is shown, and where, is the program's business. The
-//! wordings that scripts know from the original are kept to the letter.
+//! Each event renders itself; the program decides whether and where it is shown. The wordings that
+//! scripts know from the original are kept to the letter.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use dsnap_core::{Code, Reason, text};
 
 use crate::durations;
 
-/// How important an event is: which option makes it disappear or appear.
+/// How important an event is: which options show or hide it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Shown whatever the options.
+    /// Always shown.
     Always,
-    /// Shown unless `-q`.
+    /// Hidden by `-q`.
     Normal,
     /// Shown with `-v`.
     Verbose,
@@ -27,39 +27,39 @@ pub enum Level {
 pub enum Event {
     /// A conf file or line that cannot be used.
     Complaint(String),
-    /// A method worked; how messages call its line.
+    /// A method worked: the label of its line.
     Entered(String),
-    /// A method did not work: its line, why, and whether people should hear of it by default.
+    /// A line did not work.
     LineFailed {
-        /// How messages call the line.
+        /// The label of the line.
         label: String,
         /// Why.
         reason: Reason,
-        /// A person has to do something about it.
+        /// A person has to do something about it, so it is shown by default.
         important: bool,
     },
     /// `misc/sublock` is locked.
     Locked,
-    /// COMMAND runs in a snapshot that somebody else entered: what it says, and its age.
+    /// COMMAND runs in a snapshot that this run did not enter: its code, and its age.
     Accepted(String, Duration),
     /// `misc/sublock` is unlocked.
     Unlocked,
-    /// The snapshot is left, and that is confirmed; after how many tries.
+    /// The snapshot is left, and that is confirmed.
     Left {
-        /// 1 if it worked at once.
+        /// How many tries it took, from 1.
         tries: u32,
     },
     /// A snapshot that an earlier run left behind was left.
     LeftBehind(Code),
-    /// So many records of earlier runs cannot be read.
+    /// Some lines of earlier runs cannot be read: how many.
     Damaged(usize),
-    /// Whether a line's enter under a code still comes is not known.
+    /// An enter has no answer and may still come: the label of its line, and its code.
     MayStillCome(String, Code),
-    /// A snapshot that is of no use could not be left either.
+    /// A snapshot that cannot be used could not be left either.
     NotLeft(Reason),
-    /// The server ended while the snapshot was held; nothing is frozen.
+    /// The server ended during the snapshot; nothing is frozen.
     ServerEnded,
-    /// A server came up while a closed storage's snapshot was in use.
+    /// A server was started while the snapshot of a closed storage was in use.
     ServerStuck,
     /// A method said something.
     MethodSaid(String),
@@ -68,7 +68,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// How important the event is.
+    /// Returns how important the event is.
     pub fn level(&self) -> Level {
         match self {
             Self::Accepted(..) | Self::NotLeft(_) | Self::LeftBehind(_) | Self::ServerStuck => {
@@ -103,14 +103,16 @@ impl fmt::Display for Event {
                 write!(f, "Left the snapshot user/{code}, which an earlier run had left behind")
             }
             Self::Damaged(count) => {
-                write!(f, "misc/dsnap.lock: what earlier runs wrote down cannot be read (lines: {count}); it is passed over")
+                write!(f, "misc/dsnap.lock: ignoring what cannot be read of earlier runs (lines: {count})")
             }
             Self::MayStillCome(label, code) => write!(
                 f,
-                "{label}: whether it still enters the snapshot user/{code} is not known; the next run looks again"
+                "{label}: the snapshot user/{code} may still be entered; the next run checks again"
             ),
             Self::NotLeft(reason) => write!(f, "{reason}"),
-            Self::ServerEnded => f.write_str("the server ended while the snapshot was in use; nothing is left frozen"),
+            Self::ServerEnded => {
+                f.write_str("the server ended while the snapshot was in use; nothing is left frozen")
+            }
             Self::ServerStuck => f.write_str(
                 "a server was started while the snapshot was in use; it cannot write to A/ until it is restarted\n\
                  hint: restart that server now; its commits stay in journal/ and B/ until then",
@@ -122,7 +124,8 @@ impl fmt::Display for Event {
     }
 }
 
-/// What is said of a line: its label first, unless that is a URL which the words name anyway.
+/// Puts the label of a line before what is said of it, unless the label is a URL that the words
+/// contain.
 pub fn of_line(label: &str, words: &str) -> String {
     if label.contains("://") && words.contains(label) {
         words.to_owned()

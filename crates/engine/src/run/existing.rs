@@ -20,68 +20,109 @@ pub(crate) fn why_not_usable(
     file: &SnapshotFile,
     openness: Openness,
 ) -> Failure {
-    let open = openness == Openness::Open;
-    let root = text::path(storage.root());
-    let since = since(file);
+    let existing = Existing { storage, file, openness };
     match &file.content {
-        Content::Absent if open => {
-            Failure::permanent(format!("{root} is open in {} and not in a snapshot", server(storage)))
-                .hint("a line in snapshot.conf must lead to that server; see the reasons above")
-        }
-        Content::Absent => {
-            let failure = Failure::unavailable(format!("{root} is not a snapshot (no misc/snapshot)"));
-            if openness == Openness::Closed { failure.hint(ROLL_FORWARD) } else { failure }
-        }
-        Content::User(_) if open || lock_holders::is_held(&storage.sublock()) => {
-            Failure::in_use(format!("{root} is in the snapshot {}, entered{since}; {}", file.content, user(storage)))
-                .hint("wait for it with -t, or run in it with --accept-existing AGE (its data is as old as it is)")
-        }
-        Content::User(_) => {
-            Failure::permanent(format!("{root} was left in the snapshot {}{since}; later transactions are not in it", file.content))
-                .hint(ROLL_FORWARD)
-        }
-        Content::Packing if open => Failure::in_use(format!("{root} is being packed (begun{since})")),
-        Content::Packing => {
-            Failure::permanent(format!("{root} was being packed when its server crashed{since}")).hint(ROLL_FORWARD)
-        }
-        Content::Shutdown => shut_down(storage, &root, &since, open),
-        Content::Empty | Content::NotAFile | Content::Other(_) => {
-            let failure = Failure::permanent(format!("misc/snapshot in {root} is {}: the storage is in no snapshot that can be used", file.content));
-            failure.hint(if open { "restart the server that has it open" } else { ROLL_FORWARD })
-        }
+        Content::Absent => existing.absent(),
+        Content::User(_) => existing.user(),
+        Content::Packing => existing.packing(),
+        Content::Shutdown => existing.shut_down(),
+        Content::Empty | Content::NotAFile | Content::Other(_) => existing.broken(),
     }
 }
 
-fn shut_down(storage: &Storage, root: &str, since: &str, open: bool) -> Failure {
-    if open {
-        let server = server(storage);
-        return Failure::permanent(format!("{root} was opened by {server} while a snapshot of it was in use: misc/snapshot still is `shutdown`{since}"))
-            .hint("restart that server while no tool uses a snapshot");
-    }
-    if storage.leftovers().is_ok_and(Leftovers::is_none) {
-        return Failure::permanent(format!(
-            "{root} was closed cleanly{since}, but that its files stay as they are cannot be made sure of; see the reasons above"
-        ));
-    }
-    Failure::permanent(format!(
-        "{root} was closed{since}, but transactions were committed that are not in A/"
-    ))
-    .hint(ROLL_FORWARD)
+/// What is known of the storage.
+struct Existing<'a> {
+    storage: &'a Storage,
+    file: &'a SnapshotFile,
+    openness: Openness,
 }
 
-fn server(storage: &Storage) -> String {
-    lock_holders::holder(&storage.lock()).to_string()
-}
-
-fn user(storage: &Storage) -> String {
-    let sublock = storage.sublock();
-    if lock_holders::is_held(&sublock) {
-        format!("misc/sublock is held by {}", lock_holders::holder(&sublock))
-    } else {
-        "no process is seen to use it".to_owned()
+impl Existing<'_> {
+    fn absent(&self) -> Failure {
+        let root = self.root();
+        if self.is_open() {
+            let server = lock_holders::holder(&self.storage.lock());
+            let what = format!("{root} is open in {server} and not in a snapshot");
+            let hint = "a line in snapshot.conf must lead to that server; see the reasons above";
+            return Failure::permanent(what).hint(hint);
+        }
+        let failure = Failure::unavailable(format!("{root} is not a snapshot (no misc/snapshot)"));
+        if self.openness == Openness::Closed { failure.hint(ROLL_FORWARD) } else { failure }
     }
-}
 
-fn since(file: &SnapshotFile) -> String {
-    file.age().map_or_else(String::new, |age| format!(" {} ago", durations::in_words(age)))
+    fn user(&self) -> Failure {
+        let (root, content, since) = (self.root(), &self.file.content, self.since());
+        if self.is_open() || lock_holders::is_held(&self.storage.sublock()) {
+            let user = self.sublock_holder();
+            let what = format!("{root} is in the snapshot {content}, entered{since}; {user}");
+            let hint = "wait for its end with -t, or run in it with --accept-existing AGE (its data is as old as it is)";
+            return Failure::in_use(what).hint(hint);
+        }
+        Failure::permanent(format!(
+            "{root} was left in the snapshot {content}{since}; later transactions are not in it"
+        ))
+        .hint(ROLL_FORWARD)
+    }
+
+    fn packing(&self) -> Failure {
+        let (root, since) = (self.root(), self.since());
+        if self.is_open() {
+            return Failure::in_use(format!("{root} is being packed (begun{since})"));
+        }
+        Failure::permanent(format!("{root} was being packed when its server crashed{since}"))
+            .hint(ROLL_FORWARD)
+    }
+
+    fn shut_down(&self) -> Failure {
+        let (root, since) = (self.root(), self.since());
+        if self.is_open() {
+            let server = lock_holders::holder(&self.storage.lock());
+            let what = format!(
+                "{root} was opened by {server} while a snapshot of it was in use: misc/snapshot still is `shutdown`{since}"
+            );
+            let hint = "restart that server while no tool uses a snapshot";
+            return Failure::permanent(what).hint(hint);
+        }
+        if self.storage.leftovers().is_ok_and(Leftovers::is_none) {
+            return Failure::permanent(format!(
+                "{root} was closed cleanly{since}, but its files might change at any moment; see the reasons above"
+            ));
+        }
+        Failure::permanent(format!(
+            "{root} was closed{since}, but transactions were committed that are not in A/"
+        ))
+        .hint(ROLL_FORWARD)
+    }
+
+    fn broken(&self) -> Failure {
+        let (root, content) = (self.root(), &self.file.content);
+        let hint =
+            if self.is_open() { "restart the server that has it open" } else { ROLL_FORWARD };
+        Failure::permanent(format!(
+            "misc/snapshot in {root} is {content}: the storage is not in a snapshot that can be used"
+        ))
+        .hint(hint)
+    }
+
+    fn is_open(&self) -> bool {
+        self.openness == Openness::Open
+    }
+
+    fn root(&self) -> String {
+        text::path(self.storage.root())
+    }
+
+    fn since(&self) -> String {
+        let ago = |age| format!(" {} ago", durations::in_words(age));
+        self.file.age().map_or_else(String::new, ago)
+    }
+
+    fn sublock_holder(&self) -> String {
+        let sublock = self.storage.sublock();
+        if lock_holders::is_held(&sublock) {
+            format!("misc/sublock is held by {}", lock_holders::holder(&sublock))
+        } else {
+            "no process is seen to use it".to_owned()
+        }
+    }
 }

@@ -17,22 +17,29 @@ use crate::{exit_status, limits};
 /// What a run is to do.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// Where the methods come from.
+    /// Where the conf lines come from.
     pub source: Source,
-    /// For how long tries begin: `-t`.
+    /// How long new tries may begin: `-t`.
     pub wait: Duration,
     /// The pause between two tries: `-s`.
     pub pause: Duration,
-    /// How old a snapshot of somebody else may be: `--accept-existing`.
+    /// How old an existing snapshot may be: `--accept-existing`.
     pub accept_existing: Option<Duration>,
-    /// COMMAND's name; without one the run is a test of the storage.
+    /// The name of COMMAND. Without one, the run tests whether the storage can enter snapshot mode.
     pub command: Option<OsString>,
-    /// The command that repairs this storage with this run's methods, for hints; quoted.
+    /// The command that recovers this storage with this run's methods, for hints; quoted.
     pub recover: String,
-    /// For how long an enter without an answer is watched.
-    pub settling: Duration,
-    /// For how long leaving is tried.
-    pub leaving: Duration,
+    /// How long a run waits for a server to settle. Only tests change it.
+    pub timing: Timing,
+}
+
+/// How long a run waits for a server to settle: by default, the values of [`limits`].
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// How long an enter without an answer is waited for.
+    pub pending_enter: Duration,
+    /// How long leaving is retried, at least.
+    pub leave_retry: Duration,
     /// The pause between two tries to leave.
     pub leave_pause: Duration,
 }
@@ -46,28 +53,35 @@ impl Default for Job {
             accept_existing: None,
             command: None,
             recover: String::new(),
-            settling: limits::PENDING_ENTER_TIMEOUT,
-            leaving: limits::LEAVE_RETRY_TIMEOUT,
+            timing: Timing::default(),
+        }
+    }
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            pending_enter: limits::PENDING_ENTER_TIMEOUT,
+            leave_retry: limits::LEAVE_RETRY_TIMEOUT,
             leave_pause: limits::LEAVE_RETRY_INTERVAL,
         }
     }
 }
 
-/// The program around a run: it prints, hears signals, and starts COMMAND.
+/// The program around a run: it prints, handles signals, and starts COMMAND.
 pub trait Program {
-    /// Takes note of what happened.
+    /// Takes an event.
     fn report(&self, event: Event);
 
-    /// The signal that asked the program to end, if one did.
+    /// Returns the signal that asked the program to end, if one did.
     fn stopped(&self) -> Option<i32>;
 
-    /// Waits for `pause`, or until the program is asked to end. `left` is how much longer tries
-    /// may begin.
+    /// Waits for `pause`, or until the program is asked to end. `left` is how much longer new tries may
+    /// begin.
     fn pause(&self, pause: Duration, left: Duration, reason: &Reason);
 
-    /// Runs COMMAND and waits for its end. `environment` is what COMMAND is told about the
-    /// snapshot; without one it keeps the variables that the program itself was started with.
-    /// `began` is to be told which process COMMAND is.
+    /// Runs COMMAND and waits for its end. `environment` describes the snapshot to COMMAND; without
+    /// it, COMMAND keeps the variables of the program. Calls `began` with the process of COMMAND.
     fn run_command(
         &self,
         environment: Option<&Environment<'_>>,
@@ -78,9 +92,9 @@ pub trait Program {
 /// How COMMAND ended.
 #[derive(Debug)]
 pub enum CommandEnd {
-    /// With that status.
+    /// It exited with that status.
     Exited(u8),
-    /// Killed by that signal.
+    /// It was killed by that signal.
     Killed(i32),
     /// It could not be executed.
     CannotExecute(io::Error),
@@ -89,7 +103,7 @@ pub enum CommandEnd {
 }
 
 impl CommandEnd {
-    /// The status that stands for it.
+    /// Returns the exit status that stands for it.
     pub fn status(&self) -> u8 {
         match self {
             Self::Exited(status) => *status,
@@ -103,21 +117,21 @@ impl CommandEnd {
 /// How a run ended.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Whether COMMAND ran (or would have, had there been one), and how it ended.
+    /// How COMMAND ended (`None`: there was none to run), or why it was not run.
     pub command: Result<Option<CommandEnd>, NotRun>,
-    /// The guarantee was broken while COMMAND ran.
+    /// Why the guarantee did not hold while COMMAND ran.
     pub broken: Option<Reason>,
-    /// The snapshot could not be left.
+    /// Why the snapshot could not be left.
     pub not_left: Option<Reason>,
 }
 
 impl Outcome {
-    /// A run that did not come to COMMAND.
+    /// Makes the outcome of a run that did not reach COMMAND.
     pub fn not_run(why: NotRun) -> Self {
         Self { command: Err(why), broken: None, not_left: None }
     }
 
-    /// The exit status of the program.
+    /// Returns the exit status of the program.
     pub fn status(&self) -> u8 {
         match &self.command {
             Err(why) => why.status(),
@@ -133,19 +147,19 @@ impl Outcome {
 /// Why COMMAND was not run.
 #[derive(Debug)]
 pub enum NotRun {
-    /// A signal stopped the program before.
+    /// A signal stopped the program first.
     Stopped(i32),
     /// There is no fresh snapshot.
     NoSnapshot {
-        /// What was tried, each with its reason.
+        /// The labels of the lines that were tried, each with its reason.
         tried: Vec<(String, Reason)>,
-        /// The failure that decides, all of them considered.
+        /// The failure that decides, all lines considered.
         failure: Failure,
     },
 }
 
 impl NotRun {
-    /// The exit status of the program.
+    /// Returns the exit status of the program.
     pub fn status(&self) -> u8 {
         match self {
             Self::Stopped(signal) => exit_status::by_signal(*signal),
@@ -205,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn not_run_is_75_only_if_the_storage_was_in_use() {
+    fn a_command_that_was_not_run_gives_75_only_if_the_storage_was_in_use() {
         assert_eq!(Outcome::not_run(Failure::in_use("x").into()).status(), 75);
         assert_eq!(Outcome::not_run(Failure::unavailable("x").into()).status(), 125);
         assert_eq!(Outcome::not_run(Reason::new("x").into()).status(), 125);

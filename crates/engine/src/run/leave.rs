@@ -108,7 +108,7 @@ impl<'a> EnteredSnapshot<'a> {
                 return Ok(());
             };
             self.may_try_again(tries, begin.elapsed(), failure)?;
-            std::thread::sleep(self.session.job.leave_pause);
+            std::thread::sleep(self.session.job.timing.leave_pause);
         }
     }
 
@@ -147,7 +147,11 @@ impl<'a> EnteredSnapshot<'a> {
             return Duration::ZERO;
         }
         let timeout = self.step.and_then(|step| step.timeout);
-        self.session.job.leaving.max(timeout.map_or(Duration::ZERO, |timeout| timeout * 3))
+        self.session
+            .job
+            .timing
+            .leave_retry
+            .max(timeout.map_or(Duration::ZERO, |timeout| timeout * 3))
     }
 
     /// Leaves by the line that entered and, if that fails, by every other line that may help.

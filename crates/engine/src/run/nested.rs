@@ -1,7 +1,7 @@
-//! A run inside COMMAND of another run: the snapshot is there already.
+//! A run inside COMMAND of another run: the snapshot is already there.
 //!
-//! Nothing is entered or left, no conf is read, nothing is retried. But variables left over from
-//! something else must not pass for a snapshot.
+//! Nothing is entered or left, no conf is read, and nothing is retried. But variables that are left
+//! over from something else must not pass for a snapshot.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -19,7 +19,7 @@ use crate::system::lock_holders;
 /// The version of the environment that COMMAND gets.
 pub const VERSION: &str = "2";
 
-/// What the environment says about an outer run: the variables as they are.
+/// The variables of an outer run, as they stand in the environment.
 #[derive(Debug, Clone)]
 pub struct Inherited {
     /// `SNAPSHOT_VERSION`.
@@ -31,21 +31,21 @@ pub struct Inherited {
 }
 
 impl Inherited {
-    /// The directory of the outer run.
+    /// Returns the directory of the outer run.
     ///
     /// # Errors
     ///
-    /// Another version, no directory, or another directory than the user asks for.
+    /// The version is another one, the directory is missing, or the user asks for another directory.
     pub fn directory(&self, asked: Option<&Path>) -> Result<PathBuf, Reason> {
         if self.version != VERSION {
             let version = text::harmless(&self.version);
             return Err(leftover(format!(
-                "SNAPSHOT_VERSION is `{version}`, and this is a tool of version {VERSION}"
+                "SNAPSHOT_VERSION is `{version}`, but this tool knows version {VERSION} only"
             )));
         }
         let Some(directory) = self.directory.as_ref().filter(|it| !it.is_empty()) else {
             return Err(leftover(
-                "SNAPSHOT_VERSION is set, and SNAPSHOT_DIRECTORY is not".to_owned(),
+                "SNAPSHOT_VERSION is set, but SNAPSHOT_DIRECTORY is not".to_owned(),
             ));
         };
         let directory = PathBuf::from(directory);
@@ -64,7 +64,7 @@ impl Inherited {
 pub fn run(job: &Job, storage: &Storage, inherited: &Inherited, program: &dyn Program) -> Outcome {
     let seen = match check(storage, inherited.code.as_deref()) {
         Ok(seen) => seen,
-        Err(refusal) => return Outcome::not_run(refusal.into()),
+        Err(reason) => return Outcome::not_run(reason.into()),
     };
     let command = job.command.is_some().then(|| program.run_command(None, &mut |_| {}));
     Outcome {
@@ -74,7 +74,7 @@ pub fn run(job: &Job, storage: &Storage, inherited: &Inherited, program: &dyn Pr
     }
 }
 
-/// Whether the snapshot that the variables tell of is really there.
+/// Checks that the snapshot that the variables describe exists.
 fn check(storage: &Storage, code: Option<&OsStr>) -> Result<SnapshotFile, Reason> {
     let file = snapshot_lock::read_snapshot_file(storage)?;
     let root = text::path(storage.root());
@@ -93,7 +93,7 @@ fn check(storage: &Storage, code: Option<&OsStr>) -> Result<SnapshotFile, Reason
     let lives = run.is_some_and(|run| named(&run) && run.may_live());
     if !lives && !lock_holders::is_held(&storage.sublock()) {
         return Err(leftover(format!(
-            "nobody holds misc/sublock in {root}, and no run with that code lives"
+            "no process holds misc/sublock in {root}, and no run with that code is alive"
         )));
     }
     Ok(file)
@@ -101,11 +101,11 @@ fn check(storage: &Storage, code: Option<&OsStr>) -> Result<SnapshotFile, Reason
 
 fn leftover(what: String) -> Reason {
     Reason::new(what).hint(
-        "outside of a COMMAND of dsnap: unset SNAPSHOT_VERSION SNAPSHOT_DIRECTORY SNAPSHOT_TIMESTAMP SNAPSHOT_CODE SNAPSHOT_TID",
+        "if this is not a COMMAND of dsnap: unset SNAPSHOT_VERSION SNAPSHOT_DIRECTORY SNAPSHOT_TIMESTAMP SNAPSHOT_CODE SNAPSHOT_TID",
     )
 }
 
-/// Whether two paths are the same folder, after resolving.
+/// Says whether two paths lead to the same folder.
 fn is_same(one: &Path, other: &Path) -> bool {
     match (fs::canonicalize(one), fs::canonicalize(other)) {
         (Ok(one), Ok(other)) => one == other,
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_directory_is_a_missing_one() {
+    fn an_empty_directory_variable_counts_as_missing() {
         let directory = |directory: Option<&str>| {
             let inherited = Inherited {
                 version: VERSION.into(),

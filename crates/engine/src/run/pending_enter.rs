@@ -53,7 +53,7 @@ pub(crate) fn wait(
 fn is_over(session: &Session<'_>, file: &SnapshotFile, since: Instant) -> bool {
     let sublock = session.storage.sublock();
     let free = !lock_holders::is_held(&sublock) && flock::try_state(&sublock) == LockState::Free;
-    let while_ago = session.job.settling;
+    let while_ago = session.job.timing.pending_enter;
     free || since.elapsed() >= while_ago || file.age().is_some_and(|age| age >= while_ago)
 }
 

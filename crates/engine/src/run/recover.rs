@@ -18,7 +18,7 @@ use crate::storage::snapshot_file::Content;
 use crate::storage::{Storage, snapshot_lock};
 use crate::system::privileges::Privileges;
 
-/// Why a repair was not made.
+/// Why a recovery failed.
 #[derive(Debug)]
 pub struct NotRecovered {
     /// Why.

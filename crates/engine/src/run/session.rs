@@ -17,17 +17,17 @@ use crate::system::privileges::Privileges;
 /// A storage, the plan for it, and the program that works on it.
 pub struct Session<'a> {
     /// What the program is to do.
-    pub job: &'a Job,
+    pub(crate) job: &'a Job,
     /// The storage.
-    pub storage: &'a Storage,
+    pub(crate) storage: &'a Storage,
     /// The methods to try.
     pub plan: Plan,
     /// The privileges with which everything but COMMAND is done. They are in effect already.
-    pub privileges: &'a Privileges,
+    pub(crate) privileges: &'a Privileges,
     /// The program around the run.
-    pub program: &'a dyn Program,
+    pub(crate) program: &'a dyn Program,
     /// Tells whether a server has the storage open.
-    pub lock: MainLock,
+    pub(crate) lock: MainLock,
 }
 
 impl fmt::Debug for Session<'_> {

@@ -1,37 +1,36 @@
-//! Where a file of a transaction lies in `A/` and `B/`: the four formats.
+//! The four formats: where a file of a transaction lies in `A/` and `B/`.
 //!
-//! Inside a transaction's folder in the journal all names are flat. The storage's *format* maps
-//! a flat name to a relative path, the same one in `A/` and `B/`. The rules are those of
-//! DirectoryStorage 1.1.21's `formats.py`; moving a file there is the business of the method
-//! that recovers a storage.
+//! In a transaction's folder in the journal, all names are flat. The storage's *format* maps a flat
+//! name to a relative path, the same one in `A/` and `B/`. The rules are those of `formats.py` in
+//! DirectoryStorage 1.1.21. Moving the files is in the method `direct`.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-/// How a storage spreads its files over folders: `[structure] format` of `config/settings`.
+/// How a storage distributes its files over folders: `[structure] format` in `config/settings`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// At most 256 entries a folder.
+    /// At most 256 entries in a folder.
     Bushy,
-    /// Folders of up to 4096 entries, for file systems that like them large.
+    /// Up to 4096 entries in a folder, for file systems that handle large folders well.
     Chunky,
-    /// One folder an object.
+    /// One folder for each object.
     Lawn,
-    /// No folders at all.
+    /// No folders.
     Flat,
 }
 
 impl Format {
-    /// All formats there are.
+    /// All formats.
     pub const ALL: [Format; 4] = [Format::Bushy, Format::Chunky, Format::Lawn, Format::Flat];
 
-    /// The format of that name, as the settings spell it.
+    /// Finds the format with that name, as the settings spell it.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name)
     }
 
-    /// The name as the settings spell it.
+    /// Returns the name, as the settings spell it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Bushy => "bushy",
@@ -41,10 +40,10 @@ impl Format {
         }
     }
 
-    /// The path below `A/` or `B/` of the file with the flat name `name`.
+    /// Returns the path below `A/` or `B/` of the file with the flat name `name`.
     ///
-    /// `None` if the name has no place in this format. No server writes such a name; the
-    /// original would derive a path outside the folder from some of them.
+    /// `None` if the name has no path in this format. No server writes such a name; from some of
+    /// them, the original would derive a path outside the folder.
     pub fn place(self, name: &OsStr) -> Option<PathBuf> {
         let name = name.as_bytes();
         let dot = name.iter().position(|&byte| byte == b'.');
@@ -63,7 +62,7 @@ impl Format {
     }
 }
 
-/// Twos from the left, but the last three or fewer stay together; the rest is a name of its own.
+/// Cuts twos from the left, but keeps the last three or fewer together; `rest` is a name of its own.
 fn bushy(head: &[u8], rest: Option<&[u8]>) -> Vec<u8> {
     let mut parts = Vec::new();
     let mut tail = head;
@@ -79,7 +78,7 @@ fn bushy(head: &[u8], rest: Option<&[u8]>) -> Vec<u8> {
     joined(&parts)
 }
 
-/// Threes from the left (first a four after `o` and `t`) while more than four are left.
+/// Cuts threes from the left (first a four if it begins with `o` or `t`) while more than four are left.
 fn chunky(head: &[u8], dot_and_rest: &[u8]) -> Vec<u8> {
     let mut parts = Vec::new();
     let mut tail = head;
@@ -101,7 +100,7 @@ fn joined(parts: &[&[u8]]) -> Vec<u8> {
 fn stays_inside(place: &[u8]) -> bool {
     let path = Path::new(OsStr::from_bytes(place));
     let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
-    // `components` forgives `a/`, `a//b` and `a/.`, which name something else than they say.
+    // `components` normalises `a/`, `a//b` and `a/.`, so they are refused here.
     plain && place.split(|&byte| byte == b'/').all(|part| !part.is_empty() && part != b".")
 }
 

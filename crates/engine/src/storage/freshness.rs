@@ -1,8 +1,8 @@
 //! Freshness: may COMMAND run in this snapshot?
 //!
-//! The original ran COMMAND in whatever snapshot it found, and so one killed run made every
-//! later backup a copy of the same old data. The verdict below is a table, and it is taken with
-//! `misc/sublock` locked, so that it stays true.
+//! The original runs COMMAND in any snapshot that it finds. After one killed run, every later backup
+//! is therefore a copy of the same old data. The verdict here is a table (`tool.md`, Freshness). It is
+//! taken with `misc/sublock` locked, so that it stays true.
 
 use dsnap_core::Code;
 
@@ -11,14 +11,14 @@ use crate::storage::snapshot_file::Content;
 
 /// What the methods outcome to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MethodOutcome<'a> {
-    /// A method said *held*, under this code.
+pub(crate) enum MethodOutcome<'a> {
+    /// A method reported *held*, under this code.
     Held(&'a Code),
-    /// A method said *done*: the storage is closed and a snapshot.
+    /// A method reported *done*: the storage is closed and a snapshot.
     Done,
     /// No method worked.
     Nothing {
-        /// A method that needs nobody looked at the files and refused them.
+        /// A method that works on the files has refused them.
         files_refused: bool,
         /// No process has the storage open, and that is known.
         closed: bool,
@@ -27,21 +27,21 @@ pub enum MethodOutcome<'a> {
 
 /// Whether COMMAND may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Entered for this run, or nothing was committed since.
+pub(crate) enum Verdict {
+    /// It was entered for this run, or nothing has been committed since.
     Fresh,
-    /// After *done*: somebody opened the storage meanwhile.
+    /// After *done*: a server has opened the storage meanwhile.
     ServerCameUp,
-    /// After *held*: the method reached a server of another storage.
+    /// After *held*: the method reached the server of another storage.
     WrongServer,
-    /// A snapshot, but an old one or somebody else's. Acceptable on request.
+    /// It is stale, or was entered by somebody else. The user may accept it.
     NotFresh,
-    /// No snapshot at all, or one that is being made or broken. Never acceptable.
+    /// There is no snapshot, or it is being made, or it is broken. Never acceptable.
     NoSnapshot,
 }
 
-/// The verdict on `misc/snapshot` and what lies beside it.
-pub fn verdict(outcome: MethodOutcome<'_>, content: &Content, left: Leftovers) -> Verdict {
+/// Judges `misc/snapshot` and what was committed but is not in `A/`.
+pub(crate) fn verdict(outcome: MethodOutcome<'_>, content: &Content, left: Leftovers) -> Verdict {
     let complete = !left.done && !left.in_b;
     match (outcome, content) {
         (MethodOutcome::Held(code), Content::User(held)) if held == code.as_str().as_bytes() => {
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn held_with_the_code_of_this_try_is_fresh_whatever_was_committed_since() {
+    fn held_with_the_code_of_this_try_is_fresh_even_if_transactions_followed() {
         let content = Content::of(b"user/db-1-ours");
         for left in [NONE, DONE, IN_B] {
             assert_eq!(verdict(MethodOutcome::Held(&ours()), &content, left), Verdict::Fresh);
@@ -157,12 +157,12 @@ mod tests {
     }
 
     #[test]
-    fn somebody_elses_snapshot_is_not_fresh() {
+    fn a_snapshot_entered_by_someone_else_is_not_fresh() {
         assert_eq!(verdict(NOTHING, &Content::of(b"user/db-1-other"), NONE), Verdict::NotFresh);
     }
 
     #[test]
-    fn what_is_no_snapshot_is_never_acceptable() {
+    fn anything_that_is_not_a_snapshot_is_never_acceptable() {
         for content in [
             Content::Absent,
             Content::NotAFile,

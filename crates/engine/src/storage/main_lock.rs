@@ -15,7 +15,7 @@ use crate::system::lock_holders;
 
 /// Whether a server has the storage open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Openness {
+pub(crate) enum Openness {
     /// A process holds `misc/lock`.
     Open,
     /// No process does, on any machine that can reach the storage.
@@ -26,7 +26,7 @@ pub enum Openness {
 
 /// The lock that a server holds for as long as it has the storage open.
 #[derive(Debug)]
-pub struct MainLock {
+pub(crate) struct MainLock {
     path: PathBuf,
     reaches: bool,
     /// What the trial showed, if there was one since [`begin_anew`](Self::begin_anew).
@@ -36,17 +36,17 @@ pub struct MainLock {
 impl MainLock {
     /// Makes the lock of a storage. `reaches` says whether locks on its file system reach other
     /// machines.
-    pub fn of(storage: &Storage, reaches: bool) -> Self {
+    pub(crate) fn of(storage: &Storage, reaches: bool) -> Self {
         Self { path: storage.lock(), reaches, tried: Cell::new(None) }
     }
 
     /// Says whether a lock that is free here is free on every machine.
-    pub fn reaches(&self) -> bool {
+    pub(crate) fn reaches(&self) -> bool {
         self.reaches
     }
 
     /// Says whether a server has the storage open.
-    pub fn openness(&self) -> Openness {
+    pub(crate) fn openness(&self) -> Openness {
         if lock_holders::is_held(&self.path) {
             return Openness::Open;
         }
@@ -63,12 +63,12 @@ impl MainLock {
     }
 
     /// Allows one more trial: enough has happened since the last one.
-    pub fn begin_anew(&self) {
+    pub(crate) fn begin_anew(&self) {
         self.tried.set(None);
     }
 
     /// Returns when the lock was taken last: its holder then writes a pid into the file.
-    pub fn taken(&self) -> Option<SystemTime> {
+    pub(crate) fn taken(&self) -> Option<SystemTime> {
         fs::metadata(&self.path).and_then(|found| found.modified()).ok()
     }
 }

@@ -1,14 +1,14 @@
 //! `config/settings`: the few keys that a snapshot tool obeys.
 //!
-//! The file is read as the original's configuration parser (Python 2.7's `ConfigParser`, made
-//! case-sensitive) reads it, so that no storage means one thing to the server and another to us.
+//! The file is read as the original reads it (Python 2.7's `ConfigParser`, made case-sensitive), so
+//! that it means the same to the server and to us.
 
 use std::collections::HashMap;
 use std::fmt;
 
 use crate::storage::format::Format;
 
-/// What the settings say, as far as it matters here.
+/// The settings that matter here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
     /// `[structure] format`.
@@ -19,15 +19,15 @@ pub struct Settings {
     pub dirsync: bool,
 }
 
-/// Why settings cannot be obeyed.
+/// Why a settings file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SettingsError {
-    /// The line of that number, from 1, is none that the original's parser takes.
+    /// The line with that number, from 1, is one that the original's parser rejects.
     Line(usize),
-    /// Section and key are required and absent.
+    /// A required key is missing: section, key.
     Missing(&'static str, &'static str),
-    /// Section, key, the value that is there, and what it may be.
+    /// A value is invalid: section, key, the value, and what it may be.
     Value(&'static str, &'static str, String, &'static str),
 }
 
@@ -50,8 +50,8 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// A line the original refuses too, a version other than 0.11, an unknown format, or a
-    /// switch that is not a whole number.
+    /// The original rejects a line as well, the version is not 0.11, the format is unknown, or a
+    /// switch is not a whole number.
     pub fn parse(text: &[u8]) -> Result<Self, SettingsError> {
         let text = String::from_utf8_lossy(text);
         let values = Values::parse(&text)?;
@@ -71,7 +71,7 @@ impl Settings {
     }
 }
 
-/// All sections and keys of a file; the section `DEFAULT` shows through, as in the original.
+/// All sections and keys of a file. Missing keys come from the section `DEFAULT`, as in the original.
 struct Values(HashMap<(String, String), String>);
 
 impl Values {
@@ -153,7 +153,7 @@ fn key_and_value(line: &str) -> Option<(&str, String)> {
     Some((key, if value == "\"\"" { String::new() } else { value.to_owned() }))
 }
 
-/// A `;` begins a comment only where white space stands before it.
+/// Cuts off a comment: a `;` begins one only after white space.
 fn without_comment(value: &str) -> &str {
     match value.find(';') {
         Some(at) if value[..at].ends_with(char::is_whitespace) => &value[..at],

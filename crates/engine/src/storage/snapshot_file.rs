@@ -1,7 +1,7 @@
 //! `misc/snapshot`: the file that exists exactly while `A/` is a coherent snapshot.
 //!
-//! Its content is the code under which the snapshot was entered, without a newline. It is only
-//! read here; the method that closes a storage writes it.
+//! Its content is the code under which the snapshot was entered, without a newline. This module only
+//! reads it; the method `direct` writes it when it closes a storage.
 
 use std::fmt;
 use std::fs;
@@ -13,12 +13,10 @@ use std::time::{Duration, SystemTime};
 use dsnap_core::Code;
 use dsnap_core::text::Harmless;
 
+use crate::limits::MAX_SNAPSHOT_FILE;
 use crate::system::reading;
 
-/// More than any server writes; the rest of a longer file is nothing we could know.
-const LONGEST: u64 = 4096;
-
-/// What `misc/snapshot` is at one moment. Two are equal only if the file is the same one, too.
+/// `misc/snapshot` at one moment. Two values are equal only if the file is the same one, too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnapshotFile {
     /// What it says.
@@ -30,28 +28,28 @@ pub struct SnapshotFile {
 /// What `misc/snapshot` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// There is no such file: `A/` is no snapshot.
+    /// There is no such file: `A/` is not a snapshot.
     Absent,
-    /// There is something of that name that is not a file.
+    /// Something else than a file has that name.
     NotAFile,
     /// An empty file: a broken snapshot.
     Empty,
-    /// `shutdown`: closed cleanly.
+    /// `shutdown`: a server or `direct` closed the storage cleanly.
     Shutdown,
-    /// `user/CODE`: somebody entered a snapshot. The code is kept without `user/`.
+    /// `user/CODE`: a snapshot was entered under that code. Kept without `user/`.
     User(Vec<u8>),
-    /// `packing`: being packed.
+    /// `packing`: a pack is in progress, or was when the server crashed.
     Packing,
     /// Anything else.
     Other(Vec<u8>),
 }
 
 impl SnapshotFile {
-    /// Looks at the file at `path`, which is [`Storage::snapshot`](crate::storage::Storage::snapshot).
+    /// Reads the file at `path`, which is [`Storage::snapshot`](crate::storage::Storage::snapshot).
     ///
     /// # Errors
     ///
-    /// It is there and cannot be read.
+    /// It exists and cannot be read.
     pub fn read(path: &Path) -> io::Result<Self> {
         let found = match fs::metadata(path) {
             Ok(found) => found,
@@ -66,17 +64,17 @@ impl SnapshotFile {
         Self { content: Content::Absent, modified: None, inode: 0 }
     }
 
-    /// When the file was written.
+    /// Returns when the file was written.
     pub fn modified(&self) -> Option<SystemTime> {
         self.modified
     }
 
-    /// How long ago the file was written; a time in the future counts as now.
+    /// Returns how long ago the file was written; a time in the future counts as now.
     pub fn age(&self) -> Option<Duration> {
         Some(self.modified?.elapsed().unwrap_or_default())
     }
 
-    /// Whether it says that the snapshot of `code` is held.
+    /// Says whether the file names the snapshot with `code`.
     pub fn is_held_by(&self, code: &Code) -> bool {
         matches!(&self.content, Content::User(held) if held == code.as_str().as_bytes())
     }
@@ -86,15 +84,15 @@ impl Content {
     fn read(path: &Path) -> io::Result<Self> {
         let mut content = Vec::new();
         match reading::open(path) {
-            Ok(file) => file.take(LONGEST).read_to_end(&mut content)?,
-            // It was there a moment ago: a server has just left.
+            Ok(file) => file.take(MAX_SNAPSHOT_FILE).read_to_end(&mut content)?,
+            // It existed a moment ago: a server has just left the snapshot.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::Absent),
             Err(error) => return Err(error),
         };
         Ok(Self::of(&content))
     }
 
-    /// What those bytes mean.
+    /// Interprets the bytes of the file.
     pub fn of(content: &[u8]) -> Self {
         match content {
             b"" => Self::Empty,
@@ -127,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_content_is_told_apart() {
+    fn every_content_is_recognised() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("snapshot");
         assert_eq!(SnapshotFile::read(&path).unwrap().content, Content::Absent);
@@ -147,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_written_anew_is_another_mark() {
+    fn a_rewritten_file_is_a_change() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("snapshot");
         fs::write(&path, "shutdown").unwrap();
@@ -159,15 +157,15 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_ours_only_whole() {
+    fn a_code_matches_only_as_a_whole() {
         let code = Code::from_bytes(b"db-1").unwrap();
-        let mark = |text: &str| SnapshotFile {
+        let file = |text: &str| SnapshotFile {
             content: Content::of(text.as_bytes()),
             modified: None,
             inode: 1,
         };
-        assert!(mark("user/db-1").is_held_by(&code));
-        assert!(!mark("user/db-12").is_held_by(&code));
-        assert!(!mark("db-1").is_held_by(&code));
+        assert!(file("user/db-1").is_held_by(&code));
+        assert!(!file("user/db-12").is_held_by(&code));
+        assert!(!file("db-1").is_held_by(&code));
     }
 }

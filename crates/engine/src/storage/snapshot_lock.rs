@@ -1,7 +1,7 @@
-//! The guarantee: what holds it while COMMAND runs, and whether it held until the end.
+//! The guarantee: `misc/sublock` is locked while COMMAND runs, and is checked again at the end.
 //!
-//! A snapshot is guaranteed as long as a process holds `misc/sublock` and has seen
-//! `misc/snapshot` since it got the lock.
+//! A snapshot is guaranteed as long as a process holds `misc/sublock` and has seen `misc/snapshot`
+//! since it got the lock (`storage.md`, Locks).
 
 use std::fs;
 use std::io;
@@ -15,9 +15,9 @@ use crate::limits;
 use crate::storage::Storage;
 use crate::storage::snapshot_file::SnapshotFile;
 use crate::system::flock::{FileLock, LockError};
-use crate::system::{lock_holders, privileges};
+use crate::system::{access, lock_holders};
 
-/// `misc/sublock`, locked, and the mark that was seen under it.
+/// `misc/sublock`, locked, and what `misc/snapshot` was then.
 #[derive(Debug)]
 pub struct SnapshotLock<'a> {
     storage: &'a Storage,
@@ -28,15 +28,15 @@ pub struct SnapshotLock<'a> {
 }
 
 impl<'a> SnapshotLock<'a> {
-    /// Locks `misc/sublock`, trying for `patience`, and looks at the mark.
+    /// Locks `misc/sublock`, trying for `timeout`, and reads `misc/snapshot`.
     ///
     /// # Errors
     ///
-    /// Somebody holds the lock (waiting helps), or it cannot be opened, or `misc/snapshot` not
-    /// be read.
-    pub fn lock(storage: &'a Storage, patience: Duration) -> Result<Self, Failure> {
+    /// Another process holds the lock, the lock file cannot be opened, or `misc/snapshot` cannot be
+    /// read.
+    pub fn lock(storage: &'a Storage, timeout: Duration) -> Result<Self, Failure> {
         let path = storage.sublock();
-        let sublock = lock_within(&path, patience)?;
+        let sublock = lock_within(&path, timeout)?;
         if !sublock.is_in_place() {
             return Err(Failure::in_use(format!(
                 "{} was replaced while it was locked",
@@ -54,16 +54,16 @@ impl<'a> SnapshotLock<'a> {
         &self.seen
     }
 
-    /// The locked file, for COMMAND to inherit.
+    /// Returns the locked file, for COMMAND to inherit.
     pub fn file(&self) -> &fs::File {
         self.sublock.file()
     }
 
-    /// Whether the guarantee held until now.
+    /// Checks that the guarantee has held until now.
     ///
     /// # Errors
     ///
-    /// It did not: `misc/snapshot` is gone or another one, or the lock file was replaced.
+    /// `misc/snapshot` is gone or has changed, or the lock file was replaced.
     pub fn check(&self) -> Result<(), Reason> {
         if !self.sublock.is_in_place() {
             let path = text::path(self.storage.sublock());
@@ -72,7 +72,7 @@ impl<'a> SnapshotLock<'a> {
         check_unchanged(self.storage, &self.seen)
     }
 
-    /// Whether a server was started on the closed storage since the lock was taken.
+    /// Says whether a server was started on a closed storage since the lock was taken.
     pub fn server_came_up(&self) -> bool {
         let lock = self.storage.lock();
         let taken = written(&lock);
@@ -81,17 +81,17 @@ impl<'a> SnapshotLock<'a> {
     }
 }
 
-/// Whether the mark is still the one that was seen.
+/// Checks that `misc/snapshot` is still as it was seen.
 ///
 /// # Errors
 ///
-/// It is not: whatever was copied may be torn.
+/// It has changed, so a copy made meanwhile may be incomplete.
 pub fn check_unchanged(storage: &Storage, seen: &SnapshotFile) -> Result<(), Reason> {
     let path = text::path(storage.snapshot());
     match SnapshotFile::read(&storage.snapshot()) {
         Ok(now) if &now == seen => Ok(()),
         Ok(now) if now.content == seen.content => {
-            Err(broken(&format!("{path} was written anew while COMMAND ran")))
+            Err(broken(&format!("{path} was rewritten while COMMAND ran")))
         }
         Ok(now) => Err(broken(&format!("{path} was {} and is {} now", seen.content, now.content))),
         Err(error) => Err(broken(&format!("{path} cannot be read any more: {error}"))),
@@ -103,23 +103,22 @@ fn broken(what: &str) -> Reason {
         .hint("do not trust what COMMAND made; find out who wrote to the storage, and run again")
 }
 
-/// Looks at `misc/snapshot`.
+/// Reads `misc/snapshot`.
 ///
 /// # Errors
 ///
-/// It is there and cannot be read.
+/// It exists and cannot be read.
 pub fn read_snapshot_file(storage: &Storage) -> Result<SnapshotFile, Reason> {
     let path = storage.snapshot();
-    SnapshotFile::read(&path)
-        .map_err(|error| privileges::no_access(&path, "cannot be read", &error))
+    SnapshotFile::read(&path).map_err(|error| access::path_error(&path, "cannot be read", &error))
 }
 
-fn lock_within(path: &Path, patience: Duration) -> Result<FileLock, Failure> {
+fn lock_within(path: &Path, timeout: Duration) -> Result<FileLock, Failure> {
     let begin = std::time::Instant::now();
     loop {
         match FileLock::take(path) {
             Ok(lock) => return Ok(lock),
-            Err(LockError::Held) if begin.elapsed() < patience => {
+            Err(LockError::Held) if begin.elapsed() < timeout => {
                 std::thread::sleep(limits::FILE_POLL_INTERVAL)
             }
             Err(LockError::Held) => {
@@ -127,7 +126,7 @@ fn lock_within(path: &Path, patience: Duration) -> Result<FileLock, Failure> {
                 return Err(Failure::in_use(format!("{} is held by {by}", text::path(path))));
             }
             Err(LockError::Io(error)) => {
-                return Err(privileges::no_access(path, "cannot be locked", &error).into());
+                return Err(access::path_error(path, "cannot be locked", &error).into());
             }
         }
     }
@@ -138,7 +137,7 @@ fn written(path: &Path) -> Option<SystemTime> {
     found.ok()
 }
 
-/// Whole seconds since 1970, rounded down.
+/// Returns whole seconds since 1970, rounded down.
 pub fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

@@ -1,8 +1,8 @@
-//! The lock files: `flock(2)`, exclusive, never waited for, on the whole file.
+//! Lock files: an exclusive `flock(2)` on the whole file, without waiting.
 //!
-//! That is what DirectoryStorage's server does (through zc.lockfile); record locks of `fcntl`
-//! would not conflict with it. Looking who holds a lock is [`holders`](crate::system::lock_holders)' business:
-//! nobody here locks to look.
+//! DirectoryStorage's server locks in the same way (through zc.lockfile). Record locks of `fcntl`
+//! would not conflict with it. To see who holds a lock, use
+//! [`lock_holders`](crate::system::lock_holders), which does not lock.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
@@ -11,48 +11,47 @@ use std::path::{Path, PathBuf};
 
 use fs2::FileExt;
 
+use crate::limits::MAX_LOCK_FILE;
 use crate::system::modes;
 
-/// More than anybody writes into a lock file, in bytes.
-pub(crate) const LARGEST: u64 = 1 << 20;
-
-/// A lock that this process holds. Dropping it unlocks, for everybody who inherited a descriptor
-/// too; the file stays.
+/// A lock that this process holds.
+///
+/// Dropping it unlocks the file, for every process that inherited a descriptor, too. The file stays.
 #[derive(Debug)]
 pub struct FileLock {
     file: File,
     path: PathBuf,
 }
 
-/// Why a lock could not be taken.
+/// Why a file could not be locked.
 #[derive(Debug)]
 pub enum LockError {
-    /// Somebody holds it.
+    /// Another process holds the lock.
     Held,
     /// The file cannot be opened or locked at all.
     Io(io::Error),
 }
 
 impl FileLock {
-    /// Locks the file at `path`, which is made if it does not exist, and writes this process's
-    /// pid into it. A pid that cannot be written (full disk) is none; the lock counts.
+    /// Locks the file at `path` and writes this process's pid into it. Makes the file if it does not
+    /// exist. If the pid cannot be written (a full disk), the lock is still good.
     ///
     /// # Errors
     ///
-    /// Somebody holds it, or the file cannot be opened for writing.
+    /// Another process holds the lock, or the file cannot be opened for writing.
     pub fn take(path: &Path) -> Result<Self, LockError> {
-        let lock = Self::take_silently(path)?;
-        // The original reads a pid from here for its messages, nothing depends on it.
+        let lock = Self::take_without_pid(path)?;
+        // The original shows this pid in its messages; nothing else depends on it.
         let _ = lock.write(format!(" {}\n", std::process::id()).as_bytes());
         Ok(lock)
     }
 
-    /// Like [`take`](Self::take), but leaves the content as it is.
+    /// Locks as [`take`](Self::take) does, but leaves the content of the file alone.
     ///
     /// # Errors
     ///
     /// As for `take`.
-    pub fn take_silently(path: &Path) -> Result<Self, LockError> {
+    pub fn take_without_pid(path: &Path) -> Result<Self, LockError> {
         let existed = path.exists();
         let file = OpenOptions::new()
             .read(true)
@@ -72,8 +71,8 @@ impl FileLock {
         }
     }
 
-    /// Whether the file at the path is still the one that is locked. If somebody replaced it,
-    /// others can lock the new one, and the lock guarantees nothing.
+    /// Says whether the file at the path is still the locked one. If it was replaced, others can lock
+    /// the new file, and this lock guarantees nothing.
     pub fn is_in_place(&self) -> bool {
         let identity = |found: fs::Metadata| (found.dev(), found.ino());
         match (self.file.metadata(), fs::metadata(&self.path)) {
@@ -82,21 +81,21 @@ impl FileLock {
         }
     }
 
-    /// The locked file. A descriptor of it that another process inherits holds the lock, too.
+    /// Returns the locked file. A process that inherits its descriptor holds the lock, too.
     pub fn file(&self) -> &File {
         &self.file
     }
 
-    /// The content of the file, as far as it can be ours.
+    /// Reads the content of the file, up to `MAX_LOCK_FILE` bytes.
     pub(crate) fn read(&self) -> io::Result<Vec<u8>> {
         let mut file = &self.file;
         file.seek(io::SeekFrom::Start(0))?;
         let mut content = Vec::new();
-        file.take(LARGEST).read_to_end(&mut content)?;
+        file.take(MAX_LOCK_FILE).read_to_end(&mut content)?;
         Ok(content)
     }
 
-    /// Replaces the content of the file, in place.
+    /// Replaces the content of the file in place.
     pub(crate) fn write(&self, content: &[u8]) -> io::Result<()> {
         let mut file = &self.file;
         file.seek(io::SeekFrom::Start(0))?;
@@ -107,7 +106,7 @@ impl FileLock {
 
 impl Drop for FileLock {
     fn drop(&mut self) {
-        // What the system does not unlock is unlocked when the last descriptor is closed.
+        // If this fails, closing the last descriptor unlocks.
         let _ = FileExt::unlock(&self.file);
     }
 }

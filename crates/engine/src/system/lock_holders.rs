@@ -1,7 +1,7 @@
-//! Who holds a lock: seen in `/proc`, without touching the lock.
+//! Who holds a lock: read from `/proc`, without touching the lock.
 //!
-//! Even a shared trial lock made real servers fail to start, so the run looks here. `/proc`
-//! shows nothing of other pid namespaces and machines: what it does not show is unknown, never
+//! Real servers failed to start because of a shared trial lock, so a run looks here. `/proc` shows
+//! nothing of other pid namespaces and machines: a lock that it does not show is unknown, never
 //! free.
 
 use std::fmt;
@@ -10,11 +10,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use dsnap_core::text;
-use nix::unistd::{Uid, User};
 use procfs::process::Process;
 use procfs::{Current, LockType, Locks};
 
-use crate::system::privileges;
+use crate::system::privileges::as_real_user;
+use crate::system::users::user_name;
 
 /// A process that holds a lock, as far as it can be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum Holder {
         /// Its user, by name if it has one.
         user: String,
     },
-    /// Held, but by nobody who can be seen from here.
+    /// A process that cannot be seen from here.
     Unseen,
 }
 
@@ -41,20 +41,20 @@ impl fmt::Display for Holder {
     }
 }
 
-/// Whether the system shows that the file at `path` is locked. `false` is *unknown*.
+/// Says whether the system shows that the file at `path` is locked. `false` means *unknown*.
 pub fn is_held(path: &Path) -> bool {
     pid_of_holder(path).is_some()
 }
 
-/// Who holds the lock on `path`; to be asked when it is known that somebody does.
+/// Returns who holds the lock on `path`, which is known to be held.
 pub fn holder(path: &Path) -> Holder {
     let Ok(file) = fs::metadata(path).map(|found| (found.dev(), found.ino())) else {
         return Holder::Unseen;
     };
     let locker = pid_of_holder(path);
-    privileges::as_real_user(|| {
-        // The process that took the lock comes first; a child that inherited it may be all that
-        // is left.
+    as_real_user(|| {
+        // The process that took the lock comes first. Perhaps only a child that inherited it is
+        // left.
         let locker = locker.and_then(|pid| Process::new(pid).ok());
         let everybody = procfs::process::all_processes().into_iter().flatten().flatten();
         let confirmed = locker.into_iter().chain(everybody).find(|process| has_open(process, file));
@@ -62,7 +62,7 @@ pub fn holder(path: &Path) -> Holder {
     })
 }
 
-/// The pid that `/proc/locks` gives for the lock on `path`.
+/// Returns the pid that `/proc/locks` gives for the lock on `path`; 0 if it gives none.
 fn pid_of_holder(path: &Path) -> Option<i32> {
     let file = fs::metadata(path).ok()?;
     let (major, minor) = (rustix::fs::major(file.dev()), rustix::fs::minor(file.dev()));
@@ -87,14 +87,6 @@ fn describe(process: &Process) -> Holder {
     let program = process.stat().map_or_else(|_| "?".to_owned(), |stat| text::harmless(stat.comm));
     let user = process.uid().map_or_else(|_| "?".to_owned(), user_name);
     Holder::Process { pid: process.pid, program, user }
-}
-
-/// The name of a user, or its number if it has none.
-pub fn user_name(uid: u32) -> String {
-    match User::from_uid(Uid::from_raw(uid)) {
-        Ok(Some(user)) => text::harmless(user.name),
-        _ => uid.to_string(),
-    }
 }
 
 #[cfg(test)]

@@ -1,25 +1,26 @@
-//! New files and folders are like their neighbours, whatever the umask: root's cron often has
-//! 077, and who reads a storage as a member of its group must be able to go on.
+//! Modes of new files and folders: those of their neighbours, whatever the umask.
 //!
-//! On a storage that was made under an ordinary umask the result is the original's: 0640 for
-//! files and 0777 for folders, less the umask.
+//! Root's cron often has the umask 077, but members of the storage's group must still be able to
+//! read. On a storage made under an ordinary umask, the result is the original's: 0640 for files and
+//! 0777 for folders, less the umask.
 
 use std::fs::{self, File, Metadata, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Files that DirectoryStorage makes have this mode, less the umask.
+/// The mode, less the umask, of files that DirectoryStorage makes.
 pub const FILE: u32 = 0o640;
-/// A lock may be taken by the group, too, if the neighbours can be written by it.
+/// The widest mode of a lock file: the group may lock if it may write the neighbours.
 pub(crate) const LOCK: u32 = 0o660;
-/// What a file's owner always has.
+/// The permissions that the owner of a file always has.
 const OWNERS: u32 = 0o600;
-/// Read, write and pass for everybody; the other bits of a folder are the system's business.
+/// The permission bits of a folder; the system sets the other bits.
 const ACCESS: u32 = 0o777;
 
-/// Gives a file of `misc/` that was just made the mode of its neighbours, as far as `widest`
-/// goes. Where there is none, or the system refuses, the file is as good.
+/// Gives a new file in `misc/` the mode of its neighbours, within `widest`.
+///
+/// If there is no neighbour, or the system refuses, the file keeps its mode.
 pub fn inherit_mode(file: &File, path: &Path, widest: u32) {
     if let Some(neighbour) = neighbours(path).iter().find_map(|path| fs::metadata(path).ok()) {
         let mode = OWNERS | (mode(&neighbour) & widest);
@@ -27,7 +28,7 @@ pub fn inherit_mode(file: &File, path: &Path, widest: u32) {
     }
 }
 
-/// What the server or the administrator has made beside a file of `misc/`.
+/// Lists the files that a server or an administrator makes beside a file in `misc/`.
 fn neighbours(path: &Path) -> Vec<PathBuf> {
     let Some(misc) = path.parent() else { return Vec::new() };
     let in_misc = ["sublock", "lock"].map(|name| misc.join(name));
@@ -36,11 +37,11 @@ fn neighbours(path: &Path) -> Vec<PathBuf> {
     in_misc.into_iter().chain(in_config).filter(|neighbour| neighbour != path).collect()
 }
 
-/// Makes a folder and those above it that are missing, each with the mode of the one it is in.
+/// Makes a folder and its missing parents, each with the mode of the folder it is in.
 ///
 /// # Errors
 ///
-/// The system refuses, or something else than a folder is in the way.
+/// The system refuses, or something in the way is not a folder.
 pub fn make_folders(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -55,7 +56,7 @@ pub fn make_folders(folder: &Path) -> io::Result<()> {
     let made = mode(&fs::metadata(folder)?);
     let wanted = (made & !ACCESS) | (mode(&parent) & ACCESS);
     if made != wanted {
-        // If the system refuses, the folder is as good.
+        // If the system refuses, the folder keeps its mode.
         let _ = fs::set_permissions(folder, Permissions::from_mode(wanted));
     }
     Ok(())

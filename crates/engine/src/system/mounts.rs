@@ -1,19 +1,19 @@
-//! Do locks on this file system reach other machines?
+//! Do locks on a file system reach other machines?
 //!
-//! `flock` succeeds and locks nothing beyond the own machine on some network file systems. There
-//! a free lock proves nothing.
+//! On some network file systems `flock` succeeds but locks nothing beyond this machine. There, a
+//! free lock proves nothing.
 
 use std::path::Path;
 
 use procfs::process::{MountInfo, Process};
 
-/// Whether a lock that is free here is free everywhere.
+/// Says whether a lock that is free here is free on every machine.
 ///
-/// `path` must exist; where the system does not tell, the answer is yes, as for local disks.
-pub fn locks_reach(path: &Path) -> bool {
+/// `path` must exist. If the system does not tell, the answer is yes, as for local disks.
+pub(crate) fn locks_reach(path: &Path) -> bool {
     let Ok(path) = path.canonicalize() else { return true };
     let Ok(mounts) = Process::myself().and_then(|me| me.mountinfo()) else { return true };
-    // The last mount on the longest mount point is the one that is visible.
+    // Of several mounts on the longest mount point, the last one is visible.
     let on_path = mounts.0.iter().filter(|mount| path.starts_with(&mount.mount_point));
     on_path.max_by_key(|mount| mount.mount_point.components().count()).is_none_or(reaches)
 }
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn locks_that_stay_on_this_machine_are_known() {
+    fn locks_that_stay_on_this_machine_are_recognised() {
         assert!(!reach("nfs", "nolock"));
         assert!(!reach("nfs", "local_lock=flock"));
         assert!(!reach("nfs4", "local_lock=all"));

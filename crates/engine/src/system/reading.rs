@@ -1,6 +1,8 @@
-//! Reading small files that others may have made: never a wait for whoever may be at the other
-//! end of a FIFO, never a device, never more than is sensible. Only a file that the user named may
-//! be a pipe; it is waited for as long as the user likes.
+//! Bounded reading of files that other users may have made.
+//!
+//! Opening never waits for the other end of a FIFO, devices are refused, and no file is read beyond
+//! its limit. Only a file that the user named may be a pipe: its writer is waited for until the user
+//! stops the program.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -15,7 +17,7 @@ use crate::limits;
 ///
 /// # Errors
 ///
-/// It cannot be opened, or is something else than a regular file.
+/// It cannot be opened, or is not a regular file.
 pub fn open(path: &Path) -> io::Result<File> {
     let file = open_any(path)?;
     if file.metadata()?.is_file() {
@@ -25,7 +27,7 @@ pub fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Opens whatever is there, without waiting for anybody.
+/// Opens a file of any kind, without waiting for the other end of a pipe.
 ///
 /// # Errors
 ///
@@ -35,20 +37,20 @@ pub fn open_any(path: &Path) -> io::Result<File> {
     Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
 }
 
-/// The whole content of a file that [`open_any`] opened. A pipe's writer, and what it writes, are
-/// waited for until `stopped`.
+/// Reads a file that [`open_any`] opened to its end. Waits for the writer of a pipe until `stopped`
+/// returns true.
 ///
 /// # Errors
 ///
-/// It cannot be read, is larger than `longest` bytes, or the wait was stopped.
+/// It cannot be read, is larger than `max_size` bytes, or the wait was stopped.
 pub fn read_waiting_for_writer(
     mut file: File,
-    longest: u64,
+    max_size: u64,
     stopped: &dyn Fn() -> bool,
 ) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     let mut some = [0; 4096];
-    while content.len() as u64 <= longest {
+    while content.len() as u64 <= max_size {
         wait_for_input(&file, stopped)?;
         match file.read(&mut some) {
             Ok(0) => return Ok(content),
@@ -57,16 +59,16 @@ pub fn read_waiting_for_writer(
             Err(error) => return Err(error),
         }
     }
-    Err(io::Error::other(format!("larger than {longest} bytes")))
+    Err(io::Error::other(format!("larger than {max_size} bytes")))
 }
 
-/// Returns when there is something to read, or an end. The system reports the end of a FIFO only
-/// if a writer has come and gone since it was opened: one that is still to come is waited for.
+/// Returns when there is something to read, or the end. The system reports the end of a FIFO only
+/// if a writer has opened and closed it since we opened it, so this waits for the first writer.
 fn wait_for_input(file: &File, stopped: &dyn Fn() -> bool) -> io::Result<()> {
     let pause = Timespec::try_from(limits::STOP_POLL_INTERVAL).ok();
     loop {
         if stopped() {
-            return Err(io::Error::other("stopped while waiting for somebody to write it"));
+            return Err(io::Error::other("stopped while waiting for its writer"));
         }
         let mut asked = [PollFd::new(file, PollFlags::IN)];
         match rustix::event::poll(&mut asked, pause.as_ref()) {
@@ -81,16 +83,16 @@ fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
-/// The whole content of a regular file.
+/// Reads a whole regular file.
 ///
 /// # Errors
 ///
-/// As for [`open`], or it is larger than `longest` bytes.
-pub fn read(path: &Path, longest: u64) -> io::Result<Vec<u8>> {
+/// As for [`open`], or it is larger than `max_size` bytes.
+pub fn read(path: &Path, max_size: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
-    open(path)?.take(longest + 1).read_to_end(&mut content)?;
-    if content.len() as u64 > longest {
-        return Err(io::Error::other(format!("larger than {longest} bytes")));
+    open(path)?.take(max_size + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > max_size {
+        return Err(io::Error::other(format!("larger than {max_size} bytes")));
     }
     Ok(content)
 }
@@ -100,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fifo_a_device_and_a_folder_are_no_files_and_are_not_waited_for() {
+    fn a_fifo_a_device_and_a_folder_are_refused_without_waiting() {
         let folder = tempfile::tempdir().unwrap();
         let fifo = folder.path().join("fifo");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
@@ -110,14 +112,14 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_that_was_named_is_waited_for_until_it_ends_or_the_wait_is_stopped() {
+    fn the_writer_of_a_named_pipe_is_waited_for_until_the_wait_is_stopped() {
         let folder = tempfile::tempdir().unwrap();
         let fifo = folder.path().join("fifo");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
         let asked = std::cell::Cell::new(0);
         let twice = || asked.replace(asked.get() + 1) > 1;
         let error = read_waiting_for_writer(open_any(&fifo).unwrap(), 9, &twice).unwrap_err();
-        assert_eq!(error.to_string(), "stopped while waiting for somebody to write it");
+        assert_eq!(error.to_string(), "stopped while waiting for its writer");
         for content in ["", "one\ntwo\n"] {
             let file = open_any(&fifo).unwrap();
             std::thread::scope(|scope| {
@@ -138,7 +140,7 @@ mod tests {
         assert_eq!(read(&file, 9).unwrap(), b"123456789");
         assert_eq!(read(&file, 8).unwrap_err().to_string(), "larger than 8 bytes");
         let read_waiting_for_writer =
-            |longest| read_waiting_for_writer(open_any(&file).unwrap(), longest, &|| false);
+            |max_size| read_waiting_for_writer(open_any(&file).unwrap(), max_size, &|| false);
         assert_eq!(read_waiting_for_writer(9).unwrap(), b"123456789");
         assert_eq!(read_waiting_for_writer(8).unwrap_err().to_string(), "larger than 8 bytes");
     }

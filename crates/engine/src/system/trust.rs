@@ -1,8 +1,8 @@
-//! Trust: may a file be used with somebody's rights, or can a stranger have written it?
+//! Trust: may a file be used with a user's privileges, or can another user have written it?
 //!
-//! A conf that root obeys, and a library or program that is run, must be out of reach of
-//! everybody but root and the user whose rights it gets: the file, and every folder and link that
-//! the system looks at on the way to it, as written and as resolved.
+//! Only root and the user whose privileges it gets may be able to change a conf that root obeys, or
+//! a library or program that is run. That holds for the file, and for every folder and link that the
+//! system looks at on the way to it.
 
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
@@ -12,24 +12,24 @@ use std::path::{Component, Path, PathBuf};
 use dsnap_core::{Reason, text};
 use rustix::fs::StatVfsMountFlags;
 
+use crate::limits::MAX_SYMLINKS;
 use crate::quoting;
-use crate::system::{lock_holders, privileges};
+use crate::system::{access, users};
 
-/// How many links are followed: as many as Linux does.
-pub(crate) const LINKS: usize = 40;
-/// The mode bits with which a group and everybody else may write.
+/// The mode bits that let the group and everybody else write.
 const WRITABLE: u32 = 0o022;
 const STICKY: u32 = 0o1000;
 
-/// Whether nobody but root and `user` can change the file at an absolute path, or what the path
-/// leads to. Returns the file's own data, so that one that was opened can be compared with it.
+/// Checks that only root and `user` can change the file at an absolute path, or where that path
+/// leads. Returns the file's metadata, so that an opened file can be compared with it.
 ///
-/// A sticky folder counts as closed, because what it holds is looked at, too; and so does
-/// whatever is on a read-only mount.
+/// A sticky folder is accepted, because its entries are checked as well. So is everything on a
+/// read-only mount.
 ///
 /// # Errors
 ///
-/// Somebody else can. The text names the part of the path, the hint is what cures it.
+/// Another user can. The text names the part of the path, and the hint is the command that cures
+/// it.
 pub fn check_writable_only_by(path: &Path, user: u32) -> Result<Metadata, Reason> {
     let mut last = None;
     for part in on_the_way(path)? {
@@ -46,7 +46,7 @@ fn check(part: &Path, found: &Metadata, user: u32) -> Result<(), Reason> {
         return Ok(());
     }
     if found.uid() != 0 && found.uid() != user {
-        let (owner, cure) = (lock_holders::user_name(found.uid()), lock_holders::user_name(user));
+        let (owner, cure) = (users::user_name(found.uid()), users::user_name(user));
         let option = if found.is_symlink() { "-h " } else { "" };
         return Err(Reason::new(format!("{shown} belongs to {owner}, who could change it"))
             .hint(format!("chown {option}{cure} {}", quoting::quoted(part))));
@@ -70,11 +70,11 @@ fn look(part: &Path) -> Result<Metadata, Reason> {
 
 fn unreachable(part: &Path, error: &std::io::Error) -> Reason {
     let refusal = Reason::new(format!("{}: {error}", text::path(part)));
-    privileges::with_permission_hint(refusal, "look there", error)
+    access::with_permission_hint(refusal, "look there", error)
 }
 
-/// Everything that the system looks at on the way to an absolute path, links among it; the last
-/// one is what the path leads to.
+/// Lists everything that the system looks at on the way to an absolute path, links included. The
+/// last item is where the path leads.
 fn on_the_way(path: &Path) -> Result<Vec<PathBuf>, Reason> {
     let mut ahead: Vec<OsString> = words(path);
     let (mut here, mut seen, mut links) = (PathBuf::from("/"), vec![PathBuf::from("/")], 0);
@@ -86,7 +86,7 @@ fn on_the_way(path: &Path) -> Result<Vec<PathBuf>, Reason> {
         let part = here.join(&word);
         if look(&part)?.is_symlink() {
             links += 1;
-            if links > LINKS {
+            if links > MAX_SYMLINKS {
                 return Err(Reason::new(format!("{} leads in a circle", text::path(path))));
             }
             let target = fs::read_link(&part).map_err(|error| unreachable(&part, &error))?;
@@ -102,7 +102,7 @@ fn on_the_way(path: &Path) -> Result<Vec<PathBuf>, Reason> {
     Ok(seen)
 }
 
-/// The names in a path, the last one first.
+/// Splits a path into its names, the last one first.
 fn words(path: &Path) -> Vec<OsString> {
     let names = path
         .components()
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_and_each_folder_above_it_counts() {
+    fn the_file_and_each_folder_above_it_are_checked() {
         let (folder, file) = nested();
         check_writable_only_by(&file, own()).unwrap();
         for path in [file.clone(), folder.path().join("outer/inner"), folder.path().join("outer")] {
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sticky_folder_counts_as_closed_and_a_sticky_file_does_not() {
+    fn a_sticky_folder_is_accepted_and_a_sticky_file_is_not() {
         let (folder, file) = nested();
         mode(&folder.path().join("outer"), 0o1777);
         check_writable_only_by(&file, own()).unwrap();
@@ -176,9 +176,9 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_somebody_else_is_named_with_its_owner() {
+    fn a_file_of_another_user_is_named_with_its_owner() {
         let (folder, file) = nested();
-        let me = lock_holders::user_name(own());
+        let me = users::user_name(own());
         if own() == 0 {
             let refusal = {
                 std::os::unix::fs::chown(&file, Some(54_321), None).unwrap();
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn every_link_on_the_way_counts_and_not_only_the_first_and_the_last() {
+    fn every_link_on_the_way_is_checked() {
         let (folder, file) = nested();
         let open = folder.path().join("open");
         fs::create_dir(&open).unwrap();
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_and_a_missing_file_lead_nowhere() {
+    fn a_circle_of_links_and_a_missing_file_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let circle = folder.path().join("circle");
         symlink("circle", &circle).unwrap();

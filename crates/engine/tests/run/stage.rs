@@ -14,7 +14,7 @@ use dsnap_engine::conf::plan::Source;
 use dsnap_engine::run;
 use dsnap_engine::run::environment::Environment;
 use dsnap_engine::run::event::Event;
-use dsnap_engine::run::job::{CommandEnd, Job, NotRun, Outcome, Program};
+use dsnap_engine::run::job::{CommandEnd, Job, NotRun, Outcome, Program, Timing};
 use dsnap_engine::storage::Storage;
 use dsnap_engine::system::flock::FileLock;
 use dsnap_engine::system::privileges::Privileges;
@@ -114,9 +114,7 @@ impl Stage {
             job: Job {
                 command: Some("scripted".into()),
                 recover: "dsnap --storage DIR --recover".to_owned(),
-                leaving: quick,
-                leave_pause: quick,
-                settling: quick,
+                timing: Timing { pending_enter: quick, leave_retry: quick, leave_pause: quick },
                 ..Job::default()
             },
             methods: Vec::new(),
@@ -191,7 +189,7 @@ impl Stage {
         let conf = self.storage.root().join("config/snapshot.conf");
         fs::write(&conf, format!("nodirect\n{}", self.conf)).unwrap();
         let job = Job { source: Source::File(conf), ..self.job.clone() };
-        let rights = Privileges::for_storage(&self.storage).unwrap();
+        let rights = Privileges::of_owner(&self.storage.a()).unwrap();
         run::run(&job, &self.storage, &rights, self, self)
     }
 
@@ -199,7 +197,7 @@ impl Stage {
     #[track_caller]
     pub(crate) fn nothing_is_held(&self) {
         for path in [self.storage.run_lock(), self.storage.sublock()] {
-            assert!(FileLock::take_silently(&path).is_ok(), "{} is held", path.display());
+            assert!(FileLock::take_without_pid(&path).is_ok(), "{} is held", path.display());
         }
     }
 
@@ -256,7 +254,7 @@ impl Program for Stage {
         let environment = environment.unwrap();
         assert_eq!(environment.directory, PathBuf::from(self.storage.given()));
         assert!(
-            FileLock::take_silently(&self.storage.sublock()).is_err(),
+            FileLock::take_without_pid(&self.storage.sublock()).is_err(),
             "COMMAND runs unguarded"
         );
         self.note("COMMAND runs");

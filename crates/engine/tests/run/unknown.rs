@@ -69,8 +69,8 @@ fn one_that_may_still_come_is_said_and_kept_and_no_leave_is_sent() {
     assert_eq!(outcome.status(), 125);
     let said = stage.said();
     assert_eq!(said[..2], ["zope enters", "zope: no answer"]);
-    assert!(said[2].starts_with("zope: whether it still enters the snapshot user/"), "{said:?}");
-    assert!(said[2].ends_with(" is not known; the next run looks again"), "{said:?}");
+    assert!(said[2].starts_with("zope: the snapshot user/"), "{said:?}");
+    assert!(said[2].ends_with(" may still be entered; the next run checks again"), "{said:?}");
     assert_eq!((said.len(), states(&stage)), (3, vec![Evidence::Unknown]));
 }
 
@@ -101,7 +101,7 @@ fn later_tries_use_its_code_again_and_the_time_of_the_first() {
 fn an_enter_whose_server_let_go_of_the_sublock_is_over_at_once() {
     let stage = Stage::open()
         .owner("zope", vec![(enter(), lost())], vec![(leave(), Left::Left)])
-        .job(|job| job.settling = Duration::from_secs(3600));
+        .job(|job| job.timing.pending_enter = Duration::from_secs(3600));
     assert_eq!(stage.run().status(), 0);
     assert_eq!(states(&stage), []);
 }
@@ -111,7 +111,7 @@ fn an_enter_whose_server_keeps_the_sublock_is_over_a_while_after_its_code_appear
     let settling = Duration::from_millis(300);
     let stage = Stage::open()
         .owner("zope", vec![(enter(), lost())], vec![(leave(), Left::Left)])
-        .job(|job| job.settling = settling);
+        .job(|job| job.timing.pending_enter = settling);
     let server = FileLock::take(&stage.storage.sublock()).unwrap();
     let began = Instant::now();
     // What is not guarded is no snapshot, but it is over: so it is left, and known to be.

@@ -1,20 +1,15 @@
-//! The method against scripted servers: a line, what the server answers, what the method says,
-//! and what the server was asked.
+//! Scenarios of the method `http` with a scripted server. Each states the conf line, the server's
+//! replies, the method's result and the calls that the server received.
 //!
-//! The answers have the form that a Zope 2.13 gave when it was recorded. Each connection brings
-//! one call and gets one reply; no test sleeps or measures time.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a scenario that goes wrong is to fail"
-)]
+//! The replies have the form of recorded answers of a Zope 2.13. The server gets one call on each
+//! connection and gives one reply. No test sleeps or measures time, and every wait has a limit.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a scenario that goes wrong must fail")]
 
 mod enter;
 mod interruption;
 mod leave;
 mod line;
-mod replies;
-mod server;
-mod stage;
+
 mod status;
+mod support;
 mod tls;

@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, lchown};
 use std::path::Path;
 
-use dsnap_engine::system::lock_holders::user_name;
+use dsnap_engine::system::users::user_name;
 use dsnap_testkit::{Fixture, Site, State};
 use nix::unistd::geteuid;
 

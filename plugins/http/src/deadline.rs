@@ -1,0 +1,141 @@
+//! How long `enter`, `leave` or `status` goes on waiting.
+//!
+//! One limit covers all calls that one of them makes. If the caller asks it to stop, it gives up at
+//! once while nothing has been sent. Afterwards it keeps waiting for the answer for a while, because
+//! only the answer says whether the server is in snapshot mode now.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use dsnap_core::method::Caller;
+use dsnap_engine::limits;
+
+/// Why waiting must end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeadlineError {
+    /// The caller asked to stop, and nothing had been sent.
+    Stopped,
+    /// The caller asked to stop, and the answer did not come in the time that it was still given.
+    StoppedWithoutAnswer,
+    /// The time limit has passed.
+    TimedOut,
+}
+
+/// The time limit of one `enter`, `leave` or `status`, and its caller's wish to stop.
+pub(crate) struct Deadline<'a> {
+    caller: &'a dyn Caller,
+    limit: Duration,
+    end: Instant,
+    /// When to stop waiting for the answer, once the caller has asked to stop.
+    last_answer_end: Cell<Option<Instant>>,
+    sent: Cell<bool>,
+}
+
+impl<'a> Deadline<'a> {
+    /// Starts a limit that ends after this time from now.
+    pub(crate) fn new(caller: &'a dyn Caller, limit: Duration) -> Self {
+        let now = Instant::now();
+        let end = now.checked_add(limit).unwrap_or(now + limits::ENTER_TIMEOUT);
+        Self { caller, limit, end, last_answer_end: Cell::new(None), sent: Cell::new(false) }
+    }
+
+    /// Returns the whole time limit, for messages.
+    pub(crate) fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// Notes that something may have been sent.
+    pub(crate) fn note_sent(&self) {
+        self.sent.set(true);
+    }
+
+    /// Asks the caller and the clock whether waiting may go on.
+    ///
+    /// # Errors
+    ///
+    /// The time is up, or the caller wants to stop and need not wait for an answer any longer.
+    pub(crate) fn check(&self) -> Result<(), DeadlineError> {
+        self.check_at(Instant::now(), self.caller.should_stop())
+    }
+
+    /// Says how long to wait before the next [`check`](Self::check): half of what a method may
+    /// take, because clocks and timers are not exact.
+    pub(crate) fn poll_interval(&self) -> Duration {
+        let left = self.end.saturating_duration_since(Instant::now());
+        left.min(limits::STOP_POLL_INTERVAL / 2)
+    }
+
+    fn check_at(&self, now: Instant, should_stop: bool) -> Result<(), DeadlineError> {
+        if should_stop && !self.sent.get() {
+            return Err(DeadlineError::Stopped);
+        }
+        if should_stop && self.last_answer_end.get().is_none() {
+            self.last_answer_end.set(Some(now + limits::LAST_ANSWER_TIMEOUT));
+        }
+        if now >= self.end {
+            return Err(DeadlineError::TimedOut);
+        }
+        match self.last_answer_end.get() {
+            Some(end) if now >= end => Err(DeadlineError::StoppedWithoutAnswer),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dsnap_core::method::Message;
+
+    struct NeverStops;
+
+    impl Caller for NeverStops {
+        fn say(&self, _message: Message<'_>) {}
+        fn should_stop(&self) -> bool {
+            false
+        }
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn the_limit_covers_the_time_before_and_after_sending() {
+        let deadline = Deadline::new(&NeverStops, 300 * SECOND);
+        let begin = deadline.end - 300 * SECOND;
+        assert_eq!(deadline.check_at(begin + 299 * SECOND, false), Ok(()));
+        deadline.note_sent();
+        assert_eq!(deadline.check_at(begin + 299 * SECOND, false), Ok(()));
+        let at_end = deadline.check_at(begin + 300 * SECOND, false);
+        assert_eq!(at_end, Err(DeadlineError::TimedOut));
+    }
+
+    #[test]
+    fn a_stop_before_anything_was_sent_takes_effect_at_once() {
+        let deadline = Deadline::new(&NeverStops, 300 * SECOND);
+        assert_eq!(deadline.check_at(Instant::now(), true), Err(DeadlineError::Stopped));
+    }
+
+    #[test]
+    fn a_stop_after_sending_leaves_twenty_seconds_for_the_answer() {
+        let deadline = Deadline::new(&NeverStops, 300 * SECOND);
+        deadline.note_sent();
+        let stop = Instant::now();
+        assert_eq!(deadline.check_at(stop, true), Ok(()));
+        assert_eq!(deadline.check_at(stop + 19 * SECOND, true), Ok(()));
+        let error = Err(DeadlineError::StoppedWithoutAnswer);
+        assert_eq!(deadline.check_at(stop + 20 * SECOND, true), error);
+        assert_eq!(deadline.check_at(stop + 20 * SECOND, false), error);
+    }
+
+    #[test]
+    fn a_stop_never_extends_the_limit() {
+        let deadline = Deadline::new(&NeverStops, 5 * SECOND);
+        deadline.note_sent();
+        assert_eq!(deadline.check_at(deadline.end, true), Err(DeadlineError::TimedOut));
+    }
+
+    #[test]
+    fn the_caller_is_asked_at_least_five_times_a_second() {
+        assert!(Deadline::new(&NeverStops, 300 * SECOND).poll_interval() * 5 < SECOND);
+    }
+}

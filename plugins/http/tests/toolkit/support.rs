@@ -1,0 +1,8 @@
+//! What the scenarios share: a scripted server and its replies, conf lines and callers, and waiting
+//! with a limit.
+
+pub(crate) mod conf_line;
+pub(crate) mod replies;
+pub(crate) mod server;
+
+pub(crate) mod wait;
