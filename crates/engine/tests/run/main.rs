@@ -16,5 +16,5 @@ mod freshness;
 mod leaving;
 mod orphans;
 mod retrying;
-mod stage;
+mod support;
 mod unknown;
