@@ -5,10 +5,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use dsnap_testkit::{Format, State};
 
-use crate::support::{DIRECT, Dsnap, current_user, fixture_builder, folder, is_locked, make_fifo, storage, wait_until, write_script};
+use crate::support::{
+    DIRECT, Dsnap, current_user, fixture_builder, folder, is_locked, make_fifo, storage,
+    wait_until, write_script,
+};
 
 #[test]
-fn the_status_is_commands() {
+fn the_exit_status_of_command_is_the_exit_status() {
     let fixture = storage(State::Clean);
     for status in [0, 1, 75, 122, 125, 255] {
         Dsnap::on(&fixture).sh(&format!("exit {status}")).run().says(status, DIRECT);
@@ -16,14 +19,14 @@ fn the_status_is_commands() {
 }
 
 #[test]
-fn a_command_killed_by_a_signal_is_128_and_its_number() {
+fn a_command_that_a_signal_killed_exits_with_128_plus_its_number() {
     let fixture = storage(State::Clean);
     Dsnap::on(&fixture).sh("kill -KILL $$").run().says(128 + 9, DIRECT);
     Dsnap::on(&fixture).sh("kill -SEGV $$").run().says(128 + 11, DIRECT);
 }
 
 #[test]
-fn a_command_that_is_not_found_is_127_and_one_that_cannot_be_executed_126() {
+fn a_command_that_is_not_found_exits_with_127_and_one_that_cannot_be_executed_with_126() {
     let fixture = storage(State::Clean);
     Dsnap::on(&fixture)
         .arg("no-such-command")
@@ -100,7 +103,7 @@ fn the_directory_is_told_exactly_as_it_was_given() {
 }
 
 #[test]
-fn nothing_else_of_the_surroundings_is_changed() {
+fn command_inherits_everything_else_unchanged() {
     let fixture = storage(State::Clean);
     let script = "umask; ulimit -n; echo \"$OTHER\"; pwd; readlink /proc/self/fd/0; ls /proc/self/fd | wc -l; \
                   ps -o pgid= -p $$ | tr -d ' '; grep -E '^Sig(Blk|Ign)' /proc/self/status";
@@ -126,7 +129,7 @@ fn nothing_else_of_the_surroundings_is_changed() {
 }
 
 #[test]
-fn command_holds_the_sublock_even_when_the_tool_is_killed() {
+fn command_keeps_the_sublock_when_the_program_is_killed() {
     let fixture = storage(State::Clean);
     let fifo = fixture.path().join("go");
     make_fifo(&fifo);
@@ -154,7 +157,7 @@ fn command_holds_the_sublock_even_when_the_tool_is_killed() {
 }
 
 #[test]
-fn what_command_leaves_in_the_background_has_no_snapshot_any_more() {
+fn a_process_that_command_leaves_in_the_background_keeps_no_lock() {
     let fixture = storage(State::Clean);
     let fifo = fixture.path().join("go");
     make_fifo(&fifo);
@@ -167,14 +170,14 @@ fn what_command_leaves_in_the_background_has_no_snapshot_any_more() {
 }
 
 #[test]
-fn command_does_not_inherit_the_own_lock() {
+fn command_does_not_inherit_the_run_lock() {
     let fixture = storage(State::Clean);
     let ran = Dsnap::on(&fixture).sh("ls -l /proc/self/fd").run().says(0, DIRECT);
     assert!(ran.stdout.contains("misc/sublock") && !ran.stdout.contains("dsnap.lock"), "{ran}");
 }
 
 #[test]
-fn this_process_leaves_no_core_and_command_has_the_limit_that_was_given() {
+fn the_program_dumps_no_core_and_command_has_the_limit_of_the_caller() {
     let fixture = storage(State::Clean);
     // The limit is given back for the moment in which COMMAND is started.
     let text = "until grep 'core file size *[01] ' /proc/$PPID/limits; do :; done; grep 'core file' /proc/$$/limits";

@@ -16,14 +16,14 @@ fn with_snapshot(scenario: Scenario, content: &str) -> Scenario {
 }
 
 #[test]
-fn a_snapshot_of_somebody_else_is_used_and_not_left() {
+fn a_snapshot_entered_by_someone_else_is_not_left() {
     let scenario = with_snapshot(Scenario::open(), "user/somebody-else");
     scenario.play(0, journal().line("Using the existing snapshot `user/somebody-else`, 0 s old: later transactions are not in it").command_runs());
     assert_eq!(fs::read_to_string(scenario.storage.snapshot()).unwrap(), "user/somebody-else");
 }
 
 #[test]
-fn an_older_one_than_allowed_is_not() {
+fn an_existing_snapshot_older_than_allowed_is_not_used() {
     let scenario = with_snapshot(Scenario::open(), "user/somebody-else");
     let scenario = scenario.job(|job| job.accept_existing = Some(Duration::ZERO));
     scenario.play(75, NOTHING);
@@ -44,7 +44,7 @@ fn a_shutdown_that_is_not_fresh_is_acceptable() {
 }
 
 #[test]
-fn what_is_no_snapshot_is_never_acceptable() {
+fn a_storage_without_a_snapshot_is_never_accepted() {
     with_snapshot(Scenario::closed(), "packing").play(125, NOTHING);
     with_snapshot(Scenario::closed(), "").play(125, NOTHING);
 }
@@ -63,7 +63,7 @@ const ACCEPTED: &str =
     "Using the existing snapshot `user/somebody-else`, 0 s old: later transactions are not in it";
 
 #[test]
-fn a_server_that_comes_up_meanwhile_is_told_of_whatever_the_snapshot_is() {
+fn a_server_that_is_started_meanwhile_is_reported_in_every_snapshot() {
     let scenario = with_snapshot(Scenario::closed(), "user/somebody-else").command(|storage| {
         fs::write(storage.lock(), " 4711\n").unwrap();
         CommandEnd::Exited(0)
@@ -72,7 +72,7 @@ fn a_server_that_comes_up_meanwhile_is_told_of_whatever_the_snapshot_is() {
 }
 
 #[test]
-fn a_server_that_was_there_before_did_not_come_up() {
+fn a_server_that_was_running_before_is_not_reported_as_started() {
     let scenario = with_snapshot(Scenario::open(), "shutdown");
     scenario.play(
         0,

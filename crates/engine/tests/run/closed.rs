@@ -16,7 +16,7 @@ use crate::support::{
 };
 
 #[test]
-fn what_an_enter_closed_is_opened_again_by_its_line_only() {
+fn a_storage_that_an_enter_closed_is_opened_again_by_its_line_only() {
     let scenario = Scenario::closed().server_method("other", Vec::new(), Vec::new()).server_method(
         "zope",
         Vec::new(),
@@ -46,7 +46,7 @@ fn what_an_enter_closed_is_opened_again_by_its_line_only() {
 }
 
 #[test]
-fn what_an_enter_closed_is_opened_by_whatever_path_the_storage_is_named() {
+fn a_storage_that_an_enter_closed_is_opened_again_under_any_of_its_paths() {
     let mut scenario =
         Scenario::closed().server_method("zope", Vec::new(), vec![(nothing(), Left::Left)]);
     left_behind(&scenario, "shutdown", |record| Record { evidence: Evidence::Closed, ..record });
@@ -59,7 +59,7 @@ fn what_an_enter_closed_is_opened_by_whatever_path_the_storage_is_named() {
 }
 
 #[test]
-fn what_an_enter_closed_is_opened_where_nobody_knows_whether_the_storage_is_open() {
+fn a_storage_that_an_enter_closed_is_opened_again_while_its_openness_is_unknown() {
     let scenario = Scenario::closed().server_method(
         "zope",
         vec![(enter(), Entered::Held)],
@@ -73,7 +73,7 @@ fn what_an_enter_closed_is_opened_where_nobody_knows_whether_the_storage_is_open
 }
 
 #[test]
-fn what_an_enter_closed_and_somebody_opened_again_is_settled() {
+fn the_record_of_a_closed_storage_goes_once_somebody_opened_it() {
     for scenario in [zope(Vec::new()), Scenario::closed()] {
         left_behind(&scenario, "", |record| Record { evidence: Evidence::Closed, ..record });
         scenario.run();
@@ -82,7 +82,7 @@ fn what_an_enter_closed_and_somebody_opened_again_is_settled() {
 }
 
 #[test]
-fn an_unknown_one_of_a_method_that_never_closes_needs_no_line_when_its_server_ended() {
+fn an_unanswered_enter_of_a_method_that_never_closes_is_over_when_its_server_ended() {
     let scenario = Scenario::closed();
     left_behind(&scenario, "shutdown", |record| Record {
         evidence: Evidence::Unknown,
@@ -94,7 +94,7 @@ fn an_unknown_one_of_a_method_that_never_closes_needs_no_line_when_its_server_en
 }
 
 #[test]
-fn what_was_closed_elsewhere_is_not_opened_here() {
+fn a_storage_that_was_closed_on_another_machine_is_not_opened_here() {
     let scenario = Scenario::closed().server_method("zope", Vec::new(), Vec::new());
     left_behind(&scenario, "shutdown", |record| Record {
         evidence: Evidence::Closed,

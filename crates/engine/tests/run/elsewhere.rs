@@ -22,7 +22,7 @@ fn scenario(line: &str, zope: Vec<(SideEffect, Left)>, wrong: Vec<(SideEffect, L
 }
 
 #[test]
-fn it_is_left_by_its_line_once_that_answers() {
+fn a_snapshot_of_another_storage_is_left_by_its_line_once_that_answers() {
     let left = || (nothing(), Left::Left);
     let scenario = scenario("wrong", vec![(leave(), Left::Left)], vec![left()]);
     scenario.play(0, after(&["wrong leaves", LEFT]));
@@ -30,7 +30,7 @@ fn it_is_left_by_its_line_once_that_answers() {
 }
 
 #[test]
-fn as_long_as_it_is_not_that_is_said_and_the_run_goes_on() {
+fn a_snapshot_of_another_storage_that_cannot_be_left_is_reported_and_the_run_goes_on() {
     let no_help = |_| (nothing(), Left::Left);
     let zope = (0..3).map(no_help).chain([(leave(), Left::Left)]).collect();
     let wrong = (0..3).map(|_| (nothing(), Left::Refused(because("401")))).collect();
@@ -42,14 +42,14 @@ fn as_long_as_it_is_not_that_is_said_and_the_run_goes_on() {
 }
 
 #[test]
-fn once_its_line_is_corrected_that_is_said_a_last_time() {
+fn a_snapshot_of_another_storage_is_reported_a_last_time_once_its_line_is_gone() {
     let scenario = scenario("old", vec![(leave(), Left::Left)], Vec::new());
     scenario.play(0, after(&["an earlier run entered the snapshot user/db-1-left of another storage by `old` (line 2 in snapshot.conf), and that line is gone"]));
     assert_eq!(records(&scenario), []);
 }
 
 #[test]
-fn while_nobody_has_this_storage_open_nothing_is_sent() {
+fn nothing_is_sent_for_another_storage_while_no_process_has_this_one_open() {
     let scenario = Scenario::closed().server_method("zope", Vec::new(), Vec::new());
     left_behind(&scenario, "", |record| Record { evidence: Evidence::Elsewhere, ..record });
     fs::write(scenario.storage.snapshot(), "shutdown").unwrap();

@@ -21,14 +21,14 @@ fn a_server_of_another_storage_is_left_named_and_the_next_line_is_tried() {
 }
 
 #[test]
-fn done_and_a_complete_shutdown_is_fresh_and_nothing_is_left() {
+fn a_storage_that_a_method_closed_is_fresh_and_is_not_left() {
     Scenario::closed()
         .file_method("files", vec![(write_snapshot("shutdown"), Entered::Done)])
         .play(0, journal().entered("files").command_runs());
 }
 
 #[test]
-fn after_done_a_server_that_came_up_costs_one_more_try() {
+fn a_server_that_starts_after_done_costs_one_more_try() {
     let done = |content| (write_snapshot(content), Entered::Done);
     Scenario::closed()
         .file_method("files", vec![done("packing"), done("shutdown")])
@@ -36,7 +36,7 @@ fn after_done_a_server_that_came_up_costs_one_more_try() {
 }
 
 #[test]
-fn after_done_a_server_that_has_its_lock_already_costs_one_more_try_too() {
+fn a_server_that_starts_after_done_and_has_its_lock_costs_one_more_try() {
     let server = std::sync::Arc::new(std::sync::Mutex::new(None));
     let ends = std::sync::Arc::clone(&server);
     let comes_up: SideEffect = Box::new(move |storage, _| {
@@ -61,14 +61,14 @@ fn after_done_twice_without_a_snapshot_the_next_line_is_tried() {
 }
 
 #[test]
-fn a_clean_stop_is_fresh_where_no_method_worked() {
+fn a_cleanly_closed_storage_is_fresh_without_a_method() {
     let scenario = Scenario::closed();
     fs::write(scenario.storage.snapshot(), "shutdown").unwrap();
     scenario.play(0, journal().command_runs());
 }
 
 #[test]
-fn a_shutdown_beside_a_committed_transaction_is_not() {
+fn a_closed_storage_with_a_committed_transaction_in_the_journal_is_stale() {
     let scenario = Scenario::closed();
     fs::write(scenario.storage.snapshot(), "shutdown").unwrap();
     fs::create_dir(scenario.storage.journal().join("working_0000000000000001_done")).unwrap();
@@ -77,7 +77,7 @@ fn a_shutdown_beside_a_committed_transaction_is_not() {
 }
 
 #[test]
-fn no_old_snapshot_by_accident_where_no_method_worked() {
+fn an_old_snapshot_is_refused_where_no_method_worked() {
     let scenario = Scenario::closed();
     fs::write(scenario.storage.snapshot(), "user/db-1-killed").unwrap();
     let outcome = scenario.play(125, NOTHING);
@@ -85,7 +85,7 @@ fn no_old_snapshot_by_accident_where_no_method_worked() {
 }
 
 #[test]
-fn what_is_no_snapshot_is_refused() {
+fn a_storage_without_a_snapshot_is_refused() {
     for (content, status) in [("packing", 125), ("", 125), ("nonsense", 125)] {
         let scenario = Scenario::closed();
         fs::write(scenario.storage.snapshot(), content).unwrap();
@@ -98,7 +98,7 @@ fn what_is_no_snapshot_is_refused() {
 }
 
 #[test]
-fn files_that_were_refused_are_no_snapshot_even_after_a_clean_stop() {
+fn files_that_direct_refused_are_not_used_even_after_a_clean_stop() {
     let scenario = Scenario::closed()
         .file_method("files", vec![(nothing(), Entered::Refused(because("strange")))]);
     fs::write(scenario.storage.snapshot(), "shutdown").unwrap();
@@ -126,7 +126,7 @@ fn packing_under_a_server_is_in_use() {
 }
 
 #[test]
-fn a_mark_that_goes_away_while_command_runs_breaks_the_guarantee() {
+fn a_snapshot_file_that_vanishes_while_command_runs_breaks_the_guarantee() {
     let scenario = Scenario::open()
         .server_method("zope", vec![(enter(), Entered::Held)], vec![(nothing(), Left::Left)])
         .command(|storage| {
@@ -150,7 +150,7 @@ fn a_sublock_that_is_replaced_while_command_runs_breaks_the_guarantee() {
 }
 
 #[test]
-fn a_server_that_came_up_while_a_closed_storage_was_in_use_is_told_of() {
+fn a_server_that_was_started_on_a_closed_storage_in_use_is_reported() {
     let scenario = Scenario::closed()
         .file_method("files", vec![(write_snapshot("shutdown"), Entered::Done)])
         .command(|storage| {

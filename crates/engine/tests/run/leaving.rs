@@ -55,7 +55,7 @@ fn a_panic_while_command_runs_leaves_the_snapshot() {
 }
 
 #[test]
-fn a_signal_before_command_leaves_and_is_the_status() {
+fn a_signal_before_command_leaves_the_snapshot_and_sets_the_status() {
     Scenario::open()
         .server_method("zope", vec![(enter(), Entered::Held)], vec![(leave(), Left::Left)])
         .stopped_at("Locked")
@@ -91,7 +91,7 @@ fn a_signal_while_leaving_changes_no_status() {
 }
 
 #[test]
-fn leaving_is_tried_again_and_by_every_other_line_that_works_with_an_owner() {
+fn leaving_is_tried_again_by_every_line_that_asks_a_server() {
     let refuse = || (nothing(), Left::Failed(because("lost")));
     Scenario::open()
         .server_method("one", vec![(enter(), Entered::Held)], vec![refuse(), (leave(), Left::Left)])
@@ -108,7 +108,7 @@ fn leaving_is_tried_again_and_by_every_other_line_that_works_with_an_owner() {
 }
 
 #[test]
-fn the_confirmation_is_the_file_and_not_the_answer() {
+fn the_snapshot_file_confirms_a_leave_and_not_the_answer() {
     let scenario = Scenario::open().server_method(
         "zope",
         vec![(enter(), Entered::Held)],
@@ -125,7 +125,7 @@ fn the_confirmation_is_the_file_and_not_the_answer() {
 }
 
 #[test]
-fn what_cannot_be_left_is_122_with_storage_code_and_reason() {
+fn a_snapshot_that_cannot_be_left_gives_status_122_with_storage_code_and_reason() {
     let refuse = || (nothing(), Left::Refused(because("`startup`")));
     let scenario = Scenario::open().server_method(
         "zope",
@@ -181,7 +181,7 @@ fn an_enter_that_closed_the_storage_is_always_left() {
 }
 
 #[test]
-fn a_sublock_that_cannot_be_had_leaves_before_reporting() {
+fn a_run_that_cannot_lock_the_sublock_leaves_before_it_reports() {
     let scenario = Scenario::open().server_method(
         "zope",
         vec![(enter(), Entered::Held)],
@@ -249,7 +249,7 @@ fn a_wrong_server_that_cannot_be_left_is_named_and_the_status_is_122_whatever_ca
 }
 
 #[test]
-fn a_sublock_that_cannot_be_had_does_not_keep_the_other_lines_from_leaving() {
+fn a_run_that_cannot_lock_the_sublock_leaves_by_every_line() {
     let scenario = Scenario::open()
         .server_method(
             "one",
@@ -269,7 +269,7 @@ fn a_sublock_that_cannot_be_had_does_not_keep_the_other_lines_from_leaving() {
 }
 
 #[test]
-fn where_only_a_restart_ends_it_no_repair_is_suggested() {
+fn no_recover_is_suggested_where_only_a_restart_ends_the_snapshot() {
     let refuse = || (nothing(), Left::Refused(because("`startup`")));
     let scenario = Scenario::open()
         .server_method("zope", vec![(enter(), Entered::Held)], vec![refuse(), refuse(), refuse()])

@@ -17,7 +17,7 @@ use crate::support::{
 };
 
 #[test]
-fn what_a_dead_run_left_behind_is_left_by_its_line_and_the_run_goes_on() {
+fn a_snapshot_of_a_killed_run_is_left_by_its_line_and_the_run_goes_on() {
     for state in [Evidence::Here, Evidence::Unknown] {
         let scenario = zope(vec![(leave(), Left::Left)]);
         left_behind(&scenario, "user/db-1-left", |record| Record { evidence: state, ..record });
@@ -27,7 +27,7 @@ fn what_a_dead_run_left_behind_is_left_by_its_line_and_the_run_goes_on() {
 }
 
 #[test]
-fn if_its_line_is_gone_every_line_is_asked() {
+fn every_line_is_asked_to_leave_if_the_one_that_entered_is_gone() {
     let scenario = zope(vec![(leave(), Left::Left)]);
     left_behind(&scenario, "user/db-1-left", |record| Record { line: b"old".to_vec(), ..record });
     scenario.play(0, after(&["zope leaves", LEFT]));
@@ -35,7 +35,7 @@ fn if_its_line_is_gone_every_line_is_asked() {
 }
 
 #[test]
-fn as_long_as_its_command_lives_the_storage_is_in_use() {
+fn the_storage_is_in_use_while_command_of_a_killed_run_is_alive() {
     let scenario = zope(Vec::new());
     left_behind(&scenario, "user/db-1-left", |record| Record {
         command: Some(ProcessId::own()),
@@ -49,7 +49,7 @@ fn as_long_as_its_command_lives_the_storage_is_in_use() {
 }
 
 #[test]
-fn as_long_as_the_server_refuses_because_somebody_holds_the_sublock_it_is_in_use() {
+fn the_storage_is_in_use_while_somebody_holds_the_sublock() {
     let busy = || (nothing(), Left::Busy(because("somebody holds misc/sublock")));
     let scenario = zope((0..1000).map(|_| busy()).collect());
     left_behind(&scenario, "user/db-1-left", |record| record);
@@ -59,7 +59,7 @@ fn as_long_as_the_server_refuses_because_somebody_holds_the_sublock_it_is_in_use
 }
 
 #[test]
-fn what_cannot_be_left_fails_the_run_and_stays_on_record() {
+fn an_earlier_snapshot_that_cannot_be_left_fails_the_run_and_stays_on_record() {
     let refused = || (nothing(), Left::Refused(because("not authorised")));
     let scenario = zope((0..3).map(|_| refused()).collect());
     left_behind(&scenario, "user/db-1-left", |record| record);
@@ -80,7 +80,7 @@ fn while_nobody_has_the_storage_open_nothing_is_sent_and_the_record_goes() {
 }
 
 #[test]
-fn a_held_one_whose_code_is_gone_is_settled() {
+fn a_record_goes_once_its_code_is_gone() {
     let scenario = zope(Vec::new());
     left_behind(&scenario, "", |record| record);
     scenario.play(0, ordinary_run("zope"));
@@ -88,7 +88,7 @@ fn a_held_one_whose_code_is_gone_is_settled() {
 }
 
 #[test]
-fn an_unknown_one_is_kept_until_the_server_was_started_anew() {
+fn the_record_of_an_unanswered_enter_is_kept_until_the_server_restarts() {
     let late = dsnap_engine::storage::snapshot_lock::seconds(std::time::SystemTime::now()) + 3600;
     for (since, kept) in [(late, 1), (1_767_225_600, 0)] {
         let scenario = zope(Vec::new());
@@ -127,7 +127,7 @@ fn a_record_that_is_damaged_at_its_start_gets_the_warning_too() {
 }
 
 #[test]
-fn a_signal_while_a_repair_fails_is_the_status() {
+fn a_signal_while_a_clean_up_fails_sets_the_status() {
     let refused = || (nothing(), Left::Refused(because("not authorised")));
     let scenario = zope((0..3).map(|_| refused()).collect()).stopped_at("misc/dsnap.lock");
     left_behind(&scenario, "user/db-1-left", |record| record);
@@ -140,7 +140,7 @@ fn a_signal_while_a_repair_fails_is_the_status() {
 }
 
 #[test]
-fn while_the_server_ends_what_was_left_tries_go_on_without_being_asked_to() {
+fn tries_go_on_without_t_while_the_server_recombines_after_a_clean_up() {
     let ends: SideEffect = Box::new(|storage, code| {
         leave()(storage, code);
         fs::write(storage.b().join("x"), "").unwrap();
@@ -163,7 +163,7 @@ fn while_the_server_ends_what_was_left_tries_go_on_without_being_asked_to() {
 }
 
 #[test]
-fn what_else_is_in_use_after_a_repair_is_not_waited_for() {
+fn another_snapshot_after_a_clean_up_is_not_waited_for() {
     let busy = Entered::Busy(because("somebody else's"));
     let scenario = Scenario::open().server_method(
         "zope",
@@ -186,7 +186,7 @@ fn a_run_on_another_machine_is_judged_by_the_server_where_locks_reach() {
 }
 
 #[test]
-fn a_copy_of_a_held_storage_sends_nothing_and_is_not_worked_on_while_it_may_be_torn() {
+fn a_copy_of_a_storage_in_a_snapshot_is_refused_while_it_may_be_torn() {
     let scenario = Scenario::closed()
         .server_method("zope", Vec::new(), Vec::new())
         .file_method("files", Vec::new());
@@ -218,7 +218,7 @@ fn a_copy_of_a_held_storage_sends_nothing_and_is_not_worked_on_while_it_may_be_t
 }
 
 #[test]
-fn a_copy_of_which_nothing_can_be_torn_is_a_storage_like_any_other() {
+fn a_copy_in_which_nothing_can_be_torn_is_used_like_any_storage() {
     let scenario =
         Scenario::closed().file_method("files", vec![(write_snapshot("shutdown"), Entered::Done)]);
     left_behind(&scenario, "user/db-1-left", |record| Record { file: record.file + 1, ..record });
@@ -227,7 +227,7 @@ fn a_copy_of_which_nothing_can_be_torn_is_a_storage_like_any_other() {
 }
 
 #[test]
-fn what_may_be_held_is_on_record_before_it_is_asked_for_and_gone_when_it_was_left() {
+fn a_record_is_written_before_the_enter_and_removed_after_the_leave() {
     let state = |storage: &Storage| {
         let text = fs::read_to_string(storage.run_lock()).unwrap();
         let line = text.lines().find(|line| line.starts_with("record ")).unwrap().to_owned();
@@ -251,7 +251,7 @@ fn what_may_be_held_is_on_record_before_it_is_asked_for_and_gone_when_it_was_lef
 }
 
 #[test]
-fn what_had_no_effect_is_not_on_record() {
+fn an_enter_without_effect_is_not_on_record() {
     for answer in [
         Entered::Busy(because("x")),
         Entered::Unavailable(because("x")),
@@ -266,7 +266,7 @@ fn what_had_no_effect_is_not_on_record() {
 }
 
 #[test]
-fn what_could_not_be_left_stays_on_record_with_its_command() {
+fn a_snapshot_that_could_not_be_left_stays_on_record_with_its_command() {
     let refused = || (nothing(), Left::Refused(because("not authorised")));
     let scenario = Scenario::open().server_method(
         "zope",
@@ -283,7 +283,7 @@ fn what_could_not_be_left_stays_on_record_with_its_command() {
 }
 
 #[test]
-fn where_nothing_can_be_written_down_nothing_is_entered() {
+fn nothing_is_entered_if_no_record_can_be_written() {
     let scenario = Scenario::open().server_method("zope", Vec::new(), Vec::new());
     std::os::unix::fs::symlink("/dev/full", scenario.storage.run_lock()).unwrap();
     let outcome = scenario.run();

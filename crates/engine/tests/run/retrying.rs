@@ -15,7 +15,7 @@ const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(400);
 
 #[test]
-fn while_nobody_has_the_storage_open_nobody_is_asked() {
+fn no_server_is_asked_while_no_process_has_the_storage_open() {
     Scenario::closed()
         .server_method("zope", vec![], vec![])
         .file_method("files", vec![(write_snapshot("shutdown"), Entered::Done)])
@@ -42,7 +42,7 @@ fn lines_are_tried_in_order_and_each_reason_is_kept() {
 }
 
 #[test]
-fn in_use_is_75_also_without_waiting() {
+fn a_storage_in_use_gives_status_75_also_without_waiting() {
     let outcome = Scenario::open()
         .server_method("one", vec![(nothing(), Entered::Busy(because("packing")))], vec![])
         .server_method("two", vec![(nothing(), Entered::Refused(because("401")))], vec![])
@@ -51,7 +51,7 @@ fn in_use_is_75_also_without_waiting() {
 }
 
 #[test]
-fn what_can_change_is_waited_for_with_nothing_held_between() {
+fn a_reason_that_can_change_is_waited_for_without_any_lock() {
     Scenario::open()
         .server_method(
             "zope",
@@ -79,7 +79,7 @@ fn what_can_change_is_waited_for_with_nothing_held_between() {
 }
 
 #[test]
-fn what_cannot_change_fails_at_once() {
+fn a_reason_that_cannot_change_fails_at_once() {
     Scenario::open()
         .server_method("zope", vec![(nothing(), Entered::Refused(because("401")))], vec![])
         .job(|job| job.wait = LONG)
@@ -87,7 +87,7 @@ fn what_cannot_change_fails_at_once() {
 }
 
 #[test]
-fn that_the_files_are_in_use_counts_only_where_nobody_was_asked() {
+fn direct_finding_the_storage_open_counts_only_if_no_server_was_asked() {
     let open = || (nothing(), Entered::Unavailable(because("open")));
     Scenario::open()
         .server_method("zope", vec![(nothing(), Entered::Refused(because("401")))], vec![])
@@ -113,7 +113,7 @@ fn the_last_try_begins_when_time_is_up() {
 }
 
 #[test]
-fn another_run_of_the_tool_is_in_use() {
+fn another_run_of_the_program_is_in_use() {
     let scenario = Scenario::closed();
     let _other = FileLock::take(&scenario.storage.run_lock()).unwrap();
     let outcome = scenario.run();
@@ -145,7 +145,7 @@ fn a_missing_folder_is_an_error_with_the_command_that_makes_it() {
 }
 
 #[test]
-fn that_the_files_are_in_use_says_nothing_new_beside_a_known_wrong_server() {
+fn direct_finding_the_storage_open_does_not_hide_a_wrong_server() {
     let wrong = "wrong: a snapshot was entered, but misc/snapshot of this storage is absent: the line leads to the server of another storage";
     Scenario::open()
         .server_method("wrong", vec![(nothing(), Entered::Held)], vec![(nothing(), Left::Left)])

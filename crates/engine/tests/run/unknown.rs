@@ -21,7 +21,7 @@ fn states(scenario: &Scenario) -> Vec<Evidence> {
 }
 
 #[test]
-fn an_enter_that_is_over_after_all_counts_as_held() {
+fn an_unanswered_enter_that_took_effect_counts_as_entered() {
     let scenario = Scenario::open().server_method(
         "zope",
         vec![(enter(), lost())],
@@ -38,7 +38,7 @@ fn an_enter_that_is_over_after_all_counts_as_held() {
 }
 
 #[test]
-fn the_next_line_is_asked_under_the_same_code_and_leaving_settles_both() {
+fn the_next_line_enters_under_the_same_code_and_one_leave_ends_both() {
     // The second says that the first entered: its record must not outlive the snapshot.
     let scenario = Scenario::open()
         .server_method("one", vec![(enter(), lost())], Vec::new())
@@ -48,7 +48,7 @@ fn the_next_line_is_asked_under_the_same_code_and_leaving_settles_both() {
 }
 
 #[test]
-fn one_that_may_still_come_is_said_and_kept_and_no_leave_is_sent() {
+fn an_enter_that_may_still_take_effect_is_reported_and_kept_and_no_leave_is_sent() {
     let scenario = Scenario::open().server_method("zope", vec![(nothing(), lost())], Vec::new());
     let outcome = scenario.run();
     assert_eq!(outcome.status(), 125);
@@ -60,7 +60,7 @@ fn one_that_may_still_come_is_said_and_kept_and_no_leave_is_sent() {
 }
 
 #[test]
-fn later_tries_use_its_code_again_and_the_time_of_the_first() {
+fn later_tries_use_the_code_of_the_first_again() {
     let codes = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let noted = |and_then: SideEffect| -> SideEffect {
         let codes = std::sync::Arc::clone(&codes);
@@ -83,7 +83,7 @@ fn later_tries_use_its_code_again_and_the_time_of_the_first() {
 }
 
 #[test]
-fn an_enter_whose_server_let_go_of_the_sublock_is_over_at_once() {
+fn an_enter_is_over_at_once_when_the_server_unlocks_the_sublock() {
     let scenario = Scenario::open()
         .server_method("zope", vec![(enter(), lost())], vec![(leave(), Left::Left)])
         .job(|job| job.timing.pending_enter = Duration::from_secs(3600));
@@ -92,7 +92,7 @@ fn an_enter_whose_server_let_go_of_the_sublock_is_over_at_once() {
 }
 
 #[test]
-fn an_enter_whose_server_keeps_the_sublock_is_over_a_while_after_its_code_appeared() {
+fn an_enter_is_over_some_time_after_its_code_appeared_if_the_server_keeps_the_sublock() {
     let settling = Duration::from_millis(300);
     let scenario = Scenario::open()
         .server_method("zope", vec![(enter(), lost())], vec![(leave(), Left::Left)])
@@ -111,7 +111,7 @@ fn an_enter_whose_server_keeps_the_sublock_is_over_a_while_after_its_code_appear
 }
 
 #[test]
-fn an_enter_whose_server_has_ended_is_settled() {
+fn an_enter_is_over_when_its_server_has_ended() {
     let scenario = Scenario::open();
     let end = scenario.ends_server();
     let scenario = scenario.server_method("zope", vec![(end, lost())], Vec::new());
@@ -140,7 +140,7 @@ fn an_enter_that_closed_the_storage_is_opened_again() {
 }
 
 #[test]
-fn after_a_signal_an_enter_that_is_over_is_left() {
+fn an_unanswered_enter_that_took_effect_is_left_after_a_signal() {
     let scenario = Scenario::open()
         .server_method("zope", vec![(enter(), lost())], vec![(leave(), Left::Left)])
         .stopped_at("zope: no answer");

@@ -40,7 +40,7 @@ pub(crate) fn picture(storage: &Path) -> Tree {
 ///
 /// It is tried, because a reader of `/proc/locks` may miss one while others come and go.
 pub(crate) fn is_locked(path: &Path) -> bool {
-    FileLock::take_silently(path).is_err()
+    FileLock::take_without_pid(path).is_err()
 }
 
 /// Makes a named pipe.
