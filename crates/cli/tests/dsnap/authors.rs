@@ -1,5 +1,5 @@
-//! As root: a line gets nothing that whoever can have written it could not have had, be it a file
-//! that is read or a program that is run.
+//! As root: a line gets the privileges of the users who can have written it, and no more, both for
+//! the files that it reads and for the programs that it runs.
 //!
 //! These scenarios need root; without it each says that it was passed over.
 

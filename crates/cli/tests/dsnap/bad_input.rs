@@ -7,7 +7,9 @@ use std::path::Path;
 
 use dsnap_testkit::{Fixture, State};
 
-use crate::support::{DIRECT, Dsnap, Ran, fixture_builder, folder, make_fifo, picture, storage};
+use crate::support::{
+    DIRECT, Dsnap, Ran, fixture_builder, folder, make_fifo, picture, root, storage,
+};
 
 /// Runs on the storage and proves that nothing but the lock files changed.
 #[track_caller]
@@ -288,7 +290,7 @@ fn no_mkdir_is_suggested_for_a_path_that_exists() {
 #[test]
 fn folders_that_cannot_be_changed_are_found_before_anything_changes() {
     if nix::unistd::geteuid().is_root() {
-        // Root may change everything; tests/dsnap/rights.rs has the same as another user.
+        root::passed_over("root may change everything; `rights` has the same as another user");
         return;
     }
     use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! Never an old snapshot by accident: the rows that files alone can make.
+//! Freshness: COMMAND never runs in a stale snapshot by accident. Only cases that files make.
 
 use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -1,4 +1,4 @@
-//! A running Zope, simulated: entered and left by http, whatever it answers.
+//! A simulated running Zope: `http` enters and leaves, and each answer has its consequence.
 
 use std::fs;
 

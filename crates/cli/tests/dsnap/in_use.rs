@@ -1,4 +1,4 @@
-//! A storage in use: who holds it, what is waited for, and the statuses 75 and 125.
+//! A storage in use: who holds a lock, what a run waits for, and the exit statuses 75 and 125.
 
 use std::time::{Duration, Instant};
 

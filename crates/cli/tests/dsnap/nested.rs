@@ -1,4 +1,4 @@
-//! A run inside a run: nothing is entered or left; leftover variables are an error.
+//! A run inside a run: it enters and leaves nothing, and leftover variables are an error.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! What a killed run leaves behind, and copies of a storage that is held.
+//! Killed runs: what they leave behind, and copies of a storage that is in a snapshot.
 
 use std::fs;
 use std::path::{Path, PathBuf};

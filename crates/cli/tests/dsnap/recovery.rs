@@ -1,4 +1,4 @@
-//! What `direct` makes of each wreck, and that it may be stopped between any two files.
+//! Recovery by `direct`: from every state of a storage, and stopped between any two files.
 
 use std::cell::Cell;
 use std::fs;

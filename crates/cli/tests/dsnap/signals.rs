@@ -1,4 +1,4 @@
-//! Signals end a run in order, in every phase.
+//! Signals: each ends a run in order, in every phase.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -176,7 +176,7 @@ os.execv(sys.argv[1], sys.argv[1:])";
 const HUP_AND_INT: u64 = 0b11;
 
 /// The bits of a mask in `/proc/PID/status` for signals up to 17 (CHLD), which a run is about:
-/// whoever runs the tests may ignore some of the others.
+/// the caller of the tests may ignore some of the others.
 fn named_signals(line: &str) -> u64 {
     let mask = line.split_whitespace().last().unwrap();
     u64::from_str_radix(mask, 16).unwrap() & ((1 << 17) - 1)

@@ -1,4 +1,4 @@
-//! Methods that really enter, and then misbehave: what was entered is left again.
+//! Methods that enter and then misbehave: the snapshot is left all the same.
 
 use dsnap_testkit::Site;
 

@@ -1,5 +1,5 @@
-//! A Zope that does not answer as it should, and the races of an enter that comes late: in the
-//! end nothing is held, or it is said what may be.
+//! A Zope that does not answer as it should, and an enter that takes effect late: at the end of the
+//! run no snapshot is left, or the run names the one that may be.
 
 use std::time::Duration;
 
@@ -24,11 +24,11 @@ const FAULTS_OF_ENTERING: [(Fault, i32, &str); 16] = [
     (Fault::Unauthorized, 125, "not authorised"),
     (Fault::Forbidden, 125, "403"),
     (Fault::Refused, 125, "LockError: Couldn't lock"),
-    (Fault::Deaf, 125, "whether it still enters"),
-    (Fault::ResetBefore, 125, "whether it still enters"),
-    (Fault::ServerError, 125, "whether it still enters"),
-    (Fault::LoginForm, 125, "whether it still enters"),
-    (Fault::Disconnected, 125, "whether it still enters"),
+    (Fault::Deaf, 125, "may still be entered; the next run checks again"),
+    (Fault::ResetBefore, 125, "may still be entered; the next run checks again"),
+    (Fault::ServerError, 125, "may still be entered; the next run checks again"),
+    (Fault::LoginForm, 125, "may still be entered; the next run checks again"),
+    (Fault::Disconnected, 125, "may still be entered; the next run checks again"),
 ];
 
 const LEFT: &str = "Left snapshot mode";

@@ -1,4 +1,4 @@
-//! Libraries and scripts that misbehave: each costs its line, with the reason, and never the run.
+//! Libraries and scripts that misbehave: each fails its line, with the reason, and never the run.
 
 use std::fs;
 

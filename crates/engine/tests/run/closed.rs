@@ -1,4 +1,4 @@
-//! What the enter of an earlier run closed: opened again, by its own line, and only there.
+//! Storages that the enter of an earlier run closed: opened again by its own line, and only there.
 
 use std::fs;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! What an earlier run entered at the server of another storage and could not leave: tried again,
-//! without keeping anybody from this storage.
+//! Snapshots of another storage that an earlier run entered and could not leave: a run tries again,
+//! and uses this storage all the same.
 
 use std::fs;
 

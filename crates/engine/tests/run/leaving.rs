@@ -1,4 +1,4 @@
-//! Once a method held the storage, it is left: in order, on every way out, until confirmed.
+//! Leaving: once a method has entered, it leaves in order, on every way out, until confirmed.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! What earlier runs left behind: found by their records, and left, or not.
+//! What earlier runs left behind: a run finds their records and cleans up, or says why not.
 
 use std::fs;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! An enter without an answer: watched, left, or kept on record.
+//! Enters without an answer: each is watched, then left or kept on record.
 
 use std::time::{Duration, Instant};
 

@@ -10,7 +10,7 @@ use nix::sys::stat::Mode;
 
 use super::folder::prefer_memory;
 
-/// What every run may write, whatever becomes of it.
+/// The files that every run may write, even one that fails.
 const LOCK_FILES: [&str; 3] = ["misc/lock", "misc/sublock", "misc/dsnap.lock"];
 
 /// Says what a storage is to be.
