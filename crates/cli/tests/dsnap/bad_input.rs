@@ -7,7 +7,9 @@ use std::path::Path;
 
 use dsnap_testkit::{Fixture, State};
 
-use crate::support::{DIRECT, Dsnap, Ran, fixture_builder, folder, make_fifo, picture, storage};
+use crate::support::{
+    DIRECT, Dsnap, Ran, fixture_builder, folder, make_fifo, picture, root, storage,
+};
 
 /// Runs on the storage and proves that nothing but the lock files changed.
 #[track_caller]
@@ -25,7 +27,7 @@ fn write(fixture: &Fixture, name: &str, content: impl AsRef<[u8]>) {
 }
 
 #[test]
-fn what_is_not_a_storage() {
+fn a_path_that_is_not_a_storage_is_refused() {
     let empty = folder();
     for dir in [empty.path(), &empty.path().join("absent"), Path::new("/etc/passwd")] {
         Dsnap::new().knows(dir).storage(dir).arg("true").run().says(
@@ -40,7 +42,7 @@ hint: --storage takes the folder that contains A, B, config, journal and misc
 }
 
 #[test]
-fn a_file_called_a() {
+fn a_folder_with_a_file_called_a_is_not_a_storage() {
     let folder = folder();
     fs::write(folder.path().join("A"), "").unwrap();
     Dsnap::new()
@@ -66,7 +68,7 @@ fn missing_folders_are_named_with_the_command_that_makes_them() {
 }
 
 #[test]
-fn unknown_settings() {
+fn unknown_settings_are_refused_with_the_values_that_are_known() {
     for (from, to, what) in [
         (
             "format: bushy",
@@ -112,7 +114,7 @@ fn a_pipe_in_place_of_a_file_is_not_waited_for() {
 }
 
 #[test]
-fn a_strange_entry_in_the_journal_costs_nothing_but_the_run() {
+fn an_unknown_entry_in_the_journal_fails_the_run_and_changes_nothing() {
     for state in [State::Clean, State::Crashed, State::InSnapshot] {
         let fixture = storage(state);
         write(&fixture, "journal/lost+found", "x");
@@ -124,7 +126,7 @@ fn a_strange_entry_in_the_journal_costs_nothing_but_the_run() {
 }
 
 #[test]
-fn strange_things_in_transactions() {
+fn unknown_entries_in_transactions_fail_the_run_and_change_nothing() {
     let fixture = storage(State::Crashed);
     write(&fixture, "journal/working_0000000000000001_done", "a file");
     refused(&fixture, "DIR/journal/working_0000000000000001_done does not belong in a journal");
@@ -149,7 +151,7 @@ fn strange_things_in_transactions() {
 }
 
 #[test]
-fn a_folder_where_a_file_has_to_go() {
+fn a_folder_in_the_place_of_a_file_fails_the_run_and_changes_nothing() {
     let hint = "no server creates such a folder; find out what it is before you move it away";
     // From the journal, from `B/`, from a replica; the last folders are in nobody's way but ours.
     for (state, name) in [
@@ -170,7 +172,7 @@ fn a_folder_where_a_file_has_to_go() {
 }
 
 #[test]
-fn a_link_where_a_folder_has_to_go() {
+fn a_link_in_the_place_of_a_folder_fails_the_run_and_changes_nothing() {
     let fixture = storage(State::Replica);
     fs::remove_dir_all(fixture.storage().a().join("x")).unwrap();
     symlink("/no/such/folder", fixture.storage().a().join("x")).unwrap();
@@ -178,7 +180,7 @@ fn a_link_where_a_folder_has_to_go() {
 }
 
 #[test]
-fn a_replica_beside_other_things() {
+fn a_replica_is_refused_while_b_or_the_journal_contain_anything_else() {
     let fixture = storage(State::Replica);
     fs::create_dir(fixture.path().join("journal/working_0000000000000001_temp")).unwrap();
     refused(&fixture, "DIR/journal/replica.tar exists, but journal/ contains something else, too");
@@ -188,7 +190,7 @@ fn a_replica_beside_other_things() {
 }
 
 #[test]
-fn a_damaged_replica() {
+fn a_damaged_replica_fails_the_run_and_changes_nothing() {
     let fixture = storage(State::Replica);
     let path = fixture.storage().journal().join("replica.tar");
     let whole = fs::read(&path).unwrap();
@@ -219,7 +221,7 @@ fn a_damaged_replica() {
 }
 
 #[test]
-fn a_replica_that_points_outside() {
+fn a_replica_that_leads_out_of_the_storage_is_refused() {
     let evil = |fill: &dyn Fn(&mut tar::Header)| {
         let mut header = tar::Header::new_ustar();
         header.set_size(0);
@@ -264,7 +266,7 @@ fn a_replica_that_points_outside() {
 }
 
 #[test]
-fn b_that_is_a_dangling_link() {
+fn a_dangling_link_in_the_place_of_b_is_named_with_its_target() {
     let fixture = storage(State::Clean);
     fs::remove_dir(fixture.storage().b()).unwrap();
     symlink("/no/such/folder", fixture.storage().b()).unwrap();
@@ -274,7 +276,7 @@ fn b_that_is_a_dangling_link() {
 }
 
 #[test]
-fn no_mkdir_is_suggested_where_something_lies() {
+fn no_mkdir_is_suggested_for_a_path_that_exists() {
     let fixture = storage(State::Clean);
     fs::remove_dir(fixture.storage().b()).unwrap();
     fs::remove_dir(fixture.storage().journal()).unwrap();
@@ -289,7 +291,7 @@ fn no_mkdir_is_suggested_where_something_lies() {
 #[test]
 fn folders_that_cannot_be_changed_are_found_before_anything_changes() {
     if nix::unistd::geteuid().is_root() {
-        // Root may change everything; tests/dsnap/rights.rs has the same as another user.
+        root::passed_over("root may change everything; `rights` has the same as another user");
         return;
     }
     use std::os::unix::fs::PermissionsExt;

@@ -142,7 +142,7 @@ fn the_old_form_takes_directory_conf_and_command() {
 }
 
 #[test]
-fn what_follows_command_belongs_to_command() {
+fn arguments_after_command_belong_to_command() {
     let fixture = storage(State::Clean);
     Dsnap::on(&fixture)
         .args(["--", "echo", "-v", "--storage", "--", "--help"])
@@ -157,7 +157,7 @@ fn what_follows_command_belongs_to_command() {
 }
 
 #[test]
-fn names_and_arguments_are_bytes() {
+fn paths_and_arguments_may_contain_any_bytes() {
     let folder = folder();
     let dir = folder.path().join(OsString::from_vec(b"st\xffr age".to_vec()));
     let _fixture = fixture_builder().state(State::Crashed).build_in(&dir).unwrap();

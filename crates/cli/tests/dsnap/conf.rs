@@ -95,7 +95,7 @@ fn with_nodirect_a_clean_stop_is_still_used() {
 }
 
 #[test]
-fn unknown_methods_and_nodirect_leave_nothing_125() {
+fn unknown_methods_with_nodirect_leave_nothing_to_try() {
     let fixture = storage_with_conf(State::Crashed, "fly away\nnodirect\n");
     Dsnap::on(&fixture)
         .arg("true")
@@ -151,7 +151,7 @@ fn methods_on_the_command_line_replace_the_conf_and_imply_nodirect() {
 }
 
 #[test]
-fn text_that_is_not_ours_is_made_harmless() {
+fn control_characters_in_a_conf_are_not_printed() {
     let fixture = storage_with_conf(State::Clean, "red\u{1b}[31m\u{9b}\u{202e}\n");
     Dsnap::on(&fixture).arg("true").run().says(0, &format!(
         "malformed line 1 in DIR/config/snapshot.conf (there is no method `red\u{fffd}[31m\u{fffd}\u{fffd}`; there is: direct, http, exec)\n{DIRECT}"

@@ -17,7 +17,7 @@ fn without_version(text: &str) -> String {
 }
 
 #[test]
-fn without_a_storage_it_is_what_there_is() {
+fn without_a_storage_all_methods_are_listed() {
     let ran = Dsnap::new().arg("--list-methods").run().says(0, "");
     assert_eq!(without_version(&ran.stdout), LINKED);
 }
@@ -39,7 +39,7 @@ fn libraries_are_listed_with_their_file_and_rejected_ones_with_the_reason() {
 }
 
 #[test]
-fn with_a_storage_the_lines_of_its_conf_are_listed_and_one_without_a_method_is_status_1() {
+fn a_storages_conf_lines_are_listed_and_a_line_without_a_method_gives_status_1() {
     let fixture = storage(State::Clean);
     let conf = fixture.path().join("config/snapshot.conf");
     fs::write(&conf, "# both\nhttp http://localhost:1/ access\nexec /bin/true\n").unwrap();
@@ -65,7 +65,7 @@ Methods to try, in this order (from DIR/config/snapshot.conf):
 }
 
 #[test]
-fn for_programs_it_is_one_document() {
+fn the_list_for_programs_is_one_json_document() {
     let (fixture, plugins) = (storage(State::Clean), Plugins::villain("OTHER_ABI"));
     fs::write(fixture.path().join("config/snapshot.conf"), "villain\n").unwrap();
     let ran = Dsnap::on(&fixture).args(["--list-methods", "--json", "--plugin-dir"]).arg(&plugins);
@@ -84,7 +84,7 @@ fn for_programs_it_is_one_document() {
 }
 
 #[test]
-fn it_does_nothing_else() {
+fn listing_is_not_combined_with_anything_else() {
     let ran = Dsnap::new().args(["--list-methods", "--recover"]).run();
     ran.mentions("usage: --list-methods cannot be combined with --recover, --code or COMMAND");
     let ran = Dsnap::new().args(["--list-methods", "--method", "fly"]).run();

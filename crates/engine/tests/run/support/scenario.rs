@@ -1,15 +1,13 @@
-//! The stage: a bare storage, scripted methods, and a program that writes down what happens.
+//! A scenario: a bare storage, scripted methods, and a program that writes down what happens.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
-use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dsnap_core::Reason;
-use dsnap_core::method::{Entered, Left, Methods, Request, SnapshotMethod, Status, WorksWith};
+use dsnap_core::method::{Entered, Left, Methods, SnapshotMethod, WorksWith};
 use dsnap_engine::conf::plan::Source;
 use dsnap_engine::run;
 use dsnap_engine::run::environment::Environment;
@@ -20,62 +18,18 @@ use dsnap_engine::system::flock::FileLock;
 use dsnap_engine::system::privileges::Privileges;
 use dsnap_engine::system::process::ProcessId;
 
-/// What everybody writes into, in order.
-pub(crate) type Journal = Arc<Mutex<Vec<String>>>;
+use super::method::{Scripted, SideEffect};
 
-/// Something a scripted method does to the storage before it answers.
-pub(crate) type Deed = Box<dyn Fn(&Storage, &str) + Send + Sync>;
+/// What methods and the program write into, in order.
+pub(super) type Journal = Arc<Mutex<Vec<String>>>;
 
 /// What COMMAND does.
 type Command = Box<dyn FnMut(&Storage) -> CommandEnd>;
 
-/// A method that answers as it is told, once for each answer.
-pub(crate) struct Scripted {
-    name: &'static str,
-    works_with: WorksWith,
-    enters: Mutex<VecDeque<(Deed, Entered)>>,
-    leaves: Mutex<VecDeque<(Deed, Left)>>,
-    journal: Journal,
-}
-
-impl fmt::Debug for Scripted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
-    }
-}
-
-impl SnapshotMethod for Scripted {
-    fn name(&self) -> &str {
-        self.name
-    }
-
-    fn works_with(&self) -> WorksWith {
-        self.works_with
-    }
-
-    fn enter(&self, request: &Request<'_>) -> Entered {
-        self.journal.lock().unwrap().push(format!("{} enters", self.name));
-        let next = self.enters.lock().unwrap().pop_front();
-        let (deed, answer) = next.expect("an enter that the scenario does not expect");
-        deed(&Storage::open(request.storage).unwrap(), request.code.as_str());
-        answer
-    }
-
-    fn leave(&self, request: &Request<'_>) -> Left {
-        self.journal.lock().unwrap().push(format!("{} leaves", self.name));
-        let next = self.leaves.lock().unwrap().pop_front();
-        let (deed, answer) = next.expect("a leave that the scenario does not expect");
-        deed(&Storage::open(request.storage).unwrap(), request.code.as_str());
-        answer
-    }
-
-    fn status(&self, _request: &Request<'_>) -> Status {
-        Status::CannotTell
-    }
-}
-
-/// A scenario.
-pub(crate) struct Stage {
+/// A storage, the lines of its conf, and what happens in a run.
+///
+/// More fields than usual: each is one thing that a scenario can choose.
+pub(crate) struct Scenario {
     pub(crate) storage: Storage,
     pub(crate) job: Job,
     methods: Vec<Arc<Scripted>>,
@@ -88,16 +42,16 @@ pub(crate) struct Stage {
     _folder: tempfile::TempDir,
 }
 
-impl Stage {
-    /// An open storage: a server (this process) holds `misc/lock`. No method, no conf line.
+impl Scenario {
+    /// Makes an open storage: a server (this process) holds `misc/lock`. No method, no conf line.
     pub(crate) fn open() -> Self {
-        let stage = Self::closed();
-        let server = FileLock::take(&stage.storage.lock()).unwrap();
-        *stage.server.lock().unwrap() = Some(server);
-        stage
+        let scenario = Self::closed();
+        let server = FileLock::take(&scenario.storage.lock()).unwrap();
+        *scenario.server.lock().unwrap() = Some(server);
+        scenario
     }
 
-    /// A storage that nobody has open.
+    /// Makes a storage that no process has open.
     pub(crate) fn closed() -> Self {
         let folder = tempfile::tempdir().unwrap();
         for name in ["A", "B", "journal", "misc", "config"] {
@@ -128,18 +82,22 @@ impl Stage {
         }
     }
 
-    /// Adds a line with a method of its own that asks the storage's owner.
-    pub(crate) fn owner(
+    /// Adds a line with a method of its own that asks the server.
+    pub(crate) fn server_method(
         self,
         name: &'static str,
-        enters: Vec<(Deed, Entered)>,
-        leaves: Vec<(Deed, Left)>,
+        enters: Vec<(SideEffect, Entered)>,
+        leaves: Vec<(SideEffect, Left)>,
     ) -> Self {
         self.method(name, WorksWith::Owner, enters, leaves)
     }
 
-    /// Adds a line with a method of its own that needs nobody.
-    pub(crate) fn nobody(self, name: &'static str, enters: Vec<(Deed, Entered)>) -> Self {
+    /// Adds a line with a method of its own that works on the files.
+    pub(crate) fn file_method(
+        self,
+        name: &'static str,
+        enters: Vec<(SideEffect, Entered)>,
+    ) -> Self {
         self.method(name, WorksWith::Nobody, enters, Vec::new())
     }
 
@@ -147,8 +105,8 @@ impl Stage {
         mut self,
         name: &'static str,
         works_with: WorksWith,
-        enters: Vec<(Deed, Entered)>,
-        leaves: Vec<(Deed, Left)>,
+        enters: Vec<(SideEffect, Entered)>,
+        leaves: Vec<(SideEffect, Left)>,
     ) -> Self {
         self.conf += &format!("{name}\n");
         let (enters, leaves) = (Mutex::new(enters.into()), Mutex::new(leaves.into()));
@@ -157,30 +115,32 @@ impl Stage {
         self
     }
 
-    /// What COMMAND does.
+    /// Says what COMMAND does.
     pub(crate) fn command(self, command: impl FnMut(&Storage) -> CommandEnd + 'static) -> Self {
         *self.command.borrow_mut() = Box::new(command);
         self
     }
 
-    /// A TERM comes when this event is reported.
+    /// Lets a TERM come when this event is reported.
     pub(crate) fn stopped_at(mut self, event: &'static str) -> Self {
         self.stop_at_event = Some(event);
         self
     }
 
+    /// Changes what the run is to do.
     pub(crate) fn job(mut self, change: impl FnOnce(&mut Job)) -> Self {
         change(&mut self.job);
         self
     }
 
-    /// Plays the scenario, and compares journal and status.
+    /// Plays the scenario, and asserts its exit status and its whole journal.
     #[track_caller]
-    pub(crate) fn play(&self, status: u8, journal: &[&str]) -> Outcome {
+    pub(crate) fn play(&self, status: u8, journal: impl IntoIterator<Item: AsRef<str>>) -> Outcome {
         let outcome = self.run();
-        assert_eq!(self.journal.lock().unwrap().as_slice(), journal, "{outcome:#?}");
+        let expected: Vec<_> = journal.into_iter().map(|line| line.as_ref().to_owned()).collect();
+        assert_eq!(self.said(), expected, "{outcome:#?}");
         assert_eq!(outcome.status(), status, "{outcome:#?}");
-        self.nothing_is_held();
+        self.assert_no_locks();
         outcome
     }
 
@@ -189,25 +149,25 @@ impl Stage {
         let conf = self.storage.root().join("config/snapshot.conf");
         fs::write(&conf, format!("nodirect\n{}", self.conf)).unwrap();
         let job = Job { source: Source::File(conf), ..self.job.clone() };
-        let rights = Privileges::of_owner(&self.storage.a()).unwrap();
-        run::run(&job, &self.storage, &rights, self, self)
+        let privileges = Privileges::of_owner(&self.storage.a()).unwrap();
+        run::run(&job, &self.storage, &privileges, self, self)
     }
 
-    /// After a run, both of the tool's locks are free.
+    /// Asserts that the run lock and the sublock are free.
     #[track_caller]
-    pub(crate) fn nothing_is_held(&self) {
+    pub(crate) fn assert_no_locks(&self) {
         for path in [self.storage.run_lock(), self.storage.sublock()] {
             assert!(FileLock::take_without_pid(&path).is_ok(), "{} is held", path.display());
         }
     }
 
-    /// Ends the server.
-    pub(crate) fn ends_server(&self) -> Deed {
+    /// Ends the server, as a side effect of a call.
+    pub(crate) fn ends_server(&self) -> SideEffect {
         let server = Arc::clone(&self.server);
         Box::new(move |_, _| drop(server.lock().unwrap().take()))
     }
 
-    /// What happened so far.
+    /// The journal so far.
     pub(crate) fn said(&self) -> Vec<String> {
         self.journal.lock().unwrap().clone()
     }
@@ -217,16 +177,16 @@ impl Stage {
     }
 }
 
-impl Methods for Stage {
+impl Methods for Scenario {
     fn find(&self, name: &[u8]) -> Result<Arc<dyn SnapshotMethod>, Reason> {
         let found = self.methods.iter().find(|method| method.name.as_bytes() == name);
         found.map(|method| Arc::clone(method) as _).ok_or_else(|| Reason::new("no such method"))
     }
 }
 
-impl Program for Stage {
+impl Program for Scenario {
     fn report(&self, event: Event) {
-        // The code is another one each time.
+        // Only the first line: the hints below it are not part of the order.
         let words = event.to_string();
         let words = words.lines().next().unwrap_or_default();
         if self.stop_at_event.is_some_and(|at| words.starts_with(at)) {
@@ -241,7 +201,7 @@ impl Program for Stage {
 
     fn pause(&self, pause: Duration, _left: Duration, reason: &Reason) {
         self.note(format!("pause: {}", reason.text()));
-        self.nothing_is_held();
+        self.assert_no_locks();
         std::thread::sleep(pause);
     }
 
@@ -255,43 +215,18 @@ impl Program for Stage {
         assert_eq!(environment.directory, PathBuf::from(self.storage.given()));
         assert!(
             FileLock::take_without_pid(&self.storage.sublock()).is_err(),
-            "COMMAND runs unguarded"
+            "COMMAND runs without the sublock"
         );
         self.note("COMMAND runs");
         (self.command.borrow_mut())(&self.storage)
     }
 }
 
-/// Does nothing to the storage.
-pub(crate) fn nothing() -> Deed {
-    Box::new(|_, _| {})
-}
-
-/// Enters as a server does.
-pub(crate) fn enter() -> Deed {
-    Box::new(|storage, code| fs::write(storage.snapshot(), format!("user/{code}")).unwrap())
-}
-
-/// Writes something else into `misc/snapshot`.
-pub(crate) fn mark(content: &'static str) -> Deed {
-    Box::new(move |storage, _| fs::write(storage.snapshot(), content).unwrap())
-}
-
-/// Leaves as a server does.
-pub(crate) fn leave() -> Deed {
-    Box::new(|storage, _| fs::remove_file(storage.snapshot()).unwrap())
-}
-
-/// A refusal for scripts.
-pub(crate) fn because(text: &str) -> Reason {
-    Reason::new(text)
-}
-
-/// The reason of a run that was refused.
+/// The reason of a run that had no snapshot.
 #[track_caller]
 pub(crate) fn reason(outcome: &Outcome) -> String {
     match &outcome.command {
         Err(NotRun::NoSnapshot { failure, .. }) => failure.reason().text().to_owned(),
-        other => panic!("not refused: {other:?}"),
+        other => panic!("there was a snapshot: {other:?}"),
     }
 }
