@@ -1,10 +1,10 @@
-# What an administrator does inside one snapshot: the three ways to copy that the README names,
-# then, for class Full, the real check and the real backup.
+# Does in one snapshot what an administrator would do: the three ways to copy that the README
+# names, then, for class Full, the real check and the real backup.
 #
 #   sh in_snapshot.sh STORAGE COPIES CLASS
 #
-# The copies come first, since the check marks files with a permission bit. The real tools are
-# called without --storage: they must find their storage in the environment.
+# The copies come first, because the check marks files with a permission bit. The real tools run
+# without --storage: they must find their storage in the environment.
 set -eu
 storage=$1 copies=$2 class=$3
 

@@ -1,14 +1,14 @@
-"""The ledger: what was committed to a storage, told by the program that committed it.
+"""The ledger: what was committed to a storage, written by the program that committed it.
 
-Written by make_storages.py while it commits, read by read_back.py after everything that
-was done to the storage since. Plain lines, so that a person can read a disagreement:
+make_storages.py writes it while it commits. read_back.py compares the storage with it in the end.
+It consists of plain lines, so that a person can look up a difference:
 
     class Full                         which class the storage has
     tid TID                            a committed transaction, oldest first
     object OID TID MD5                 a revision of an object, oldest first
     never OID                          an object of a transaction that was never committed
 
-Kept apart from both programs so that neither has its own idea of the form. Python 2.7.
+In a module of its own, so that both programs use the same format. Python 2.7.
 """
 
 from binascii import a2b_hex, b2a_hex
@@ -52,5 +52,5 @@ def load(path):
         elif words[0] == 'never':
             ledger.never.append(a2b_hex(words[1]))
         else:
-            raise ValueError('%s: %r is no line of a ledger' % (path, line))
+            raise ValueError('%s: %r is not a line of a ledger' % (path, line))
     return ledger

@@ -1,14 +1,14 @@
-"""Makes storages with the real DirectoryStorage and leaves them in every state of a crash.
+"""Makes storages with the real DirectoryStorage and crashes them in every possible state.
 
     make_storages.py DIRECTORY [STATE]...
 
-For each state below, format and class: `DIRECTORY/STATE-FORMAT-CLASS`, and beside it the
-ledger of what was committed, `STATE-FORMAT-CLASS.ledger`. Prints the names, one a line.
+Makes `DIRECTORY/STATE-FORMAT-CLASS` for each state below, each format and each class. The ledger
+of what was committed is beside it, in `STATE-FORMAT-CLASS.ledger`. Prints one name a line.
 
-Each storage is made in a child process of its own, which ends as the state says, mostly by
-SIGKILL in the middle of something. Where a state needs a kill at one certain point, a method
-of the real code is replaced by one that does its part and then kills; the files on disk are
-always the real code's work. Comparing is read_back.py's part. Python 2.7.
+A child process makes each storage and ends as the state says, mostly by SIGKILL in the middle of
+its work. Where a state needs a kill at a certain point, a method of the real code is replaced by
+one that does the same work and then kills the process. So the real code writes every file.
+read_back.py compares the results. Python 2.7.
 """
 
 import cPickle
@@ -34,7 +34,7 @@ from DirectoryStorage.utils import ZODB_referencesf
 import ledger
 
 CLASSES = ['Full', 'Minimal']
-CHILD_SECONDS = 120  # a child that hangs is ended by SIGALRM, and the whole program fails
+CHILD_SECONDS = 120  # SIGALRM ends a child that hangs, and the program fails
 
 
 class Reference:
@@ -45,7 +45,7 @@ class Reference:
 
 
 class CommitMark:
-    """What a storage wants to know of a transaction."""
+    """What a storage asks about a transaction."""
 
     def __init__(self, number):
         self.user = ['', ' admin', '/plone joe'][number % 3]
@@ -58,7 +58,7 @@ def oid_of(number):
 
 
 def record_of(state):
-    """Class and state, pickled as ZODB does, with references as persistent ids."""
+    """Pickles class and state as ZODB does, with references as persistent ids."""
     out = cStringIO.StringIO()
     pickler = cPickle.Pickler(out, 1)
     pickler.persistent_id = reference_id
@@ -92,7 +92,7 @@ class Writer:
             self.book.revisions += [(oid, self.storage._tid, md5) for oid, md5 in stored]
 
     def begin(self):
-        """A transaction with all its objects stored, neither voted nor finished."""
+        """Begins a transaction and stores all its objects; does not vote or finish."""
         number = len(self.book.tids)
         mark = CommitMark(number)
         current = self.book.current()
@@ -105,8 +105,8 @@ class Writer:
         return mark, stored
 
     def records(self, number, known):
-        """The root, overwritten by every transaction, a new object or two, and some old ones:
-        the same few often, so that a journal holds several generations of one name."""
+        """Yields the objects of a transaction: the root, one or two new objects, and up to two
+        old ones. Few objects change often, so a journal has several revisions of one file."""
         fresh = [known or 1, (known or 1) + 1][:1 + number % 2]
         old = set(self.chance.randint(1, known - 1) for _ in range(known > 2 and 2))
         children = [Reference(oid_of(n)) for n in range(1, fresh[-1] + 1)]
@@ -121,11 +121,11 @@ class Writer:
         return os.urandom([0, 1, 63, 900, 40000][(n + self.chance.randint(0, 1)) % 5])
 
     def freeze(self):
-        """Into a snapshot, as a toolkit's enterSnapshot does it."""
+        """Enters a snapshot, as a toolkit's enterSnapshot does."""
         self.storage.enter_snapshot('interop-1')
 
     def flush(self, where):
-        """Moves the journal into A or B and waits until it is there."""
+        """Moves the journal into A or B, and waits for the end of that."""
         self.filesystem._flush_all('interop')
         for _ in range(1000):
             if not os.listdir(os.path.join(self.directory, 'journal')):
@@ -138,7 +138,7 @@ class Writer:
         self.storage.close()
 
     def die_after_moves(self, count):
-        """Lets the flusher move so many files more, then kills."""
+        """Lets the flusher move `count` more files, then kills the process."""
         self.book.save(self.directory + '.ledger')
         kill_after_moves(count)
 
@@ -148,12 +148,12 @@ class Writer:
 
 
 def die():
-    """The end of a process that had no time to end."""
+    """Kills this process, which leaves everything as it is."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def kill_after_moves(count):
-    """Lets the real code move so many files more into A or B, then kills."""
+    """Lets the real code move `count` more files into A or B, then kills the process."""
     overwrite, left = Filesystem.overwrite, range(count)
 
     def overwrite_or_die(filesystem, a, b):
@@ -190,7 +190,7 @@ def midway(directory, book):
 
 
 def frozen(directory, book):
-    """Killed in a snapshot: newer files in B, still newer ones in the journal."""
+    """Killed in a snapshot, with newer files in B and still newer ones in the journal."""
     writer = Writer(directory, book)
     writer.commit(2)
     writer.freeze()
@@ -201,7 +201,7 @@ def frozen(directory, book):
 
 
 def stopped(directory, book):
-    """Closed while in a snapshot."""
+    """Closed in a snapshot."""
     writer = Writer(directory, book)
     writer.freeze()
     writer.commit(2)
@@ -211,7 +211,7 @@ def stopped(directory, book):
 
 
 def quick(directory, book):
-    """Closed with quick_shutdown, the journal full."""
+    """Closed with quick_shutdown and a full journal."""
     configure(directory, 'quick_shutdown: 0', 'quick_shutdown: 1')
     writer = Writer(directory, book)
     writer.commit(6)
@@ -219,7 +219,7 @@ def quick(directory, book):
 
 
 def late(directory, book):
-    """Killed while closing: already a `shutdown` snapshot, and a commit after it."""
+    """Killed while closing: in a `shutdown` snapshot, with two commits after entering it."""
     writer = Writer(directory, book)
     writer.commit(1)
     writer.filesystem.enter_snapshot('shutdown')
@@ -228,7 +228,7 @@ def late(directory, book):
 
 
 def flushing(directory, book):
-    """Killed half-way through the move of the journal into A."""
+    """Killed while moving the journal into A."""
     writer = Writer(directory, book)
     writer.commit(5)
     writer.die_after_moves(7)
@@ -236,7 +236,7 @@ def flushing(directory, book):
 
 
 def recombining(directory, book):
-    """Killed half-way through the move of B into A, with a journal."""
+    """Killed while moving B into A, with a full journal."""
     writer = Writer(directory, book)
     writer.freeze()
     writer.commit(4)
@@ -248,7 +248,7 @@ def recombining(directory, book):
 
 
 def recovering(directory, book):
-    """Killed with a full journal, and again while that was being moved into B at the start."""
+    """Killed with a full journal, and again while the next start moved that into B."""
     pid = os.fork()
     if not pid:
         killed(directory, book)
@@ -259,7 +259,7 @@ def recovering(directory, book):
 
 
 def packing(directory, book):
-    """Killed while packing, with commits after its beginning."""
+    """Killed while packing, with commits after the pack began."""
     writer = Writer(directory, book)
     writer.commit(3)
     mark_context, left = writer.filesystem.mark_context, range(9)
@@ -284,7 +284,7 @@ def packing(directory, book):
 
 
 def replica(directory, book):
-    """Killed when a replica's increment had arrived and was not yet unpacked."""
+    """Killed after the increment for a replica arrived, before it was unpacked."""
     master = directory + '.master'
     subprocess.check_call(['cp', '-a', directory, master])
     writer = Writer(master, book)
@@ -298,7 +298,7 @@ def replica(directory, book):
 
 
 def receive(master, directory):
-    """The real tool's work up to the moment in which the archive is complete."""
+    """Does what the real tool does until the archive is complete, then kills the process."""
     tool = os.path.join(os.path.dirname(DirectoryStorage.__file__), 'replica.py')
     slave = replica_slave(master, directory)
     slave.path = directory
@@ -308,7 +308,7 @@ def receive(master, directory):
 
 
 def pack_changes(master, directory):
-    """The same for class Minimal, which the tool refuses: what differs, as ustar by cpio."""
+    """Packs the files that differ, as the tool would; it refuses storages of class Minimal."""
     names = [name for name in files_below(master, 'A')
              if content(master, name) != content(directory, name)]
     archive = open(os.path.join(directory, 'journal', 'replica.tar'), 'w')
@@ -316,7 +316,7 @@ def pack_changes(master, directory):
                             stdin=subprocess.PIPE, stdout=archive)
     cpio.communicate('\n'.join(names) + '\n')
     assert cpio.returncode == 0
-    os.unlink(os.path.join(directory, 'misc', 'snapshot'))  # opening the replica removed it
+    os.unlink(os.path.join(directory, 'misc', 'snapshot'))  # as opening the replica does
 
 
 def files_below(directory, top):
@@ -345,7 +345,7 @@ def configure(directory, old, new):
 
 
 def make(directory, state, format, classname):
-    """One storage, in this process, which may end in here."""
+    """Makes one storage in this process, which may die here."""
     mkds(directory, classname, format, sync=format != 'flat')
     if format == 'lawn':
         configure(directory, 'mark: permissions', 'mark: file')

@@ -2,13 +2,13 @@
 
     read_back.py LIST
 
-LIST names one storage a line: DIRECTORY, a tab, LEDGER. Every transaction, every object,
-every older revision (class Minimal keeps none) must be there, and nothing that was never
-committed. Prints one line for each storage that disagrees, and at the end
-`compared STORAGES TRANSACTIONS OBJECTS`; status 1 if any disagreed.
+Each line of LIST names one storage: DIRECTORY, a tab, LEDGER. The storage must contain every
+transaction, every object and every older revision (class Minimal keeps none), and nothing that
+was never committed. Prints a line for each storage that does not, and at the end
+`compared STORAGES TRANSACTIONS OBJECTS`. Exits with status 1 if any storage failed.
 
-One process for all storages, because starting Python is what costs. Making the storages is
-make_storages.py's part. Python 2.7.
+Opens all storages in one process, because starting Python takes most of the time.
+make_storages.py makes the storages. Python 2.7.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ class Disagreement(Exception):
 
 def expect(found, wanted, what):
     if found != wanted:
-        raise Disagreement('%s: found %s, committed was %s' % (what, found, wanted))
+        raise Disagreement('%s: found %s, but %s was committed' % (what, found, wanted))
 
 
 def compare(directory, book):
@@ -58,11 +58,11 @@ def compare_current(storage, book):
             storage.load(oid, '')
         except POSKeyError:
             continue
-        raise Disagreement('object %s was never committed' % b2a_hex(oid))
+        raise Disagreement('found object %s, which was never committed' % b2a_hex(oid))
 
 
 def compare_history(storage, book):
-    storage.history_timeout = 0  # no limit: undoLog would leave out what is too slow to look at
+    storage.history_timeout = 0  # no limit; otherwise undoLog leaves out transactions that take long to read
     found = [b2a_hex(entry['id']) for entry in storage.undoLog(0, 1000000)]
     expect(found, [b2a_hex(tid) for tid in reversed(book.tids)], 'list of transactions')
     for oid, tid, md5 in book.revisions:
@@ -75,7 +75,7 @@ def compare_history(storage, book):
 
 
 def read_back(directory, book):
-    """None, or what is wrong in one line."""
+    """Returns None, or one line that says what is wrong."""
     try:
         compare(directory, book)
     except Disagreement as e:

@@ -1,12 +1,12 @@
-"""The simulated site, asked by others than dsnap: Python's own XML-RPC client, and the original
-tool with its http method; then what the original copied, checked by the real DirectoryStorage.
+"""Calls the simulated site with Python's own XML-RPC client and with the original tool's http
+method. Then the real DirectoryStorage checks what the original tool copied.
 
     dsnap-testkit run -- python through_zope.py DSNAP TESTKIT FOLDER
 
-The original's method ends in an AttributeError on every Python that has it: its transport never
-calls the constructor of its base. That one call is added here, and nothing else.
+On every Python 2.7 the original's http method ends in an AttributeError, because its transport does
+not call the constructor of its base class. This script adds that one call and nothing else.
 
-Prints `asked CALLS`. Python 2.7.
+Prints `calls COUNT`. Python 2.7.
 """
 
 import os
@@ -43,17 +43,17 @@ def call(method, *args):
     return method(*args)
 
 
-def fault(words, method, *args):
+def expect_fault(words, method, *args):
     try:
         call(method, *args)
     except xmlrpclib.Fault as e:
         assert words in e.faultString, e.faultString
     else:
-        raise AssertionError('no fault, expected ' + words)
+        raise AssertionError('no fault; expected ' + words)
 
 
-def settled():
-    """Waits until the last snapshot is recombined."""
+def wait_until_recombined():
+    """Waits until the server has merged B/ back into A/ after the last snapshot."""
     while True:
         code = call(server().currentSnapshotCode)
         if code is None:
@@ -62,28 +62,28 @@ def settled():
         time.sleep(0.01)
 
 
-def python_client():
+def call_with_python_client():
     zope = server()
     assert call(zope.currentSnapshotCode) is None
-    fault("bad code 'user/py-1'!=None", zope.leaveSnapshot, 'py-1')
+    expect_fault("bad code 'user/py-1'!=None", zope.leaveSnapshot, 'py-1')
     assert call(zope.enterSnapshot, 'py-1') is None
     assert call(zope.currentSnapshotCode) == 'user/py-1'
-    fault("snapshot already in use by 'user/py-1'", zope.enterSnapshot, 'py-2')
-    fault("bad code 'user/py-2'!='user/py-1'", zope.leaveSnapshot, 'py-2')
+    expect_fault("snapshot already in use by 'user/py-1'", zope.enterSnapshot, 'py-2')
+    expect_fault("bad code 'user/py-2'!='user/py-1'", zope.leaveSnapshot, 'py-2')
     assert call(zope.leaveSnapshot, 'py-1') is None
-    settled()
-    fault('zExceptions.NotFound', zope.noSuchMethod)
-    fault('NoSuchToolkit', server(URL.replace('DSToolkit', 'NoSuchToolkit')).enterSnapshot, 'x')
+    wait_until_recombined()
+    expect_fault('zExceptions.NotFound', zope.noSuchMethod)
+    expect_fault('NoSuchToolkit', server(URL.replace('DSToolkit', 'NoSuchToolkit')).enterSnapshot, 'x')
     try:
         call(server(password='wrong').currentSnapshotCode)
     except xmlrpclib.ProtocolError as e:
         assert e.errcode == 401, e
     else:
-        raise AssertionError('a wrong password is good enough')
+        raise AssertionError('a wrong password was accepted')
 
 
-def original(copy):
-    """The original copies A/ and config/ in a snapshot that it enters by http."""
+def copy_with_original_tool(copy):
+    """Lets the original tool copy A/ and config/ in a snapshot that it enters by http."""
     snapshot.xmlrpclib_auth_Transport = RepairedTransport
     script = 'cp -a "$SNAPSHOT_DIRECTORY/A" "$SNAPSHOT_DIRECTORY/config" %s' % copy
     sys.argv = ['snapshot', '--storage', STORAGE, 'sh', '-c', script]
@@ -92,21 +92,21 @@ def original(copy):
     except SystemExit as e:
         status = e.code
     assert not status, status
-    settled()
+    wait_until_recombined()
 
 
 def main(dsnap, testkit, folder):
-    python_client()
+    call_with_python_client()
     copy = os.path.join(folder, 'ds')
     os.makedirs(copy)
-    original(copy)
+    copy_with_original_tool(copy)
     subprocess.check_call([testkit, 'verify', copy, '--site', STORAGE])
     for name in ['B', 'journal', 'misc']:
         os.mkdir(os.path.join(copy, name))
     checkds = os.path.join(os.path.dirname(sys.executable), 'dirstorage_checkds')
-    # The conf of the copy still names the site of the original: it must not be asked.
+    # Without --method, dsnap would ask the site of the original, which snapshot.conf still names.
     subprocess.check_call([dsnap, '--storage', copy, '--method', 'direct', checkds, '-q'])
-    print 'asked %d' % calls
+    print 'calls %d' % calls
 
 
 if __name__ == '__main__':

@@ -1,12 +1,12 @@
-//! `cargo xtask bench`: how fast things are, measured in pairs; fails if a floor is not kept.
+//! `cargo xtask bench`: measures how long calls of methods take, and fails if they take too long.
 //!
-//! No part of `ci`: a machine that is shared says little about a change.
+//! Not part of `ci`: a measurement on a shared machine says little about a change.
 
 use anyhow::Result;
 
 use crate::workspace::cargo;
 
-/// Builds what is measured, and measures.
+/// Builds what the benchmark needs, and runs it.
 pub(crate) fn run() -> Result<()> {
     let build = cargo().args(["build", "--release", "--locked", "--package", "dsnap-testkit"]);
     build.args(["--example", "nothing"]).run()?;

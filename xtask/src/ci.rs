@@ -1,14 +1,15 @@
-//! `cargo xtask ci`: all that has to hold before a change goes in, in the order of what is quick.
+//! `cargo xtask ci`: every check that a change must pass, the quick ones first.
 //!
-//! Stops at the first failure. What a machine must have is installed by `.ci/run`, not here.
+//! Stops at the first failure. `.ci/run` installs what a machine lacks.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::test::WithoutRoot;
 use crate::workspace::cargo;
-use crate::{demo, examples, header, interop, roundtrip, say, test, tidy};
+use crate::{demo, examples, header, interop, output, roundtrip, test, tidy};
 
 type Step = (&'static str, fn() -> Result<()>);
 
@@ -19,7 +20,7 @@ const STEPS: &[Step] = &[
     ("clippy", clippy),
     ("doc", doc),
     ("deny", deny),
-    ("test", || test::run(&[])),
+    ("test", || test::run(&[], WithoutRoot::Fail)),
     ("roundtrip", roundtrip::run),
     ("demo", demo),
     ("examples", examples::run),
@@ -30,12 +31,12 @@ const STEPS: &[Step] = &[
 pub(crate) fn run() -> Result<()> {
     let start = Instant::now();
     for (name, step) in STEPS {
-        say::line(format_args!("\n== {name}"));
+        output::line(format_args!("\n== {name}"));
         let start = Instant::now();
         step().with_context(|| format!("ci: {name} failed"))?;
-        say::line(format_args!("== {name}: passed in {}", seconds(start.elapsed())));
+        output::line(format_args!("== {name}: passed in {}", seconds(start.elapsed())));
     }
-    say::line(format_args!(
+    output::line(format_args!(
         "\nci: all {} steps passed in {}",
         STEPS.len(),
         seconds(start.elapsed())
@@ -59,14 +60,16 @@ fn doc() -> Result<()> {
 
 fn deny() -> Result<()> {
     if !cargo().args(["deny", "--version"]).output()?.success() {
-        say::line("skipped: cargo-deny is not installed (cargo install --locked cargo-deny)");
+        output::line(
+            "skipped: cargo-deny is not installed; run `cargo install --locked cargo-deny`",
+        );
         return Ok(());
     }
     cargo().args(["deny", "--offline", "check", "bans", "licenses", "sources"]).run()
 }
 
 fn demo() -> Result<()> {
-    ensure!(demo::run()? == ExitCode::SUCCESS, "the demonstration proves nothing");
+    ensure!(demo::run()? == ExitCode::SUCCESS, "the demonstration failed");
     Ok(())
 }
 

@@ -1,18 +1,18 @@
-//! `cargo xtask demo`: builds the program and the testkit, and lets the testkit show it.
+//! `cargo xtask demo`: builds the program and the testkit, and runs the testkit's demonstration.
 //!
-//! What is shown, and the proof, are `dsnap-testkit demo`'s, so that packages without sources
-//! can show it too; here is only the building. The demonstration's status is passed on.
+//! The demonstration itself is `dsnap-testkit demo`, so that it also runs from a package without
+//! sources.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 
 use crate::process::Program;
-use crate::{say, workspace};
+use crate::{output, workspace};
 
-/// Runs the demonstration; its status.
+/// Runs the demonstration and returns its exit status.
 pub(crate) fn run() -> Result<ExitCode> {
-    say::line("Building dsnap and its testkit: the first time this takes a few minutes.");
+    output::line("Building dsnap and its testkit. The first time, this takes a few minutes.");
     let dsnap = workspace::build(&["dsnap", "dsnap-testkit"])?;
     let testkit = workspace::program("dsnap-testkit")?;
     let status = Program::new(testkit).arg("demo").arg("--dsnap").arg(dsnap).status()?;

@@ -1,42 +1,42 @@
-//! `cargo xtask header [--check]`: the header for C, from the Rust definitions of `crates/core`.
+//! `cargo xtask header [--check]`: writes the C header from the Rust definitions in `crates/core`.
 //!
-//! The header is committed, so that an author needs neither Rust nor this task; `--check` says
-//! whether it still is what the definitions say. How it looks is `crates/core/cbindgen.toml`'s
-//! part, and whether it means the same to a C compiler is asked by the tests of that crate.
+//! The header is committed, so authors need neither Rust nor this task. `--check` compares it with
+//! the definitions. `crates/core/cbindgen.toml` says how it looks; the tests of that crate compare
+//! what it means to a C compiler.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
-use crate::{say, workspace};
+use crate::{output, workspace};
 
 const HEADER: &str = "include/dsnap.h";
 
-/// Writes the header; with `--check` only compares.
+/// Writes the header; with `--check`, only compares it.
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let folder = workspace::root().join("crates/core");
     match args {
         [] => write(&folder)?,
         [check] if check == "--check" => compare(&folder)?,
-        _ => bail!("header takes nothing, or --check"),
+        _ => bail!("header takes no argument but --check"),
     }
-    say::line(format_args!("header: crates/core/{HEADER} is what the definitions say"));
+    output::line(format_args!("header: crates/core/{HEADER} is up to date"));
     Ok(())
 }
 
 fn write(folder: &Path) -> Result<()> {
     let path = folder.join(HEADER);
-    fs::write(&path, generated(folder)?).with_context(|| path.display().to_string())
+    fs::write(&path, generated(folder)?).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// An error unless the header of `folder` is what its definitions say.
+/// Fails unless the header in `folder` matches the definitions there.
 fn compare(folder: &Path) -> Result<()> {
     let committed = fs::read_to_string(folder.join(HEADER)).unwrap_or_default();
     let generated = generated(folder)?;
     ensure!(
         committed == generated,
-        "crates/core/{HEADER} is not what the definitions say{}: run `cargo xtask header`",
+        "crates/core/{HEADER} does not match the definitions{}: run `cargo xtask header`",
         first_difference(&committed, &generated)
     );
     Ok(())
@@ -50,16 +50,17 @@ fn first_difference(committed: &str, generated: &str) -> String {
 
 fn generated(folder: &Path) -> Result<String> {
     let config = cbindgen::Config::from_file(folder.join("cbindgen.toml"))
-        .map_err(|error| anyhow!("crates/core/cbindgen.toml: {error}"))?;
-    // The sources themselves: a copy of the folder need not be part of a workspace.
-    let entries = fs::read_dir(folder.join("src/abi")).context("crates/core/src/abi")?;
+        .map_err(|error| anyhow!("cannot read crates/core/cbindgen.toml: {error}"))?;
+    // Not as a package: the tests use a copy of the folder that is in no workspace.
+    let entries =
+        fs::read_dir(folder.join("src/abi")).context("cannot read crates/core/src/abi")?;
     let mut sources = entries.map(|it| Ok(it?.path())).collect::<Result<Vec<_>>>()?;
     sources.sort();
     sources.insert(0, folder.join("src/abi.rs"));
     let builder = cbindgen::Builder::new().with_config(config);
     let builder = sources.iter().fold(builder, |builder, source| builder.with_src(source));
     let mut header = Vec::new();
-    builder.generate().context("the header cannot be generated")?.write(&mut header);
+    builder.generate().context("cannot generate the header")?.write(&mut header);
     Ok(String::from_utf8(header)?)
 }
 
@@ -67,7 +68,7 @@ fn generated(folder: &Path) -> Result<String> {
 mod tests {
     use super::*;
 
-    /// A copy of what the task reads and writes.
+    /// Copies what the task reads and writes.
     fn copy(name: &str) -> std::path::PathBuf {
         let from = workspace::root().join("crates/core");
         let to =
@@ -81,21 +82,21 @@ mod tests {
     }
 
     #[test]
-    fn a_definition_that_changed_without_its_header_fails_the_check_and_writing_cures_it() {
+    fn a_changed_definition_fails_the_check_until_the_header_is_written() {
         let folder = copy("changed");
         assert!(compare(&folder).is_ok());
         for (file, from, to) in [
-            ("src/lib.rs", "pub time_left_ms: u64,", "pub time_left_ms: u32,"),
-            ("src/lib.rs", "DSNAP_ABI_VERSION: u32 = 1", "DSNAP_ABI_VERSION: u32 = 2"),
-            ("src/results.rs", "DSNAP_BUSY: i32 = 3", "DSNAP_BUSY: i32 = 12"),
-            ("src/lib.rs", "/// How many words there are.", "/// How many there are."),
+            ("src/abi.rs", "pub time_left_ms: u64,", "pub time_left_ms: u32,"),
+            ("src/abi.rs", "DSNAP_ABI_VERSION: u32 = 1", "DSNAP_ABI_VERSION: u32 = 2"),
+            ("src/abi/results.rs", "DSNAP_BUSY: i32 = 3", "DSNAP_BUSY: i32 = 12"),
+            ("src/abi.rs", "/// How many words there are.", "/// How many there are."),
         ] {
             let path = folder.join(file);
             let before = fs::read_to_string(&path).unwrap();
             assert!(before.contains(from), "{from}");
             fs::write(&path, before.replace(from, to)).unwrap();
-            let said = format!("{:#}", compare(&folder).unwrap_err());
-            assert!(said.ends_with("run `cargo xtask header`"), "{said}");
+            let error = format!("{:#}", compare(&folder).unwrap_err());
+            assert!(error.ends_with("run `cargo xtask header`"), "{error}");
             write(&folder).unwrap();
             assert!(compare(&folder).is_ok(), "{to}");
         }
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_is_missing_fails_the_check() {
+    fn a_missing_header_fails_the_check() {
         let folder = copy("missing");
         fs::remove_file(folder.join(HEADER)).unwrap();
         assert!(compare(&folder).is_err());

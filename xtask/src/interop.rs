@@ -1,13 +1,13 @@
-//! `cargo xtask interop`: dsnap against the real DirectoryStorage 1.1.21, under Python 2.7.
+//! `cargo xtask interop`: compares dsnap with the real DirectoryStorage 1.1.21, under Python 2.7.
 //!
-//! Storages are made, filled and crashed by the real code (`interop/make_storages.py` lists the
-//! states); each goes through `rehearsal`, some through `killed`; in the end the real code opens
-//! every result and compares every object with what was committed. Everything lies in
-//! `target/interop` and is removed after a success, but for the installation. Tests without the
-//! original are `test`'s.
+//! The real code makes, fills and crashes storages; `interop/make_storages.py` lists the states.
+//! Each storage goes through `rehearsal`, some also through `kill`. In the end the real code opens
+//! every result and compares every object with what was committed. Everything is in
+//! `target/interop`; after a success only the installation stays there. Tests without the real
+//! code are the task of `test`.
 
 mod install;
-mod killed;
+mod kill;
 mod rehearsal;
 mod tree;
 mod zope;
@@ -21,24 +21,24 @@ use std::{iter, panic, thread};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::process::Program;
-use crate::{say, workspace};
+use crate::{output, workspace};
 use install::remove;
-use rehearsal::{Tools, Wreck};
+use rehearsal::{Crashed, Tools};
 
-/// For making all storages, and for opening all results; each takes seconds.
-const LIMIT: Duration = Duration::from_secs(300);
+/// How long making all storages, or opening all results, may take; each takes seconds.
+const SCRIPT_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// One storage in so many goes through `killed`; prime to the number of formats and classes, so
-/// that all of these have their turn.
+/// One storage in so many goes through `kill`. No format or class is left out, because the number
+/// has no common factor with how many of them there are.
 const KILL_EVERY: usize = 7;
 
-/// How many disagreements are shown in full.
-const SHOWN: usize = 10;
+/// How many failures are shown in full.
+const MAX_FAILURES_SHOWN: usize = 10;
 
-/// Compares; `args` are the options of the help text.
+/// Compares the two; the help text explains `args`.
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let options = Options::parse(args)?;
-    need(&["rsync", "cpio", "tar", "gzip", "find", "cp", "timeout"])?;
+    check_programs(&["rsync", "cpio", "tar", "gzip", "find", "cp", "timeout"])?;
     let folder = workspace::target()?.join("interop");
     fs::create_dir_all(&folder)?;
     let real = install::directory_storage(&folder)?;
@@ -49,12 +49,12 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     remove(&scratch)?;
     fs::create_dir(&scratch)?;
     let summary = compare(&tools, &scratch).inspect_err(|_| {
-        say::line(format_args!("interop: everything is left in {}", scratch.display()))
+        output::line(format_args!("interop: the storages are left in {}", scratch.display()))
     })?;
     if !options.keep {
         remove(&scratch)?;
     }
-    say::line(summary);
+    output::line(summary);
     Ok(())
 }
 
@@ -72,16 +72,18 @@ impl Options {
             match arg.as_str() {
                 "--keep" => options.keep = true,
                 "--dsnap" => {
-                    options.dsnap = Some(args.next().context("--dsnap needs a program")?.into())
+                    options.dsnap =
+                        Some(args.next().context("--dsnap needs the path of a program")?.into())
                 }
-                _ => bail!("interop knows no {arg:?}"),
+                _ => bail!("interop has no option {arg:?}"),
             }
         }
         Ok(options)
     }
 }
 
-fn need(programs: &[&str]) -> Result<()> {
+/// Checks that these programs are installed.
+fn check_programs(programs: &[&str]) -> Result<()> {
     let missing = |program: &&&str| Program::new(program).arg("--version").output().is_err();
     let missing: Vec<&str> = programs.iter().filter(missing).copied().collect();
     ensure!(
@@ -92,83 +94,94 @@ fn need(programs: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Everything between the installation and the tidying up; the line that sums it up.
+/// Makes the storages and does all comparisons; returns a line that sums them up.
 fn compare(tools: &Tools, scratch: &Path) -> Result<String> {
-    say::line("interop: making storages");
-    let wrecks = make(tools, &scratch.join("storages"))?;
-    let kill = killed::possible();
-    if !kill {
-        say::line(
-            "interop: skipped: dsnap is not killed half-way, strace is absent or may not trace",
+    output::line("interop: making storages");
+    let storages = make_storages(tools, &scratch.join("storages"))?;
+    let can_kill = kill::is_possible();
+    if !can_kill {
+        output::line(
+            "interop: skipped: killing dsnap half-way; strace is not installed or may not trace",
         );
     }
-    let count = wrecks.len();
-    say::line(format_args!("interop: {count} storages made, each now goes through both tools"));
-    let done =
-        rehearse(&wrecks, |at, wreck| one(tools, wreck, scratch, kill && at % KILL_EVERY == 3))?;
-    let opened: Vec<_> = done.iter().flat_map(|(wreck, done)| wreck.opened(done)).collect();
-    say::line(format_args!("interop: opening {} repaired and restored storages", opened.len()));
-    let counts = read_back(tools, scratch, &opened)?;
-    notices_a_disagreement(tools, scratch, &opened)?;
-    let kills: usize = done.iter().map(|(_, done)| done.kills).sum();
-    ensure!(kills > 0 || !kill, "strace killed dsnap at none of its changes");
-    say::line("interop: the simulated site, asked by the original and by Python's client");
-    let asked = zope::ask(tools, scratch)?;
+    let count = storages.len();
+    output::line(format_args!("interop: running both tools on {count} storages"));
+    let done = in_parallel(&storages, |at, storage| {
+        rehearse(tools, storage, scratch, can_kill && at % KILL_EVERY == 3)
+    })?;
+    let results: Vec<_> =
+        done.iter().flat_map(|(storage, outcome)| storage.results(outcome)).collect();
+    output::line(format_args!(
+        "interop: opening {} recovered and restored storages",
+        results.len()
+    ));
+    let counts = read_back(tools, scratch, &results)?;
+    check_wrong_ledger(tools, scratch, &results)?;
+    let kills: usize = done.iter().map(|(_, outcome)| outcome.kills).sum();
+    ensure!(kills > 0 || !can_kill, "strace never killed dsnap");
+    output::line(
+        "interop: calling the simulated site with the original tool and with Python's client",
+    );
+    let calls = zope::call_site(tools, scratch)?;
     Ok(format!(
-        "interop: {count} storages, {counts} compared, dsnap killed {kills} times; {asked} calls to the simulated site"
+        "interop: {count} storages; {counts} compared; dsnap killed {kills} times; {calls} calls to the simulated site"
     ))
 }
 
-/// What became of one wreck.
-struct Done {
-    storages: Vec<PathBuf>,
+/// What one storage led to.
+struct Outcome {
+    /// The storages that the real code must be able to open.
+    results: Vec<PathBuf>,
     kills: usize,
 }
 
-fn one(tools: &Tools, wreck: &Wreck, scratch: &Path, kill: bool) -> Result<Done> {
-    let folder = scratch.join(&wreck.name);
-    let rehearsed = rehearsal::run(tools, wreck, &folder)?;
+/// Runs both tools on copies of a storage; with `kill`, also kills dsnap on further copies.
+fn rehearse(tools: &Tools, storage: &Crashed, scratch: &Path, kill: bool) -> Result<Outcome> {
+    let folder = scratch.join(&storage.name);
+    let rehearsed = rehearsal::run(tools, storage, &folder)?;
     let kills =
-        if kill { killed::everywhere(tools, wreck, &rehearsed.original, &folder)? } else { 0 };
-    Ok(Done { storages: rehearsed.storages, kills })
+        if kill { kill::at_every_change(tools, storage, &rehearsed.original, &folder)? } else { 0 };
+    Ok(Outcome { results: rehearsed.storages, kills })
 }
 
 fn python(tools: &Tools, script: &str) -> Program {
-    Program::within(LIMIT, tools.real.join("python")).arg("-B").arg(tools.scripts.join(script))
+    Program::within(SCRIPT_TIMEOUT, tools.real.join("python"))
+        .arg("-B")
+        .arg(tools.scripts.join(script))
 }
 
-fn make(tools: &Tools, folder: &Path) -> Result<Vec<Wreck>> {
+fn make_storages(tools: &Tools, folder: &Path) -> Result<Vec<Crashed>> {
     fs::create_dir(folder)?;
     let made = python(tools, "make_storages.py").arg(folder).quiet()?;
-    let wreck = |name: &str| Wreck {
+    let crashed = |name: &str| Crashed {
         name: name.to_owned(),
         storage: folder.join(name),
         ledger: folder.join(format!("{name}.ledger")),
     };
-    Ok(made.stdout.lines().map(wreck).collect())
+    Ok(made.stdout.lines().map(crashed).collect())
 }
 
-/// A storage to be opened, and what was committed to it.
+/// A storage to be opened, and the ledger of what was committed to it.
 type Opened<'a> = (&'a Path, &'a Path);
 
-impl Wreck {
-    fn opened<'a>(&'a self, done: &'a Done) -> impl Iterator<Item = Opened<'a>> {
-        done.storages.iter().map(|storage| (storage.as_path(), self.ledger.as_path()))
+impl Crashed {
+    fn results<'a>(&'a self, outcome: &'a Outcome) -> impl Iterator<Item = Opened<'a>> {
+        outcome.results.iter().map(|storage| (storage.as_path(), self.ledger.as_path()))
     }
 }
 
-/// Does `work` with every wreck, on as many threads as there are processors.
-fn rehearse<T: Send>(
-    wrecks: &[Wreck],
-    work: impl Fn(usize, &Wreck) -> Result<T> + Sync,
-) -> Result<Vec<(&Wreck, T)>> {
+/// Calls `work` for every storage, on as many threads as there are processors.
+fn in_parallel<T: Send>(
+    storages: &[Crashed],
+    work: impl Fn(usize, &Crashed) -> Result<T> + Sync,
+) -> Result<Vec<(&Crashed, T)>> {
     let next = AtomicUsize::new(0);
     let worker = || {
-        let wrecks = iter::from_fn(|| {
+        let storages = iter::from_fn(|| {
             let at = next.fetch_add(1, Ordering::Relaxed);
-            Some((at, wrecks.get(at)?))
+            Some((at, storages.get(at)?))
         });
-        wrecks.map(|(at, wreck)| (wreck, work(at, wreck))).collect::<Vec<_>>()
+        storages.map(|(at, storage)| (storage, work(at, storage))).collect::<Vec<_>>()
     };
     let all = thread::scope(|scope| {
         let count = thread::available_parallelism().map_or(2, usize::from);
@@ -176,55 +189,59 @@ fn rehearse<T: Send>(
         let joined = threads.into_iter().map(|thread| thread.join());
         joined.flat_map(|done| done.unwrap_or_else(|e| panic::resume_unwind(e))).collect()
     });
-    succeeded(all)
+    all_succeeded(all)
 }
 
-/// What was done, or what failed, line by line.
-fn succeeded<T>(all: Vec<(&Wreck, Result<T>)>) -> Result<Vec<(&Wreck, T)>> {
+/// Returns the results if there was no failure; otherwise prints the first failures.
+fn all_succeeded<T>(all: Vec<(&Crashed, Result<T>)>) -> Result<Vec<(&Crashed, T)>> {
     let (count, mut done, mut failed) = (all.len(), Vec::new(), Vec::new());
-    for (wreck, result) in all {
+    for (storage, result) in all {
         match result {
-            Ok(result) => done.push((wreck, result)),
-            Err(e) => failed.push(format!("{}: {e:#}", wreck.name)),
+            Ok(result) => done.push((storage, result)),
+            Err(e) => failed.push(format!("{}: {e:#}", storage.name)),
         }
     }
     failed.sort();
-    for failure in failed.iter().take(SHOWN) {
-        say::line(failure.trim_end());
+    for failure in failed.iter().take(MAX_FAILURES_SHOWN) {
+        output::line(failure.trim_end());
     }
     let number = failed.len();
-    ensure!(number == 0, "{number} of {count} storages failed; at most {SHOWN} are shown");
+    ensure!(
+        number == 0,
+        "{number} of {count} storages failed; at most {MAX_FAILURES_SHOWN} are shown"
+    );
     Ok(done)
 }
 
-/// Opens every result with the real code; how much was compared.
-fn read_back(tools: &Tools, scratch: &Path, opened: &[Opened<'_>]) -> Result<String> {
-    let list = list(&scratch.join("list"), opened)?;
+/// Opens every result with the real code, and returns how much it compared.
+fn read_back(tools: &Tools, scratch: &Path, results: &[Opened<'_>]) -> Result<String> {
+    let list = list(&scratch.join("list"), results)?;
     let compared = python(tools, "read_back.py").arg(list).quiet()?;
     let counts: Vec<&str> = compared.stdout.split_whitespace().skip(1).collect();
     let [storages, transactions, objects] = counts[..] else {
-        bail!("unclear: {}", compared.stdout)
+        bail!("read_back.py printed an unexpected line: {}", compared.stdout)
     };
-    Ok(format!("with their copies {storages}: {transactions} transactions, {objects} objects"))
+    Ok(format!("{storages} results with {transactions} transactions and {objects} objects"))
 }
 
-fn list(file: &Path, opened: &[Opened<'_>]) -> Result<PathBuf> {
-    let lines = opened
+/// Writes the list of storages for read_back.py.
+fn list(file: &Path, results: &[Opened<'_>]) -> Result<PathBuf> {
+    let lines = results
         .iter()
         .map(|(storage, ledger)| format!("{}\t{}\n", storage.display(), ledger.display()));
     fs::write(file, lines.collect::<String>())?;
     Ok(file.to_owned())
 }
 
-/// A comparison that cannot fail proves nothing: against another storage's ledger it must.
-fn notices_a_disagreement(tools: &Tools, scratch: &Path, opened: &[Opened<'_>]) -> Result<()> {
-    let first = opened.first().context("no storage was made")?;
-    let foreign = opened
+/// Checks that the comparison fails if a storage is compared with the ledger of another one.
+fn check_wrong_ledger(tools: &Tools, scratch: &Path, results: &[Opened<'_>]) -> Result<()> {
+    let first = results.first().context("no storage was made")?;
+    let other = results
         .iter()
         .find(|(_, ledger)| *ledger != first.1)
         .context("only one storage was made")?;
-    let list = list(&scratch.join("list-of-a-wrong-one"), &[(first.0, foreign.1)])?;
+    let list = list(&scratch.join("list-with-a-wrong-ledger"), &[(first.0, other.1)])?;
     let compared = python(tools, "read_back.py").arg(list).output()?;
-    ensure!(!compared.success(), "read_back.py does not notice a wrong ledger");
+    ensure!(!compared.success(), "read_back.py accepts a wrong ledger");
     Ok(())
 }

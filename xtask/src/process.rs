@@ -1,12 +1,12 @@
-//! Starting other programs, and reading the environment: the one file in which xtask does it.
+//! Starts programs and reads the environment: the only file of xtask that does.
 //!
-//! A task says what to run; here every failure becomes an error that shows the command as one
-//! could type it. What hangs is ended by coreutils' `timeout`, which takes a whole process
-//! group with it. What to do about a failure is each task's own business.
+//! Every failure becomes an error that shows the command as one would type it. A program that
+//! hangs is ended by coreutils' `timeout`, with its whole process group. Each task decides for
+//! itself what a failure means.
 
 #![allow(
     clippy::disallowed_methods,
-    reason = "the one place in xtask that starts programs and reads the environment"
+    reason = "the only file of xtask that starts programs and reads the environment"
 )]
 
 use std::env;
@@ -17,17 +17,17 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-/// `timeout`'s status when it had to end the program, by TERM or at last by KILL.
+/// The exit statuses of `timeout` after it ended the program: with TERM, and with KILL.
 const TIMED_OUT: [i32; 2] = [124, 137];
 
-/// A program about to be started, and its command line for messages.
+/// A program to be started, and its command line for messages.
 pub(crate) struct Program {
     command: Command,
     line: String,
     limit: Option<Duration>,
 }
 
-/// How a captured program ended.
+/// How a program ended, and what it wrote.
 pub(crate) struct Finished {
     line: String,
     status: ExitStatus,
@@ -36,20 +36,20 @@ pub(crate) struct Finished {
 }
 
 impl Program {
-    /// A program that may take as long as it needs.
+    /// Makes a program without a time limit.
     pub(crate) fn new(program: impl AsRef<OsStr>) -> Self {
         let line = program.as_ref().to_string_lossy().into_owned();
         Self { command: Command::new(program), line, limit: None }
     }
 
-    /// The cargo that runs this task.
+    /// Makes the cargo that runs this task.
     pub(crate) fn cargo() -> Self {
         let mut cargo = Self::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.line = "cargo".into();
         cargo
     }
 
-    /// A program that is ended, with all that it started, when `limit` is over.
+    /// Makes a program that is ended, with everything it started, after `limit`.
     pub(crate) fn within(limit: Duration, program: impl AsRef<OsStr>) -> Self {
         let line = program.as_ref().to_string_lossy().into_owned();
         let mut command = Command::new("timeout");
@@ -79,35 +79,35 @@ impl Program {
         self
     }
 
-    /// Programs in `dir` before all others of their name, for this program and what it starts.
+    /// Puts `dir` first on the PATH of this program and of what it starts.
     pub(crate) fn path_first(self, dir: &Path) -> Result<Self> {
         let rest = environment("PATH").unwrap_or_default();
         let path = env::join_paths([dir.to_owned()].into_iter().chain(env::split_paths(&rest)))?;
         Ok(self.env("PATH", path))
     }
 
-    /// Runs it with our own streams; how it ended.
+    /// Runs it with the streams of xtask, and returns how it ended.
     pub(crate) fn status(mut self) -> Result<ExitStatus> {
-        self.command.status().with_context(|| format!("cannot start {}", self.line))
+        self.command.status().with_context(|| format!("cannot start `{}`", self.line))
     }
 
-    /// Runs it with our own streams; an error unless it ended with 0.
+    /// Runs it with the streams of xtask; any exit status but 0 is an error.
     pub(crate) fn run(self) -> Result<()> {
         let line = self.line.clone();
         match self.status()? {
             status if status.success() => Ok(()),
-            status => bail!("{line}: {status}"),
+            status => bail!("`{line}` failed: {status}"),
         }
     }
 
-    /// Runs it and keeps what it says.
+    /// Runs it and keeps what it writes.
     pub(crate) fn output(mut self) -> Result<Finished> {
         let output =
-            self.command.output().with_context(|| format!("cannot start {}", self.line))?;
+            self.command.output().with_context(|| format!("cannot start `{}`", self.line))?;
         if let (Some(limit), Some(code)) = (self.limit, output.status.code())
             && TIMED_OUT.contains(&code)
         {
-            bail!("{}: not done after {} seconds, ended", self.line, limit.as_secs());
+            bail!("`{}` was ended after {} seconds", self.line, limit.as_secs());
         }
         Ok(Finished {
             line: self.line,
@@ -117,7 +117,7 @@ impl Program {
         })
     }
 
-    /// Runs it and keeps what it says; an error, with all of that, unless it ended with 0.
+    /// Runs it and keeps what it writes; any exit status but 0 is an error that shows all of it.
     pub(crate) fn quiet(self) -> Result<Finished> {
         let finished = self.output()?;
         if finished.success() { Ok(finished) } else { Err(finished.failure()) }
@@ -129,13 +129,13 @@ impl Finished {
         self.status.success()
     }
 
-    /// What it did, as an error: status, then both streams.
+    /// Makes an error of it: the status, then both streams.
     pub(crate) fn failure(&self) -> anyhow::Error {
-        anyhow!("{}: {}\n{}{}", self.line, self.status, self.stdout, self.stderr)
+        anyhow!("`{}` failed: {}\n{}{}", self.line, self.status, self.stdout, self.stderr)
     }
 }
 
-/// A variable of the environment.
+/// Reads a variable of the environment.
 pub(crate) fn environment(name: &str) -> Option<OsString> {
     env::var_os(name)
 }

@@ -1,9 +1,10 @@
-//! `cargo xtask roundtrip`: through the interface and back, under the address and
-//! undefined-behaviour sanitizers of the C compiler.
+//! `cargo xtask roundtrip`: calls libraries in C and in Rust from C, under the address sanitizer and
+//! the undefined-behaviour sanitizer of the C compiler.
 //!
-//! `testkit/c/roundtrip.c` loads a library and makes every call, here of the plugin in C that
-//! `docs/writing-a-method.md` shows and of the template in Rust, while a simulated site answers
-//! and while nobody does. A careless plugin must not pass, so that it is known that they look.
+//! `testkit/c/roundtrip.c` loads a library and makes every call: first while a simulated site
+//! answers, then while nobody does. The libraries are the C example of `docs/writing-a-method.md`
+//! and the Rust template. A third library reads too far; if the sanitizers miss that, the task
+//! fails.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,16 +12,19 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::process::{Finished, Program};
-use crate::{say, workspace};
+use crate::process::Program;
+use crate::{output, workspace};
 
 const SANITIZED: [&str; 3] =
     ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"];
+const SHARED: [&str; 3] = ["-std=gnu11", "-shared", "-fPIC"];
 const STRICT: [&str; 4] = ["-Wall", "-Wextra", "-Werror", "-pedantic"];
-const LIMIT: Duration = Duration::from_secs(120);
 
-/// What a method of the example's conversation answers, while the site does.
-const ANSWERED: &str = "\
+/// How long one program may run; each takes seconds.
+const STEP_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// What a library answers while the site does; both speak the protocol of the example.
+const ANSWERS: &str = "\
 check_words: 1
   reason: `NAME` takes HOST:PORT
 check_words, none: 0
@@ -33,64 +37,77 @@ leave again: 8
 enter, no words: 5
 ";
 
-/// Builds what there is to build, and goes through.
+/// Builds the libraries and makes every call of each.
 pub(crate) fn run() -> Result<()> {
     let folder = workspace::target()?.join("roundtrip");
     fs::create_dir_all(&folder)?;
     if !has_sanitizers(&folder)? {
-        say::line("skipped: the C compiler has no sanitizers (libasan and libubsan)");
+        output::line("skipped: the C compiler has no sanitizers (libasan and libubsan)");
         return Ok(());
     }
     let testkit = workspace::build(&["dsnap-testkit", "dsnap-template"])?;
     let c = workspace::root().join("testkit/c");
     let program = compile(&folder, &c.join("roundtrip.c"), "roundtrip", &["-std=c11"])?;
-    let shared = ["-std=gnu11", "-shared", "-fPIC"];
     fs::write(folder.join("line.c"), example()?)?;
-    let line = compile(&folder, &folder.join("line.c"), "libdsnap_line.so", &shared)?;
+    let line = compile(&folder, &folder.join("line.c"), "libdsnap_line.so", &SHARED)?;
     let template = workspace::program("libdsnap_template.so")?;
     for (name, library) in [("line", &line), ("template", &template)] {
-        through(&testkit, &program, name, library)?;
-        let alone = Program::within(LIMIT, &program).arg(library).arg("localhost:1").quiet()?;
-        ensure!(alone.stdout.contains("enter: 4\n"), "{name}:\n{}", alone.stdout);
-        say::line(format_args!("{name}: there and back, nothing found"));
+        call_with_site(&testkit, &program, name, library)?;
+        call_without_site(&program, name, library)?;
+        output::line(format_args!("{name}: every call answered, no error found"));
     }
-    let careless = compile(&folder, &c.join("careless.c"), "careless.so", &shared)?;
-    let seen = Program::within(LIMIT, &program).arg(&careless).output()?;
-    let noticed = !seen.success() && seen.stderr.contains("heap-buffer-overflow");
-    ensure!(noticed, "a plugin that reads too far passes:\n{}{}", seen.stdout, seen.stderr);
-    say::line("careless: found");
+    let careless = compile(&folder, &c.join("careless.c"), "careless.so", &SHARED)?;
+    find_error(&program, &careless)
+}
+
+/// Makes the calls while a simulated site answers.
+fn call_with_site(testkit: &Path, program: &Path, name: &str, library: &Path) -> Result<()> {
+    let port = r#"localhost:$(cat "$DSNAP_TESTKIT_STORAGE/misc/dsnap-testkit.port")"#;
+    let script = format!(r#"exec "$0" "$1" "{port}""#);
+    let site = Program::within(STEP_TIMEOUT, testkit).args(["run", "--", "sh", "-c"]).arg(script);
+    let answers = site.arg(program).arg(library).quiet()?;
+    let expected = ANSWERS.replace("NAME", name);
+    ensure!(answers.stdout.ends_with(&expected), "{name} answers:\n{}", answers.stdout);
     Ok(())
 }
 
-/// With a simulated site that answers.
-fn through(testkit: &Path, program: &Path, name: &str, library: &Path) -> Result<Finished> {
-    let port = r#"localhost:$(cat "$DSNAP_TESTKIT_STORAGE/misc/dsnap-testkit.port")"#;
-    let script = format!(r#"exec "$0" "$1" "{port}""#);
-    let site = Program::within(LIMIT, testkit).args(["run", "--", "sh", "-c"]).arg(script);
-    let said = site.arg(program).arg(library).quiet()?;
-    let expected = ANSWERED.replace("NAME", name);
-    ensure!(said.stdout.ends_with(&expected), "{name} answers:\n{}", said.stdout);
-    Ok(said)
+/// Makes the calls while nobody listens on the library's port.
+fn call_without_site(program: &Path, name: &str, library: &Path) -> Result<()> {
+    let answers = Program::within(STEP_TIMEOUT, program).arg(library).arg("localhost:1").quiet()?;
+    let is_unavailable = answers.stdout.contains("enter: 4\n");
+    ensure!(is_unavailable, "{name} answers without a site:\n{}", answers.stdout);
+    Ok(())
 }
 
-/// The plugin in C that the guide shows.
+/// Checks that the sanitizers find the error of a library that reads too far.
+fn find_error(program: &Path, careless: &Path) -> Result<()> {
+    let run = Program::within(STEP_TIMEOUT, program).arg(careless).output()?;
+    let is_found = !run.success() && run.stderr.contains("heap-buffer-overflow");
+    ensure!(is_found, "a library that reads too far passes:\n{}{}", run.stdout, run.stderr);
+    output::line("careless: its error was found");
+    Ok(())
+}
+
+/// Finds the C library that the guide shows.
 fn example() -> Result<String> {
     let guide = fs::read_to_string(workspace::root().join("docs/writing-a-method.md"))?;
     let block = guide.split_once("\n```c\n").and_then(|(_, rest)| rest.split_once("\n```\n"));
-    Ok(block.context("docs/writing-a-method.md shows no plugin in C")?.0.to_owned() + "\n")
+    Ok(block.context("docs/writing-a-method.md shows no library in C")?.0.to_owned() + "\n")
 }
 
 fn has_sanitizers(folder: &Path) -> Result<bool> {
     let (source, program) = (folder.join("empty.c"), folder.join("empty"));
     fs::write(&source, "int main(void) { return 0; }\n")?;
-    let built = Program::within(LIMIT, "cc").args(SANITIZED).arg("-o").arg(&program).arg(&source);
-    Ok(built.output()?.success() && Program::within(LIMIT, &program).output()?.success())
+    let built =
+        Program::within(STEP_TIMEOUT, "cc").args(SANITIZED).arg("-o").arg(&program).arg(&source);
+    Ok(built.output()?.success() && Program::within(STEP_TIMEOUT, &program).output()?.success())
 }
 
-fn compile(folder: &Path, source: &Path, name: &str, how: &[&str]) -> Result<PathBuf> {
-    let made = folder.join(name);
-    let cc = Program::within(LIMIT, "cc").args(how).args(SANITIZED).args(STRICT).arg("-I");
-    let cc = cc.arg(workspace::root().join("crates/core/include")).arg("-o").arg(&made);
+fn compile(folder: &Path, source: &Path, name: &str, options: &[&str]) -> Result<PathBuf> {
+    let built = folder.join(name);
+    let cc =
+        Program::within(STEP_TIMEOUT, "cc").args(options).args(SANITIZED).args(STRICT).arg("-I");
+    let cc = cc.arg(workspace::root().join("crates/core/include")).arg("-o").arg(&built);
     cc.arg(source).arg("-ldl").quiet()?;
-    Ok(made)
+    Ok(built)
 }

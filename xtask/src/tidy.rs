@@ -1,30 +1,45 @@
-//! `cargo xtask tidy`: the rules of the house that neither compiler nor clippy checks.
+//! `cargo xtask tidy`: checks the rules of the project that neither compiler nor clippy checks.
 //!
-//! Each rule is a pure function from text to findings, in a file by its subject; here they are
-//! applied to all files that git knows or would add, and all findings are shown, not only the
-//! first. Formatting is rustfmt's, printing and unwrapping clippy's business.
+//! Each rule is a pure function from the checkout, or one file, to findings. The rules are in the
+//! files below, by subject; this file applies them to every file that git knows or would add. It
+//! prints all findings, not only the first. Formatting is left to rustfmt.
 
+mod architecture;
+mod circles;
 mod documents;
+mod edges;
 mod floors;
+mod items;
 mod manifests;
+mod markdown;
+mod metadata;
+mod modules;
+mod public;
+mod resolve;
+mod rooms;
 mod sources;
+mod test_code;
+mod uses;
 
 #[cfg(test)]
 mod tests;
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::process::Program;
-use crate::{say, workspace};
+use crate::{output, workspace};
+use metadata::Member;
+use modules::Crate;
 
-/// One thing that is wrong: where, and what cures it.
+/// Something that breaks a rule: where it is, and what cures it.
 #[derive(Debug, PartialEq, Eq)]
 struct Finding {
     path: String,
-    /// From 1; 0 is the whole file.
+    /// Counted from 1; 0 means the whole file.
     line: usize,
     cure: String,
 }
@@ -44,35 +59,52 @@ impl fmt::Display for Finding {
     }
 }
 
-/// A text file, by its path from the root.
+/// A text file.
 struct File {
+    /// From the root of the checkout.
     path: String,
     text: String,
+    syntax: OnceCell<syn::Result<syn::File>>,
 }
 
-/// The checkout as the rules see it.
+impl File {
+    fn new(path: &str, text: String) -> Self {
+        Self { path: path.to_owned(), text, syntax: OnceCell::new() }
+    }
+
+    /// The parsed source; none if it is not Rust, which `sources` reports.
+    fn syntax(&self) -> Option<&syn::File> {
+        self.parsed().as_ref().ok()
+    }
+
+    fn parsed(&self) -> &syn::Result<syn::File> {
+        self.syntax.get_or_init(|| syn::parse_file(&self.text))
+    }
+}
+
+/// What the rules check.
 struct Checkout {
     files: Vec<File>,
-    /// Paths of the workspace's members.
-    members: Vec<String>,
+    members: Vec<Member>,
 }
 
 impl Checkout {
-    fn new(files: Vec<File>) -> Self {
-        let root = files.iter().find(|file| file.path == "Cargo.toml");
-        let members = root.map_or_else(Vec::new, |root| manifests::members(&root.text));
-        Self { files, members }
+    /// Reads all text files that git knows or would add.
+    fn read() -> Result<Self> {
+        let root = workspace::root();
+        let list = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+        let listed = Program::new("git").args(list).dir(&root).quiet()?;
+        let names = listed.stdout.split_terminator('\0');
+        let files = names.filter_map(|name| read(name).transpose()).collect::<Result<_>>()?;
+        Ok(Self { files, members: metadata::members(&root)? })
     }
 
-    fn read() -> Result<Self> {
-        let list = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
-        let listed = Program::new("git").args(list).dir(&workspace::root()).quiet()?;
-        let names = listed.stdout.split_terminator('\0');
-        Ok(Self::new(names.filter_map(|name| read(name).transpose()).collect::<Result<_>>()?))
+    fn file(&self, path: &str) -> Option<&File> {
+        self.files.iter().find(|file| file.path == path)
     }
 
     fn text(&self, path: &str) -> Option<&str> {
-        self.files.iter().find(|file| file.path == path).map(|file| file.text.as_str())
+        self.file(path).map(|file| file.text.as_str())
     }
 
     fn findings(&self) -> Vec<Finding> {
@@ -81,6 +113,7 @@ impl Checkout {
             findings.extend(documents::every_file(file));
             if file.path.ends_with(".rs") {
                 findings.extend(sources::source(file));
+                findings.extend(items::items(file));
             }
             if file.path.ends_with("Cargo.toml") {
                 findings.extend(manifests::manifest(file));
@@ -89,42 +122,45 @@ impl Checkout {
         for member in &self.members {
             findings.extend(self.member(member));
         }
-        findings.extend(documents::architecture(self));
+        findings.extend(architecture::architecture(self));
+        findings.extend(rooms::rooms(self));
+        findings.extend(public::public_modules(self));
         findings.extend(documents::changelog(self));
         findings
     }
 
-    fn member(&self, member: &str) -> Vec<Finding> {
-        let path = format!("{member}/Cargo.toml");
-        let Some(text) = self.text(&path) else {
-            return vec![Finding::new("Cargo.toml", 0, format!("member {member} has no manifest"))];
-        };
-        let mut findings = floors::edges(member, &path, text);
-        findings.extend(manifests::inherits_lints(&path, text));
+    fn member(&self, member: &Member) -> Vec<Finding> {
+        let path = format!("{}/Cargo.toml", member.folder);
+        let manifest = self.text(&path).unwrap_or_default();
+        let mut findings = floors::edges(member, manifest);
+        findings.extend(manifests::inherits_lints(&path, manifest));
         findings.extend(sources::forbids_unsafe(self, member));
+        for root in &member.crate_roots {
+            findings.extend(circles::circles(&Crate::read(self, root).edges()));
+        }
         findings
     }
 }
 
-/// A file's text; none if it is gone, no file, or no text.
+/// Reads a text file; none if it is missing, another kind of file, or binary.
 fn read(name: &str) -> Result<Option<File>> {
     let path = workspace::root().join(name);
     if !fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
         return Ok(None);
     }
-    let bytes = fs::read(&path).with_context(|| name.to_owned())?;
+    let bytes = fs::read(&path).with_context(|| format!("cannot read {name}"))?;
     let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
-    Ok(text.map(|text| File { path: name.to_owned(), text }))
+    Ok(text.map(|text| File::new(name, text)))
 }
 
-/// Applies every rule; an error if there is anything to cure.
+/// Applies every rule; any finding is an error.
 pub(crate) fn run() -> Result<()> {
     let checkout = Checkout::read()?;
     let findings = checkout.findings();
     for finding in &findings {
-        say::line(finding);
+        output::line(finding);
     }
     ensure!(findings.is_empty(), "tidy: {} findings", findings.len());
-    say::line(format_args!("tidy: {} files, nothing to cure", checkout.files.len()));
+    output::line(format_args!("tidy: {} files checked, no findings", checkout.files.len()));
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Where things are: the checkout, and what cargo builds from it.
 //!
-//! Built programs lie beside xtask itself, which cargo has just built into the same folder;
-//! this holds for any `CARGO_TARGET_DIR`, `build.target-dir` or profile without asking cargo.
+//! Cargo builds every program into the folder in which it has just built xtask. So this file finds
+//! them for any `CARGO_TARGET_DIR`, `build.target-dir` or profile without asking cargo.
 
 use std::env::current_exe;
 use std::path::{Path, PathBuf};
@@ -10,37 +10,37 @@ use anyhow::{Context, Result};
 
 use crate::process::Program;
 
-/// The root of the checkout: the parent of this package.
+/// The root of the checkout: the parent folder of this package.
 pub(crate) fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package).to_owned()
 }
 
-/// The folder of built programs, `target/debug` as a rule.
+/// The folder of built programs, usually `target/debug`.
 fn built() -> Result<PathBuf> {
-    let exe = current_exe().context("cannot tell where xtask itself lies")?;
-    Ok(exe.parent().context("xtask lies in no folder")?.to_owned())
+    let exe = current_exe().context("cannot find the running xtask")?;
+    Ok(exe.parent().context("xtask is in no folder")?.to_owned())
 }
 
-/// The target folder, for what a task leaves there.
+/// The target folder, in which tasks keep their files.
 pub(crate) fn target() -> Result<PathBuf> {
     let built = built()?;
-    Ok(built.parent().context("xtask lies in no target folder")?.to_owned())
+    Ok(built.parent().context("xtask is in no target folder")?.to_owned())
 }
 
-/// Builds packages as they are, and says where the program of the first one lies.
+/// Builds packages with their default features, and returns the program of the first one.
 pub(crate) fn build(packages: &[&str]) -> Result<PathBuf> {
     let selection = packages.iter().flat_map(|package| ["-p", package]);
     cargo().args(["build", "--locked"]).args(selection).run()?;
     program(packages[0])
 }
 
-/// A built program.
+/// The path of a built program.
 pub(crate) fn program(name: &str) -> Result<PathBuf> {
     Ok(built()?.join(name))
 }
 
-/// Cargo, at the root of the checkout.
+/// Cargo, run at the root of the checkout.
 pub(crate) fn cargo() -> Program {
     Program::cargo().dir(&root())
 }

@@ -1,8 +1,7 @@
-//! The real DirectoryStorage, installed below the target folder.
+//! Installs the real DirectoryStorage in the target folder.
 //!
-//! Python 2.7 itself is not ours to install: where it is missing the task says so and fails.
-//! Versions are pinned, and a stamp that is written last says that the installation is whole;
-//! a half-made one is made again.
+//! Versions are pinned. A stamp, written last, marks the installation as complete; without it,
+//! everything is installed again. Python 2.7 itself must be there already.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,10 +9,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::output;
 use crate::process::{Program, environment};
-use crate::say;
 
-/// The last virtualenv that makes environments of Python 2.7.
+/// The last version of virtualenv that supports Python 2.7.
 const VIRTUALENV: &str = "virtualenv==20.15.1";
 
 const PACKAGES: &[&str] = &[
@@ -27,9 +26,10 @@ const PACKAGES: &[&str] = &[
     "zope.interface==5.5.2",
 ];
 
-const LIMIT: Duration = Duration::from_secs(300);
+/// How long one step of the installation may take.
+const STEP_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Installs it unless it is there; the folder of its programs.
+/// Installs DirectoryStorage unless it is there, and returns the folder of its programs.
 pub(crate) fn directory_storage(folder: &Path) -> Result<PathBuf> {
     let (tool, venv) = (folder.join("virtualenv"), folder.join("venv"));
     let (stamp, pins) = (venv.join("complete"), pins(&venv));
@@ -37,25 +37,27 @@ pub(crate) fn directory_storage(folder: &Path) -> Result<PathBuf> {
         return Ok(venv.join("bin"));
     }
     let python = python()?;
-    say::line("interop: installing DirectoryStorage 1.1.21 (once, half a minute)");
-    for half_made in [&tool, &venv] {
-        remove(half_made)?;
+    output::line(
+        "interop: installing DirectoryStorage 1.1.21; this happens once and takes half a minute",
+    );
+    for incomplete in [&tool, &venv] {
+        remove(incomplete)?;
     }
     install(&python, &tool, &venv).context("cannot install DirectoryStorage 1.1.21")?;
     fs::write(&stamp, pins)?;
     Ok(venv.join("bin"))
 }
 
-/// What the stamp says: also the place, since an environment cannot be moved.
+/// The text of the stamp. It contains the path, because a virtual environment cannot be moved.
 fn pins(venv: &Path) -> String {
     format!("{VIRTUALENV}\n{}\n{}\n", PACKAGES.join("\n"), venv.display())
 }
 
-/// Removes a folder, which need not exist.
+/// Removes a folder if it exists.
 pub(crate) fn remove(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(e).with_context(|| folder.display().to_string())
+            Err(e).with_context(|| format!("cannot remove {}", folder.display()))
         }
         _ => Ok(()),
     }
@@ -63,28 +65,33 @@ pub(crate) fn remove(folder: &Path) -> Result<()> {
 
 fn install(python: &str, tool: &Path, venv: &Path) -> Result<()> {
     let pip = ["-m", "pip", "--quiet", "--disable-pip-version-check", "install"];
-    Program::within(LIMIT, "python3").args(pip).args([VIRTUALENV, "--target"]).arg(tool).quiet()?;
-    let make = Program::within(LIMIT, "python3")
+    Program::within(STEP_TIMEOUT, "python3")
+        .args(pip)
+        .args([VIRTUALENV, "--target"])
+        .arg(tool)
+        .quiet()?;
+    let make = Program::within(STEP_TIMEOUT, "python3")
         .args(["-m", "virtualenv", "--quiet", "-p", python])
         .arg(venv);
     make.env("PYTHONPATH", tool).quiet()?;
-    Program::within(LIMIT, venv.join("bin/python")).args(pip).args(PACKAGES).quiet()?;
+    Program::within(STEP_TIMEOUT, venv.join("bin/python")).args(pip).args(PACKAGES).quiet()?;
     Ok(())
 }
 
-/// A Python 2.7 that works: the one on the PATH, else one of pyenv's.
+/// Finds a Python 2.7 that works: the one on the PATH, or one of pyenv's.
 fn python() -> Result<String> {
     let mut candidates = vec![PathBuf::from("python2.7")];
     candidates.extend(pyenv());
     match candidates.iter().find_map(|candidate| probe(candidate)) {
         Some(python) => Ok(python),
         None => bail!(
-            "interop needs Python 2.7, and neither `python2.7` on the PATH nor one below ~/.pyenv/versions works\n\
-             hint: pyenv install 2.7.18"
+            "interop needs Python 2.7, but neither `python2.7` on the PATH nor any in ~/.pyenv/versions works\n\
+             hint: run `pyenv install 2.7.18`"
         ),
     }
 }
 
+/// Lists the versions 2.7 of pyenv.
 fn pyenv() -> Vec<PathBuf> {
     let versions = PathBuf::from(environment("HOME").unwrap_or_default()).join(".pyenv/versions");
     let entries = fs::read_dir(versions).into_iter().flatten().flatten();
@@ -92,7 +99,8 @@ fn pyenv() -> Vec<PathBuf> {
     named.map(|entry| entry.path().join("bin/python")).collect()
 }
 
-/// Where this Python really lies; none if it is not a Python 2.7 (a shim may be there alone).
+/// Asks a Python for its real path; none if it is not Python 2.7. The one on the PATH may be
+/// pyenv's shim, which fails if that version is not selected.
 fn probe(candidate: &Path) -> Option<String> {
     let ask = "import sys; assert sys.version_info[:2] == (2, 7); print(sys.executable)";
     let answer =

@@ -1,8 +1,8 @@
-//! One wrecked storage, and all that is done to copies of it.
+//! What is done with copies of one crashed storage.
 //!
-//! The original and dsnap repair one copy each, which must then be the same; on a third one
-//! dsnap runs the administrator's programs in one snapshot, and what they copied is restored.
-//! Making wrecks and opening the results is the work of the real code, in `interop/*.py`.
+//! The original tool and dsnap recover one copy each; the results must be the same. On a third
+//! copy dsnap runs an administrator's backup programs in one snapshot, and their backups are
+//! restored. The real code, in `interop/*.py`, makes the storages and opens the results.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use anyhow::{Context, Result, bail, ensure};
 use super::tree::{Times, difference};
 use crate::process::{Finished, Program};
 
-/// How long any one program may take; the slowest takes a second.
-const LIMIT: Duration = Duration::from_secs(120);
+/// How long one program may take; the slowest takes a second.
+const STEP_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// What must be the same after either tool. `misc/snapshot` is written now, at two times.
+/// What must be the same after either tool. Each writes `misc/snapshot` at its own time.
 const COMPARED: &[(&str, Times)] = &[
     ("A", Times::Compared),
     ("B", Times::Compared),
@@ -25,16 +25,17 @@ const COMPARED: &[(&str, Times)] = &[
     ("misc/replica.previous", Times::Compared),
 ];
 
-/// The programs, and where the Python and shell parts lie.
+/// The programs to compare, and the folder of the scripts.
 pub(crate) struct Tools {
     pub(crate) dsnap: PathBuf,
-    /// The real DirectoryStorage's programs.
+    /// The folder of the real DirectoryStorage's programs.
     pub(crate) real: PathBuf,
     pub(crate) scripts: PathBuf,
 }
 
-/// A storage as its crash left it, `STATE-FORMAT-CLASS`.
-pub(crate) struct Wreck {
+/// A storage as its crash left it.
+pub(crate) struct Crashed {
+    /// `STATE-FORMAT-CLASS`.
     pub(crate) name: String,
     pub(crate) storage: PathBuf,
     pub(crate) ledger: PathBuf,
@@ -46,110 +47,116 @@ impl Tools {
     }
 }
 
-impl Wreck {
+impl Crashed {
     fn class(&self) -> &str {
         self.name.rsplit('-').next().unwrap_or_default()
     }
 }
 
-/// What is left of a rehearsal.
+/// The results of a rehearsal.
 pub(crate) struct Rehearsed {
-    /// Storages that the real code must be able to open, with everything committed in them.
+    /// Storages that the real code must be able to open, with everything that was committed.
     pub(crate) storages: Vec<PathBuf>,
-    /// What the original alone made of the wreck.
+    /// The copy that the original tool recovered.
     pub(crate) original: PathBuf,
 }
 
-/// Runs everything in `folder`, which is made.
-pub(crate) fn run(tools: &Tools, wreck: &Wreck, folder: &Path) -> Result<Rehearsed> {
+/// Does everything in `folder`, which must not exist yet.
+pub(crate) fn run(tools: &Tools, crashed: &Crashed, folder: &Path) -> Result<Rehearsed> {
     fs::create_dir(folder)?;
-    let original = copy(wreck, &folder.join("original"))?;
-    let repaired = copy(wreck, &folder.join("dsnap"))?;
+    let original = copy(crashed, &folder.join("original"))?;
+    let recovered = copy(crashed, &folder.join("dsnap"))?;
     snapshot(&tools.original(), &original)?;
-    snapshot(&tools.dsnap, &repaired)?;
-    same(&original, &repaired)?;
-    let worked = copy(wreck, &folder.join("worked"))?;
-    work(tools, wreck, &worked, folder).context("programs in one snapshot of dsnap")?;
-    let mut storages = restored(wreck, &worked, folder)?;
-    storages.extend([repaired, worked]);
+    snapshot(&tools.dsnap, &recovered)?;
+    check_same(&original, &recovered)?;
+    let backed_up = copy(crashed, &folder.join("worked"))?;
+    back_up(tools, crashed, &backed_up, folder)
+        .context("backup programs in a snapshot by dsnap")?;
+    let mut storages = restore_all(crashed, &backed_up, folder)?;
+    storages.extend([recovered, backed_up]);
     Ok(Rehearsed { storages, original })
 }
 
-/// The wreck, once more.
-pub(crate) fn copy(wreck: &Wreck, to: &Path) -> Result<PathBuf> {
-    Program::within(LIMIT, "cp").arg("-a").arg(&wreck.storage).arg(to).quiet()?;
+/// Copies a crashed storage.
+pub(crate) fn copy(crashed: &Crashed, to: &Path) -> Result<PathBuf> {
+    Program::within(STEP_TIMEOUT, "cp").arg("-a").arg(&crashed.storage).arg(to).quiet()?;
     Ok(to.to_owned())
 }
 
-/// A snapshot of a storage by either tool, with nothing done in it.
+/// Enters and leaves a snapshot of a storage, with either tool.
 pub(crate) fn snapshot(tool: &Path, storage: &Path) -> Result<()> {
-    Program::within(LIMIT, tool).arg("--storage").arg(storage).arg("true").quiet()?;
+    Program::within(STEP_TIMEOUT, tool).arg("--storage").arg(storage).arg("true").quiet()?;
     Ok(())
 }
 
-/// That dsnap left a storage as the original did.
-pub(crate) fn same(original: &Path, ours: &Path) -> Result<()> {
+/// Checks that dsnap left a storage as the original tool did.
+pub(crate) fn check_same(original: &Path, ours: &Path) -> Result<()> {
     for (part, times) in COMPARED {
         if let Some(difference) = difference(original, ours, part, *times)? {
-            bail!("by the original alone (left) and with dsnap (right): {difference}");
+            bail!("the original tool (left) and dsnap (right) differ: {difference}");
         }
     }
     Ok(())
 }
 
-/// dsnap, and in its snapshot all of `in_snapshot.sh`.
-fn work(tools: &Tools, wreck: &Wreck, storage: &Path, copies: &Path) -> Result<()> {
+/// Runs `in_snapshot.sh` in a snapshot by dsnap.
+fn back_up(tools: &Tools, crashed: &Crashed, storage: &Path, copies: &Path) -> Result<()> {
     fs::create_dir(storage.join("backups"))?;
-    let dsnap =
-        Program::within(LIMIT, &tools.dsnap).path_first(&tools.real)?.arg("--storage").arg(storage);
+    let dsnap = Program::within(STEP_TIMEOUT, &tools.dsnap)
+        .path_first(&tools.real)?
+        .arg("--storage")
+        .arg(storage);
     let command =
         dsnap.arg("sh").arg(tools.scripts.join("in_snapshot.sh")).arg(storage).arg(copies);
-    let finished = command.arg(wreck.class()).quiet()?;
-    said(&finished)?;
-    last_transaction(wreck, copies)
+    let finished = command.arg(crashed.class()).quiet()?;
+    check_messages(&finished)?;
+    check_last_transaction(crashed, copies)
 }
 
-/// The lines that scripts know.
-fn said(finished: &Finished) -> Result<()> {
+/// Checks that dsnap wrote the lines that scripts know.
+fn check_messages(finished: &Finished) -> Result<()> {
     for line in
         ["Entered snapshot using direct access", "Locked snapshot mode", "Unlocked snapshot mode"]
     {
-        if !finished.stderr.lines().any(|said| said == line) {
-            return Err(finished.failure().context(format!("not said: {line}")));
+        if !finished.stderr.lines().any(|written| written == line) {
+            return Err(finished.failure().context(format!("this line is missing: {line}")));
         }
     }
     Ok(())
 }
 
-/// SNAPSHOT_TID as COMMAND saw it is the last committed transaction.
-fn last_transaction(wreck: &Wreck, copies: &Path) -> Result<()> {
-    let ledger = fs::read_to_string(&wreck.ledger)?;
+/// Checks that SNAPSHOT_TID, as COMMAND saw it, is the last committed transaction.
+fn check_last_transaction(crashed: &Crashed, copies: &Path) -> Result<()> {
+    let ledger = fs::read_to_string(&crashed.ledger)?;
     let committed = ledger.lines().filter_map(|line| line.strip_prefix("tid ")).next_back();
     let seen = fs::read_to_string(copies.join("tid"))?;
-    let committed = committed.context("a ledger without transactions")?;
+    let committed = committed.context("the ledger has no transaction")?;
     ensure!(
         seen.trim().eq_ignore_ascii_case(committed),
-        "SNAPSHOT_TID is {}, committed was {committed}",
+        "SNAPSHOT_TID is {}, but the last committed transaction is {committed}",
         seen.trim()
     );
     Ok(())
 }
 
-/// Storages made of everything that was copied in the snapshot.
-fn restored(wreck: &Wreck, worked: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
+/// Restores every copy that was made in the snapshot.
+fn restore_all(crashed: &Crashed, backed_up: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
     let mut storages = Vec::new();
-    for way in ["rsync", "tar", "cp"] {
-        let storage = folder.join(way);
-        storages.push(restore(&storage).with_context(|| format!("restored after {way}"))?);
+    for program in ["rsync", "tar", "cp"] {
+        let storage = folder.join(program);
+        storages
+            .push(restore(&storage).with_context(|| format!("restoring the copy by {program}"))?);
     }
-    if wreck.class() == "Full" {
+    if crashed.class() == "Full" {
         let storage = folder.join("backup");
-        storages.push(unpack(worked, &storage).context("restored from dirstorage_backup")?);
+        storages.push(
+            unpack(backed_up, &storage).context("restoring the archive of dirstorage_backup")?,
+        );
     }
     Ok(storages)
 }
 
-/// Makes a storage of a copied `A` and `config`, as the README says.
+/// Makes a storage of a copy of `A` and `config`, as the README says.
 fn restore(storage: &Path) -> Result<PathBuf> {
     for folder in ["B", "journal", "misc"] {
         fs::create_dir(storage.join(folder))?;
@@ -157,10 +164,10 @@ fn restore(storage: &Path) -> Result<PathBuf> {
     Ok(storage.to_owned())
 }
 
-/// The archive of dirstorage_backup, which brings its own empty folders.
-fn unpack(worked: &Path, to: &Path) -> Result<PathBuf> {
+/// Unpacks the archive of dirstorage_backup, which contains the empty folders, too.
+fn unpack(backed_up: &Path, to: &Path) -> Result<PathBuf> {
     fs::create_dir(to)?;
-    let archive = worked.join("backups/backup-1.tgz");
-    Program::within(LIMIT, "tar").arg("-C").arg(to).arg("-xzpf").arg(archive).quiet()?;
+    let archive = backed_up.join("backups/backup-1.tgz");
+    Program::within(STEP_TIMEOUT, "tar").arg("-C").arg(to).arg("-xzpf").arg(archive).quiet()?;
     Ok(to.to_owned())
 }

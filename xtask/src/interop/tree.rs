@@ -1,8 +1,8 @@
-//! Two directory trees that ought to be the same: the first thing in which they are not.
+//! Compares two directory trees, and finds the first difference.
 //!
-//! Names, kinds, contents, modes, owners, and the times of files; not the times of folders,
-//! which say when something was moved, and the order of moves is everybody's own. Which parts
-//! of a storage are compared is `rehearsal`'s decision.
+//! Compares names, kinds, contents, modes, owners, and the times of files. The time of a folder
+//! says when a file was moved into or out of it, and the order of moves may differ. `rehearsal`
+//! decides which parts of a storage are compared.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,14 +13,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// Whether the time of a file counts.
+/// Whether the times of files are compared.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Times {
     Compared,
     Ignored,
 }
 
-/// The first difference between `part` of `left` and of `right`, for people; none if there is none.
+/// Finds the first difference between `part` of `left` and of `right`, and describes it.
 pub(crate) fn difference(
     left: &Path,
     right: &Path,
@@ -46,7 +46,7 @@ struct Entry {
     content: Vec<u8>,
 }
 
-/// Everything at and below `part`; an absent one has no entries.
+/// Reads `part` and everything below it; a missing part has no entries.
 fn tree(root: &Path, part: &str, times: Times) -> Result<Tree> {
     let mut tree = Tree::new();
     add(&mut tree, root, Path::new(part), times)?;
@@ -57,16 +57,20 @@ fn add(tree: &mut Tree, root: &Path, name: &Path, times: Times) -> Result<()> {
     let path = root.join(name);
     let metadata = match fs::symlink_metadata(&path) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
-        other => other.with_context(|| path.display().to_string())?,
+        other => other.with_context(|| cannot_read(&path))?,
     };
     if metadata.is_dir() {
-        for entry in fs::read_dir(&path).with_context(|| path.display().to_string())? {
+        for entry in fs::read_dir(&path).with_context(|| cannot_read(&path))? {
             add(tree, root, &name.join(entry?.file_name()), times)?;
         }
     }
-    let entry = Entry::new(&path, &metadata, times).with_context(|| path.display().to_string())?;
+    let entry = Entry::new(&path, &metadata, times).with_context(|| cannot_read(&path))?;
     tree.insert(name.to_owned(), entry);
     Ok(())
+}
+
+fn cannot_read(path: &Path) -> String {
+    format!("cannot read {}", path.display())
 }
 
 impl Entry {
@@ -90,6 +94,7 @@ impl Entry {
     }
 }
 
+/// Describes the difference between two entries of the same name.
 fn differ(left: Option<&Entry>, right: Option<&Entry>) -> Option<String> {
     match (left, right) {
         (Some(left), Some(right)) => differ_both(left, right),
@@ -121,7 +126,7 @@ fn differ_both(left: &Entry, right: &Entry) -> Option<String> {
     None
 }
 
-/// Contents as far as a person can use them.
+/// Shows the beginning and the length of a file's content.
 fn shown(content: &[u8]) -> String {
     format!(
         "{:?} ({} bytes)",
@@ -143,7 +148,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::time::{Duration, SystemTime};
 
-    /// Two equal trees, the second changed by `change`; what is then found.
+    /// Makes two equal trees, changes the second, and compares them.
     fn found(test: &str, times: Times, change: impl Fn(&Path)) -> Option<String> {
         let base =
             std::env::temp_dir().join(format!("dsnap-xtask-tree-{}-{test}", std::process::id()));
@@ -180,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn another_content_is_found() {
+    fn different_contents_are_found() {
         let found =
             found("content", Times::Compared, |a| write(a.join("x/oid"), "1234567\0").unwrap());
         assert_eq!(
@@ -190,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_and_a_new_file_are_found() {
+    fn a_missing_file_and_a_new_folder_are_found() {
         let missing =
             found("missing", Times::Compared, |a| fs::remove_file(a.join("x/oid")).unwrap());
         assert_eq!(missing.unwrap(), "A/x/oid: a file on the left, absent on the right");
@@ -199,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn another_mode_of_a_folder_is_found() {
+    fn different_modes_of_a_folder_are_found() {
         let found = found("mode", Times::Compared, |a| {
             set_permissions(a.join("x"), PermissionsExt::from_mode(0o700)).unwrap();
         });
@@ -207,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn another_time_is_found_unless_ignored() {
+    fn different_times_are_found_unless_ignored() {
         let difference = found("time", Times::Compared, retime).unwrap();
         assert!(
             difference.starts_with("A/x/oid: time 1700000000.123456789 on the left"),

@@ -1,7 +1,7 @@
-//! The simulated site, asked by Python's own client and by the original tool over http.
+//! Calls the testkit's simulated site with Python's own client and with the original tool.
 //!
-//! What dsnap's scenarios are played against must itself be what real clients take for a Zope
-//! with a DirectoryStorage behind; `interop/through_zope.py` is where that is looked at.
+//! dsnap's scenarios run against the simulated site. So real clients must get from it what a Zope
+//! with a DirectoryStorage answers; `interop/through_zope.py` checks that.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,16 +12,18 @@ use super::rehearsal::Tools;
 use crate::process::Program;
 use crate::workspace;
 
-const LIMIT: Duration = Duration::from_secs(120);
+/// How long all calls may take.
+const CALLS_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Asks; how many calls Python's client made.
-pub(crate) fn ask(tools: &Tools, scratch: &Path) -> Result<String> {
+/// Makes the calls, and returns how many Python's client made.
+pub(crate) fn call_site(tools: &Tools, scratch: &Path) -> Result<String> {
     workspace::build(&["dsnap-testkit"])?;
     let testkit = workspace::program("dsnap-testkit")?;
-    let run = Program::within(LIMIT, &testkit).args(["run", "--zopes", "2", "--"]);
+    let run = Program::within(CALLS_TIMEOUT, &testkit).args(["run", "--zopes", "2", "--"]);
     let python = run.arg(tools.real.join("python")).arg("-B");
     let script = python.arg(tools.scripts.join("through_zope.py")).arg(&tools.dsnap);
-    let asked = script.arg(&testkit).arg(scratch.join("through-zope")).quiet()?;
-    let count = asked.stdout.lines().find_map(|line| line.strip_prefix("asked "));
-    count.map(str::to_owned).with_context(|| format!("unclear: {}", asked.stdout))
+    let finished = script.arg(&testkit).arg(scratch.join("through-zope")).quiet()?;
+    let count = finished.stdout.lines().find_map(|line| line.strip_prefix("calls "));
+    let count = count.map(str::to_owned);
+    count.with_context(|| format!("through_zope.py printed no count: {}", finished.stdout))
 }

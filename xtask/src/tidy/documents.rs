@@ -1,20 +1,18 @@
-//! What is written for people: the architecture, the changelog, and what no file may contain.
+//! Rules for every text file, and for the changelog.
 //!
-//! Whether a document is right only a reader can say; here is what a reader should not have to
-//! look for. Manifests and sources have rules of their own, beside this.
+//! ARCHITECTURE.md, manifests and sources have rules of their own, each in a file beside this.
 
 use super::{Checkout, File, Finding};
 
-const ARCHITECTURE: &str = "ARCHITECTURE.md";
 const CHANGELOG: &str = "CHANGELOG.md";
 
-/// Where developers' machines keep their things; names without slashes, so that this file passes.
+/// The folders in which machines keep what is private; without slashes, so that this file passes.
 const PRIVATE: &[&str] = &["root", "work", "farm", "home"];
 
-/// Files whose blanks at the end of a line mean nothing.
+/// Files in which white space at the end of a line means nothing.
 const TRIMMED: &[&str] = &[".rs", ".toml", ".md", ".py", ".sh", ".yml", ".ci/run"];
 
-/// What holds for every text.
+/// Checks a text for white space at the end of lines and for paths of one machine.
 pub(super) fn every_file(file: &File) -> Vec<Finding> {
     let trimmed = TRIMMED.iter().any(|end| file.path.ends_with(end));
     let mut findings = Vec::new();
@@ -26,72 +24,36 @@ pub(super) fn every_file(file: &File) -> Vec<Finding> {
                 "remove the white space at the end of the line",
             ));
         }
-        if let Some(leak) = leak(line) {
+        if let Some(folder) = private_folder(line) {
             findings.push(Finding::new(
                 &file.path,
                 index + 1,
-                format!("{leak}… is a path of one machine: name no such place"),
+                format!("remove {folder}…, a path that exists on one machine only"),
             ));
         }
     }
     findings
 }
 
-/// The private folder that a line names.
-fn leak(line: &str) -> Option<String> {
+/// Finds the private folder that a line names.
+fn private_folder(line: &str) -> Option<String> {
     PRIVATE
         .iter()
         .map(|name| format!("/{name}/"))
         .find(|folder| line.match_indices(folder.as_str()).any(|(at, _)| is_path(line, at, folder)))
 }
 
-/// An absolute path, not the middle of a relative one; in a home, somebody's.
+/// Whether `folder` begins an absolute path there, and in a home somebody's.
 fn is_path(line: &str, at: usize, folder: &str) -> bool {
-    let part = |c: char| c.is_alphanumeric() || "._-})*".contains(c);
-    let absolute = !line[..at].ends_with(part);
+    let is_part = |c: char| c.is_alphanumeric() || "._-})*".contains(c);
+    let absolute = !line[..at].ends_with(is_part);
     let named = line[at + folder.len()..].starts_with(|c: char| c.is_alphanumeric());
     absolute && (named || folder != "/home/")
 }
 
-/// The architecture names every member, and no place that is not there.
-pub(super) fn architecture(checkout: &Checkout) -> Vec<Finding> {
-    let Some(text) = checkout.text(ARCHITECTURE) else {
-        return vec![Finding::new(ARCHITECTURE, 0, "is missing: write it")];
-    };
-    let missing = checkout.members.iter().filter(|member| !text.contains(member.as_str()));
-    let mut findings: Vec<Finding> = missing
-        .map(|member| Finding::new(ARCHITECTURE, 0, format!("name the member {member}")))
-        .collect();
-    for (index, line) in text.lines().enumerate() {
-        let gone = places(line).into_iter().filter(|place| !exists(checkout, place));
-        findings.extend(
-            gone.map(|place| {
-                Finding::new(ARCHITECTURE, index + 1, format!("{place} does not exist"))
-            }),
-        );
-    }
-    findings
-}
-
-/// The `crates/…` and `plugins/…` paths in a line.
-fn places(line: &str) -> Vec<&str> {
-    let part = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
-    let words = line.split(|c| !part(c)).map(|word| word.trim_end_matches(['.', '/', '-']));
-    words.filter(|word| word.starts_with("crates/") || word.starts_with("plugins/")).collect()
-}
-
-fn exists(checkout: &Checkout, place: &str) -> bool {
-    let inside = |file: &File| {
-        file.path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    checkout.files.iter().any(inside)
-}
-
-/// The changelog tells of the version that the workspace has.
+/// Checks that the changelog has an entry for the workspace's version.
 pub(super) fn changelog(checkout: &Checkout) -> Option<Finding> {
-    let root = checkout.text("Cargo.toml")?;
-    let version =
-        root.lines().find_map(|line| line.strip_prefix("version = \""))?.split('"').next()?;
-    let told = checkout.text(CHANGELOG).is_some_and(|text| text.contains(version));
-    (!told).then(|| Finding::new(CHANGELOG, 0, format!("write an entry for {version}")))
+    let version = &checkout.members.first()?.version;
+    let has_entry = checkout.text(CHANGELOG).is_some_and(|text| text.contains(version.as_str()));
+    (!has_entry).then(|| Finding::new(CHANGELOG, 0, format!("write an entry for {version}")))
 }

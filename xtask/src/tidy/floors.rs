@@ -1,12 +1,13 @@
-//! Which crate may depend on which: the arrows that ARCHITECTURE.md allows, and no other.
+//! Which crate may depend on which: the edges that ARCHITECTURE.md allows, and no other.
 //!
-//! The table is written a second time on purpose: a manifest cannot widen it by accident. How a
-//! manifest is read is `manifests`' part.
+//! The table here repeats that page on purpose: a manifest cannot widen it by accident. Edges
+//! between the modules of one crate are the subject of `rooms`.
 
 use super::Finding;
-use super::manifests::{Kind, dependencies};
+use super::manifests::line_of;
+use super::metadata::{Dependency, Kind, Member};
 
-/// Member, and the packages of this workspace that it may depend on.
+/// Each member, and the packages of this workspace that it may depend on.
 const FLOORS: &[(&str, &[&str])] = &[
     ("crates/core", &[]),
     ("crates/engine", &["dsnap-core"]),
@@ -34,30 +35,31 @@ const PROGRAM: &[&str] = &[
     "dsnap-zeo",
 ];
 
-/// The testkit uses the program's crates: were it used below them, cargo would build two of each.
+/// Only the program may have this dev-dependency. The testkit depends on the crates below the
+/// program: if their tests used it, cargo would build each of those crates twice.
 const TESTKIT: &str = "dsnap-testkit";
 
-/// Every arrow of a member that the table has not.
-pub(super) fn edges(member: &str, path: &str, manifest: &str) -> Vec<Finding> {
-    let Some((_, allowed)) = FLOORS.iter().find(|(floor, _)| *floor == member) else {
-        return vec![Finding::new(
-            path,
-            0,
-            "this member has no floor: add it to xtask/src/tidy/floors.rs and ARCHITECTURE.md",
-        )];
+/// Checks that a member depends only on packages that its floor allows.
+pub(super) fn edges(member: &Member, manifest: &str) -> Vec<Finding> {
+    let path = format!("{}/Cargo.toml", member.folder);
+    let Some((_, allowed)) = FLOORS.iter().find(|(folder, _)| *folder == member.folder) else {
+        let cure =
+            "this member has no floor: add it to xtask/src/tidy/floors.rs and ARCHITECTURE.md";
+        return vec![Finding::new(&path, 0, cure)];
     };
-    let ours = dependencies(manifest)
-        .into_iter()
-        .filter(|dependency| dependency.package.starts_with("dsnap"));
-    let wrong = ours.filter(|dependency| match dependency.kind {
-        Kind::Dev => dependency.package == TESTKIT && member != "crates/cli",
-        Kind::Normal => !allowed.contains(&dependency.package.as_str()),
-    });
-    wrong
-        .map(|dependency| Finding::new(path, dependency.line, cure(member, &dependency.package)))
-        .collect()
+    let ours = member.dependencies.iter().filter(|it| it.package.starts_with("dsnap"));
+    let wrong = ours.filter(|it| !is_allowed(member, it, allowed));
+    wrong.map(|it| Finding::new(&path, line_of(manifest, it), cure(member, it))).collect()
 }
 
-fn cure(member: &str, package: &str) -> String {
-    format!("{member} may not depend on {package}: move what is needed to a floor below both")
+fn is_allowed(member: &Member, dependency: &Dependency, allowed: &[&str]) -> bool {
+    match dependency.kind {
+        Kind::Dev => dependency.package != TESTKIT || member.folder == "crates/cli",
+        Kind::Normal => allowed.contains(&dependency.package.as_str()),
+    }
+}
+
+fn cure(member: &Member, dependency: &Dependency) -> String {
+    let (member, package) = (&member.folder, &dependency.package);
+    format!("{member} may not depend on {package}: move what it needs to a floor below both")
 }

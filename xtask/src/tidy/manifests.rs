@@ -1,137 +1,97 @@
-//! Manifests, as far as the rules need them: lines of sections, read by hand.
+//! Rules for the text of a manifest: reasons for dependencies, profiles that unwind, lints.
 //!
-//! No TOML parser: everybody who runs any task would wait for it to be built. This knows the
-//! forms that our manifests use. Which arrows are allowed is `floors`' part.
+//! `cargo metadata` reports none of these, so this file reads the TOML, where each value still
+//! has its place in the text. What a member depends on is in `metadata`; `floors` judges that.
 
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use super::metadata::Dependency;
 use super::{File, Finding};
 
-/// Who gets a dependency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// The crate, or its build script.
-    Normal,
-    /// Its tests.
-    Dev,
-}
+/// The tables that name dependencies, at the root, in `[workspace]` and in each `[target.…]`.
+const DEPENDENCIES: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];
 
-/// One dependency of a manifest.
-#[derive(Debug)]
-pub(super) struct Dependency {
-    pub(super) package: String,
-    pub(super) kind: Kind,
-    /// From 1.
-    pub(super) line: usize,
-    text: String,
-}
+/// The name and the requirement of a dependency.
+type Entry<'a, 'i> = (&'a Spanned<DeString<'i>>, &'a Spanned<DeValue<'i>>);
 
-/// Everything a manifest depends on, in all its sections.
-pub(super) fn dependencies(manifest: &str) -> Vec<Dependency> {
-    let mut section = "";
-    let mut found = Vec::new();
-    for (index, text) in manifest.lines().enumerate() {
-        if let Some(name) = heading(text) {
-            section = name;
-            found.extend(own_section(name, index, text));
-        } else if let (Some(kind), Some(name)) = (kind(section), key(text)) {
-            found.push(dependency(name, kind, index, text));
-        }
-    }
-    found
-}
-
-fn dependency(name: &str, kind: Kind, index: usize, text: &str) -> Dependency {
-    let renamed = text.split_once("package = \"").and_then(|(_, rest)| rest.split('"').next());
-    let package = renamed.unwrap_or(name).to_owned();
-    Dependency { package, kind, line: index + 1, text: text.to_owned() }
-}
-
-/// `[dependencies.NAME]`: a section for one.
-fn own_section(section: &str, index: usize, text: &str) -> Option<Dependency> {
-    let (parent, name) = section.rsplit_once('.')?;
-    Some(dependency(name, kind(parent)?, index, text))
-}
-
-/// A section's name, without brackets.
-fn heading(line: &str) -> Option<&str> {
-    let (name, _) = line.trim_start().strip_prefix('[')?.rsplit_once(']')?;
-    Some(name.trim_start_matches('[').trim_end_matches(']').trim())
-}
-
-fn kind(section: &str) -> Option<Kind> {
-    match section.rsplit('.').next() {
-        Some("dev-dependencies") => Some(Kind::Dev),
-        Some("dependencies" | "build-dependencies") => Some(Kind::Normal),
-        _ => None,
-    }
-}
-
-/// The first word of a `name = …` or `name.workspace = …` line that begins at the margin.
-fn key(line: &str) -> Option<&str> {
-    let (left, _) = line.split_once('=')?;
-    let name = left.split('.').next()?.trim_end().trim_matches('"');
-    let is_name = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    (!name.is_empty() && name.chars().all(is_name)).then_some(name)
-}
-
-/// The paths in `members = […]`.
-pub(super) fn members(root: &str) -> Vec<String> {
-    let Some((_, list)) = root.split_once("members = [") else { return Vec::new() };
-    let list = list.split_once(']').map_or(list, |(list, _)| list);
-    let quoted = |line: &str| {
-        code(line).split('"').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()
-    };
-    list.lines().flat_map(quoted).collect()
-}
-
-/// A line without its comment.
-fn code(line: &str) -> &str {
-    line.split_once('#').map_or(line, |(code, _)| code)
-}
-
-/// What holds for every manifest: reasons for dependencies, and unwinding.
+/// Checks a manifest: each dependency says what it is for, and no profile aborts on panic.
 pub(super) fn manifest(file: &File) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = dependencies(&file.text)
-        .iter()
-        .filter(|it| !it.argued())
-        .map(|it| it.argue(file))
-        .collect();
-    findings.extend(unwinds(file));
-    findings
-}
-
-impl Dependency {
-    /// Says what it is for; one of this workspace need not.
-    fn argued(&self) -> bool {
-        let text = code(&self.text);
-        text.contains("workspace = true") || text.contains("path = \"") || self.text.contains("# ")
-    }
-
-    fn argue(&self, file: &File) -> Finding {
-        Finding::new(
-            &file.path,
-            self.line,
-            format!("say what {} is for, in a `# …` on its line", self.package),
-        )
-    }
-}
-
-fn unwinds(file: &File) -> Vec<Finding> {
-    let aborts = |line: &str| {
-        let (key, value) = code(line).split_once('=').unwrap_or_default();
-        key.trim().trim_matches('"').ends_with("panic") && value.contains("abort")
+    let root = match DeTable::parse(&file.text) {
+        Ok(root) => root.into_inner(),
+        Err(error) => return vec![Finding::new(&file.path, 0, error.message())],
     };
-    let lines = file.text.lines().enumerate().filter(|(_, line)| aborts(line));
-    let cure = "remove it: leaving the snapshot on a panic needs unwinding";
-    lines.map(|(index, _)| Finding::new(&file.path, index + 1, cure)).collect()
+    let unexplained = entries(&root).into_iter().filter(|entry| !is_explained(&file.text, *entry));
+    let unexplained = unexplained.map(|(name, _)| {
+        let cure = format!("say what {} is for, in a `# …` on its line", name.get_ref());
+        Finding::new(&file.path, line(&file.text, name.span()), cure)
+    });
+    unexplained.chain(aborting_profiles(file, &root)).collect()
 }
 
-/// A member has the workspace's lints.
+/// Finds the line on which a manifest names a dependency; 0 where it cannot be found.
+pub(super) fn line_of(manifest: &str, dependency: &Dependency) -> usize {
+    let key = dependency.rename.as_ref().unwrap_or(&dependency.package);
+    let Ok(root) = DeTable::parse(manifest) else { return 0 };
+    let entries = entries(root.get_ref());
+    let entry = entries.iter().find(|(name, _)| *name.get_ref() == key.as_str());
+    entry.map_or(0, |(name, _)| line(manifest, name.span()))
+}
+
+/// Lists every dependency of a manifest, in the order of the text.
+fn entries<'a, 'i>(root: &'a DeTable<'i>) -> Vec<Entry<'a, 'i>> {
+    let targets = table(root, "target").into_iter().flat_map(|targets| targets.values());
+    let targets = targets.filter_map(|target| target.get_ref().as_table());
+    let parents = [root].into_iter().chain(table(root, "workspace")).chain(targets);
+    let tables = parents.flat_map(|parent| DEPENDENCIES.map(|name| table(parent, name)));
+    let mut entries: Vec<Entry<'_, '_>> = tables.flatten().flatten().collect();
+    entries.sort_by_key(|(name, _)| name.span().start);
+    entries
+}
+
+fn table<'a, 'i>(parent: &'a DeTable<'i>, name: &str) -> Option<&'a DeTable<'i>> {
+    parent.get(name)?.get_ref().as_table()
+}
+
+/// Whether a dependency needs no reason, because it is one of this workspace or inherited from
+/// the root manifest, or gives one in a comment.
+fn is_explained(text: &str, (name, requirement): Entry<'_, '_>) -> bool {
+    let details = requirement.get_ref().as_table();
+    let is_ours = details
+        .is_some_and(|details| is_true(details, "workspace") || details.contains_key("path"));
+    is_ours || has_comment(text, requirement.span()) || has_comment(text, name.span())
+}
+
+fn is_true(table: &DeTable<'_>, name: &str) -> bool {
+    table.get(name).is_some_and(|value| value.get_ref().as_bool() == Some(true))
+}
+
+/// Whether a comment follows on the line on which `span` ends.
+fn has_comment(text: &str, span: Range<usize>) -> bool {
+    let rest = text[span.end..].lines().next().unwrap_or_default();
+    let rest = rest.trim_start_matches([']', ' ', '\t']);
+    rest.strip_prefix('#').is_some_and(|reason| !reason.trim().is_empty())
+}
+
+fn aborting_profiles(file: &File, root: &DeTable<'_>) -> Vec<Finding> {
+    let profiles = table(root, "profile").into_iter().flat_map(|profiles| profiles.values());
+    let panics = profiles.filter_map(|profile| profile.get_ref().get("panic"));
+    let aborts = panics.filter(|panic| panic.get_ref().as_str() == Some("abort"));
+    let cure = "remove it: leaving the snapshot on a panic needs unwinding";
+    aborts.map(|panic| Finding::new(&file.path, line(&file.text, panic.span()), cure)).collect()
+}
+
+/// Checks that a member inherits the workspace's lints.
 pub(super) fn inherits_lints(path: &str, manifest: &str) -> Option<Finding> {
-    let mut section = "";
-    let inherits = manifest.lines().any(|line| {
-        section = heading(line).unwrap_or(section);
-        section == "lints" && code(line).trim() == "workspace = true"
+    let inherits = DeTable::parse(manifest).is_ok_and(|root| {
+        table(root.get_ref(), "lints").is_some_and(|it| is_true(it, "workspace"))
     });
-    let dotted = manifest.lines().any(|line| code(line).trim() == "lints.workspace = true");
-    (!inherits && !dotted).then(|| Finding::new(path, 0, "add `[lints]` with `workspace = true`"))
+    (!inherits).then(|| Finding::new(path, 0, "add `[lints]` with `workspace = true`"))
+}
+
+/// Counts the line on which a span begins, from 1.
+fn line(text: &str, span: Range<usize>) -> usize {
+    text[..span.start].matches('\n').count() + 1
 }

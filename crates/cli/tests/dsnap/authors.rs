@@ -227,6 +227,49 @@ fn a_line_that_root_typed_runs_as_root_unless_its_program_is_relative() {
     }
 }
 
+/// Runs a line that root types, and returns the user id with which its library was called.
+#[track_caller]
+fn user_of_typed_line(site: &Site, plugins: &Plugins, line: &str) -> String {
+    let url = format!("http {} {}", site.urls()[0], site.access().display());
+    let dsnap = Dsnap::at(site).arg("--plugin-dir").arg(plugins).args(["--method", line]);
+    let ran = dsnap.args(["--method", &url, "true"]).run();
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    let status = site.path().join("status");
+    let ids = field(&fs::read_to_string(&status).unwrap(), "Uid");
+    fs::remove_file(status).unwrap();
+    ids.split(' ').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_library_on_a_line_that_root_typed_runs_as_root_unless_a_word_may_be_a_relative_file() {
+    let (Some((_folder, site)), plugins) =
+        (site_of_another_user(), Plugins::villain("LOOKS_AROUND"))
+    else {
+        return;
+    };
+    for (line, user) in [
+        ("villain", "0"),
+        ("villain /one /two", "0"),
+        ("villain /one two", "54321"),
+        ("villain one timeout=9", "54321"),
+        ("villain /one timeout=9", "0"),
+    ] {
+        assert_eq!(user_of_typed_line(&site, &plugins, line), user, "{line}");
+    }
+}
+
+#[test]
+fn only_the_documented_number_says_that_a_line_of_a_library_names_no_relative_file() {
+    let Some((_folder, site)) = site_of_another_user() else { return };
+    for (number, user) in [("3", "0"), ("1", "54321"), ("2", "54321"), ("7", "54321")] {
+        let plugins = Plugins::villain(&format!("CHECKS={number}"));
+        assert_eq!(user_of_typed_line(&site, &plugins, "villain word"), user, "{number}");
+    }
+    let plugins = Plugins::villain("CHECKS=-1");
+    assert_eq!(user_of_typed_line(&site, &plugins, "villain word"), "54321");
+    assert_eq!(user_of_typed_line(&site, &plugins, "villain /word"), "0");
+}
+
 #[test]
 fn root_does_not_run_a_script_that_the_owner_can_change() {
     let Some((folder, site)) = site_of_another_user() else { return };

@@ -118,9 +118,9 @@ fn an_unknown_entry_in_the_journal_fails_the_run_and_changes_nothing() {
     for state in [State::Clean, State::Crashed, State::InSnapshot] {
         let fixture = storage(state);
         write(&fixture, "journal/lost+found", "x");
-        let ran = refused(&fixture, "DIR/journal/lost+found does not belong into a journal");
+        let ran = refused(&fixture, "DIR/journal/lost+found does not belong in a journal");
         ran.hint(
-            "find out what it is, and move it away: mv DIR/journal/lost+found /some/other/place",
+            "find out what it is, then move it away: mv DIR/journal/lost+found /some/other/place",
         );
     }
 }
@@ -129,13 +129,13 @@ fn an_unknown_entry_in_the_journal_fails_the_run_and_changes_nothing() {
 fn unknown_entries_in_transactions_fail_the_run_and_change_nothing() {
     let fixture = storage(State::Crashed);
     write(&fixture, "journal/working_0000000000000001_done", "a file");
-    refused(&fixture, "DIR/journal/working_0000000000000001_done does not belong into a journal");
+    refused(&fixture, "DIR/journal/working_0000000000000001_done does not belong in a journal");
     let fixture = storage(State::Crashed);
     fs::create_dir_all(fixture.path().join("journal/working_0000000000000001_done/folder"))
         .unwrap();
     refused(
         &fixture,
-        "DIR/journal/working_0000000000000001_done/folder does not belong into a journal",
+        "DIR/journal/working_0000000000000001_done/folder does not belong in a journal",
     );
     let fixture = fixture_builder()
         .format(dsnap_testkit::Format::Lawn)
@@ -146,14 +146,14 @@ fn unknown_entries_in_transactions_fail_the_run_and_change_nothing() {
     write(&fixture, "journal/working_0000000000000001_done/.escape", "");
     refused(
         &fixture,
-        "DIR/journal/working_0000000000000001_done/.escape does not belong into a journal",
+        "DIR/journal/working_0000000000000001_done/.escape does not belong in a journal",
     );
 }
 
 #[test]
 fn a_folder_in_the_place_of_a_file_fails_the_run_and_changes_nothing() {
-    let hint = "no server puts it there: find out what it is before you move it away";
-    // From the journal, from `B/`, from a replica; the last folders are in nobody's way but ours.
+    let hint = "no server creates such a folder; find out what it is before you move it away";
+    // From the journal, from `B/`, from a replica; only this program needs the last places.
     for (state, name) in [
         (State::Crashed, None),
         (State::InSnapshot, None),
@@ -166,7 +166,8 @@ fn a_folder_in_the_place_of_a_file_fails_the_run_and_changes_nothing() {
         let name = name.unwrap_or("A/x.oid");
         let _ = fs::remove_file(fixture.path().join(name));
         fs::create_dir(fixture.path().join(name)).unwrap();
-        refused(&fixture, &format!("DIR/{name} is a folder where a file is needed")).hint(hint);
+        refused(&fixture, &format!("DIR/{name} is a folder, but a file is needed there"))
+            .hint(hint);
     }
 }
 
@@ -175,17 +176,17 @@ fn a_link_in_the_place_of_a_folder_fails_the_run_and_changes_nothing() {
     let fixture = storage(State::Replica);
     fs::remove_dir_all(fixture.storage().a().join("x")).unwrap();
     symlink("/no/such/folder", fixture.storage().a().join("x")).unwrap();
-    refused(&fixture, "DIR/A/x is a link to no folder where a folder is needed");
+    refused(&fixture, "DIR/A/x is a link that leads to no folder, but a folder is needed there");
 }
 
 #[test]
 fn a_replica_is_refused_while_b_or_the_journal_contain_anything_else() {
     let fixture = storage(State::Replica);
     fs::create_dir(fixture.path().join("journal/working_0000000000000001_temp")).unwrap();
-    refused(&fixture, "DIR/journal/replica.tar lies there, and journal/ beside it is not empty");
+    refused(&fixture, "DIR/journal/replica.tar exists, but journal/ contains something else, too");
     let fixture = storage(State::Replica);
     write(&fixture, "B/x", "");
-    refused(&fixture, "DIR/journal/replica.tar lies there, and B/ is not empty");
+    refused(&fixture, "DIR/journal/replica.tar exists, but B/ is not empty");
 }
 
 #[test]
@@ -198,7 +199,7 @@ fn a_damaged_replica_fails_the_run_and_changes_nothing() {
     for (bytes, what) in [
         (&whole[..whole.len() / 2 + 100], None),
         (&whole[..whole.len() / 2 / 512 * 512], None),
-        (&whole[..0], Some("the archive has no proper end")),
+        (&whole[..0], Some("the archive has no end marker")),
         (&flipped[..], Some("archive header checksum mismatch")),
     ] {
         fs::write(&path, bytes).unwrap();
@@ -216,7 +217,7 @@ fn a_damaged_replica_fails_the_run_and_changes_nothing() {
     // Cut exactly behind the last file: every file is whole, but nobody knows whether it was the last.
     let content = whole.len() - whole.iter().rev().take_while(|byte| **byte == 0).count();
     fs::write(&path, &whole[..content.next_multiple_of(512)]).unwrap();
-    refused(&fixture, "DIR/journal/replica.tar: the archive has no proper end");
+    refused(&fixture, "DIR/journal/replica.tar: the archive has no end marker");
 }
 
 #[test]
@@ -247,20 +248,20 @@ fn a_replica_that_leads_out_of_the_storage_is_refused() {
         })
     };
     for (archive, what) in [
-        (named("/etc/dsnap-escaped"), "`/etc/dsnap-escaped` in it leads out of the storage"),
-        (named("../escaped"), "`../escaped` in it leads out of the storage"),
-        (named("A/../../escaped"), "`A/../../escaped` in it leads out of the storage"),
-        (named("misc/sublock"), "`misc/sublock` in it belongs to no replica"),
-        (named("./journal/x"), "`./journal/x` in it belongs to no replica"),
-        (typed(tar::EntryType::Symlink), "`A/x` in it is neither a file nor a folder"),
-        (typed(tar::EntryType::Link), "`A/x` in it is neither a file nor a folder"),
-        (typed(tar::EntryType::Char), "`A/x` in it is neither a file nor a folder"),
-        (typed(tar::EntryType::Fifo), "`A/x` in it is neither a file nor a folder"),
+        (named("/etc/dsnap-escaped"), "its member `/etc/dsnap-escaped` is outside the storage"),
+        (named("../escaped"), "its member `../escaped` is outside the storage"),
+        (named("A/../../escaped"), "its member `A/../../escaped` is outside the storage"),
+        (named("misc/sublock"), "its member `misc/sublock` does not belong in a replica"),
+        (named("./journal/x"), "its member `./journal/x` does not belong in a replica"),
+        (typed(tar::EntryType::Symlink), "its member `A/x` is neither a file nor a folder"),
+        (typed(tar::EntryType::Link), "its member `A/x` is neither a file nor a folder"),
+        (typed(tar::EntryType::Char), "its member `A/x` is neither a file nor a folder"),
+        (typed(tar::EntryType::Fifo), "its member `A/x` is neither a file nor a folder"),
     ] {
         let fixture = storage(State::Replica);
         write(&fixture, "journal/replica.tar", archive);
         refused(&fixture, &format!("DIR/journal/replica.tar: {what}"))
-            .hint("it is left from replication; move it out of journal/ and replicate again, nothing else is lost");
+            .hint("the archive is left over from replication: move it out of journal/ and replicate again; nothing else is lost");
     }
 }
 

@@ -31,7 +31,7 @@ fn a_command_that_is_not_found_exits_with_127_and_one_that_cannot_be_executed_wi
     Dsnap::on(&fixture)
         .arg("no-such-command")
         .run()
-        .says(127, &format!("{DIRECT}COMMAND was not run: `no-such-command` is not found\n"));
+        .says(127, &format!("{DIRECT}COMMAND was not run: `no-such-command` was not found\n"));
     let closed = folder();
     std::fs::set_permissions(closed.path(), std::os::unix::fs::PermissionsExt::from_mode(0o000))
         .unwrap();
@@ -39,8 +39,8 @@ fn a_command_that_is_not_found_exits_with_127_and_one_that_cannot_be_executed_wi
         .env("PATH", format!("{}:/usr/bin", closed.path().display()))
         .arg("no-such-command")
         .run()
-        .says(127, &format!("{DIRECT}COMMAND was not run: `no-such-command` is not found\n"));
-    Dsnap::on(&fixture).arg("").run().ends(127, "COMMAND was not run: `` is not found");
+        .says(127, &format!("{DIRECT}COMMAND was not run: `no-such-command` was not found\n"));
+    Dsnap::on(&fixture).arg("").run().ends(127, "COMMAND was not run: `` was not found");
     Dsnap::on(&fixture).arg("/etc/passwd").run().ends(
         126,
         "COMMAND was not run: `/etc/passwd` cannot be executed: Permission denied (os error 13)",
@@ -49,13 +49,13 @@ fn a_command_that_is_not_found_exits_with_127_and_one_that_cannot_be_executed_wi
     write_script(&script, "#!/no/such/interpreter\n");
     Dsnap::on(&fixture).arg(&script).run().ends(
         126,
-        "COMMAND was not run: `DIR/dsnaps-script` cannot be executed: its interpreter (the first line) is not found",
+        "COMMAND was not run: `DIR/dsnaps-script` cannot be executed: the interpreter in its first line was not found",
     );
     let folder = fixture.path().display();
     for path in [format!("/no/such:{folder}"), format!("{folder}:/bin")] {
         Dsnap::on(&fixture).arg("dsnaps-script").env("PATH", path).run().ends(
             126,
-            "COMMAND was not run: `dsnaps-script` cannot be executed: its interpreter (the first line) is not found",
+            "COMMAND was not run: `dsnaps-script` cannot be executed: the interpreter in its first line was not found",
         );
     }
 }

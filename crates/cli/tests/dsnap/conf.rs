@@ -6,7 +6,9 @@ use std::path::Path;
 
 use dsnap_testkit::State;
 
-use crate::support::{DIRECT, Dsnap, LOCKED, make_fifo, storage, storage_with_conf};
+use crate::support::{
+    DIRECT, Dsnap, HTTP, LOCKED, conf, make_fifo, site, storage, storage_with_conf, write_script,
+};
 
 #[test]
 fn a_missing_conf_is_named_and_direct_is_tried() {
@@ -166,4 +168,20 @@ fn a_conf_may_be_a_link() {
     fs::write(&conf, "direct\n").unwrap();
     symlink(&conf, fixture.path().join("config/snapshot.conf")).unwrap();
     Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
+}
+
+#[test]
+fn messages_name_a_line_by_its_words_whatever_separates_and_quotes_them() {
+    let site = site();
+    write_script(&site.storage().config().join("x"), "#!/bin/sh\necho not today >&2; exit 78\n");
+    for (line, label) in [
+        ("exec  x\tenter", "exec x enter"),
+        ("exec x\t\t'enter' # why", "exec x enter"),
+        ("exec \"x\" 'a b' timeout=9", "exec x 'a b' timeout=9"),
+        ("exec x a=b 'red\u{1b}[31m'", "exec x a=b $'red\\x1b[31m'"),
+    ] {
+        conf(&site, &format!("{line}\nhttp URL access\n"));
+        let ran = Dsnap::at(&site).arg("true").run();
+        ran.says(0, &format!("{label}: not today\n{HTTP}"));
+    }
 }

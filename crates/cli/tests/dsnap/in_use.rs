@@ -21,7 +21,7 @@ could not lock storage directory; tried:
   direct access: the storage is open in {by}
   misc/snapshot: DIR is open in {by} and not in a snapshot
 COMMAND was not run: the storage is open in {by}
-hint: direct access works only while no process has the storage open; snapshot.conf needs a line that asks that one
+hint: direct access works only while no process has the storage open; add a line to snapshot.conf that asks this process
 "));
 }
 

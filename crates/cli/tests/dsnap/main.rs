@@ -16,6 +16,7 @@ mod guide;
 mod http;
 mod in_use;
 mod isolation;
+mod labels;
 mod listing;
 mod nested;
 mod orphans;

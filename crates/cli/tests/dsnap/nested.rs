@@ -136,7 +136,7 @@ fn no_conf_is_read_and_nothing_is_retried_inside() {
         .says(127, "\
 Entered snapshot using direct access
 Locked snapshot mode
-COMMAND was not run: `no-such-command` is not found
+COMMAND was not run: `no-such-command` was not found
 Unlocked snapshot mode
 ");
 }

@@ -91,7 +91,7 @@ fn recover_with_a_code_leaves_a_snapshot_whose_record_is_lost() {
     let ran = Dsnap::at(&site).arg("--recover").run();
     ran.says(0, "").prints("DIR: nothing of dsnap to leave; it is in the snapshot `user/lost`\n");
     let ran = Dsnap::at(&site).args(["--recover", "--code", "other"]).run();
-    ran.says(122, "not recovered: DIR is in the snapshot `user/lost`, not in user/other\n");
+    ran.says(122, "--recover failed: DIR is in the snapshot `user/lost`, not in user/other\n");
     assert_eq!(site.held().as_deref(), Some("user/lost"));
     let ran = Dsnap::at(&site).args(["--recover", "--code", "user/lost"]).run();
     ran.says(0, "Left the snapshot user/lost, which an earlier run had left behind\n");
@@ -132,7 +132,7 @@ fn a_snapshot_that_cannot_be_left_is_named_with_the_command_that_cleans_up() {
     let ran = Dsnap::at(&site).args(["--recover"]).run();
     assert_eq!(ran.status.code(), Some(122), "{ran}");
     let ran = ran
-        .mentions(&format!("not recovered: DIR is still in snapshot mode (code {code}): "))
+        .mentions(&format!("--recover failed: DIR is still in snapshot mode (code {code}): "))
         .mentions("hint: dsnap --storage DIR --recover\n");
     assert!(ran.stderr.contains("not authorised"), "{ran}");
     site.no_faults();

@@ -191,11 +191,11 @@ fn a_failing_step_stops_and_reports_and_leaves_no_snapshot() {
     let Entered::Failed(refusal) = enter_asked_by(&fixture, &InTheWay(target.clone())) else {
         panic!("a folder was replaced by a file")
     };
-    let what = "nothing is lost, but the storage is no snapshot until it is rolled forward";
+    let what = "nothing is lost, but A/ is not a snapshot until the storage is recovered";
     assert!(refusal.text().ends_with(what), "{refusal}");
     assert_eq!(
         refusal.hints(),
-        ["remove the cause and run dsnap again: it goes on where it stopped"]
+        ["fix the cause and run dsnap again: the recovery continues where it stopped"]
     );
     assert!(!fixture.storage().snapshot().exists());
     fs::remove_dir_all(&target).unwrap();

@@ -56,7 +56,7 @@ fn command_is_looked_up_with_the_callers_privileges() {
     let script = roots.path().join("script");
     write_script(&script, "#!/no/such/interpreter\n");
     let ran = Dsnap::on(&fixture).knows(roots.path()).arg(&script).run();
-    ran.ends(126, "COMMAND was not run: `DIR/script` cannot be executed: its interpreter (the first line) is not found");
+    ran.ends(126, "COMMAND was not run: `DIR/script` cannot be executed: the interpreter in its first line was not found");
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn the_live_line_tells_what_is_waited_for_and_vanishes() {
     assert!(lines[0].contains(" left: another"), "{shown:?}");
     let width = |line: &&str| line.chars().count();
     assert_eq!(width(&lines[0]), 67, "a line that wraps stays, and `^C` is added: {shown:?}");
-    assert_eq!(lines.last(), Some(&"COMMAND was not run: stopped by signal TERM\r\n"));
+    assert_eq!(lines.last(), Some(&"COMMAND was not run: dsnap was stopped by signal TERM\r\n"));
     drop(tool);
 }
 

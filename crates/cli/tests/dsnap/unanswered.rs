@@ -98,7 +98,7 @@ fn a_snapshot_whose_server_does_not_answer_is_named_with_the_command_that_cleans
         let ran = Dsnap::at(&site).args(["--recover", "--code", "lost"]).run();
         assert_eq!(ran.status.code(), Some(122), "{fault:?}: {ran}");
         assert_eq!(site.held().as_deref(), Some("user/lost"), "no leave was sent: {fault:?}");
-        ran.mentions("not recovered: DIR is still in snapshot mode (code user/lost): ")
+        ran.mentions("--recover failed: DIR is still in snapshot mode (code user/lost): ")
             .mentions("hint: dsnap --storage DIR --recover");
         site.no_faults();
         let ran = Dsnap::at(&site).args(["--recover", "--code", "lost"]).run();
@@ -161,7 +161,7 @@ fn a_stop_while_the_enter_is_on_its_way_waits_for_it_and_leaves() {
     server.go_on();
     run.end()
         .mentions("Left snapshot mode")
-        .ends(128 + 15, "COMMAND was not run: stopped by signal TERM");
+        .ends(128 + 15, "COMMAND was not run: dsnap was stopped by signal TERM");
     assert_free(&site);
 }
 

@@ -146,7 +146,7 @@ fn a_library_that_waits_is_asked_to_stop() {
     let waiting = Dsnap::at(&site).arg("--plugin-dir").arg(&plugins).arg("true").spawn();
     wait_until("the call", || site.path().join("begun").exists());
     waiting.signal(Signal::SIGTERM);
-    waiting.end().ends(128 + 15, "COMMAND was not run: stopped by signal TERM");
+    waiting.end().ends(128 + 15, "COMMAND was not run: dsnap was stopped by signal TERM");
     assert!(site.path().join("asked").exists());
     assert_free(&site);
 }

@@ -1,0 +1,64 @@
+//! Kills dsnap at each change that it makes, one run for each. After every kill the original tool
+//! must be able to finish, with the same result as if it had worked alone.
+//!
+//! `strace` kills dsnap at its first, second, third… call that changes a directory or makes it
+//! durable, until a run survives. This shows what a killed process leaves behind, not what a power
+//! cut does. The task skips this part if strace is not installed or may not trace.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use super::install::remove;
+use super::rehearsal::{Crashed, Tools, check_same, copy, snapshot};
+use crate::process::Program;
+
+/// The calls at which strace kills. It ignores names with `?` that the kernel does not have.
+const CALLS: &str = "?rename,?renameat,?renameat2,?unlink,?unlinkat,?rmdir,?mkdir,?mkdirat,\
+    ?fsync,?fdatasync,?syncfs,?ftruncate,?chmod,?fchmod,?fchmodat,?fchown,?fchownat,?utimensat";
+
+/// More changes than recovering any of our storages needs.
+const MAX_CHANGES: usize = 1000;
+
+/// How long one traced run may take.
+const RUN_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Whether strace is installed and may trace.
+pub(crate) fn is_possible() -> bool {
+    strace(1).arg("true").output().is_ok_and(|traced| traced.success())
+}
+
+fn strace(point: usize) -> Program {
+    let inject = format!("inject={CALLS}:signal=KILL:when={point}");
+    let strace = Program::within(RUN_TIMEOUT, "strace").args(["-f", "-qq", "-o", "/dev/null"]);
+    strace.args(["-e", &format!("trace={CALLS}"), "-e", &inject])
+}
+
+/// Kills dsnap at every change, and returns how often; `recovered` is the result of the original
+/// tool alone.
+pub(crate) fn at_every_change(
+    tools: &Tools,
+    crashed: &Crashed,
+    recovered: &Path,
+    folder: &Path,
+) -> Result<usize> {
+    for point in 1..MAX_CHANGES {
+        let storage = copy(crashed, &folder.join("killed"))?;
+        let dsnap = strace(point).arg(&tools.dsnap).arg("--storage").arg(&storage).arg("true");
+        let survived = dsnap.output()?.success();
+        finish(tools, recovered, &storage)
+            .with_context(|| format!("after dsnap was killed at its change {point}"))?;
+        remove(&storage)?;
+        if survived {
+            return Ok(point - 1);
+        }
+    }
+    bail!("dsnap makes more than {MAX_CHANGES} changes")
+}
+
+/// Lets the original tool finish, and compares the result.
+fn finish(tools: &Tools, recovered: &Path, storage: &Path) -> Result<()> {
+    snapshot(&tools.original(), storage).context("the original tool cannot finish")?;
+    check_same(recovered, storage)
+}
