@@ -153,7 +153,7 @@ fn unknown_entries_in_transactions_fail_the_run_and_change_nothing() {
 #[test]
 fn a_folder_in_the_place_of_a_file_fails_the_run_and_changes_nothing() {
     let hint = "no server creates such a folder; find out what it is before you move it away";
-    // From the journal, from `B/`, from a replica; the last folders are in nobody's way but ours.
+    // From the journal, from `B/`, from a replica; only this program needs the last places.
     for (state, name) in [
         (State::Crashed, None),
         (State::InSnapshot, None),

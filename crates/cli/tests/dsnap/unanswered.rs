@@ -37,7 +37,7 @@ const LEFT: &str = "Left snapshot mode";
 fn after_each_fault_of_entering_no_snapshot_is_left_or_the_run_says_so() {
     in_parallel(FAULTS_OF_ENTERING, |(fault, status, words)| {
         let site = site();
-        conf(&site, "http URL access timeout=1\nnodirect\n");
+        conf(&site, "http URL access timeout=3\nnodirect\n");
         site.fault(None, fault, Some(Call::Enter), Some(1));
         let ran = Dsnap::at(&site).arg("true").run().mentions(words);
         assert_eq!(ran.status.code(), Some(status), "{fault:?}: {ran}");
@@ -54,7 +54,7 @@ fn each_fault_of_leaving_is_tried_again_until_it_is_confirmed() {
     with_each_fault(|fault| {
         let site = site();
         // The slow fault is slower than the line allows.
-        conf(&site, "http URL access timeout=1\n");
+        conf(&site, "http URL access timeout=3\n");
         site.fault(None, fault, Some(Call::Leave), Some(1));
         let ran = Dsnap::at(&site).arg("true").run().counts(LEFT, 1);
         assert_eq!(ran.status.code(), Some(0), "{fault:?}: {ran}");
@@ -79,7 +79,7 @@ fn with_each_fault(play: impl Fn(Fault) + Sync) {
 fn each_fault_of_the_status_call_before_a_leave_is_tried_again_until_it_is_confirmed() {
     with_each_fault(|fault| {
         let site = site();
-        conf(&site, "http URL access timeout=1\n");
+        conf(&site, "http URL access timeout=3\n");
         site.fault(None, fault, Some(Call::Status), Some(1));
         let ran = Dsnap::at(&site).arg("true").run();
         assert_eq!(ran.status.code(), Some(0), "{fault:?}: {ran}");
@@ -92,7 +92,7 @@ fn each_fault_of_the_status_call_before_a_leave_is_tried_again_until_it_is_confi
 fn a_snapshot_whose_server_does_not_answer_is_named_with_the_command_that_cleans_up() {
     with_each_fault(|fault| {
         let site = site();
-        conf(&site, "http URL access timeout=1\n");
+        conf(&site, "http URL access timeout=3\n");
         site.server().unwrap().enter("lost").unwrap();
         site.fault(None, fault, Some(Call::Status), None);
         let ran = Dsnap::at(&site).args(["--recover", "--code", "lost"]).run();
