@@ -65,7 +65,7 @@ pub enum ProcessEnd {
 impl std::fmt::Display for ProcessEnd {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Exited(status) => write!(f, "it ended with status {status}"),
+            Self::Exited(status) => write!(f, "it exited with status {status}"),
             Self::Killed(signal) => write!(f, "it was killed by {signal}"),
             Self::TimeUp(time) => {
                 write!(

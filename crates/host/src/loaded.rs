@@ -133,7 +133,7 @@ fn command(program: &Path) -> Command {
 /// Says how a process ended that gave no result.
 fn without_answer(end: ProcessEnd) -> String {
     match end {
-        ProcessEnd::Exited(status) => format!("it ended with status {status}, without an answer"),
+        ProcessEnd::Exited(status) => format!("it exited with status {status}, without an answer"),
         end => end.to_string(),
     }
 }

@@ -167,7 +167,7 @@ impl Registry {
     fn no_such_method(&self, name: &str) -> String {
         let known: Vec<_> = self.linked.iter().map(|method| method.name()).collect();
         let what = format!("there is no method `{}`", text::harmless(name));
-        if known.is_empty() { what } else { format!("{what}; there is: {}", known.join(", ")) }
+        if known.is_empty() { what } else { format!("{what}; available: {}", known.join(", ")) }
     }
 
     fn not_found(&self, name: &str) -> Reason {

@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(entered(ran(69)), Entered::Unavailable(why()));
         assert_eq!(entered(ran(75)), Entered::Busy(why()));
         assert_eq!(entered(ran(78)), Entered::Refused(why()));
-        let unexpected = Reason::new("why (it ended with status 7)");
+        let unexpected = Reason::new("why (it exited with status 7)");
         assert_eq!(entered(ran(7)), Entered::Unknown(unexpected));
     }
 

@@ -50,7 +50,7 @@ fn a_script_whose_leave_fails_without_a_snapshot_breaks_a_rule() {
     assert_eq!(
         broken,
         "leave returns left if there is nothing to leave: leave without an enter returned failed \
-         (dsnap-testkit: there is no snapshot user/CODE (it ended with status 1)), but there was \
+         (dsnap-testkit: there is no snapshot user/CODE (it exited with status 1)), but there was \
          nothing to leave"
     );
 }
@@ -129,7 +129,7 @@ fn a_method_that_cannot_be_tested_ends_with_status_2() {
     assert_eq!(said(&["--loaded", "direct"]), "dsnap-testkit: there is no method `direct`");
     assert_eq!(
         said(&["nothing of ours"]),
-        "dsnap-testkit: there is no method `nothing`; there is: direct, http, exec"
+        "dsnap-testkit: there is no method `nothing`; available: direct, http, exec"
     );
     assert_eq!(said(&["http {url}"]), "dsnap-testkit: `http` needs a URL and an access file");
     assert_eq!(

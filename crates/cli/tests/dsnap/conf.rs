@@ -48,10 +48,10 @@ fn malformed_lines_are_named_with_their_number_and_reason_and_passed_over() {
         &format!(
             "\
 malformed line 3 in DIR/config/snapshot.conf (`http` needs a URL and an access file)
-malformed line 4 in DIR/config/snapshot.conf (`direct` stands alone)
-malformed line 5 in DIR/config/snapshot.conf (`nodirect` stands alone)
-malformed line 6 in DIR/config/snapshot.conf (there is no method `fly`; there is: direct, http, exec)
-malformed line 7 in DIR/config/snapshot.conf (an open quote)
+malformed line 4 in DIR/config/snapshot.conf (`direct` takes no arguments)
+malformed line 5 in DIR/config/snapshot.conf (`nodirect` takes no arguments)
+malformed line 6 in DIR/config/snapshot.conf (there is no method `fly`; available: direct, http, exec)
+malformed line 7 in DIR/config/snapshot.conf (a quote is not closed)
 {DIRECT}"
         ),
     );
@@ -111,7 +111,7 @@ fn another_conf_is_read_instead_and_a_dash_is_the_default() {
     fs::write(&conf, "nonsense\n").unwrap();
     Dsnap::on(&fixture).arg("--snapshot-conf").arg(&conf).arg("true").run().says(
         0,
-        &format!("malformed line 1 in DIR/other.conf (there is no method `nonsense`; there is: direct, http, exec)\n{DIRECT}"),
+        &format!("malformed line 1 in DIR/other.conf (there is no method `nonsense`; available: direct, http, exec)\n{DIRECT}"),
     );
     let fixture = storage_with_conf(State::Crashed, "nodirect\n");
     Dsnap::on(&fixture)
@@ -141,7 +141,7 @@ fn methods_on_the_command_line_replace_the_conf_and_imply_nodirect() {
         .args(["--method", "fly away", "true"])
         .run()
         .mentions(
-            "malformed line 1 in --method (there is no method `fly`; there is: direct, http, exec)\n",
+            "malformed line 1 in --method (there is no method `fly`; available: direct, http, exec)\n",
         )
         .ends(125, "COMMAND was not run: DIR is not a snapshot (no misc/snapshot)");
     Dsnap::on(&fixture)
@@ -154,7 +154,7 @@ fn methods_on_the_command_line_replace_the_conf_and_imply_nodirect() {
 fn control_characters_in_a_conf_are_not_printed() {
     let fixture = storage_with_conf(State::Clean, "red\u{1b}[31m\u{9b}\u{202e}\n");
     Dsnap::on(&fixture).arg("true").run().says(0, &format!(
-        "malformed line 1 in DIR/config/snapshot.conf (there is no method `red\u{fffd}[31m\u{fffd}\u{fffd}`; there is: direct, http, exec)\n{DIRECT}"
+        "malformed line 1 in DIR/config/snapshot.conf (there is no method `red\u{fffd}[31m\u{fffd}\u{fffd}`; available: direct, http, exec)\n{DIRECT}"
     ));
     let fixture = storage_with_conf(State::Clean, &"x".repeat(5000));
     let ran = Dsnap::on(&fixture).arg("true").run();

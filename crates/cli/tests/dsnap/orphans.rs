@@ -89,9 +89,11 @@ fn recover_with_a_code_leaves_a_snapshot_whose_record_is_lost() {
     let site = site();
     site.server().unwrap().enter("lost").unwrap();
     let ran = Dsnap::at(&site).arg("--recover").run();
-    ran.says(0, "").prints("DIR: nothing of dsnap to leave; it is in the snapshot `user/lost`\n");
+    ran.says(0, "").prints(
+        "DIR is in the snapshot `user/lost`, which no run of dsnap is known to have entered\n",
+    );
     let ran = Dsnap::at(&site).args(["--recover", "--code", "other"]).run();
-    ran.says(122, "--recover failed: DIR is in the snapshot `user/lost`, not in user/other\n");
+    ran.says(122, "--recover failed: DIR is in the snapshot `user/lost`, not in `user/other`\n");
     assert_eq!(site.held().as_deref(), Some("user/lost"));
     let ran = Dsnap::at(&site).args(["--recover", "--code", "user/lost"]).run();
     ran.says(0, "Left the snapshot user/lost, which an earlier run had left behind\n");

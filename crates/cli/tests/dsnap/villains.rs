@@ -58,8 +58,8 @@ fn a_library_that_never_returns_is_killed_and_fails_its_line() {
 
 #[test]
 fn a_library_that_exits_without_an_answer_fails_its_line() {
-    costs_its_line("EXITS", "it ended with status 0, without an answer");
-    costs_its_line("CLOSES_ALL", "it ended with status 0, without an answer");
+    costs_its_line("EXITS", "it exited with status 0, without an answer");
+    costs_its_line("CLOSES_ALL", "it exited with status 0, without an answer");
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn a_library_that_is_not_a_plugin_is_not_loaded() {
 
 #[test]
 fn a_library_that_exits_or_waits_while_it_is_loaded_is_not_loaded() {
-    is_not_loaded("EXITS_IN_ITS_INITIALISER", "it ended with status 0, without an answer");
+    is_not_loaded("EXITS_IN_ITS_INITIALISER", "it exited with status 0, without an answer");
     let waits = "it was killed after 5 s, when its time was up";
     is_not_loaded("WAITS_IN_ITS_INITIALISER", waits);
 }
@@ -284,10 +284,10 @@ fn script_costs_the_line(line: &str, text: &str, reason: &str) {
 fn a_script_that_misbehaves_fails_its_line() {
     script_costs_its_line("kill -SEGV $$", "it was killed by SIGSEGV");
     script_costs_the_line("exec method timeout=1", "sleep 999", KILLED);
-    script_costs_its_line("exit 1", "it ended with status 1");
-    script_costs_its_line("echo no >&2; exit 7", "no (it ended with status 7)");
+    script_costs_its_line("exit 1", "it exited with status 1");
+    script_costs_its_line("echo no >&2; exit 7", "no (it exited with status 7)");
     script_costs_its_line("printf 'a\\033[31m\\377\\n' >&2; exit 78", "a\u{fffd}[31m\u{fffd}");
-    script_costs_its_line("exec >&- 2>&- 0<&-; exit 3", "it ended with status 3");
+    script_costs_its_line("exec >&- 2>&- 0<&-; exit 3", "it exited with status 3");
     let unfinished = "printf 'the reason' >&2; setsid sleep 9 & exit 78";
     script_costs_its_line(unfinished, "the reason");
     script_costs_its_line("yes | head -c 3000000 >&2; echo why >&2; exit 78", "why");

@@ -73,7 +73,7 @@ fn split(line: &[u8]) -> (Result<Vec<Vec<u8>>, &'static str>, usize) {
         }
     }
     match state {
-        State::Single | State::Double => return (Err("an open quote"), line.len()),
+        State::Single | State::Double => return (Err("a quote is not closed"), line.len()),
         State::Word => words.push(word),
         State::Between => {}
     }
@@ -127,8 +127,8 @@ mod tests {
 
     #[test]
     fn open_quotes_and_nul_bytes_are_malformed() {
-        assert_eq!(words("exec 'a"), Err("an open quote"));
-        assert_eq!(words("exec \"a"), Err("an open quote"));
+        assert_eq!(words("exec 'a"), Err("a quote is not closed"));
+        assert_eq!(words("exec \"a"), Err("a quote is not closed"));
         assert_eq!(words("exec a\\"), Err("a backslash at its end"));
         assert_eq!(words("exec a\0b"), Err("a NUL byte"));
         assert_eq!(words("exec a\\\0b"), Err("a NUL byte"));

@@ -204,7 +204,7 @@ impl Planner<'_> {
         let all_words = line.words.clone().map_err(Reason::new)?;
         let Some((name, words)) = all_words.split_first() else { return Ok(None) };
         if (name == LAST_RESORT || name == NO_LAST_RESORT) && !words.is_empty() {
-            return Err(Reason::new(format!("`{}` stands alone", text::harmless(name))));
+            return Err(Reason::new(format!("`{}` takes no arguments", text::harmless(name))));
         }
         if name == NO_LAST_RESORT {
             return Ok(None);

@@ -47,7 +47,7 @@ fn a_storage_in_use_gives_status_75_also_without_waiting() {
         .server_method("one", vec![(nothing(), Entered::Busy(because("packing")))], vec![])
         .server_method("two", vec![(nothing(), Entered::Refused(because("401")))], vec![])
         .play(75, ["one enters", "one: packing", "two enters", "two: 401"]);
-    assert_eq!(reason(&outcome), "packing");
+    assert_eq!(reason(&outcome), "one: packing");
 }
 
 #[test]
@@ -69,10 +69,10 @@ fn a_reason_that_can_change_is_waited_for_without_any_lock() {
                 .lines(&[
                     "zope enters",
                     "zope: packing",
-                    "pause: packing",
+                    "pause: zope: packing",
                     "zope enters",
                     "zope: silent",
-                    "pause: silent",
+                    "pause: zope: silent",
                 ])
                 .ordinary_run("zope"),
         );
@@ -108,7 +108,7 @@ fn the_last_try_begins_when_time_is_up() {
         .job(|job| (job.wait, job.pause) = (SHORT, LONG))
         .play(
             75,
-            ["zope enters", "zope: packing", "pause: packing", "zope enters", "zope: packing"],
+            ["zope enters", "zope: packing", "pause: zope: packing", "zope enters", "zope: packing"],
         );
 }
 
