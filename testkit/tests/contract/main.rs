@@ -61,7 +61,7 @@ fn a_script_whose_exit_status_is_that_of_another_command_breaks_a_rule() {
     let (broken, untried) = Folder::new().only_breach(&format!("{curl}{LEAVE}"));
     assert_eq!(
         broken,
-        "enter returns held or done, and the files confirm it: enter returned unknown (it ended \
+        "enter returns held or done, and the files confirm it: enter returned unknown (it exited \
          with status 7), but it had worked: misc/snapshot contains user/CODE"
     );
     assert_eq!(untried, 14);

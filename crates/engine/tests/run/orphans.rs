@@ -153,7 +153,8 @@ fn tries_go_on_without_t_while_the_server_recombines_after_a_clean_up() {
         vec![(ends, Left::Left), (leave(), Left::Left)],
     );
     left_behind(&scenario, "user/db-1-left", |record| record);
-    let before = ["zope leaves", LEFT, "zope enters", "zope: recombining", "pause: zope: recombining"];
+    let before =
+        ["zope leaves", LEFT, "zope enters", "zope: recombining", "pause: zope: recombining"];
     let begin = Instant::now();
     scenario.play(0, after(&before));
     assert!(

@@ -108,7 +108,13 @@ fn the_last_try_begins_when_time_is_up() {
         .job(|job| (job.wait, job.pause) = (SHORT, LONG))
         .play(
             75,
-            ["zope enters", "zope: packing", "pause: zope: packing", "zope enters", "zope: packing"],
+            [
+                "zope enters",
+                "zope: packing",
+                "pause: zope: packing",
+                "zope enters",
+                "zope: packing",
+            ],
         );
 }
 
