@@ -1,7 +1,7 @@
 //! What calling a loaded method costs over calling a linked one: a process for each call.
 //!
-//! Run by `cargo xtask bench`, which builds the library first. Each round makes both calls, so
-//! that a busy machine makes both slow.
+//! `cargo xtask bench` builds the library and runs this. Each round makes both calls, so that a busy
+//! machine slows both.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 #[path = "../examples/nothing.rs"]
@@ -16,11 +16,12 @@ use dsnap_core::method::{Caller, Entered, Message, Methods, Request, SnapshotMet
 use dsnap_engine::run::new_code::new_code;
 use dsnap_host::Registry;
 
-/// How many pairs are measured, after a few that are not.
+/// The number of measured pairs of calls.
 const ROUNDS: usize = 200;
+/// The number of pairs before them, which are not measured.
 const WARM_UP: usize = 10;
-/// What a loaded call may cost more.
-const FLOOR: Duration = Duration::from_millis(5);
+/// How much longer than a linked call a loaded one may take.
+const MAX_OVERHEAD: Duration = Duration::from_millis(5);
 
 struct Silent;
 
@@ -45,8 +46,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     show("linked", &linked);
     show("loaded", &loaded);
     let median = show("loaded over linked", &more);
-    println!("the median is to be at most {FLOOR:?}");
-    Ok(if median <= FLOOR { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    println!("the median must be at most {MAX_OVERHEAD:?}");
+    Ok(if median <= MAX_OVERHEAD { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn time(method: &dyn SnapshotMethod) -> Duration {
@@ -66,7 +67,7 @@ fn time(method: &dyn SnapshotMethod) -> Duration {
     took
 }
 
-/// Prints minimum, median and maximum; returns the median.
+/// Prints the minimum, median and maximum; returns the median.
 fn show(what: &str, times: &[Duration]) -> Duration {
     let mut times = times.to_vec();
     times.sort();
@@ -79,7 +80,7 @@ fn show(what: &str, times: &[Duration]) -> Duration {
     median
 }
 
-/// Where cargo puts it: the benchmark lies in `deps`, the library beside that in `examples`.
+/// Returns the library's path: the benchmark is in `deps`, the library in `examples` beside it.
 fn library() -> std::io::Result<PathBuf> {
     let program = std::env::current_exe()?;
     let profile = program.parent().and_then(Path::parent).unwrap_or(Path::new("."));

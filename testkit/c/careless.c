@@ -1,5 +1,5 @@
-/* A plugin that must not pass: it takes the code for a string and reads on behind its end. Proves
- * that the sanitizers under roundtrip.c see something. */
+/* A plugin that must not pass: it treats the code as a string and reads behind its end. It proves
+ * that the sanitizers notice such a read. */
 #include "dsnap.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-// The method `line`, as the first header of this version may have had it: its table ends before
-// `check_words`, and what lies behind it in memory is no function.
+// The method `line`, as if built with the first header of this version. Its table ends before
+// `check_words`, and the memory behind the table does not contain a function.
 
 #define OTHER_TABLES
 #include "plugin.c"

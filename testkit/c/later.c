@@ -1,5 +1,5 @@
-// The method `line`, as it may be built with a later header of the same version: the tables have
-// fields at their end that this program does not know.
+// The method `line`, as if built with a later header of the same version. Its tables have fields at
+// their end that this program does not know.
 
 #define OTHER_TABLES
 #include "plugin.c"

@@ -1,4 +1,4 @@
-// A library of another version of the interface: behind the number everything may be different.
+// A library of another version of the interface. Everything behind the number may be different.
 
 #include <dsnap.h>
 

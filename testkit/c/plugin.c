@@ -1,7 +1,7 @@
-// A snapshot method in C: `line HOST:PORT` asks a server that takes one line a connection
-// (`enter CODE`, `leave CODE`, `status`) and answers with one that begins `ok`, `busy`, `gone`
-// or `error`. The same as plugins/template, in the other language. later.c, earlier.c and
-// other.c give it the tables of other versions of the interface.
+// A snapshot method in C: `line HOST:PORT`. Its server takes one line per connection (`enter CODE`,
+// `leave CODE`, `status`) and answers with one line that begins with `ok`, `busy`, `gone` or `error`.
+// It does the same as plugins/template does in Rust. later.c and earlier.c give it the tables of
+// other releases of the interface.
 
 #include <dsnap.h>
 
@@ -17,7 +17,7 @@
 
 enum { LOOK_MS = 100, CONNECT_MS = 10000, LAST_MS = 20000 };
 
-// What the server said; MISSING is that it was asked and did not answer.
+// The server's answer. MISSING: the server was asked and did not answer.
 enum answer { OK, BUSY, GONE, FAILED, MISSING };
 
 typedef const struct dsnap_request *request;
@@ -41,7 +41,7 @@ static uint64_t now_ms(void) {
 
 static uint64_t sooner(uint64_t one, uint64_t other) { return one < other ? one : other; }
 
-// HOST:PORT, cut in two; 0 if the line has no such word.
+// Splits HOST:PORT in two. Returns 0 if the line has no such word.
 static int address(request it, char host[256], char **port) {
     if (it->word_count != 1 || it->words[0].len > 255) return 0;
     memcpy(host, it->words[0].data, it->words[0].len);
@@ -54,13 +54,13 @@ static int address(request it, char host[256], char **port) {
 
 static uint32_t check_words(request it) {
     char host[256], *port;
-    if (address(it, host, &port)) return 1;
+    if (address(it, host, &port)) return DSNAP_WORDS_USABLE;
     say(it, DSNAP_SAY_REASON, "`line` takes HOST:PORT");
     return 0;
 }
 
-// Waits for the socket, looking now and then whether to stop; 0 when it is too late. Once it is
-// to stop, an answer has 20 s to come.
+// Waits for the socket, and asks now and then whether to stop. Returns 0 when the time is up. Once
+// the call should stop, the server has 20 s to answer.
 static int wait_for(request it, int server, short events, uint64_t end, uint64_t *last) {
     for (;;) {
         if (*last == UINT64_MAX && it->caller->shall_stop(it->caller->context))
@@ -89,7 +89,7 @@ static int connected(request it, const char *host, const char *port, uint64_t en
     return -1;
 }
 
-// Reads a line, without its end; 0 if none comes.
+// Reads a line, without its newline. Returns 0 if no complete line comes.
 static int read_line(request it, int server, uint64_t end, char *line, size_t size) {
     uint64_t last = UINT64_MAX;
     for (size_t length = 0; length < size - 1;) {
@@ -119,7 +119,7 @@ static enum answer understood(request it, char *line, char words[512]) {
     return MISSING;
 }
 
-// One question, one answer; the reason of a bad one is said already.
+// Sends a question and reads the answer. Says the reason if the answer is not OK.
 static enum answer ask(request it, const char *verb, struct dsnap_bytes code, char words[512]) {
     char host[256], *port, line[512];
     if (!address(it, host, &port)) return FAILED;
@@ -146,7 +146,7 @@ static int32_t enter(request it) {
     case BUSY: return DSNAP_BUSY;
     case GONE: return DSNAP_UNAVAILABLE;
     case FAILED: return DSNAP_FAILED;
-    default: return DSNAP_UNKNOWN; // it was asked: never "failed"
+    default: return DSNAP_UNKNOWN; // the server was asked: never say "failed"
     }
 }
 
@@ -155,7 +155,8 @@ static int32_t not_left(enum answer answer) {
         : answer == GONE ? DSNAP_UNAVAILABLE : DSNAP_FAILED;
 }
 
-// Leaving twice is no error, and what has another code is not touched: so first look.
+// Looks first at the code of the snapshot: leaving twice is not an error, and a snapshot with another
+// code is never touched.
 static int32_t leave(request it) {
     char words[512], ours[128];
     enum answer answer = ask(it, "status", (struct dsnap_bytes){0}, words);

@@ -1,7 +1,6 @@
-/* A second program beside dsnap: loads a library, shakes hands as docs/abi.md says, makes each
- * call once, and prints what it got. Built with sanitizers it finds what a library, or what the
- * interface itself, does to memory: everything that is passed is allocated exactly as large as it
- * is, and freed after the call.
+/* A second program beside dsnap. It loads a library, makes the handshake of docs/abi.md, makes each
+ * call once, and prints the results. Built with sanitizers, it finds memory errors in a library or in
+ * the interface: everything it passes is allocated in its exact size, and freed after the call.
  *
  * roundtrip LIBRARY [WORD]... */
 #define _POSIX_C_SOURCE 200809L
@@ -14,7 +13,7 @@
 
 #define CONTEXT 0x5eed
 
-/* What the callbacks must be given: the address of one of these. */
+/* The context that a library must pass to the callbacks. */
 struct context {
     int mark;
     int asked;
@@ -46,9 +45,9 @@ static struct context *mine(void *context)
 
 static void say(void *context, uint32_t kind, struct dsnap_bytes text)
 {
-    static const char *const kinds[] = {"?", "words", "reason", "hint", "code"};
+    static const char *const kinds[] = {"?", "words", "reason", "hint", "code", "label"};
     mine(context);
-    check(kind >= DSNAP_SAY_WORDS && kind <= DSNAP_SAY_CODE, "an unknown kind");
+    check(kind >= DSNAP_SAY_WORDS && kind <= DSNAP_SAY_LABEL, "an unknown kind");
     printf("  %s: ", kinds[kind]);
     print(text);
     printf("\n");
@@ -69,7 +68,7 @@ static uint32_t shall_stop(void *context)
     return 0;
 }
 
-/* A copy of its own, without a NUL behind it: one byte too many is noticed. */
+/* Copies a text without a NUL behind it, so that reading one byte too many is noticed. */
 static struct dsnap_bytes bytes(const char *text)
 {
     struct dsnap_bytes made = {NULL, strlen(text)};
@@ -87,7 +86,7 @@ static void give_back(struct dsnap_bytes bytes)
     free((void *)bytes.data);
 }
 
-/* Makes one call, with a request of its own that is gone afterwards. */
+/* Makes one call, with a request of its own that is freed afterwards. */
 static long call(int32_t (*function)(const struct dsnap_request *),
                  uint32_t (*check_words)(const struct dsnap_request *), const char *code,
                  int word_count, char **words)
@@ -118,7 +117,7 @@ static long call(int32_t (*function)(const struct dsnap_request *),
     return result;
 }
 
-/* The library's table, after the steps that make each next one safe. */
+/* Makes the handshake and returns the library's table. Each step makes the next one safe. */
 static const struct dsnap_library *shake_hands(const char *file)
 {
     void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);

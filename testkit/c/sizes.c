@@ -1,6 +1,6 @@
-/* What dsnap.h means to a C compiler: the size of each structure, the place of each field, the
- * value of each constant, in the header's order. crates/core/tests/header.rs compares it with what
- * Rust says. Also compiled as C++. */
+/* Prints what dsnap.h means to a C compiler: the value of each constant, the size of each structure
+ * and the offset of each field, in the header's order. crates/core/tests/header.rs compares the
+ * output with what Rust says. Also compiled as C++. */
 #include "dsnap.h"
 
 #include <stdio.h>
@@ -31,6 +31,9 @@ static void constants(void)
     CONSTANT(DSNAP_SAY_REASON);
     CONSTANT(DSNAP_SAY_HINT);
     CONSTANT(DSNAP_SAY_CODE);
+    CONSTANT(DSNAP_SAY_LABEL);
+    CONSTANT(DSNAP_WORDS_USABLE);
+    CONSTANT(DSNAP_WORDS_NO_RELATIVE_FILES);
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 /* A plugin that really enters and leaves, by asking a Zope on this machine: `traitor PORT`. With
- * -DVICE_... it does one thing wrong once the snapshot is entered: the snapshot is left anyway. */
+ * -DVICE_... it does one thing wrong after it has entered. The run must leave the snapshot anyway. */
 #define _GNU_SOURCE
 #include "dsnap.h"
 
@@ -25,7 +25,7 @@ static int connected(const struct dsnap_request *request)
     return zope;
 }
 
-/* Calls a method of the toolkit with the code; whether it answers well. */
+/* Calls a method of the toolkit with the code. Returns whether the answer is a success. */
 static int asked(const struct dsnap_request *request, const char *method)
 {
     char body[1024], answer[1 << 14];
@@ -47,7 +47,7 @@ static int asked(const struct dsnap_request *request, const char *method)
     return strstr(answer, "<nil") != NULL;
 }
 
-/* The path of a file beside the storage's own. */
+/* Returns the path of a file in the storage directory. */
 static const char *beside(const struct dsnap_request *request, const char *name)
 {
     static char path[4096];
@@ -98,6 +98,20 @@ static int32_t status(const struct dsnap_request *request)
     return request->size ? DSNAP_CANNOT_TELL : DSNAP_REFUSED;
 }
 
+#ifdef VICE_HIDES_ITS_SECOND_WORD
+/* No vice: the second word is a password, so messages name the line without it. */
+static uint32_t check_words(const struct dsnap_request *request)
+{
+    static const struct dsnap_bytes why = BYTES("`traitor` takes PORT PASSWORD");
+    if (request->word_count != 2) {
+        request->caller->say(request->caller->context, DSNAP_SAY_REASON, why);
+        return 0;
+    }
+    request->caller->say(request->caller->context, DSNAP_SAY_LABEL, request->words[0]);
+    return DSNAP_WORDS_USABLE | DSNAP_WORDS_NO_RELATIVE_FILES;
+}
+#endif
+
 static const struct dsnap_method method = {
     .size = sizeof(struct dsnap_method),
     .name = BYTES("traitor"),
@@ -107,6 +121,9 @@ static const struct dsnap_method method = {
     .enter = enter,
     .leave = leave,
     .status = status,
+#ifdef VICE_HIDES_ITS_SECOND_WORD
+    .check_words = check_words,
+#endif
 };
 static const struct dsnap_method *const methods[] = {&method};
 static const struct dsnap_library library = {

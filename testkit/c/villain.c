@@ -1,5 +1,5 @@
-/* A plugin with one vice, chosen by -DVICE_...: what it does wrong costs its line, never the run.
- * Without a vice it is a method that says that it cannot be had. */
+/* A plugin with one vice, chosen by -DVICE_... Whatever it does wrong, only its line fails, and the
+ * run continues. Without a vice it is a method that says that it is unavailable. */
 #define _GNU_SOURCE
 #include "dsnap.h"
 
@@ -19,7 +19,7 @@ static void say(const struct dsnap_request *request, uint32_t kind, struct dsnap
     request->caller->say(request->caller->context, kind, text);
 }
 
-/* Copies a file of /proc to a file beside the storage's own. */
+/* Copies a file of /proc to a file in the storage directory. */
 static void note(const struct dsnap_request *request, const char *from, const char *name)
 {
     char path[4096], piece[4096];
@@ -33,8 +33,8 @@ static void note(const struct dsnap_request *request, const char *from, const ch
     close(out);
 }
 
-/* Leaves a process behind, in this group or not, once its number stands in a file beside the
- * storage's own. */
+/* Leaves a process behind, in this process group or detached from it. Returns once a file in the
+ * storage directory contains its process id. */
 static void leave_behind(const struct dsnap_request *request, int detached)
 {
     int ready[2];
@@ -45,7 +45,7 @@ static void leave_behind(const struct dsnap_request *request, int detached)
         if (detached)
             setsid();
         note(request, "/proc/self/stat", "child");
-        /* Should nobody end it. */
+        /* In case nobody ends it. */
         alarm(300);
         while (write(ready[1], "", 1) > 0)
             pause();
@@ -54,7 +54,7 @@ static void leave_behind(const struct dsnap_request *request, int detached)
         abort();
 }
 
-/* Writes the numbers of all open descriptors to a file beside the storage's own. */
+/* Writes the numbers of all open descriptors to a file in the storage directory. */
 static void note_descriptors(const struct dsnap_request *request)
 {
     char numbers[4096] = "", path[4096];
@@ -177,7 +177,7 @@ static int32_t enter(const struct dsnap_request *request)
 #ifdef VICE_RETURNS_NONSENSE
     return -559038737;
 #endif
-#ifdef VICE_LOOKS_AROUND
+#if defined VICE_LOOKS_AROUND || defined VICE_CHECKS
     note(request, "/proc/self/status", "status");
     note(request, "/proc/self/stat", "stat");
     note_descriptors(request);
@@ -196,6 +196,31 @@ static int32_t status(const struct dsnap_request *request)
 {
     return request->size ? DSNAP_CANNOT_TELL : DSNAP_REFUSED;
 }
+
+#ifdef VICE_CHECKS
+/* Returns the number that the vice gives: -DVICE_CHECKS=7. */
+static uint32_t check_words(const struct dsnap_request *request)
+{
+    return request->size ? (uint32_t)VICE_CHECKS : 0;
+}
+#elif defined VICE_LABELS_NONSENSE
+static uint32_t check_words(const struct dsnap_request *request)
+{
+    static char much[1 << 14] = "\x1b[31mred\xff\nand ";
+    size_t begun = strlen(much);
+    memset(much + begun, 'm', sizeof much - begun);
+    const struct dsnap_bytes label = {(const uint8_t *)much, sizeof much};
+    say(request, DSNAP_SAY_LABEL, label);
+    return DSNAP_WORDS_USABLE;
+}
+#elif defined VICE_LABELS_NOTHING
+static uint32_t check_words(const struct dsnap_request *request)
+{
+    static const struct dsnap_bytes label = BYTES(" ");
+    say(request, DSNAP_SAY_LABEL, label);
+    return DSNAP_WORDS_USABLE;
+}
+#endif
 
 static const struct dsnap_method method = {
 #ifdef VICE_SHORT_METHOD
@@ -216,6 +241,9 @@ static const struct dsnap_method method = {
     .leave = leave,
 #ifndef VICE_NO_FUNCTION
     .status = status,
+#endif
+#if defined VICE_CHECKS || defined VICE_LABELS_NONSENSE || defined VICE_LABELS_NOTHING
+    .check_words = check_words,
 #endif
 };
 static const struct dsnap_method *const methods[] = {&method};

@@ -1,170 +1,118 @@
-//! The contract suite: is a snapshot method what `dsnap_core::method` says it must be?
+//! The contract suite: does a snapshot method do what `dsnap_core::method` requires of it?
 //!
-//! One suite for every method, linked in, loaded or a script. Each check has a simulated site of
-//! its own, whose storage the method may freeze and close, and compares what the method says with
-//! what the files say. A breach is one sentence, with what was seen.
+//! One suite for every method: linked in, loaded, or a script. Each check gets a simulated site
+//! of its own, whose storage the method may freeze and close, and compares the method's results
+//! with the storage's files. A breach is one sentence that says what was seen.
 //!
-//! `owner` and `nobody` hold the checks, for the two kinds of methods, `refusals` and `time` more of
-//! `owner`'s: with something in the way, and with a server that answers late or never. `stage` is a
-//! site with a method to try on it, `sight` what its files say, `manners` what counts in every call,
-//! `words` the line with its placeholders.
+//! Dependencies between the modules point down this list only:
+//!
+//! - `with_server`, `without_server`: the checks for the two kinds of methods
+//! - `obstacles`, `late_answers`: more checks of `with_server`
+//! - `shared_steps`: enter or leave, and compare with the files
+//! - `harness`: a site with the method under test, and the calls made to it
+//! - `suite`, `call_audit`: the input, and the rules for every call
+//! - `observation`, `stdout_capture`, `method_line`, `wording`, `check`: the types they share
 
-mod manners;
-mod nobody;
-mod owner;
-mod refusals;
-mod sight;
-mod stage;
-mod time;
-mod words;
+mod call_audit;
+mod check;
+mod harness;
+mod late_answers;
+mod method_line;
+mod observation;
+mod obstacles;
+mod shared_steps;
+mod stdout_capture;
+mod suite;
+mod with_server;
+mod without_server;
+mod wording;
 
-use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use dsnap_core::method::{Methods, SnapshotMethod, WorksWith, is_name};
+use dsnap_core::method::{SnapshotMethod, WorksWith, is_name};
 use dsnap_core::text;
 
-pub use words::Words;
+pub use check::{Finding, Outcome};
+pub use method_line::MethodLine;
+pub use suite::Suite;
 
-use manners::Manners;
-use stage::Stage;
-
-/// What is held to the contract, and how.
-pub struct Suite<'a> {
-    /// The line that calls the method.
-    pub line: Words,
-    /// Makes the list of methods anew, so that nothing is remembered from one call to another.
-    pub methods: &'a dyn Fn() -> Box<dyn Methods>,
-    /// Nobody else works in this process: what is printed on its stdout and what is left in its
-    /// group is the method's.
-    pub alone: bool,
-    /// Leave out what takes more than a few seconds.
-    pub quick: bool,
-}
-
-/// One sentence of the contract, and how the method kept it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// The sentence, in few words.
-    pub what: &'static str,
-    /// What came of it.
-    pub outcome: Outcome,
-}
-
-/// What came of a check.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is so.
-    Kept,
-    /// It is not: one sentence with what was seen.
-    Breach(String),
-    /// It was not looked at, and why.
-    NotAsked(&'static str),
-}
-
-/// Why a check has no good end.
-#[derive(Debug)]
-enum Not {
-    Kept(String),
-    Asked(&'static str),
-    /// The simulated site does not work.
-    Site(io::Error),
-}
-
-type Checked = Result<(), Not>;
-
-/// A check: its sentence, and what is done.
-type Check = (&'static str, fn(&Stage) -> Checked);
-
-/// What an enter of a free storage led to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    /// `misc/snapshot` says the code.
-    Held,
-    /// The storage is closed, and to be opened by leaving.
-    Closed,
-    /// The storage is closed, and nothing is to be left.
-    Done,
-}
-
-impl From<io::Error> for Not {
-    fn from(error: io::Error) -> Self {
-        Self::Site(error)
-    }
-}
-
-/// A breach, in one sentence.
-fn breach(sentence: impl Into<String>) -> Not {
-    Not::Kept(sentence.into())
-}
-
-impl fmt::Debug for Suite<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Suite").field("line", &self.line).finish_non_exhaustive()
-    }
-}
+use call_audit::CallAudit;
+use check::{CheckError, CheckResult, EnterEffect, breach};
+use harness::Harness;
 
 impl Suite<'_> {
-    /// Makes every check; `tell` gets each finding as soon as there is one.
+    /// Makes every check, and passes each finding to `report` as soon as it is known.
     ///
     /// # Errors
     ///
-    /// There is no such method, it does not take the words, or the simulated site does not work.
-    pub fn run(&self, tell: &mut dyn FnMut(Finding)) -> io::Result<()> {
-        let manners = Arc::new(Manners::new(self.alone));
-        let first = Stage::build(self, &manners, None)?;
-        let (method, words) = (Arc::clone(&first.method), first.words.clone());
-        method.check_words(&words).map_err(io::Error::other)?;
-        tell(Finding::of("its name is valid, and the one on the line", self.name(&*method))?);
-        let mut way = None;
-        let (entering, rest) = match method.works_with() {
-            WorksWith::Owner => (Some(owner::ENTERING), owner::CHECKS),
-            WorksWith::Nobody => (None, nobody::CHECKS),
-        };
-        if let Some((what, check)) = entering {
-            let found = check(&first);
-            way = found.as_ref().ok().copied();
-            tell(Finding::of(what, found.map(drop))?);
+    /// The method does not exist, it rejects the words, or the simulated site does not work.
+    pub fn run(&self, report: &mut dyn FnMut(Finding)) -> io::Result<()> {
+        let audit = Arc::new(CallAudit::new(self.owns_process));
+        let first = Harness::build(self, &audit, None)?;
+        let method = Arc::clone(&first.subject.method);
+        method.check_words(&first.subject.words).map_err(io::Error::other)?;
+        let name = Finding::of("the name is valid and matches the line", self.check_name(&*method));
+        report(name?);
+        match method.works_with() {
+            WorksWith::Owner => self.run_with_server(first, &audit, report)?,
+            WorksWith::Nobody => {
+                drop(first);
+                for (rule, check) in without_server::CHECKS {
+                    let result = check(&Harness::build(self, &audit, None)?);
+                    report(Finding::of(rule, result)?);
+                }
+            }
         }
-        drop(first);
-        for (what, check) in rest {
-            let checked = if entering.is_some() && way.is_none() {
-                Err(Not::Asked("entering does not work"))
-            } else {
-                check(&Stage::build(self, &manners, way)?)
-            };
-            tell(Finding::of(what, checked)?);
-        }
-        manners.tell(tell);
+        audit.report(report);
         Ok(())
     }
 
-    /// Only its owner's words are compared: the registry found the method by them.
-    fn name(&self, method: &dyn SnapshotMethod) -> Checked {
+    /// Makes the check of entering, then, if that works, the others.
+    fn run_with_server(
+        &self,
+        first: Harness,
+        audit: &Arc<CallAudit>,
+        report: &mut dyn FnMut(Finding),
+    ) -> io::Result<()> {
+        let (rule, check) = with_server::ENTER;
+        let entered = check(&first);
+        drop(first);
+        let effect = entered.as_ref().ok().copied();
+        report(Finding::of(rule, entered.map(drop))?);
+        for (rule, check) in with_server::CHECKS {
+            let result = self.check_after_enter(*check, audit, effect);
+            report(Finding::of(rule, result)?);
+        }
+        Ok(())
+    }
+
+    fn check_after_enter(
+        &self,
+        check: fn(&Harness) -> CheckResult,
+        audit: &Arc<CallAudit>,
+        effect: Option<EnterEffect>,
+    ) -> CheckResult {
+        match effect {
+            None => Err(CheckError::NotTried("enter does not work")),
+            effect => check(&Harness::build(self, audit, effect)?),
+        }
+    }
+
+    fn check_name(&self, method: &dyn SnapshotMethod) -> CheckResult {
         let name = method.name();
         if !is_name(name) {
             let name = text::harmless(name);
             return Err(breach(format!(
-                "the name `{name}` cannot stand on a line: it must be a-z, then a-z, 0-9 or _"
+                "the name `{name}` is not valid on a line: it must be a-z, then a-z, 0-9 or _"
             )));
         }
         if name != self.line.name().to_string_lossy() {
-            let called = text::harmless(self.line.name());
-            return Err(breach(format!("it calls itself `{name}`, and is called `{called}`")));
+            let on_line = text::harmless(self.line.name());
+            return Err(breach(format!(
+                "the method is called `{name}`, but the line says `{on_line}`"
+            )));
         }
         Ok(())
-    }
-}
-
-impl Finding {
-    fn of(what: &'static str, checked: Checked) -> io::Result<Self> {
-        let outcome = match checked {
-            Ok(()) => Outcome::Kept,
-            Err(Not::Kept(sentence)) => Outcome::Breach(sentence),
-            Err(Not::Asked(why)) => Outcome::NotAsked(why),
-            Err(Not::Site(error)) => return Err(error),
-        };
-        Ok(Self { what, outcome })
     }
 }

@@ -1,5 +1,10 @@
-//! Storages in every state that needs no live server: what there is to choose. How one is made
-//! is `making`'s part.
+//! Storages in every state that a server or a crash can leave, made file by file.
+//!
+//! Dependencies between the modules point down this list only: `fixture`, `populate` (writes the
+//! files), `spec` (the choices).
+
+mod populate;
+mod spec;
 
 use std::fs;
 use std::io;
@@ -10,113 +15,53 @@ use dsnap_engine::storage::format::Format;
 use tempfile::TempDir;
 
 use crate::ledger::Ledger;
-use crate::making::make;
-use crate::site::marker::Marker;
+use crate::marker::Marker;
 use crate::transactions::{Class, history};
 
-/// The code under which a fixture was left in a snapshot.
-pub(crate) const CODE: &str = "db1-4711-killed";
+use populate::populate;
+use spec::{LEFT_CODE, Spec};
 
-/// The state that a storage was left in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// Made, and never opened.
-    Fresh,
-    /// Closed cleanly: `shutdown`, and everything in `A/`.
-    Clean,
-    /// The server crashed: no mark, half a transaction in `A/`, the rest in `journal/`.
-    Crashed,
-    /// Closed in a hurry (`quick_shutdown`): no mark, a full `journal/`.
-    QuickShutdown,
-    /// Stopped in any way while in a snapshot: `user/CODE`, later transactions in `B/` and
-    /// `journal/`.
-    InSnapshot,
-    /// Crashed while `B/` was being moved into `A/`.
-    Recombining,
-    /// Crashed while packing: `packing`.
-    Packing,
-    /// Closed while a transaction was being committed: `shutdown`, and beside it a transaction.
-    ShutdownWithJournal,
-    /// The replication tool was interrupted: `journal/replica.tar`.
-    Replica,
-}
+pub use spec::State;
 
-impl State {
-    /// All of them.
-    pub const ALL: [State; 9] = [
-        Self::Fresh,
-        Self::Clean,
-        Self::Crashed,
-        Self::QuickShutdown,
-        Self::InSnapshot,
-        Self::Recombining,
-        Self::Packing,
-        Self::ShutdownWithJournal,
-        Self::Replica,
-    ];
-
-    /// The name on command lines.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Fresh => "fresh",
-            Self::Clean => "clean",
-            Self::Crashed => "crashed",
-            Self::QuickShutdown => "quick-shutdown",
-            Self::InSnapshot => "in-snapshot",
-            Self::Recombining => "recombining",
-            Self::Packing => "packing",
-            Self::ShutdownWithJournal => "shutdown-with-journal",
-            Self::Replica => "replica",
-        }
-    }
-}
-
-/// What a fixture is to be.
+/// The choices of a fixture.
 #[derive(Debug, Clone)]
-pub struct Builder {
-    pub(crate) format: Format,
-    pub(crate) class: Class,
-    pub(crate) state: State,
-    transactions: usize,
-    pub(crate) sync: bool,
-    pub(crate) dirsync: bool,
-}
+pub struct Builder(Spec);
 
 impl Builder {
-    /// `[structure] format`; bushy unless told.
+    /// Sets `[structure] format`; bushy by default.
     #[must_use]
     pub fn format(self, format: Format) -> Self {
-        Self { format, ..self }
+        Self(Spec { format, ..self.0 })
     }
 
-    /// `[storage] classname`; Full unless told.
+    /// Sets `[storage] classname`; Full by default.
     #[must_use]
     pub fn class(self, class: Class) -> Self {
-        Self { class, ..self }
+        Self(Spec { class, ..self.0 })
     }
 
-    /// The state; cleanly closed unless told.
+    /// Sets the state; cleanly closed by default.
     #[must_use]
     pub fn state(self, state: State) -> Self {
-        Self { state, ..self }
+        Self(Spec { state, ..self.0 })
     }
 
-    /// How many transactions were committed; 24 unless told.
+    /// Sets how many transactions were committed; 24 by default.
     #[must_use]
     pub fn transactions(self, transactions: usize) -> Self {
-        Self { transactions, ..self }
+        Self(Spec { transactions, ..self.0 })
     }
 
-    /// `[filesystem] sync`.
+    /// Sets `[filesystem] sync`; on by default.
     #[must_use]
     pub fn sync(self, sync: bool) -> Self {
-        Self { sync, ..self }
+        Self(Spec { sync, ..self.0 })
     }
 
-    /// `[posix] dirsync`.
+    /// Sets `[posix] dirsync`; on by default.
     #[must_use]
     pub fn dirsync(self, dirsync: bool) -> Self {
-        Self { dirsync, ..self }
+        Self(Spec { dirsync, ..self.0 })
     }
 
     /// Makes the storage in a folder that vanishes with the fixture.
@@ -130,7 +75,7 @@ impl Builder {
         Ok(Fixture { _folder: Some(folder), ..fixture })
     }
 
-    /// Makes the storage in a folder that is new or empty, and stays.
+    /// Makes the storage in a new or empty folder, which stays.
     ///
     /// # Errors
     ///
@@ -145,16 +90,17 @@ impl Builder {
             fs::create_dir(dir.join(folder))?;
         }
         let storage = Storage::open(dir).map_err(io::Error::other)?;
-        let count = if self.state == State::Fresh { 0 } else { self.transactions };
-        let ledger = Ledger::new(self.format, self.class, history(count));
-        let in_a = make(&storage, self, &ledger)?;
-        let snapshot = (self.state == State::InSnapshot).then_some(in_a);
+        let Self(spec) = self;
+        let count = if spec.state == State::Fresh { 0 } else { spec.transactions };
+        let ledger = Ledger::new(spec.format, spec.class, history(count));
+        let in_a = populate(&storage, spec, &ledger)?;
+        let snapshot = (spec.state == State::InSnapshot).then_some(in_a);
         Marker { snapshot, end: Some(count), ..Marker::default() }.write(&storage)?;
         Ok(Fixture { storage, ledger, in_a, _folder: None })
     }
 }
 
-/// A storage that was made, and what was committed to it.
+/// A storage made for a test, and the ledger of its transactions.
 #[derive(Debug)]
 pub struct Fixture {
     storage: Storage,
@@ -164,41 +110,41 @@ pub struct Fixture {
 }
 
 impl Fixture {
-    /// Says what a fixture is to be.
+    /// Returns the choices of a fixture with their defaults.
     pub fn builder() -> Builder {
-        Builder {
+        Builder(Spec {
             format: Format::Bushy,
             class: Class::Full,
             state: State::Clean,
             transactions: 24,
             sync: true,
             dirsync: true,
-        }
+        })
     }
 
-    /// The storage.
+    /// Returns the storage.
     pub fn storage(&self) -> &Storage {
         &self.storage
     }
 
-    /// Its directory.
+    /// Returns the storage's directory.
     pub fn path(&self) -> &Path {
         self.storage.given()
     }
 
-    /// What was committed.
+    /// Returns the ledger of the committed transactions.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
-    /// How many transactions are whole in `A/` as the state left it.
+    /// Returns how many complete transactions `A/` contains.
     pub fn in_a(&self) -> usize {
         self.in_a
     }
 
-    /// The code of the snapshot that [`State::InSnapshot`] was left in.
+    /// Returns the code of the snapshot that [`State::InSnapshot`] was left in.
     pub fn code(&self) -> &'static str {
-        CODE
+        LEFT_CODE
     }
 }
 
@@ -209,13 +155,15 @@ mod tests {
     use dsnap_engine::storage::snapshot_file::{Content, SnapshotFile};
 
     fn left(state: State, format: Format, class: Class) -> (Content, Leftovers) {
-        let fixture = Fixture::builder().state(state).format(format).class(class).build().unwrap();
-        let mark = SnapshotFile::read(&fixture.storage().snapshot()).unwrap();
-        (mark.content, fixture.storage().leftovers().unwrap())
+        // Few transactions suffice: every place that a state fills gets at least one.
+        let builder = Fixture::builder().state(state).format(format).class(class);
+        let fixture = builder.transactions(6).build().unwrap();
+        let file = SnapshotFile::read(&fixture.storage().snapshot()).unwrap();
+        (file.content, fixture.storage().leftovers().unwrap())
     }
 
     #[test]
-    fn every_state_is_what_it_says_in_every_format_and_class() {
+    fn every_state_has_its_leftovers_in_every_format_and_class() {
         let none = Leftovers::default();
         let done = Leftovers { done: true, ..none };
         for format in Format::ALL {
@@ -227,7 +175,7 @@ mod tests {
                 assert_eq!(left(State::QuickShutdown), (Content::Absent, done));
                 assert_eq!(
                     left(State::InSnapshot),
-                    (Content::User(CODE.into()), Leftovers { in_b: true, ..done })
+                    (Content::User(LEFT_CODE.into()), Leftovers { in_b: true, ..done })
                 );
                 assert_eq!(
                     left(State::Recombining),
@@ -244,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_empty_folder_becomes_a_storage() {
+    fn a_folder_with_a_file_in_it_does_not_become_a_storage() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("mine"), "").unwrap();
         assert!(Fixture::builder().build_in(folder.path()).is_err());

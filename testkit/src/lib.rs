@@ -1,16 +1,21 @@
-//! To rehearse dsnap, and scripts that use it, without a site: storages in every state that a
-//! server or a crash can leave, and a verdict on copies of them.
+//! Rehearse dsnap, and scripts that use it, without a real site: storages in every state that a
+//! server or a crash can leave, and verdicts on copies of them.
 //!
-//! [`Fixture`] makes a storage and knows, in its [`Ledger`], what was committed to it;
-//! [`Tree`](tree::Tree) proves that something did not change; [`locks::Holder`] is another
-//! process that holds a lock; [`contract`] holds snapshot methods to what they owe. The layout's rules are `dsnap-core`'s, never a second copy.
+//! [`Site`] simulates a live site, [`Fixture`] makes a storage that no process has open. Both know,
+//! in a [`Ledger`], which transactions were committed. [`Tree`](tree::Tree) proves that files did
+//! not change, [`locks::Holder`] is another process that holds a lock, and [`contract`] tests
+//! snapshot methods. The layout's rules are those of `dsnap-engine`, never a second copy.
+//!
+//! Dependencies between the modules point down this list only: `contract`; `control`; `site`;
+//! `fixture`; `marker`; `ledger`; `transactions`, `writing`; `locks` and `tree` stand alone.
 #![forbid(unsafe_code)]
 
 pub mod contract;
+pub mod control;
 mod fixture;
 mod ledger;
 pub mod locks;
-mod making;
+mod marker;
 pub mod site;
 mod transactions;
 pub mod tree;

@@ -1,4 +1,4 @@
-//! Another process that holds a lock: a real one, with `flock(1)`.
+//! Another process that holds a lock: a real one, made with `flock(1)`.
 #![allow(clippy::disallowed_methods, reason = "holding a lock takes another process")]
 
 use std::io::{self, BufRead, BufReader};
@@ -14,7 +14,7 @@ impl Holder {
     ///
     /// # Errors
     ///
-    /// Somebody else holds it, or there is no `flock` program.
+    /// Another process holds the lock, or there is no `flock` program.
     pub fn hold(file: &Path) -> io::Result<Self> {
         let mut command = Command::new("flock");
         command.args(["--exclusive", "--nonblock"]).arg(file).args([
@@ -34,12 +34,12 @@ impl Holder {
         if line == "locked\n" { Ok(holder) } else { Err(io::ErrorKind::WouldBlock.into()) }
     }
 
-    /// The process that took the lock.
+    /// Returns the process that locked the file.
     pub fn pid(&self) -> u32 {
         self.0.id()
     }
 
-    /// The name of its program.
+    /// Returns the name of its program.
     pub fn program(&self) -> &'static str {
         "flock"
     }
@@ -47,7 +47,7 @@ impl Holder {
 
 impl Drop for Holder {
     fn drop(&mut self) {
-        // Its last descendant reads until this end of the pipe is closed.
+        // `cat` ends when this end of the pipe is closed, and with it the lock.
         drop(self.0.stdin.take());
         let _ = self.0.wait();
     }
@@ -59,7 +59,7 @@ mod tests {
     use dsnap_engine::system::flock::{FileLock, LockError};
 
     #[test]
-    fn the_lock_is_held_as_long_as_the_holder_lives() {
+    fn a_lock_is_held_until_its_holder_is_dropped() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("lock");
         let holder = Holder::hold(&file).unwrap();

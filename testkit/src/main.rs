@@ -1,59 +1,54 @@
 //! `dsnap-testkit`: the testkit for everybody who does not write Rust.
 //!
-//! A table of contents: each command is one file below `program`, with one `run`. What they are
-//! made of is the library beside this.
+//! Each command is one file below `program`, with one `run`; the library does the work.
 #![forbid(unsafe_code)]
 
 mod program;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use program::{conformance, control, demo, make, rehearse, site, verify};
+use program::{conformance, ctl, demo, make, run, site, verify};
 
+/// Rehearse dsnap, and scripts that use it, on a simulated site.
 #[derive(Parser)]
-#[command(version, about = "To rehearse dsnap, and scripts that use it, without a site.")]
+#[command(version)]
 struct Args {
     #[command(subcommand)]
-    task: Task,
+    command: Command,
 }
 
 #[derive(Subcommand)]
-enum Task {
-    /// Shows what dsnap does, on a site that keeps committing
-    Demo {
-        /// The program to show
-        #[arg(long, value_name = "PROGRAM", default_value = "dsnap")]
-        dsnap: PathBuf,
-    },
-    /// Makes a storage in a new or empty folder, as a server or its crash leaves it
-    Make(make::Wanted),
-    /// Runs a simulated site: a storage with commits going on, and Zopes in front, until stopped
-    Site(site::Wish),
-    /// Holds a snapshot method to its contract, with a simulated storage
-    Conformance(conformance::Wish),
-    /// Gives an order to a site that runs
-    Ctl(control::Order),
-    /// Runs a script with a site of its own; fails if it leaves the storage held
-    Run(rehearse::Rehearsal),
-    /// Says whether a copy of a site's storage holds exactly what was committed
-    Verify(verify::Question),
+enum Command {
+    /// Show what dsnap does, on a site with ongoing commits
+    Demo(demo::DemoArgs),
+    /// Make a storage in the state that a server or a crash left
+    Make(make::MakeArgs),
+    /// Run a simulated site until a signal stops it
+    Site(site::SiteArgs),
+    /// Test whether a snapshot method keeps its contract
+    Conformance(conformance::ConformanceArgs),
+    /// Send an order to a running site
+    Ctl(ctl::CtlArgs),
+    /// Run a script with a site of its own; fail if it leaves the storage in a snapshot
+    Run(run::RunArgs),
+    /// Check that a copy of a site's storage contains exactly what was committed
+    Verify(verify::VerifyArgs),
 }
 
 fn main() -> ExitCode {
     dsnap_host::answer_isolated_call();
-    let done = match Args::parse().task {
-        Task::Demo { dsnap } => demo::run(&dsnap),
-        Task::Make(wanted) => make::run(&wanted),
-        Task::Site(wish) => site::run(&wish),
-        Task::Conformance(wish) => conformance::run(&wish),
-        Task::Ctl(order) => control::run(&order),
-        Task::Run(rehearsal) => rehearse::run(&rehearsal),
-        Task::Verify(question) => verify::run(&question),
+    let result = match Args::parse().command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Make(args) => make::run(&args),
+        Command::Site(args) => site::run(&args),
+        Command::Conformance(args) => conformance::run(&args),
+        Command::Ctl(args) => ctl::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Verify(args) => verify::run(&args),
     };
-    done.unwrap_or_else(|error| {
-        program::say::error(&error);
+    result.unwrap_or_else(|error| {
+        program::print::error(&error);
         ExitCode::from(2)
     })
 }

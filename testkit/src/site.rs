@@ -1,21 +1,31 @@
-//! A simulated site: a live storage with commits going on, and one or several Zopes in front.
+//! A simulated site: a live storage with ongoing commits, and one or more Zopes in front of it.
 //!
-//! Everything is real that a snapshot tool can see: locks, files, HTTP on this machine's
-//! loopback. [`Site`] blocks and ends what it started when it is dropped.
+//! Everything that a snapshot tool can see is real: locks, files, and HTTP on the loopback
+//! interface. Creating and dropping a [`Site`] block until its threads have started or ended.
+//!
+//! Dependencies between the modules point down this list only:
+//!
+//! - `zope`: the XML-RPC front end, with `answers`, `exception`, `connection`
+//! - `other_storage`, `backend`: a storage with its server
+//! - `server`: the simulated server, with `flusher`, `snapshot_mode`, `shared`, `files`
+//! - `fault_spec`, `faults`, `server_config`, `server_error`: the types they share
+//!
+//! The control port, `crate::control`, uses a site and is unknown to it.
 
 mod answers;
 mod backend;
-mod control;
+mod connection;
 mod exception;
-pub(crate) mod faults;
+pub(crate) mod fault_spec;
+mod faults;
 mod files;
 mod flusher;
-mod freezing;
-mod manner;
-pub(crate) mod marker;
+mod other_storage;
 mod server;
-mod wanted;
-mod wire;
+mod server_config;
+mod server_error;
+mod shared;
+mod snapshot_mode;
 mod zope;
 
 use std::fs::{self, OpenOptions};
@@ -25,209 +35,197 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use backend::Backend;
 use dsnap_engine::storage::Storage;
 use dsnap_engine::storage::format::Format;
-use marker::Marker;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
-use zope::Zope;
 
-use crate::fixture::{Fixture, State};
 use crate::ledger::Ledger;
+use crate::marker::Marker;
 use crate::transactions::Class;
 
-pub use control::{Control, port_file};
-pub use faults::{Call, Fault};
-pub use manner::{Manner, Step};
-pub use marker::{Event, ledger_of_last_snapshot, ledgers};
-pub use server::{Refused, Server};
-pub use wanted::Wanted;
+use backend::{Backend, NewStorage};
+use other_storage::OtherStorage;
+use zope::Zope;
 
-/// What stands in `access`.
+pub use crate::marker::{Event, ledger_of_last_snapshot, ledgers};
+pub use fault_spec::FaultSpec;
+pub use faults::{Call, Fault};
+pub use server::Server;
+pub use server_config::{ServerConfig, Step};
+pub use server_error::ServerError;
+
+/// The content of `access`.
 const PASSWORD: &str = "admin:adminpass\n";
 
-/// What a site is to be.
+/// The options of a site.
 #[derive(Debug, Clone)]
 pub struct Builder {
     storage: Option<PathBuf>,
-    format: Format,
-    class: Class,
+    new: NewStorage,
     zopes: usize,
-    manner: Manner,
+    config: ServerConfig,
 }
 
-/// A simulated site that runs.
+/// A running simulated site. Dropping it stops everything that it started.
 #[derive(Debug)]
 pub struct Site {
     backend: Arc<Backend>,
-    other: Arc<Backend>,
+    other: Arc<OtherStorage>,
     zopes: Vec<Zope>,
     runtime: Option<Runtime>,
-    _folders: Vec<TempDir>,
+    _folder: Option<TempDir>,
 }
 
 impl Builder {
-    /// Where: a folder that is new or empty, or a storage that the testkit made; without one, a
-    /// folder that vanishes with the site.
+    /// Uses this directory: a new or empty one, or a storage that the testkit made. By default the
+    /// storage is made in a temporary folder and vanishes with the site.
     #[must_use]
     pub fn storage(self, dir: impl Into<PathBuf>) -> Self {
         Self { storage: Some(dir.into()), ..self }
     }
 
-    /// `[structure] format` of a new storage; bushy unless told.
+    /// Sets `[structure] format` of a new storage; bushy by default.
     #[must_use]
-    pub fn format(self, format: Format) -> Self {
-        Self { format, ..self }
+    pub fn format(mut self, format: Format) -> Self {
+        self.new.format = format;
+        self
     }
 
-    /// `[storage] classname` of a new storage; Full unless told.
+    /// Sets `[storage] classname` of a new storage; Full by default.
     #[must_use]
-    pub fn class(self, class: Class) -> Self {
-        Self { class, ..self }
+    pub fn class(mut self, class: Class) -> Self {
+        self.new.class = class;
+        self
     }
 
-    /// How many Zopes; one unless told.
+    /// Sets the number of Zopes; one by default.
     #[must_use]
     pub fn zopes(self, zopes: usize) -> Self {
         Self { zopes, ..self }
     }
 
-    /// Transactions committed each second; none unless told.
+    /// Sets how many transactions are committed each second; none by default.
     #[must_use]
     pub fn commits_per_second(mut self, commits: u32) -> Self {
-        self.manner.commits_per_second = commits;
+        self.config.commits_per_second = commits;
         self
     }
 
-    /// How long the server takes to move one transaction out of the journal.
+    /// Sets how long the server takes to move one transaction out of the journal.
     #[must_use]
     pub fn flush_time(mut self, time: Duration) -> Self {
-        self.manner.flush_time = time;
+        self.config.flush_time = time;
         self
     }
 
-    /// The server closes in a hurry.
+    /// Makes a clean stop leave the journal as it is (`quick_shutdown`).
     #[must_use]
     pub fn quick_shutdown(mut self, quick: bool) -> Self {
-        self.manner.quick_shutdown = quick;
+        self.config.quick_shutdown = quick;
         self
     }
 
-    /// The Zopes are in debug mode: their faults hold a traceback.
+    /// Runs the Zopes in debug mode: their faults contain a traceback.
     #[must_use]
     pub fn debug_mode(mut self, debug: bool) -> Self {
-        self.manner.debug_mode = debug;
+        self.config.debug_mode = debug;
         self
     }
 
-    /// Starts it; returns when everything listens.
+    /// Starts the site; returns when the server and all Zopes accept calls.
     ///
     /// # Errors
     ///
-    /// The folder holds something else than a storage of the testkit (it is left as it is), a
-    /// server has it open, or something cannot be written.
+    /// The directory contains something else than a storage of the testkit (it is not changed), a
+    /// server has the storage open, or a file cannot be written.
     pub fn start(self) -> io::Result<Site> {
-        let mut folders = Vec::new();
-        let mut own_folder = || -> io::Result<PathBuf> {
-            folders.push(tempfile::tempdir()?);
-            Ok(folders[folders.len() - 1].path().join("ds"))
+        let (dir, folder) = match self.storage {
+            Some(dir) => (dir, None),
+            None => {
+                let folder = tempfile::tempdir()?;
+                (folder.path().join("ds"), Some(folder))
+            }
         };
-        let dir = self.storage.clone().map_or_else(&mut own_folder, Ok)?;
-        let other = own_folder()?;
-        let backend = self.backend(&dir, self.manner.clone())?;
-        let other = self.backend(&other, Manner::default())?;
+        let backend = Backend::open(&dir, self.new, self.config)?;
+        let other = Arc::new(OtherStorage::new(self.new));
         let runtime = Runtime::new()?;
         let zopes = (0..self.zopes)
             .map(|_| runtime.block_on(Zope::start(Arc::clone(&backend), Arc::clone(&other))));
         let zopes = zopes.collect::<io::Result<Vec<_>>>()?;
-        let site = Site { backend, other, zopes, runtime: Some(runtime), _folders: folders };
+        let site = Site { backend, other, zopes, runtime: Some(runtime), _folder: folder };
         site.write_conf()?;
         Ok(site)
-    }
-
-    /// Opens a storage with a server, and makes it first if nothing is there.
-    fn backend(&self, dir: &Path, manner: Manner) -> io::Result<Arc<Backend>> {
-        if !Marker::is_on(dir) {
-            let fixture = Fixture::builder().format(self.format).class(self.class);
-            fixture.state(State::Clean).transactions(12).build_in(dir)?;
-        }
-        marker::refuse_links(dir)?;
-        let storage = Storage::open(dir).map_err(io::Error::other)?;
-        let backend = Arc::new(Backend::new(storage, manner));
-        backend.start()?;
-        Ok(backend)
     }
 }
 
 impl Site {
-    /// Says what a site is to be.
+    /// Returns the options of a site with their defaults.
     pub fn builder() -> Builder {
         Builder {
             storage: None,
-            format: Format::Bushy,
-            class: Class::Full,
+            new: NewStorage { format: Format::Bushy, class: Class::Full },
             zopes: 1,
-            manner: Manner::default(),
+            config: ServerConfig::default(),
         }
     }
 
-    /// The storage.
+    /// Returns the storage.
     pub fn storage(&self) -> &Storage {
         &self.backend.storage
     }
 
-    /// Its directory.
+    /// Returns the storage's directory.
     pub fn path(&self) -> &Path {
         self.backend.storage.given()
     }
 
-    /// The URLs of the Zopes' toolkit objects.
+    /// Returns the URLs of the Zopes' toolkit objects.
     pub fn urls(&self) -> Vec<String> {
         self.zopes.iter().map(Zope::url).collect()
     }
 
-    /// The file with user and password.
+    /// Returns the path of the access file: user and password.
     pub fn access(&self) -> PathBuf {
         self.storage().config().join("access")
     }
 
-    /// The server that has the storage open.
+    /// Returns the server that has the storage open.
     ///
     /// # Errors
     ///
-    /// It was stopped, or has crashed.
-    pub fn server(&self) -> Result<Arc<Server>, Refused> {
+    /// The server was stopped, or it has crashed.
+    pub fn server(&self) -> Result<Arc<Server>, ServerError> {
         self.backend.server()
     }
 
-    /// Starts the server, unless it runs. The Zopes are there all the time.
+    /// Starts the server, unless it runs. The Zopes run all the time.
     ///
     /// # Errors
     ///
-    /// Somebody else has the storage open, or a file cannot be written.
+    /// Another server has the storage open, or a file cannot be written.
     pub fn start_server(&self) -> io::Result<()> {
         self.backend.start()
     }
 
-    /// Stops the server as its process ends cleanly.
+    /// Stops the server cleanly, if it runs.
     ///
     /// # Errors
     ///
     /// A file cannot be written.
     pub fn stop_server(&self) -> io::Result<()> {
-        self.backend.take().map_or(Ok(()), |server| server.stop())
+        self.backend.take_server().map_or(Ok(()), |server| server.stop())
     }
 
     /// Ends the server at once.
     pub fn crash_server(&self) {
-        if let Some(server) = self.backend.take() {
+        if let Some(server) = self.backend.take_server() {
             server.crash();
         }
     }
 
-    /// From now on a fault meets calls of Zope number `zope` (from 0; every one, if none is
-    /// given): those of a kind, or all; so many times, or for good.
+    /// Adds a fault at the Zope with this number (from 0), or at every Zope: for one kind of call
+    /// or for all, for a number of times or for good.
     pub fn fault(
         &self,
         zope: Option<usize>,
@@ -242,18 +240,25 @@ impl Site {
         }
     }
 
-    /// Ends all faults.
+    /// Adds a fault at every Zope.
+    pub fn add_fault(&self, spec: FaultSpec) {
+        self.fault(None, spec.fault, spec.call, spec.times);
+    }
+
+    /// Removes all faults.
     pub fn no_faults(&self) {
         self.zopes.iter().for_each(|zope| zope.faults.clear());
     }
 
-    /// The storage that [`Fault::WrongStorage`] leads to, and its server's code.
-    pub fn other(&self) -> (&Storage, Option<String>) {
-        (&self.other.storage, self.other.code().ok().flatten())
+    /// Returns the directory of the storage that [`Fault::WrongStorage`] leads to, and its server's
+    /// code. Both are `None` before the fault's first call.
+    pub fn other(&self) -> (Option<PathBuf>, Option<String>) {
+        let Some(other) = self.other.get() else { return (None, None) };
+        (Some(other.storage.given().to_owned()), other.code().ok().flatten())
     }
 
-    /// What a copy of `A/` must hold: everything that was committed before the last snapshot
-    /// was entered, or the clean stop.
+    /// Returns what a copy of `A/` must contain: everything that was committed before the last
+    /// snapshot was entered, or before the clean stop.
     ///
     /// # Errors
     ///
@@ -262,21 +267,24 @@ impl Site {
         ledger_of_last_snapshot(self.path())
     }
 
-    /// What the storage is held under, if a snapshot is held still; looked at in its files.
+    /// Returns the code in `misc/snapshot` if it is a tool's.
     pub fn held(&self) -> Option<String> {
         let code = fs::read_to_string(self.storage().snapshot()).ok()?;
         code.starts_with("user/").then_some(code)
     }
 
-    /// What a storage is still held under, this one or the other, when nobody enters any more;
-    /// asked of the server, which knows of a broken snapshot, as well as of the files.
-    pub fn still_held(&self) -> Option<String> {
-        let other = || Some(format!("{} of the other storage", self.other.still_held()?));
-        self.backend.still_held().or_else(other)
+    /// Returns the snapshot that remains, on this storage or the other one, when no caller enters or
+    /// leaves any more. Asks the server, which knows of a broken snapshot, as well as the files.
+    pub fn remaining_snapshot(&self) -> Option<String> {
+        let on_other = || {
+            let code = self.other.get()?.remaining_snapshot()?;
+            Some(format!("{code} of the other storage"))
+        };
+        self.backend.remaining_snapshot().or_else(on_other)
     }
 
-    /// Writes `snapshot.conf` and `access`. A conf of somebody's own stays; one that was written
-    /// here leads to Zopes that are gone, and perhaps to somebody else's port.
+    /// Writes `snapshot.conf` and `access`. Keeps a conf that a user wrote; replaces one of an
+    /// earlier site, whose ports may belong to other programs now.
     fn write_conf(&self) -> io::Result<()> {
         let lines = self.urls().into_iter().map(|url| format!("http {url} access\n"));
         let (config, lines) = (self.storage().config(), lines.collect::<String>());
@@ -292,7 +300,7 @@ impl Site {
     }
 }
 
-/// Writes a file; false if something is there already.
+/// Writes a new file; false if the path exists.
 fn write_new(path: &Path, content: &str) -> io::Result<bool> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
@@ -300,7 +308,7 @@ fn write_new(path: &Path, content: &str) -> io::Result<bool> {
     }
 }
 
-/// Replaces a file by another one, which only its owner may read.
+/// Replaces a file by one that only its owner may read.
 fn replace(path: &Path, content: &str) -> io::Result<()> {
     let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
@@ -312,9 +320,9 @@ fn replace(path: &Path, content: &str) -> io::Result<()> {
 impl Drop for Site {
     fn drop(&mut self) {
         let _ = self.stop_server();
-        drop(self.other.take());
+        self.other.remove();
         if let Some(runtime) = self.runtime.take() {
-            // An answer that never comes must not be waited for.
+            // Without waiting: some faults never answer.
             runtime.shutdown_background();
         }
     }

@@ -1,10 +1,13 @@
-//! Transactions as DirectoryStorage's two classes write them, file by file.
+//! Transactions as the two classes of DirectoryStorage write them, file by file.
 //!
-//! The bytes are those that DirectoryStorage 1.1.21 would write for the same objects, so that
-//! its own checker is content with a storage made of them.
+//! DirectoryStorage 1.1.21 would write the same bytes for the same objects, so its own checker
+//! accepts a storage made of them.
 
 use std::collections::HashMap;
+use std::fs;
+use std::io;
 
+use dsnap_engine::storage::Storage;
 use md5::{Digest, Md5};
 
 /// The first bytes of an object's file.
@@ -15,9 +18,9 @@ const TRANSACTION_MAGIC: [u8; 4] = *b"G@\x07v";
 /// `[storage] classname`: which files a transaction writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// Keeps all revisions, and a file for each transaction.
+    /// Keeps all revisions of an object, and one file for each transaction.
     Full,
-    /// Keeps the newest revision only.
+    /// Keeps only the newest revision of an object.
     Minimal,
 }
 
@@ -25,12 +28,19 @@ impl Class {
     /// Both.
     pub const ALL: [Class; 2] = [Self::Full, Self::Minimal];
 
-    /// The name as the settings spell it.
+    /// Returns the name as the settings spell it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Full => "Full",
             Self::Minimal => "Minimal",
         }
+    }
+
+    /// Reads the class from a storage's settings.
+    pub(crate) fn of(storage: &Storage) -> io::Result<Self> {
+        let text = fs::read_to_string(storage.config().join("settings"))?;
+        let minimal = text.lines().any(|line| line.trim() == "classname: Minimal");
+        Ok(if minimal { Self::Minimal } else { Self::Full })
     }
 }
 
@@ -39,14 +49,14 @@ impl Class {
 pub struct Transaction {
     /// Its identifier, a time stamp.
     pub tid: [u8; 8],
-    /// The objects that it wrote: oid, and when each was written before (or zeros).
+    /// The objects that it wrote: the oid, and the transaction that wrote it before (or zeros).
     pub objects: Vec<(u64, [u8; 8])>,
     previous: [u8; 8],
     largest_oid: u64,
     number: u64,
 }
 
-/// A made-up history without an end: transactions that write some objects again and again.
+/// An endless invented history: transactions that write some objects again and again.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct History {
     number: u64,
@@ -55,7 +65,7 @@ pub(crate) struct History {
     written: HashMap<u64, [u8; 8]>,
 }
 
-/// How many objects a history makes, besides the first seven, before it writes old ones again.
+/// How many objects a history creates, besides the first six, before it rewrites old ones.
 const NEW_OBJECTS: u64 = 500;
 
 impl Iterator for History {
@@ -79,12 +89,12 @@ impl Iterator for History {
 }
 
 impl History {
-    /// How many transactions came already.
+    /// Returns how many transactions were taken already.
     pub(crate) fn transactions(&self) -> usize {
         usize::try_from(self.number).unwrap_or(usize::MAX)
     }
 
-    /// The history behind the transaction with that identifier.
+    /// Returns the history that continues after the transaction with that identifier.
     pub(crate) fn after(tid: &[u8]) -> Self {
         let mut history = Self::default();
         while history.previous[..] < *tid {
@@ -94,13 +104,13 @@ impl History {
     }
 }
 
-/// Its first `count` transactions.
+/// Returns the first `count` transactions of the history.
 pub(crate) fn history(count: usize) -> Vec<Transaction> {
     History::default().take(count).collect()
 }
 
-/// ZODB's time stamp: minutes, as if all months had 31 days, and a fraction of a minute.
-/// One transaction every ten seconds, from the first of January 2026 on.
+/// Returns a ZODB time stamp: minutes, as if every month had 31 days, and a fraction of a minute.
+/// One transaction every ten seconds, from 1 January 2026 on.
 fn time_stamp(number: u64) -> [u8; 8] {
     let minutes = (2026 - 1900) * 12 * 31 * 24 * 60 + number / 6;
     let fraction = (number % 6) * ((1 << 32) / 6) + number % 997;
@@ -108,12 +118,12 @@ fn time_stamp(number: u64) -> [u8; 8] {
 }
 
 impl Transaction {
-    /// Its identifier as names spell it.
+    /// Returns the identifier as file names spell it.
     pub fn tid_hex(&self) -> String {
         hex(self.tid)
     }
 
-    /// The flat names and contents of the files that it writes, in order.
+    /// Returns the flat names and contents of the files that the transaction writes, in order.
     pub(crate) fn files(&self, class: Class) -> Vec<(String, Vec<u8>)> {
         let mut files = Vec::new();
         for (oid, before) in &self.objects {
@@ -135,7 +145,7 @@ impl Transaction {
         files
     }
 
-    /// Header, checksum, the serials before and now, and the pickle.
+    /// Returns an object's file: header, checksum, the serials before and now, and the pickle.
     fn object(&self, oid: u64, before: [u8; 8]) -> Vec<u8> {
         let content = [&before[..], &self.tid, &self.pickle(oid)].concat();
         let length = u32::try_from(content.len() + 56).unwrap_or(u32::MAX);
@@ -150,7 +160,8 @@ impl Transaction {
         .concat()
     }
 
-    /// Header, checksum, and user, description and oids with their lengths.
+    /// Returns the transaction's file: header, checksum, and user, description and oids with their
+    /// lengths.
     fn description(&self) -> Vec<u8> {
         let (user, words) = (b"admin".as_slice(), format!("/page/{}", self.number).into_bytes());
         let oids: Vec<u8> = self.objects.iter().flat_map(|(oid, _)| oid.to_be_bytes()).collect();
@@ -164,7 +175,7 @@ impl Transaction {
         [&header.concat()[..], &Md5::digest(&content), &content].concat()
     }
 
-    /// A mapping. The root, object 0, refers to all others; the others hold a number.
+    /// Pickles a mapping. The root, object 0, refers to all others; the others contain a number.
     fn pickle(&self, oid: u64) -> Vec<u8> {
         let class = b"((U\x12persistent.mappingU\x11PersistentMappingtNt.";
         let mut state = b"}U\x04data}(".to_vec();
@@ -186,7 +197,7 @@ impl Transaction {
     }
 }
 
-/// Upper-case hexadecimal digits.
+/// Formats an identifier in upper-case hexadecimal digits.
 pub(crate) fn hex(tid: [u8; 8]) -> String {
     format!("{:016X}", u64::from_be_bytes(tid))
 }
@@ -196,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn identifiers_ascend_and_point_to_the_ones_before() {
+    fn identifiers_ascend_and_each_transaction_names_the_one_before() {
         let history = history(50);
         assert!(
             history
@@ -206,13 +217,13 @@ mod tests {
     }
 
     #[test]
-    fn objects_are_written_again_and_know_when_before() {
+    fn an_object_written_again_names_the_transaction_that_wrote_it_before() {
         let history = history(12);
         assert_eq!(history[11].objects[1], (2, history[6].tid));
     }
 
     #[test]
-    fn an_object_has_its_length_and_checksum() {
+    fn an_object_contains_its_length_and_checksum() {
         let transaction = &history(3)[2];
         let body = transaction.object(1, [0; 8]);
         assert_eq!(body[4..8], u32::try_from(body.len()).unwrap().to_be_bytes());

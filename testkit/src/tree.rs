@@ -1,12 +1,12 @@
-//! A picture of a directory tree, to prove that something changed or did not.
+//! The state of a directory tree, to prove that a call changed nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Everything below a folder, by relative path.
+/// Everything below a folder, by relative path: modes, owners, times and contents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tree(BTreeMap<PathBuf, Entry>);
 
@@ -27,19 +27,18 @@ enum Content {
 }
 
 impl Tree {
-    /// Takes the picture.
+    /// Reads a directory tree.
     ///
     /// # Errors
     ///
-    /// Something cannot be read.
+    /// A file or folder cannot be read.
     pub fn of(folder: &Path) -> io::Result<Self> {
         let mut entries = BTreeMap::new();
-        take(folder, Path::new(""), &mut entries)?;
+        read_below(folder, Path::new(""), &mut entries)?;
         Ok(Self(entries))
     }
 
-    /// The same picture without these paths; of the folders that they lie in the times do not
-    /// count either.
+    /// Leaves out these paths, and the times of the folders that contain them.
     #[must_use]
     pub fn without(mut self, paths: &[&str]) -> Self {
         for path in paths.iter().map(Path::new) {
@@ -51,9 +50,9 @@ impl Tree {
         self
     }
 
-    /// The first thing that is different in the other picture; none if they are the same.
+    /// Returns the first difference of the other tree; `None` if both are the same.
     pub fn difference(&self, other: &Self) -> Option<String> {
-        let paths: std::collections::BTreeSet<_> = self.0.keys().chain(other.0.keys()).collect();
+        let paths: BTreeSet<_> = self.0.keys().chain(other.0.keys()).collect();
         paths.into_iter().find_map(|path| {
             let what = match (self.0.get(path), other.0.get(path)) {
                 (Some(one), Some(other)) => one.difference(other)?,
@@ -68,7 +67,7 @@ impl Tree {
 impl Entry {
     fn difference(&self, other: &Self) -> Option<String> {
         if self.content != other.content {
-            return Some("holds something else".to_owned());
+            return Some("has other content".to_owned());
         }
         if self.mode != other.mode {
             return Some(format!("has mode {:o} instead of {:o}", other.mode, self.mode));
@@ -76,17 +75,17 @@ impl Entry {
         if self.owner != other.owner {
             return Some(format!("belongs to {:?} instead of {:?}", other.owner, self.owner));
         }
-        (self.modified != other.modified).then(|| "was written at another time".to_owned())
+        (self.modified != other.modified).then(|| "has another modification time".to_owned())
     }
 }
 
-fn take(top: &Path, below: &Path, entries: &mut BTreeMap<PathBuf, Entry>) -> io::Result<()> {
+fn read_below(top: &Path, below: &Path, entries: &mut BTreeMap<PathBuf, Entry>) -> io::Result<()> {
     for found in fs::read_dir(top.join(below))? {
         let name = below.join(found?.file_name());
         let path = top.join(&name);
         let meta = fs::symlink_metadata(&path)?;
         let content = if meta.is_dir() {
-            take(top, &name, entries)?;
+            read_below(top, &name, entries)?;
             Content::Folder
         } else if meta.is_symlink() {
             Content::Link(fs::read_link(&path)?)
@@ -105,6 +104,7 @@ fn take(top: &Path, below: &Path, entries: &mut BTreeMap<PathBuf, Entry>) -> io:
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+    use std::time::{SystemTime, UNIX_EPOCH};
 
     #[test]
     fn the_first_difference_is_named() {
@@ -112,15 +112,18 @@ mod tests {
         let file = folder.path().join("file");
         fs::write(&file, "x").unwrap();
         let before = Tree::of(folder.path()).unwrap();
+        let set_modified = |time: SystemTime| {
+            fs::OpenOptions::new().write(true).open(&file).unwrap().set_modified(time).unwrap();
+        };
         let difference = || before.difference(&Tree::of(folder.path()).unwrap());
         assert_eq!(difference(), None);
-        let time = filetime::FileTime::from_last_modification_time(&fs::metadata(&file).unwrap());
+        let time = fs::metadata(&file).unwrap().modified().unwrap();
         fs::write(&file, "y").unwrap();
-        assert_eq!(difference().as_deref(), Some("file holds something else"));
+        assert_eq!(difference().as_deref(), Some("file has other content"));
         fs::write(&file, "x").unwrap();
-        filetime::set_file_mtime(&file, filetime::FileTime::zero()).unwrap();
-        assert_eq!(difference().as_deref(), Some("file was written at another time"));
-        filetime::set_file_mtime(&file, time).unwrap();
+        set_modified(UNIX_EPOCH);
+        assert_eq!(difference().as_deref(), Some("file has another modification time"));
+        set_modified(time);
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         assert_eq!(difference().as_deref(), Some("file has mode 100600 instead of 100644"));
         fs::remove_file(&file).unwrap();

@@ -1,18 +1,18 @@
-//! Writing files as a server does: its modes, and times that tell them apart.
+//! Writes files as a server does: with its modes, and with times that differ.
 
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 use dsnap_engine::storage::format::Format;
-use filetime::FileTime;
 
 /// The first file's time: in the past, so that everything new is newer.
-const FIRST: i64 = 1_767_225_600;
+const FIRST: u64 = 1_767_225_600;
 
-/// Writes files, each one a second and a bit later than the one before, or at their own time.
+/// Writes files; each is a little over a second newer than the one before, or has the present time.
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
     files: u32,
@@ -20,12 +20,12 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Files have the time at which they are written.
+    /// Gives files the present time.
     pub(crate) fn now() -> Self {
         Self { files: 0, now: true }
     }
 
-    /// Writes a file below a folder that may not exist yet; an older one is replaced.
+    /// Writes a file, creates its folder and replaces an older file.
     pub(crate) fn write(&mut self, path: &Path, content: &[u8]) -> io::Result<()> {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
@@ -37,14 +37,12 @@ impl Writer {
             return Ok(());
         }
         self.files += 1;
-        let time = FileTime::from_unix_time(
-            FIRST + i64::from(self.files),
-            self.files * 1009 % 1_000_000_000,
-        );
-        filetime::set_file_mtime(path, time)
+        let since_1970 =
+            Duration::new(FIRST + u64::from(self.files), self.files * 1009 % 1_000_000_000);
+        file.set_modified(UNIX_EPOCH + since_1970)
     }
 
-    /// Writes the file of a flat name at its place below `folder`.
+    /// Writes the file of a flat name to its place below `folder`.
     pub(crate) fn place(
         &mut self,
         folder: &Path,

@@ -89,7 +89,7 @@ mod tests {
             ("src/abi.rs", "pub time_left_ms: u64,", "pub time_left_ms: u32,"),
             ("src/abi.rs", "DSNAP_ABI_VERSION: u32 = 1", "DSNAP_ABI_VERSION: u32 = 2"),
             ("src/abi/results.rs", "DSNAP_BUSY: i32 = 3", "DSNAP_BUSY: i32 = 12"),
-            ("src/abi.rs", "/// How many words there are.", "/// How many there are."),
+            ("src/abi.rs", "/// The caller. Never NULL.", "/// The caller."),
         ] {
             let path = folder.join(file);
             let before = fs::read_to_string(&path).unwrap();

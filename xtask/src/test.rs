@@ -4,12 +4,14 @@
 //! Some scenarios need root: these write to a log whether they ran, and the task ends with the
 //! count. Comparing with the original is the task of `interop`.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::process::environment;
 use crate::{output, workspace};
 
 /// Set to 1, this makes a scenario fail if it needs root and does not have it.
@@ -18,6 +20,9 @@ const REQUIRE_ROOT: &str = "DSNAP_TEST_REQUIRE_ROOT";
 /// Names the file to which each scenario that needs root adds a line: its name if it ran,
 /// `skipped NAME` if not.
 const ROOT_LOG: &str = "DSNAP_TEST_ROOT_LOG";
+
+/// How many tests of one program run at the same time.
+const TEST_THREADS: &str = "RUST_TEST_THREADS";
 
 /// What a scenario does that needs root and does not have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +36,7 @@ pub(crate) fn run(more: &[String], without_root: WithoutRoot) -> Result<()> {
     let log = workspace::target()?.join("root-scenarios");
     remove(&log)?;
     let tests = workspace::cargo().args(["test", "--workspace", "--locked", "--no-fail-fast"]);
-    let tests = tests.args(more).env(ROOT_LOG, &log);
+    let tests = tests.args(more).env(ROOT_LOG, &log).env(TEST_THREADS, test_threads());
     let tests = match without_root {
         WithoutRoot::Skip => tests,
         WithoutRoot::Fail => tests.env(REQUIRE_ROOT, "1"),
@@ -45,6 +50,14 @@ pub(crate) fn run(more: &[String], without_root: WithoutRoot) -> Result<()> {
         "not every scenario that needs root ran"
     );
     Ok(())
+}
+
+/// Twice the number of cores: scenarios mostly wait for the processes that they start.
+fn test_threads() -> OsString {
+    environment(TEST_THREADS).unwrap_or_else(|| {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        (2 * cores).to_string().into()
+    })
 }
 
 fn remove(log: &Path) -> Result<()> {

@@ -1,69 +1,129 @@
-//! What was typed: the command line as words and switches.
+//! The options and operands of the command line, as clap reads them.
 //!
-//! Nothing here looks at the world. What the words mean together with the environment and the
-//! file system is [`resolve`](crate::resolve)'s business.
+//! Nothing here looks at the system. [`resolve`](crate::resolve) works out what the arguments mean
+//! together with the environment and the file system.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::error::{ContextKind, ContextValue};
+use clap::{ArgAction, CommandFactory, Parser};
 use dsnap_core::text;
 
-const AFTER: &str = "\
-DURATION: a number of seconds, or one like 1.5, 90s, 10m, 2h, 1d.
+use crate::help;
 
-Exit status: COMMAND's own (128+N if signal N killed it), or
-  75   COMMAND was not run: the storage was in use for the whole of -t
-  122  COMMAND ran, but the snapshot was broken meanwhile or could not be left
-  125  COMMAND was not run: no fresh snapshot was to be had, or misuse
-  126  COMMAND cannot be executed        127  COMMAND is not found
-  128+N  COMMAND was not run: signal N stopped the tool
-
-Example, from cron: wait up to an hour, then copy what a backup needs:
-  dsnap --storage /srv/ds -t 1h rsync -a -@-1 /srv/ds/A /srv/ds/config /backup/";
-
-const USAGE: &str = "dsnap [OPTIONS] --storage DIR [COMMAND [ARG]...]
-       dsnap [OPTIONS] DIR CONF COMMAND [ARG]...     (the old form; CONF may be -)";
-
-/// The command line, as it was typed.
-#[derive(Debug, Default)]
+/// The command line. Names and values are bytes, not UTF-8.
+#[derive(Debug, Default, Parser)]
+#[command(
+    name = "dsnap",
+    version,
+    about = help::ABOUT,
+    override_usage = help::USAGE,
+    after_help = help::DETAILS,
+    max_term_width = help::MAX_COLUMNS,
+    args_override_self = true,
+    infer_long_args = true
+)]
 pub(crate) struct Args {
-    pub(crate) storage: Option<PathBuf>,
-    pub(crate) verbose: u8,
-    pub(crate) quiet: u8,
-    pub(crate) wait: Option<OsString>,
-    pub(crate) pause: Option<OsString>,
-    pub(crate) kill_after: Option<OsString>,
-    pub(crate) accept_existing: Option<OsString>,
-    pub(crate) recover: bool,
-    pub(crate) code: Option<OsString>,
-    pub(crate) snapshot_conf: Option<OsString>,
-    pub(crate) methods: Vec<OsString>,
-    pub(crate) plugin_dirs: Vec<PathBuf>,
-    pub(crate) list_methods: bool,
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) methods: MethodArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) messages: MessageArgs,
+    #[command(flatten)]
+    pub(crate) instead: InsteadArgs,
+    /// The operands: everything from the first argument that is not an option.
+    #[arg(trailing_var_arg = true, hide = true, value_name = "COMMAND")]
     pub(crate) operands: Vec<OsString>,
 }
 
-/// What the command line asks for.
+/// The storage, and the methods that may put it into snapshot mode.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct MethodArgs {
+    /// Storage directory (the one that contains A)
+    // `--st` stays this option's name when others that begin with it are added. An empty value is
+    // an error of its own, which clap's parser for paths would report as a missing one.
+    #[arg(long, alias = "st", value_name = "DIR", allow_hyphen_values = true,
+        value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    pub(crate) storage: Option<PathBuf>,
+    /// Conf file (default: DIR/config/snapshot.conf)
+    #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
+    pub(crate) snapshot_conf: Option<OsString>,
+    /// Use this conf line instead of a file; repeatable
+    #[arg(long = "method", value_name = "LINE", allow_hyphen_values = true)]
+    pub(crate) lines: Vec<OsString>,
+    /// Look for loadable methods in DIR; repeatable
+    #[arg(long = "plugin-dir", value_name = "DIR", allow_hyphen_values = true)]
+    pub(crate) plugin_dirs: Vec<PathBuf>,
+}
+
+/// When COMMAND is run, and for how long.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct RunArgs {
+    /// Keep trying for this long (default: 0, one try)
+    #[arg(short = 't', long, value_name = "DURATION", allow_hyphen_values = true)]
+    pub(crate) wait: Option<OsString>,
+    /// Pause between two tries (default: 10)
+    #[arg(short = 's', long, value_name = "DURATION", allow_hyphen_values = true)]
+    pub(crate) pause: Option<OsString>,
+    /// Kill COMMAND this long after a stop signal
+    #[arg(short, long, value_name = "DURATION", allow_hyphen_values = true)]
+    pub(crate) kill_after: Option<OsString>,
+    /// Accept an existing snapshot of at most this age
+    #[arg(long, value_name = "AGE", allow_hyphen_values = true)]
+    pub(crate) accept_existing: Option<OsString>,
+}
+
+/// How much is printed.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct MessageArgs {
+    /// Print more messages; repeatable
+    #[arg(short, long, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Print fewer messages; repeatable
+    #[arg(short, long, action = ArgAction::Count)]
+    pub(crate) quiet: u8,
+}
+
+/// What to do instead of running COMMAND.
+#[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "Instead of running COMMAND")]
+pub(crate) struct InsteadArgs {
+    /// End the snapshots that earlier runs left behind
+    #[arg(long)]
+    pub(crate) recover: bool,
+    /// With --recover: also end the snapshot CODE
+    #[arg(long, value_name = "CODE", allow_hyphen_values = true)]
+    pub(crate) code: Option<OsString>,
+    /// List the methods; with --storage, check the conf
+    #[arg(long)]
+    pub(crate) list_methods: bool,
+    /// With --list-methods: print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A command line without errors.
 #[derive(Debug)]
-pub(crate) enum Asked {
-    /// To run.
-    Run(Box<Args>),
-    /// To print this text on stdout.
+pub(crate) enum Parsed {
+    /// Arguments to act on.
+    Args(Box<Args>),
+    /// Help or the version, for stdout.
     Print(String),
 }
 
-/// Why a command line cannot be understood: one line, and perhaps what to do.
+/// A mistake in the command line, in one line, and what to do about it.
 #[derive(Debug)]
-pub(crate) struct Misuse {
-    pub(crate) what: String,
+pub(crate) struct UsageError {
+    pub(crate) message: String,
     pub(crate) hint: String,
 }
 
-impl Misuse {
-    pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: "`dsnap --help` shows all options".to_owned() }
+impl UsageError {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: "`dsnap --help` lists all options".to_owned() }
     }
 
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
@@ -71,138 +131,30 @@ impl Misuse {
     }
 }
 
-/// Reads the command line.
-pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Asked, Misuse> {
-    match command().try_get_matches_from(words) {
-        Ok(matches) => Ok(Asked::Run(Box::new(Args::from(matches)))),
-        Err(error) if !error.use_stderr() => Ok(Asked::Print(error.render().to_string())),
-        Err(error) => {
-            let message = error.render().to_string();
-            let first = message.lines().next().unwrap_or_default();
-            Err(Misuse::new(text::harmless(first.trim_start_matches("error: "))))
-        }
+/// Parses the command line, whose first word is the program's name.
+pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageError> {
+    match Args::try_parse_from(words) {
+        Ok(args) => Ok(Parsed::Args(Box::new(args))),
+        Err(error) if !error.use_stderr() => Ok(Parsed::Print(error.render().to_string())),
+        Err(error) => Err(usage_error(&error)),
     }
 }
 
-/// The names of all long options.
+fn usage_error(error: &clap::Error) -> UsageError {
+    let message = error.render().to_string();
+    let first = message.lines().next().unwrap_or_default();
+    let usage_error = UsageError::new(text::harmless(first.trim_start_matches("error: ")));
+    match error.get(ContextKind::SuggestedArg) {
+        Some(ContextValue::String(option)) => usage_error.hint(format!("did you mean: {option}")),
+        _ => usage_error,
+    }
+}
+
+/// Lists the names of all long options.
 pub(crate) fn long_options() -> Vec<String> {
-    let mut command = command();
+    let mut command = Args::command();
     command.build();
     command.get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)).collect()
-}
-
-fn command() -> Command {
-    Command::new("dsnap")
-        .version(clap::crate_version!())
-        .about("Runs COMMAND while a DirectoryStorage is a guaranteed fresh snapshot.")
-        .override_usage(USAGE)
-        .after_help(AFTER)
-        .args_override_self(true)
-        .infer_long_args(true)
-        .max_term_width(100)
-        .arg(value("storage", "DIR", "The storage directory").alias("st"))
-        .arg(
-            value("wait", "DURATION", "While it is busy, keep trying for so long [default: 0]")
-                .short('t')
-                .long(None),
-        )
-        .arg(
-            value("pause", "DURATION", "Pause between two tries [default: 10]")
-                .short('s')
-                .long(None),
-        )
-        .arg(value("snapshot-conf", "FILE", "Methods to try [default: DIR/config/snapshot.conf]"))
-        .arg(
-            value("method", "LINE", "One such line, instead of any file; repeatable")
-                .action(ArgAction::Append),
-        )
-        .arg(
-            value("kill", "DURATION", "After a signal, kill COMMAND when so much time has gone by")
-                .short('k')
-                .long(None),
-        )
-        .arg(value("accept-existing", "AGE", "Run also in another's snapshot, if it is no older"))
-        .args(plugins())
-        .args(recover())
-        .arg(count("verbose", 'v', "More words; repeatable"))
-        .arg(count("quiet", 'q', "Fewer words; repeatable"))
-        .arg(operands())
-}
-
-/// Where methods come from that are not linked in, and which there are.
-fn plugins() -> [Arg; 3] {
-    [
-        value("plugin-dir", "DIR", "Where loadable methods are; repeatable")
-            .action(ArgAction::Append)
-            .value_parser(value_parser!(PathBuf)),
-        Arg::new("list-methods")
-            .long("list-methods")
-            .help("Only list the methods there are, and what the conf's lines come to")
-            .action(ArgAction::SetTrue),
-        Arg::new("json")
-            .long("json")
-            .help("With --list-methods: for programs")
-            .action(ArgAction::SetTrue),
-    ]
-}
-
-/// To repair instead of running COMMAND.
-fn recover() -> [Arg; 2] {
-    [
-        Arg::new("recover")
-            .long("recover")
-            .help("Only leave what earlier runs left behind")
-            .action(ArgAction::SetTrue),
-        value("code", "CODE", "With --recover: leave the snapshot CODE, too"),
-    ]
-}
-
-/// COMMAND and its words: everything from the first word that is no option.
-fn operands() -> Arg {
-    Arg::new("operands")
-        .value_name("COMMAND")
-        .help("The command and its arguments; without one the storage is only tested")
-        .value_parser(value_parser!(OsString))
-        .num_args(0..)
-        .trailing_var_arg(true)
-        .hide(true)
-}
-
-/// An option with a value, which may look like an option, as with getopt.
-fn value(name: &'static str, value_name: &'static str, help: &'static str) -> Arg {
-    Arg::new(name)
-        .long(name)
-        .value_name(value_name)
-        .help(help)
-        .allow_hyphen_values(true)
-        .value_parser(value_parser!(OsString))
-}
-
-fn count(name: &'static str, short: char, help: &'static str) -> Arg {
-    Arg::new(name).short(short).help(help).action(ArgAction::Count)
-}
-
-impl From<ArgMatches> for Args {
-    fn from(mut matches: ArgMatches) -> Self {
-        let mut word = |name: &str| matches.remove_one::<OsString>(name);
-        Self {
-            wait: word("wait"),
-            pause: word("pause"),
-            kill_after: word("kill"),
-            accept_existing: word("accept-existing"),
-            code: word("code"),
-            snapshot_conf: word("snapshot-conf"),
-            storage: word("storage").map(PathBuf::from),
-            recover: matches.get_flag("recover"),
-            list_methods: matches.get_flag("list-methods"),
-            json: matches.get_flag("json"),
-            verbose: matches.get_count("verbose"),
-            quiet: matches.get_count("quiet"),
-            methods: matches.remove_many("method").into_iter().flatten().collect(),
-            plugin_dirs: matches.remove_many("plugin-dir").into_iter().flatten().collect(),
-            operands: matches.remove_many("operands").into_iter().flatten().collect(),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -212,29 +164,29 @@ mod tests {
     fn parsed(line: &str) -> Args {
         let words = std::iter::once("dsnap").chain(line.split_whitespace()).map(OsString::from);
         match parse(words) {
-            Ok(Asked::Run(args)) => *args,
+            Ok(Parsed::Args(args)) => *args,
             other => panic!("{line}: {other:?}"),
         }
     }
 
-    fn misuse(line: &str) -> String {
+    fn error(line: &str) -> UsageError {
         let words = std::iter::once("dsnap").chain(line.split_whitespace()).map(OsString::from);
         match parse(words) {
-            Err(misuse) => misuse.what,
+            Err(error) => error,
             other => panic!("{line}: {other:?}"),
         }
     }
 
     #[test]
     fn the_definition_is_consistent() {
-        command().debug_assert();
+        Args::command().debug_assert();
     }
 
     #[test]
     fn options_end_at_the_first_operand() {
         let args = parsed("-v --storage ds cp -v -t 5 --help x");
         assert_eq!(args.operands, ["cp", "-v", "-t", "5", "--help", "x"]);
-        assert_eq!((args.verbose, args.wait), (1, None));
+        assert_eq!((args.messages.verbose, args.run.wait), (1, None));
     }
 
     #[test]
@@ -248,18 +200,33 @@ mod tests {
     #[test]
     fn long_options_may_be_shortened_while_unique() {
         for line in ["--stor ds", "--st ds", "--sto=ds"] {
-            assert_eq!(parsed(line).storage, Some(PathBuf::from("ds")), "{line}");
+            assert_eq!(parsed(line).methods.storage, Some(PathBuf::from("ds")), "{line}");
         }
-        assert_eq!(parsed("--snap x --acc 5").snapshot_conf, Some("x".into()));
-        assert!(misuse("--s ds").contains("--s"));
+        assert_eq!(parsed("--snap x --acc 5").methods.snapshot_conf, Some("x".into()));
+        assert!(error("--s ds").message.contains("--s"));
+    }
+
+    #[test]
+    fn short_options_have_long_names() {
+        let args = parsed("--wait 1 --pause=2 --kill-after 3 --verbose --verbose --quiet");
+        let RunArgs { wait, pause, kill_after, .. } = args.run;
+        assert_eq!([wait, pause, kill_after], ["1", "2", "3"].map(|it| Some(it.into())));
+        assert_eq!((args.messages.verbose, args.messages.quiet), (2, 1));
+    }
+
+    #[test]
+    fn st_stays_short_for_storage_beside_other_options_that_begin_with_it() {
+        let command = Args::command().arg(clap::Arg::new("status").long("status"));
+        let matches = command.try_get_matches_from(["dsnap", "--st", "ds"]).unwrap();
+        assert_eq!(matches.get_one::<PathBuf>("storage"), Some(&PathBuf::from("ds")));
     }
 
     #[test]
     fn values_may_be_attached_and_flags_bundled() {
         let args = parsed("-vvqt5 -s600 --storage=ds -k1.5");
-        assert_eq!((args.verbose, args.quiet), (2, 1));
+        assert_eq!((args.messages.verbose, args.messages.quiet), (2, 1));
         assert_eq!(
-            (args.wait, args.pause, args.kill_after),
+            (args.run.wait, args.run.pause, args.run.kill_after),
             (Some("5".into()), Some("600".into()), Some("1.5".into()))
         );
     }
@@ -267,28 +234,34 @@ mod tests {
     #[test]
     fn a_value_may_look_like_an_option_as_with_getopt() {
         let args = parsed("-t -5 --snapshot-conf - --storage --odd");
-        assert_eq!(args.wait, Some("-5".into()));
-        assert_eq!(args.snapshot_conf, Some("-".into()));
-        assert_eq!(args.storage, Some("--odd".into()));
+        assert_eq!(args.run.wait, Some("-5".into()));
+        assert_eq!(args.methods.snapshot_conf, Some("-".into()));
+        assert_eq!(args.methods.storage, Some("--odd".into()));
     }
 
     #[test]
-    fn of_a_repeated_option_the_last_counts_and_methods_add_up() {
+    fn the_last_of_a_repeated_option_counts_and_methods_add_up() {
         let args = parsed("-t1 -t2 --storage a --storage b --method direct --method exec");
-        assert_eq!((args.wait, args.storage), (Some("2".into()), Some("b".into())));
-        assert_eq!(args.methods, ["direct", "exec"]);
+        assert_eq!((args.run.wait, args.methods.storage), (Some("2".into()), Some("b".into())));
+        assert_eq!(args.methods.lines, ["direct", "exec"]);
     }
 
     #[test]
-    fn an_unknown_option_is_never_command() {
-        assert_eq!(misuse("--storage ds -x cp"), "unexpected argument '-x' found");
-        assert_eq!(misuse("--storage ds --nope cp"), "unexpected argument '--nope' found");
+    fn an_unknown_option_is_never_taken_for_command() {
+        assert_eq!(error("--storage ds -x cp").message, "unexpected argument '-x' found");
+        assert_eq!(error("--storage ds --nope cp").message, "unexpected argument '--nope' found");
     }
 
     #[test]
-    fn a_missing_value_is_one_line() {
+    fn a_misspelt_option_is_corrected_in_the_hint() {
+        assert_eq!(error("--storge ds cp").hint, "did you mean: --storage");
+        assert_eq!(error("--nope ds cp").hint, "`dsnap --help` lists all options");
+    }
+
+    #[test]
+    fn a_missing_value_is_reported_in_one_line() {
         assert_eq!(
-            misuse("--storage"),
+            error("--storage").message,
             "a value is required for '--storage <DIR>' but none was supplied"
         );
     }
@@ -297,7 +270,7 @@ mod tests {
     fn help_comes_before_anything_that_can_fail() {
         for line in ["--help", "-h", "-t nonsense --help", "--version", "-V"] {
             let words = std::iter::once("dsnap").chain(line.split_whitespace()).map(OsString::from);
-            assert!(matches!(parse(words), Ok(Asked::Print(_))), "{line}");
+            assert!(matches!(parse(words), Ok(Parsed::Print(_))), "{line}");
         }
     }
 }

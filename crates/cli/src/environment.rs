@@ -1,6 +1,7 @@
-//! What the program was started with, words and variables: the only file that reads
-//! them. What COMMAND gets is written in `spawn.rs`.
-#![allow(clippy::disallowed_methods, reason = "this is the place")]
+//! The arguments and the environment that the program was started with.
+//!
+//! No other file reads them. COMMAND's environment is set in [`spawn`](crate::spawn).
+#![allow(clippy::disallowed_methods, reason = "only this file reads the environment")]
 
 use std::env;
 use std::ffi::OsString;
@@ -8,14 +9,14 @@ use std::path::PathBuf;
 
 use dsnap_engine::run::nested::Inherited;
 
-use crate::resolve::Outside;
+use crate::resolve::CallerEnvironment;
 
-/// All of it that counts.
-pub(crate) fn outside() -> Outside {
-    Outside { outer: outer_run(), plugin_path: plugin_path() }
+/// Reads the variables that matter.
+pub(crate) fn read() -> CallerEnvironment {
+    CallerEnvironment { outer_run: outer_run(), plugin_path: plugin_path() }
 }
 
-/// What an outer run of this tool, or of the original, left in the environment.
+/// Reads the variables that an outer run set, whether of this tool or of the original.
 fn outer_run() -> Option<Inherited> {
     Some(Inherited {
         version: env::var_os("SNAPSHOT_VERSION")?,
@@ -24,41 +25,46 @@ fn outer_run() -> Option<Inherited> {
     })
 }
 
-/// Where libraries are looked for besides `--plugin-dir`: the folders of `DSNAP_PLUGIN_PATH`,
-/// unless whoever started the program has fewer rights than it, and then the program's own.
+/// Lists the folders to search after those of `--plugin-dir`: the absolute ones of
+/// `DSNAP_PLUGIN_PATH`, then `../lib/dsnap` beside the program.
+///
+/// A program with raised privileges ignores the variable, because its caller set it.
 fn plugin_path() -> Vec<PathBuf> {
-    let path = env::var_os("DSNAP_PLUGIN_PATH").filter(|_| !has_raised_rights());
-    let own = env::current_exe()
+    let path = env::var_os("DSNAP_PLUGIN_PATH").filter(|_| !has_raised_privileges());
+    let beside_program = env::current_exe()
         .ok()
         .and_then(|program| Some(program.parent()?.parent()?.join("lib/dsnap")));
     let named = path.iter().flat_map(env::split_paths).filter(|folder| folder.is_absolute());
-    named.chain(own).collect()
+    named.chain(beside_program).collect()
 }
 
-/// AT_SECURE of `elf.h`: the kernel says that rights were raised when the program started.
+/// `AT_SECURE` of `elf.h`: the entry of the auxiliary vector that is not 0 if the kernel raised
+/// privileges when it started the program.
 const AT_SECURE: u64 = 23;
 
-fn has_raised_rights() -> bool {
+/// Tells whether the program has privileges that its caller does not have. An unreadable auxiliary
+/// vector is treated as raised privileges.
+fn has_raised_privileges() -> bool {
     use rustix::process::{getegid, geteuid, getgid, getuid};
-    let said = procfs::process::Process::myself().and_then(|process| process.auxv());
-    // What it does not say of a program is what it hides of one with raised rights.
-    let raised = said.map_or(true, |said| said.get(&AT_SECURE).is_none_or(|secure| *secure != 0));
-    raised || getuid() != geteuid() || getgid() != getegid()
+    let auxiliary = procfs::process::Process::myself().and_then(|process| process.auxv());
+    let is_secure =
+        auxiliary.map_or(true, |vector| vector.get(&AT_SECURE).is_none_or(|secure| *secure != 0));
+    is_secure || getuid() != geteuid() || getgid() != getegid()
 }
 
-/// The command line, the program's name included.
-pub(crate) fn words() -> impl Iterator<Item = OsString> {
+/// Reads the command line, including the program's name.
+pub(crate) fn arguments() -> impl Iterator<Item = OsString> {
     env::args_os()
 }
 
-/// Whether the terminal, if there is one, can empty a line: one without a name is not known to.
+/// Tells whether a terminal can clear a line. A terminal without a name is assumed not to.
 pub(crate) fn terminal_can_erase() -> bool {
     env::var_os("TERM").is_some_and(|name| !name.is_empty() && name != "dumb")
 }
 
-/// The folders in which a COMMAND without a slash is looked for.
+/// Lists the folders that are searched for a COMMAND without a slash.
 pub(crate) fn search_path() -> Vec<PathBuf> {
-    // What the C library takes where there is no PATH.
+    // The C library's default if PATH is not set.
     let path = env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
     env::split_paths(&path).collect()
 }

@@ -1,19 +1,21 @@
-//! `--list-methods`: which methods there are, for people and for programs.
+//! The result of `--list-methods`, as text for people and as JSON for programs.
+//!
+//! The registry finds the methods and the engine reads the conf; this file only presents both.
 
 use std::fmt;
 
 use dsnap_core::method::WorksWith;
 use dsnap_core::text;
 use dsnap_engine::conf::plan::Plan;
-use dsnap_host::{CAN_LOAD, Listed, Registry};
+use dsnap_host::{CAN_LOAD, ListedMethod, Registry};
 use serde::Serialize;
 
-/// The number of the form of the JSON document; it changes when a field changes its meaning.
-const SCHEMA: u32 = 1;
-/// The exit status if a line of the conf has no method that can be used.
-const UNUSABLE: u8 = 1;
+/// The version of the JSON document. It changes when a field changes its meaning.
+const SCHEMA_VERSION: u32 = 1;
+/// The exit status if a conf line has no usable method.
+const UNUSABLE_LINE: u8 = 1;
 
-/// All that is told.
+/// The methods, and the lines of a conf.
 #[derive(Debug, Serialize)]
 pub(crate) struct Listing {
     schema_version: u32,
@@ -23,13 +25,13 @@ pub(crate) struct Listing {
     conf: Option<Conf>,
 }
 
-/// A method that a line can name.
+/// A method that a conf line can name.
 #[derive(Debug, Serialize)]
 struct Method {
     name: String,
     version: String,
     abi_version: Option<u32>,
-    /// The library's path; none is linked in.
+    /// The path of the library; absent for a method that is built in.
     file: Option<String>,
     works_with: &'static str,
 }
@@ -42,7 +44,7 @@ struct Rejected {
     hints: Vec<String>,
 }
 
-/// What the lines of a conf come to.
+/// The lines of a conf, and its mistakes.
 #[derive(Debug, Serialize)]
 struct Conf {
     source: String,
@@ -51,6 +53,7 @@ struct Conf {
     usable: bool,
 }
 
+/// A conf line that names a usable method.
 #[derive(Debug, Serialize)]
 struct Line {
     place: String,
@@ -59,37 +62,38 @@ struct Line {
 }
 
 impl Listing {
-    /// Looks at everything, with the rights that are in effect.
-    pub(crate) fn of(registry: &Registry, plan: Option<&Plan>) -> Self {
+    /// Lists the methods of the registry and the lines of a plan. Reads libraries with the privileges
+    /// that are in effect.
+    pub(crate) fn new(registry: &Registry, plan: Option<&Plan>) -> Self {
         let (mut methods, mut rejected) = (Vec::new(), Vec::new());
-        for Listed { name, file, about } in registry.list() {
+        for ListedMethod { name, file, details } in registry.list() {
             let file = file.map(text::path);
-            match about {
-                Ok(about) => methods.push(Method {
+            match details {
+                Ok(details) => methods.push(Method {
                     name: text::harmless(name),
-                    version: about.version,
-                    abi_version: about.abi,
+                    version: details.version,
+                    abi_version: details.abi_version,
                     file,
-                    works_with: words(about.works_with),
+                    works_with: works_with_name(details.works_with),
                 }),
-                Err(why) => rejected.push(Rejected {
+                Err(reason) => rejected.push(Rejected {
                     file: file.unwrap_or(name),
-                    reason: why.text().to_owned(),
-                    hints: why.hints().to_vec(),
+                    reason: reason.text().to_owned(),
+                    hints: reason.hints().to_vec(),
                 }),
             }
         }
         let conf = plan.map(Conf::of);
-        Self { schema_version: SCHEMA, can_load: CAN_LOAD, methods, rejected, conf }
+        Self { schema_version: SCHEMA_VERSION, can_load: CAN_LOAD, methods, rejected, conf }
     }
 
-    /// The exit status.
+    /// Returns the exit status.
     pub(crate) fn status(&self) -> u8 {
-        if self.conf.as_ref().is_none_or(|conf| conf.usable) { 0 } else { UNUSABLE }
+        if self.conf.as_ref().is_none_or(|conf| conf.usable) { 0 } else { UNUSABLE_LINE }
     }
 
     pub(crate) fn to_json(&self) -> String {
-        // These types always have a JSON form.
+        // Serializing these types cannot fail.
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
 }
@@ -110,7 +114,7 @@ impl Conf {
     }
 }
 
-fn words(works_with: WorksWith) -> &'static str {
+fn works_with_name(works_with: WorksWith) -> &'static str {
     match works_with {
         WorksWith::Owner => "owner",
         WorksWith::Nobody => "nobody",
@@ -121,39 +125,39 @@ impl fmt::Display for Listing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let widest = self.methods.iter().map(|method| method.name.len()).max().unwrap_or(0);
         for method in &self.methods {
-            method.show(f, widest)?;
+            method.write(f, widest)?;
         }
         if !self.can_load {
-            writeln!(f, "this build is static: it cannot load methods from libraries")?;
+            writeln!(f, "this dsnap is a static build, which cannot load methods from libraries")?;
         }
         for Rejected { file, reason, hints } in &self.rejected {
-            let path = if reason.contains(file.as_str()) { "" } else { file };
-            let colon = if path.is_empty() { "" } else { ": " };
-            writeln!(f, "not usable: {path}{colon}{reason}")?;
+            // Some reasons name the file already.
+            let subject = if reason.contains(file.as_str()) { "" } else { &format!("{file}: ") };
+            writeln!(f, "unusable: {subject}{reason}")?;
             hints.iter().try_for_each(|hint| writeln!(f, "hint: {hint}"))?;
         }
-        self.conf.iter().try_for_each(|conf| conf.show(f))
+        self.conf.iter().try_for_each(|conf| conf.write(f))
     }
 }
 
 impl Method {
-    fn show(&self, f: &mut fmt::Formatter<'_>, widest: usize) -> fmt::Result {
+    fn write(&self, f: &mut fmt::Formatter<'_>, widest: usize) -> fmt::Result {
         let Self { name, version, .. } = self;
-        let with = match self.works_with {
-            "nobody" => "works on a storage that no process has open",
-            _ => "works with the process that has the storage open",
+        let purpose = match self.works_with {
+            "nobody" => "for a storage that no process has open",
+            _ => "for a storage that a server has open",
         };
-        write!(f, "{name:widest$}  {version}, {with}; ")?;
+        write!(f, "{name:widest$}  {version}, {purpose}; ")?;
         match (&self.file, self.abi_version) {
-            (Some(file), Some(abi)) => writeln!(f, "interface {abi}, {file}"),
-            _ => writeln!(f, "linked in"),
+            (Some(file), Some(abi)) => writeln!(f, "loaded from {file}, interface {abi}"),
+            _ => writeln!(f, "built in"),
         }
     }
 }
 
 impl Conf {
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\nTried, in this order ({}):", self.source)?;
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\nMethods to try, in this order (from {}):", self.source)?;
         for Line { place, label, .. } in &self.lines {
             writeln!(f, "  {label}   ({place})")?;
         }

@@ -1,13 +1,14 @@
-//! `dsnap`: runs a command while a DirectoryStorage is a guaranteed fresh snapshot.
+//! `dsnap`: runs COMMAND while a DirectoryStorage is in snapshot mode.
 //!
-//! What was typed is [`args`], what it means is [`resolve`]; the run itself is `dsnap-core`'s.
-//! Printing ([`output`], [`report`]), the environment ([`environment`]), signals ([`signals`])
-//! and COMMAND ([`spawn`]) have a file each.
+//! [`args`] parses the command line, [`resolve`] works out what it means, and `dsnap-engine` does
+//! the run. Printing ([`output`], [`report`]), the environment ([`environment`]), signals
+//! ([`signals`]) and COMMAND ([`spawn`]) have one file each.
 #![forbid(unsafe_code)]
 
 mod args;
-mod cores;
+mod core_dumps;
 mod environment;
+mod help;
 mod listing;
 mod output;
 mod report;
@@ -18,7 +19,7 @@ mod spawn;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
-use dsnap_core::{Reason, text};
+use dsnap_core::{Code, Reason, text};
 use dsnap_direct::Direct;
 use dsnap_engine::run::job::Outcome;
 use dsnap_engine::run::nested;
@@ -31,117 +32,115 @@ use dsnap_exec::Exec;
 use dsnap_host::Registry;
 use dsnap_http::Http;
 
-use crate::args::{Asked, Misuse};
+use crate::args::{Parsed, UsageError};
 use crate::listing::Listing;
-use crate::report::Reporter;
-use crate::resolve::{Action, Task};
+use crate::report::Frontend;
+use crate::resolve::{Action, Invocation};
 use crate::signals::Signals;
-use crate::spawn::Spawn;
+use crate::spawn::CommandRunner;
 
 fn main() -> ExitCode {
     dsnap_host::answer_isolated_call();
-    cores::forbid();
-    // Whatever was entered is left while the panic unwinds.
+    core_dumps::disable();
+    // The snapshot is left while the panic unwinds.
     let status = panic::catch_unwind(AssertUnwindSafe(program));
-    ExitCode::from(status.unwrap_or_else(|_| report::tell_panic(spawn::has_begun())))
+    ExitCode::from(status.unwrap_or_else(|_| report::print_panic(spawn::has_started())))
 }
 
 fn program() -> u8 {
-    let task = match args::parse(environment::words()) {
-        Ok(Asked::Print(text)) => {
-            output::answer(text.trim_end());
+    let invocation = match args::parse(environment::arguments()) {
+        Ok(Parsed::Print(text)) => {
+            output::print_result(text.trim_end());
             return 0;
         }
-        Ok(Asked::Run(args)) => resolve::resolve(*args, environment::outside()),
-        Err(misuse) => Err(misuse),
+        Ok(Parsed::Args(args)) => resolve::resolve(*args, environment::read()),
+        Err(error) => Err(error),
     };
-    match task {
-        Ok(task) => carry_out(&task),
-        Err(Misuse { what, hint }) => {
-            output::say(&format!("usage: {what}\nhint: {hint}"));
+    match invocation {
+        Ok(invocation) => act(&invocation),
+        Err(UsageError { message, hint }) => {
+            output::print_message(&format!("usage: {message}\nhint: {hint}"));
             exit_status::FAILED
         }
     }
 }
 
-fn carry_out(task: &Task) -> u8 {
-    match &task.action {
-        Action::Run => {
-            let outcome = with_storage(task, |storage, rights, reporter| match &task.outer {
-                Some(outer) => nested::run(&task.job, storage, outer, reporter),
-                None => run::run(&task.job, storage, rights, &methods(task), reporter),
-            });
-            let outcome = outcome.unwrap_or_else(|refusal| Outcome::not_run(refusal.into()));
-            let command = task.command.first().map(text::harmless);
-            report::tell(&outcome, command.as_deref());
-            outcome.status()
-        }
-        Action::Recover(code) => {
-            let recovered = with_storage(task, |storage, rights, reporter| {
-                recover::recover(
-                    &task.job,
-                    code.as_ref(),
-                    storage,
-                    rights,
-                    &methods(task),
-                    reporter,
-                )
-            });
-            report::tell_recovered(recovered.unwrap_or_else(|e| Err(NotRecovered::misused(e))))
-        }
-        Action::List { json } => match list(task) {
-            Ok(listing) => {
-                let text = if *json { listing.to_json() } else { listing.to_string() };
-                output::answer(text.trim_end());
-                listing.status()
-            }
-            Err(refusal) => {
-                output::say(&format!("the conf cannot be looked at: {refusal}"));
-                exit_status::FAILED
-            }
-        },
+fn act(invocation: &Invocation) -> u8 {
+    match &invocation.action {
+        Action::Run => run_command(invocation),
+        Action::Recover(code) => recover(invocation, code.as_ref()),
+        Action::List { json } => list_methods(invocation, *json),
     }
 }
 
-/// Lists the methods there are; with a storage, also what the lines of its conf come to, with
-/// the rights that these have.
-fn list(task: &Task) -> Result<Listing, Reason> {
-    let methods = methods(task);
-    if task.dir.is_none() {
-        return Ok(Listing::of(&methods, None));
+fn run_command(invocation: &Invocation) -> u8 {
+    let Invocation { job, outer_run, .. } = invocation;
+    let outcome = with_storage(invocation, |storage, privileges, program| match outer_run {
+        Some(outer) => nested::run(job, storage, outer, program),
+        None => run::run(job, storage, privileges, &registry(invocation), program),
+    });
+    let outcome = outcome.unwrap_or_else(|reason| Outcome::not_run(reason.into()));
+    let command = invocation.command.words.first().map(text::harmless);
+    report::print_outcome(&outcome, command.as_deref());
+    outcome.status()
+}
+
+fn recover(invocation: &Invocation, code: Option<&Code>) -> u8 {
+    let result = with_storage(invocation, |storage, privileges, program| {
+        let methods = registry(invocation);
+        recover::recover(&invocation.job, code, storage, privileges, &methods, program)
+    });
+    report::print_recovery(result.unwrap_or_else(|reason| Err(NotRecovered::misused(reason))))
+}
+
+fn list_methods(invocation: &Invocation, json: bool) -> u8 {
+    match listing(invocation) {
+        Ok(listing) => {
+            let text = if json { listing.to_json() } else { listing.to_string() };
+            output::print_result(text.trim_end());
+            listing.status()
+        }
+        Err(reason) => {
+            output::print_message(&format!("--list-methods failed: {reason}"));
+            exit_status::FAILED
+        }
     }
-    with_storage(task, |storage, privileges, reporter| {
-        let session = Session::open(&task.job, storage, privileges, &methods, reporter);
-        Listing::of(&methods, Some(&session.plan))
+}
+
+/// Lists the methods. With a storage, also reads its conf, with the privileges of each line.
+fn listing(invocation: &Invocation) -> Result<Listing, Reason> {
+    let methods = registry(invocation);
+    if invocation.dir.is_none() {
+        return Ok(Listing::new(&methods, None));
+    }
+    with_storage(invocation, |storage, privileges, program| {
+        let session = Session::open(&invocation.job, storage, privileges, &methods, program);
+        Listing::new(&methods, Some(&session.plan))
     })
 }
 
-/// Hears signals, steps back from root's rights where they are not needed, and works.
+/// Catches signals, opens the storage, takes the storage owner's privileges, and calls `work`.
 fn with_storage<T>(
-    task: &Task,
-    work: impl FnOnce(&Storage, &Privileges, &Reporter<'_>) -> T,
+    invocation: &Invocation,
+    work: impl FnOnce(&Storage, &Privileges, &Frontend<'_>) -> T,
 ) -> Result<T, Reason> {
-    let signals = Signals::hear()
-        .map_err(|error| Reason::new(format!("signals cannot be heard: {error}")))?;
-    let dir = match &task.outer {
-        Some(outer) => outer.directory(task.dir.as_deref())?,
-        None => task.dir.clone().unwrap_or_default(),
+    let signals = Signals::catch()
+        .map_err(|error| Reason::new(format!("dsnap cannot catch signals: {error}")))?;
+    let dir = match &invocation.outer_run {
+        Some(outer) => outer.directory(invocation.dir.as_deref())?,
+        None => invocation.dir.clone().unwrap_or_default(),
     };
     let storage = Storage::open(&dir)?;
-    let rights = Privileges::of_owner(&storage.a())?;
-    rights.lower()?;
-    let spawn = Spawn {
-        command: &task.command,
-        kill_after: task.kill_after,
-        rights: &rights,
-        signals: &signals,
-    };
-    let reporter = Reporter::new(task.verbosity, &signals, spawn);
-    Ok(work(&storage, &rights, &reporter))
+    let privileges = Privileges::of_owner(&storage.a())?;
+    privileges.lower()?;
+    let runner =
+        CommandRunner { command: &invocation.command, privileges: &privileges, signals: &signals };
+    let frontend = Frontend::new(invocation.verbosity, &signals, runner);
+    Ok(work(&storage, &privileges, &frontend))
 }
 
-/// The methods that are linked in, and where others are looked for.
-fn methods(task: &Task) -> Registry {
-    let linked = Registry::new(env!("CARGO_PKG_VERSION")).with(Direct).with(Http).with(Exec);
-    linked.searching(task.plugin_dirs.clone())
+/// Makes the registry of the built-in methods and of the folders with loadable ones.
+fn registry(invocation: &Invocation) -> Registry {
+    let built_in = Registry::new(env!("CARGO_PKG_VERSION")).with(Direct).with(Http).with(Exec);
+    built_in.searching(invocation.plugin_dirs.clone())
 }

@@ -1,8 +1,9 @@
-//! The one writer: lines and the one live line to stderr, answers to stdout. What cannot be
-//! written (closed, full, broken pipe, a terminal that was stopped) never changes a run.
+//! Writes messages and the live line to stderr, and results to stdout.
 //!
-//! A thread of its own writes to stderr. No question to the system could take its place: a
-//! terminal that has room for one byte is ready, and a write of two waits for as long as it likes.
+//! Output that cannot be written (closed, full, a broken pipe, a stopped terminal) never changes a
+//! run, so a separate thread writes to stderr. Polling cannot replace it: a terminal with room for
+//! one byte is ready, but a write of two bytes may block forever. Which messages are shown is
+//! decided in [`report`](crate::report).
 
 use std::io::{self, Write};
 use std::sync::mpsc::{self, Receiver, SyncSender};
@@ -12,45 +13,47 @@ use std::time::Duration;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// How long a reader that does not read is waited for, once.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// How many messages are kept for such a reader, should it go on; later ones are lost.
-const KEPT: usize = 1000;
-/// Empties the line that the cursor stands on.
-const CLEAR: &str = "\r\x1b[K";
-/// The width of a terminal that does not tell.
-const COLUMNS: usize = 80;
-/// What stays free at the end of a line: for the cursor, and for the `^C` that a terminal echoes.
-const FREE: usize = 3;
+/// How long a write waits for a stalled reader of stderr. Later writes do not wait again.
+const STALLED_READER_TIMEOUT: Duration = Duration::from_secs(1);
+/// How many messages are kept for a stalled reader. Later ones are lost.
+const MAX_PENDING_MESSAGES: usize = 1000;
+/// The control sequence that clears the current line.
+const CLEAR_LINE: &str = "\r\x1b[K";
+/// The width of a terminal that does not report its width.
+const DEFAULT_COLUMNS: usize = 80;
+/// The columns that stay free at the end of a live line: for the cursor, and for the `^C` that a
+/// terminal echoes.
+const RESERVED_COLUMNS: usize = 3;
 
-static STDERR: Mutex<Stderr> = Mutex::new(Stderr { writer: None, live: false });
+static STDERR: Mutex<Stderr> = Mutex::new(Stderr { writer: None, has_live_line: false });
 
-/// Writes lines to stderr, above the live line's place.
-pub(crate) fn say(lines: &str) {
-    stderr().put(&format!("{lines}\n"));
+/// Writes lines to stderr, and removes the live line.
+pub(crate) fn print_message(lines: &str) {
+    stderr().write(&format!("{lines}\n"));
 }
 
-/// Shows words on the live line, in place of what stood there. Only for a terminal that can
-/// empty a line. One that takes nothing now misses them; the next ones come soon.
-pub(crate) fn show_live(words: &str) {
-    let words = cut(words, columns().saturating_sub(FREE));
+/// Replaces the text of the live line, on a terminal that can clear a line.
+///
+/// A stalled terminal misses this text; the next one follows soon.
+pub(crate) fn show_live_line(text: &str) {
+    let text = shorten(text, columns().saturating_sub(RESERVED_COLUMNS));
     let mut stderr = stderr();
-    if !stderr.is_stuck() {
-        stderr.put(&words);
-        stderr.live = true;
+    if !stderr.is_stalled() {
+        stderr.write(&text);
+        stderr.has_live_line = true;
     }
 }
 
-/// Takes the live line away.
-pub(crate) fn end_live() {
+/// Removes the live line.
+pub(crate) fn clear_live_line() {
     let mut stderr = stderr();
-    if stderr.live {
-        stderr.put("");
+    if stderr.has_live_line {
+        stderr.write("");
     }
 }
 
 /// Writes a text to stdout, and ends its last line.
-pub(crate) fn answer(text: &str) {
+pub(crate) fn print_result(text: &str) {
     let mut stdout = io::stdout().lock();
     let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
 }
@@ -61,85 +64,89 @@ fn stderr() -> MutexGuard<'static, Stderr> {
 
 struct Stderr {
     writer: Option<Writer>,
-    /// The live line stands there.
-    live: bool,
+    /// The live line is on the screen.
+    has_live_line: bool,
 }
 
 impl Stderr {
-    fn put(&mut self, text: &str) {
-        let clear = if std::mem::take(&mut self.live) { CLEAR } else { "" };
+    fn write(&mut self, text: &str) {
+        let clear = if std::mem::take(&mut self.has_live_line) { CLEAR_LINE } else { "" };
         let text = format!("{clear}{text}");
         if self.writer.is_none() {
             self.writer = Writer::start().ok();
         }
         match &mut self.writer {
-            Some(writer) => writer.put(text),
-            // Where no thread can be had there is no run either, only a reason why not.
+            Some(writer) => writer.write(text),
+            // A run needs threads, too. Without any, only its failure is reported.
             None => drop(io::stderr().write_all(text.as_bytes())),
         }
     }
 
-    fn is_stuck(&mut self) -> bool {
-        self.writer.as_mut().is_some_and(Writer::is_stuck)
+    fn is_stalled(&mut self) -> bool {
+        self.writer.as_mut().is_some_and(Writer::is_stalled)
     }
 }
 
-/// The thread that writes.
+/// The thread that writes to stderr.
 struct Writer {
     texts: SyncSender<String>,
     written: Receiver<()>,
-    waiting: usize,
+    /// The number of texts that are not written yet.
+    pending: usize,
 }
 
 impl Writer {
     fn start() -> io::Result<Self> {
-        let (texts, to_write) = mpsc::sync_channel::<String>(KEPT);
+        let (texts, queue) = mpsc::sync_channel::<String>(MAX_PENDING_MESSAGES);
         let (done, written) = mpsc::channel();
         thread::Builder::new().name("stderr".to_owned()).spawn(move || {
-            for text in to_write {
+            for text in queue {
                 let _ = io::stderr().write_all(text.as_bytes());
                 let _ = done.send(());
             }
         })?;
-        Ok(Self { texts, written, waiting: 0 })
+        Ok(Self { texts, written, pending: 0 })
     }
 
-    /// Returns when the text is written; of a reader that does not read, when it was waited for.
-    fn put(&mut self, text: String) {
-        let was_stuck = self.is_stuck();
+    /// Writes a text. Waits for a reader that stalls, but only once.
+    fn write(&mut self, text: String) {
+        let was_stalled = self.is_stalled();
         if self.texts.try_send(text).is_ok() {
-            self.waiting += 1;
+            self.pending += 1;
         }
-        if !was_stuck && self.written.recv_timeout(PATIENCE).is_ok() {
-            self.waiting -= 1;
+        if !was_stalled && self.written.recv_timeout(STALLED_READER_TIMEOUT).is_ok() {
+            self.pending -= 1;
         }
     }
 
-    fn is_stuck(&mut self) -> bool {
-        self.waiting -= self.written.try_iter().count();
-        self.waiting > 0
+    fn is_stalled(&mut self) -> bool {
+        self.pending -= self.written.try_iter().count();
+        self.pending > 0
     }
 }
 
 fn columns() -> usize {
     let size = rustix::termios::tcgetwinsize(io::stderr());
-    size.ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(COLUMNS)
+    size.ok()
+        .map(|size| usize::from(size.ws_col))
+        .filter(|columns| *columns > 0)
+        .unwrap_or(DEFAULT_COLUMNS)
 }
 
-/// As much of the words as fits, from both ends: a line that wraps cannot be taken away, and who
-/// holds a lock stands at the end.
-fn cut(words: &str, columns: usize) -> String {
-    let words: String = words.chars().filter(|char| char.width().is_some()).collect();
-    if words.width() <= columns {
-        return words;
+/// Shortens a text in the middle to fit one line. A line that wraps could not be cleared, and the
+/// holder of a lock is named at the end.
+fn shorten(text: &str, columns: usize) -> String {
+    let text: String = text.chars().filter(|char| char.width().is_some()).collect();
+    if text.width() <= columns {
+        return text;
     }
-    let left = columns.saturating_sub(1);
-    let head = fitting(words.chars(), left / 2);
-    let tail = fitting(words.chars().rev(), left - left / 2);
+    let remaining = columns.saturating_sub(1);
+    let head = take_columns(text.chars(), remaining / 2);
+    let tail = take_columns(text.chars().rev(), remaining - remaining / 2);
     head.into_iter().chain(['…']).chain(tail.into_iter().rev()).collect()
 }
 
-fn fitting(chars: impl Iterator<Item = char>, columns: usize) -> Vec<char> {
+fn take_columns(chars: impl Iterator<Item = char>, columns: usize) -> Vec<char> {
     let mut used = 0;
     let fits = |char: &char| {
         used += char.width().unwrap_or(0);
@@ -153,12 +160,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_cut_in_the_middle_by_the_columns_they_take() {
-        assert_eq!(cut("waiting", 7), "waiting");
-        assert_eq!(cut("waiting", 6), "wa…ing");
-        assert_eq!(cut("waiting", 1), "…");
-        assert_eq!(cut("日本語", 5), "日…語");
-        assert_eq!(cut("u\u{308}ber", 4), "u\u{308}ber");
-        assert_eq!(cut("one\ntwo", 80), "onetwo");
+    fn a_text_is_shortened_in_the_middle_by_display_width() {
+        assert_eq!(shorten("waiting", 7), "waiting");
+        assert_eq!(shorten("waiting", 6), "wa…ing");
+        assert_eq!(shorten("waiting", 1), "…");
+        assert_eq!(shorten("日本語", 5), "日…語");
+        assert_eq!(shorten("u\u{308}ber", 4), "u\u{308}ber");
+        assert_eq!(shorten("one\ntwo", 80), "onetwo");
     }
 }

@@ -1,4 +1,7 @@
-//! What people see: which events are shown, and how a run's end is told.
+//! Decides which events of a run are shown, and says how the run ended.
+//!
+//! The texts of events come from the engine. [`output`] writes them, and
+//! [`spawn`](crate::spawn) starts COMMAND.
 
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
@@ -13,27 +16,27 @@ use dsnap_engine::{durations, exit_status};
 use nix::sys::signal::Signal;
 
 use crate::environment;
-use crate::output::{self, say};
+use crate::output::{self, print_message};
 use crate::signals::Signals;
-use crate::spawn::Spawn;
+use crate::spawn::CommandRunner;
 
-/// How often the live line changes.
-const TICK: Duration = Duration::from_secs(1);
+/// How often the live line is updated.
+const LIVE_LINE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The program around a run: prints, hears, starts.
+/// The program as the engine sees it: it prints, passes on stop requests, and starts COMMAND.
 #[derive(Debug)]
-pub(crate) struct Reporter<'a> {
-    pub(crate) verbosity: i16,
-    pub(crate) signals: &'a Signals,
-    pub(crate) spawn: Spawn<'a>,
-    /// Stderr is a terminal on which a line can be shown and taken away again.
+pub(crate) struct Frontend<'a> {
+    verbosity: i16,
+    signals: &'a Signals,
+    runner: CommandRunner<'a>,
+    /// Stderr is a terminal that can show and clear a live line.
     has_live_line: bool,
 }
 
-impl<'a> Reporter<'a> {
-    pub(crate) fn new(verbosity: i16, signals: &'a Signals, spawn: Spawn<'a>) -> Self {
+impl<'a> Frontend<'a> {
+    pub(crate) fn new(verbosity: i16, signals: &'a Signals, runner: CommandRunner<'a>) -> Self {
         let has_live_line = io::stderr().is_terminal() && environment::terminal_can_erase();
-        Self { verbosity, signals, spawn, has_live_line }
+        Self { verbosity, signals, runner, has_live_line }
     }
 
     fn shows(&self, level: Level) -> bool {
@@ -44,114 +47,113 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// Shows words on the one live line of a terminal; false where there is none.
-    fn show_live(&self, words: &str) -> bool {
+    /// Shows a text on the live line. Returns false if there is no live line.
+    fn show_live_line(&self, text: &str) -> bool {
         let shows = self.has_live_line && self.shows(Level::Normal);
         if shows {
-            output::show_live(words);
+            output::show_live_line(text);
         }
         shows
     }
 }
 
-impl Program for Reporter<'_> {
+impl Program for Frontend<'_> {
     fn report(&self, event: Event) {
-        if matches!(event, Event::Progress(..)) && self.show_live(&event.to_string()) {
+        if matches!(event, Event::Progress(..)) && self.show_live_line(&event.to_string()) {
             return;
         }
-        output::end_live();
+        output::clear_live_line();
         if self.shows(event.level()) {
-            say(&event.to_string());
+            print_message(&event.to_string());
         }
     }
 
     fn stopped(&self) -> Option<i32> {
-        self.signals.first()
+        self.signals.first_stop()
     }
 
     fn pause(&self, pause: Duration, left: Duration, reason: &Reason) {
         let began = Instant::now();
-        let words =
-            |left| format!("waiting, {} left: {}", durations::in_words(left), reason.text());
-        if !self.show_live(&words(left)) && self.shows(Level::Normal) {
-            say(&format!("Retrying snapshot.... ({})", reason.text()));
+        let text = |left| format!("waiting, {} left: {}", durations::in_words(left), reason.text());
+        if !self.show_live_line(&text(left)) && self.shows(Level::Normal) {
+            print_message(&format!("Retrying snapshot.... ({})", reason.text()));
         }
         while began.elapsed() < pause && self.stopped().is_none() {
-            self.signals.sleep(TICK.min(pause.saturating_sub(began.elapsed())));
-            self.show_live(&words(left.saturating_sub(began.elapsed())));
+            self.signals.sleep(LIVE_LINE_INTERVAL.min(pause.saturating_sub(began.elapsed())));
+            self.show_live_line(&text(left.saturating_sub(began.elapsed())));
         }
-        output::end_live();
+        output::clear_live_line();
     }
 
     fn run_command(
         &self,
         environment: Option<&Environment<'_>>,
-        began: &mut dyn FnMut(ProcessId),
+        started: &mut dyn FnMut(ProcessId),
     ) -> CommandEnd {
-        output::end_live();
-        self.spawn.run(environment, began)
+        output::clear_live_line();
+        self.runner.run(environment, started)
     }
 }
 
-/// Tells the end of a run, as far as it needs words: the last line says why COMMAND was not run.
-pub(crate) fn tell(outcome: &Outcome, command: Option<&str>) {
-    outcome.broken.iter().for_each(|broken| say(&broken.to_string()));
-    outcome.not_left.iter().for_each(|not_left| say(&not_left.to_string()));
+/// Prints what went wrong in a run. If COMMAND was not run, the last line says why.
+pub(crate) fn print_outcome(outcome: &Outcome, command: Option<&str>) {
+    outcome.broken.iter().for_each(|broken| print_message(&broken.to_string()));
+    outcome.not_left.iter().for_each(|not_left| print_message(&not_left.to_string()));
     let reason = match &outcome.command {
         Err(NotRun::Stopped(signal)) => {
-            Reason::new(format!("stopped by signal {}", signal_name(*signal)))
+            Reason::new(format!("dsnap was stopped by signal {}", signal_name(*signal)))
         }
         Err(NotRun::NoSnapshot { tried, failure }) => {
-            list(tried);
+            print_tried(tried);
             failure.reason().clone()
         }
         Ok(Some(CommandEnd::NotFound(_))) => {
-            Reason::new(format!("`{}` is not found", command.unwrap_or_default()))
+            Reason::new(format!("`{}` was not found", command.unwrap_or_default()))
         }
         Ok(Some(CommandEnd::CannotExecute(error))) => {
             Reason::new(format!("`{}` cannot be executed: {error}", command.unwrap_or_default()))
         }
         Ok(_) => return,
     };
-    not_run(&reason, command.is_some());
+    print_not_run(&reason, command.is_some());
 }
 
-/// Tells that the program itself failed. Its status.
-pub(crate) fn tell_panic(command_began: bool) -> u8 {
-    if command_began {
+/// Reports a panic of this program. Returns the exit status.
+pub(crate) fn print_panic(has_command_started: bool) -> u8 {
+    if has_command_started {
         return exit_status::BROKEN;
     }
-    not_run(&Reason::new("dsnap failed; please report the message above"), true);
+    print_not_run(&Reason::new("dsnap has a bug; please report the message above"), true);
     exit_status::FAILED
 }
 
-/// Tells what a repair came to: what is well on stdout, what is not on stderr. Its status.
-pub(crate) fn tell_recovered(recovered: Result<String, NotRecovered>) -> u8 {
-    match recovered {
-        Ok(words) => {
-            output::answer(&words);
+/// Prints the result of `--recover`: success on stdout, failure on stderr. Returns the exit status.
+pub(crate) fn print_recovery(result: Result<String, NotRecovered>) -> u8 {
+    match result {
+        Ok(text) => {
+            output::print_result(&text);
             0
         }
         Err(NotRecovered { reason, status }) => {
-            say(&format!("not recovered: {reason}"));
+            print_message(&format!("--recover failed: {reason}"));
             status
         }
     }
 }
 
-/// The last word on a COMMAND that was not run; without one, on the test of the storage.
-pub(crate) fn not_run(reason: &Reason, has_command: bool) {
-    let what = if has_command { "COMMAND was not run" } else { "no snapshot" };
-    say(&format!("{what}: {reason}"));
+/// Prints why COMMAND was not run or, without COMMAND, why the test failed.
+fn print_not_run(reason: &Reason, has_command: bool) {
+    let subject = if has_command { "COMMAND was not run" } else { "snapshot test failed" };
+    print_message(&format!("{subject}: {reason}"));
 }
 
-fn list(tried: &[(String, Reason)]) {
+fn print_tried(tried: &[(String, Reason)]) {
     if tried.is_empty() {
         return;
     }
-    say("could not lock storage directory; tried:");
+    print_message("could not lock storage directory; tried:");
     for (label, reason) in tried {
-        say(&format!("  {}", event::of_line(&text::harmless(label), reason.text())));
+        print_message(&format!("  {}", event::of_line(&text::harmless(label), reason.text())));
     }
 }
 

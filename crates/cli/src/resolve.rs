@@ -1,6 +1,7 @@
 //! What the command line means, together with the environment.
 //!
-//! Here the old form, the new form and a run inside a run become one thing to do.
+//! The old form, the new form and a nested run become one [`Invocation`] here. The arguments
+//! themselves are parsed in [`args`](crate::args).
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -13,128 +14,163 @@ use dsnap_engine::run::job::Job;
 use dsnap_engine::run::nested::Inherited;
 use dsnap_engine::{durations, limits, quoting};
 
-use crate::args::{self, Args, Misuse};
+use crate::args::{self, Args, MethodArgs, RunArgs, UsageError};
+use crate::spawn::CommandSpec;
 
-/// What is to be done.
+/// Everything that the program needs to know to act.
 #[derive(Debug)]
-pub(crate) struct Task {
+pub(crate) struct Invocation {
     pub(crate) action: Action,
-    /// The storage directory; inside another run it may be that run's.
+    /// The storage directory; a nested run may leave it to the outer run.
     pub(crate) dir: Option<PathBuf>,
     pub(crate) job: Job,
-    /// COMMAND and its arguments.
-    pub(crate) command: Vec<OsString>,
-    /// More than 0 with `-v`, less with `-q`.
+    pub(crate) command: CommandSpec,
+    /// Positive with `-v`, negative with `-q`.
     pub(crate) verbosity: i16,
-    pub(crate) kill_after: Option<Duration>,
-    /// Where libraries are looked for.
+    /// The folders that are searched for loadable methods, in order.
     pub(crate) plugin_dirs: Vec<PathBuf>,
-    pub(crate) outer: Option<Inherited>,
+    /// The run that this one is nested in.
+    pub(crate) outer_run: Option<Inherited>,
 }
 
-/// What counts besides the command line.
+/// The variables of the caller's environment that matter, beside those that COMMAND inherits.
 #[derive(Debug, Default)]
-pub(crate) struct Outside {
-    /// The run that this one stands in.
-    pub(crate) outer: Option<Inherited>,
-    /// Where else libraries are looked for.
+pub(crate) struct CallerEnvironment {
+    /// The run whose COMMAND started this program.
+    pub(crate) outer_run: Option<Inherited>,
+    /// The folders that are searched for loadable methods after those of `--plugin-dir`.
     pub(crate) plugin_path: Vec<PathBuf>,
 }
 
 /// What the program does with the storage.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Runs COMMAND in a snapshot.
+    /// Runs COMMAND in a snapshot, or tests that the storage can be put into snapshot mode.
     Run,
-    /// Leaves what earlier runs left behind, and the snapshot with this code.
+    /// Ends the snapshots that earlier runs left behind, and the one with this code.
     Recover(Option<Code>),
-    /// Lists the methods there are; for programs, or for people.
+    /// Lists the methods.
     List {
-        /// For programs.
+        /// As JSON, for programs.
         json: bool,
     },
 }
 
-/// Makes the task out of the arguments.
-pub(crate) fn resolve(args: Args, outside: Outside) -> Result<Task, Misuse> {
+/// Works out what to do.
+pub(crate) fn resolve(args: Args, caller: CallerEnvironment) -> Result<Invocation, UsageError> {
     let action = action(&args)?;
-    let Outside { outer, plugin_path } = outside;
-    let given_dirs: Vec<_> = args.plugin_dirs.iter().map(|dir| absolute(dir)).collect();
-    // To recover is not a matter of a run inside a run: it is about the storage that is named.
-    let outer = outer.filter(|_| action == Action::Run);
+    let Args { methods, run, messages, operands, .. } = args;
+    let MethodArgs { storage, snapshot_conf, lines, plugin_dirs } = methods;
+    // Only a run can be nested. --recover and --list-methods apply to the storage that they name.
+    let outer_run = caller.outer_run.filter(|_| action == Action::Run);
     let form = match action {
-        Action::List { .. } => {
-            Form { dir: args.storage, conf: args.snapshot_conf, command: Vec::new() }
-        }
-        _ => form(args.storage, args.operands, args.snapshot_conf, outer.is_some())?,
+        Action::List { .. } => Form { dir: storage, conf: snapshot_conf, command: Vec::new() },
+        _ => form(storage, operands, snapshot_conf, outer_run.is_some())?,
     };
-    let source = match form.conf {
-        _ if !args.methods.is_empty() => Source::Lines(args.methods),
-        Some(conf) if conf == "-" => Source::Default,
-        Some(conf) => Source::File(conf.into()),
-        None => Source::Default,
-    };
-    let job = Job {
-        recover: recover_command(form.dir.as_deref(), &source, &given_dirs),
-        source,
-        wait: given("-t", args.wait.as_deref())?.unwrap_or(Duration::ZERO),
-        pause: given("-s", args.pause.as_deref())?
-            .unwrap_or(limits::DEFAULT_RETRY_PAUSE)
-            .max(limits::MIN_RETRY_PAUSE),
-        accept_existing: given("--accept-existing", args.accept_existing.as_deref())?,
-        command: form.command.first().cloned(),
-        ..Job::default()
-    };
-    Ok(Task {
+    let source = source(lines, form.conf);
+    let plugin_dirs: Vec<_> = plugin_dirs.iter().map(|dir| absolute(dir)).collect();
+    let recover = recover_command(form.dir.as_deref(), &source, &plugin_dirs);
+    Ok(Invocation {
         action,
         dir: form.dir,
-        job,
-        command: form.command,
-        verbosity: i16::from(args.verbose) - i16::from(args.quiet),
-        kill_after: given("-k", args.kill_after.as_deref())?,
-        plugin_dirs: given_dirs.into_iter().chain(plugin_path).collect(),
-        outer,
+        job: job(&run, source, recover, form.command.first().cloned())?,
+        command: CommandSpec {
+            words: form.command,
+            kill_after: duration("-k, --kill-after", run.kill_after.as_deref())?,
+        },
+        verbosity: i16::from(messages.verbose) - i16::from(messages.quiet),
+        plugin_dirs: plugin_dirs.into_iter().chain(caller.plugin_path).collect(),
+        outer_run,
     })
 }
 
-fn action(args: &Args) -> Result<Action, Misuse> {
-    if args.list_methods {
+fn action(args: &Args) -> Result<Action, UsageError> {
+    let instead = &args.instead;
+    if instead.list_methods {
         return list(args);
     }
-    if args.json {
-        return Err(Misuse::new("--json is for --list-methods"));
+    if instead.json {
+        return Err(UsageError::new("--json works only with --list-methods"));
     }
-    match (&args.code, args.recover) {
+    match (&instead.code, instead.recover) {
         (None, false) => Ok(Action::Run),
-        (Some(_), false) => Err(Misuse::new("--code is for --recover")),
-        (_, true) if args.storage.is_none() => Err(Misuse::new("--recover needs --storage DIR")),
-        (_, true) if !args.operands.is_empty() => {
-            Err(Misuse::new("--recover runs no COMMAND: run it afterwards"))
-        }
-        (None, true) => Ok(Action::Recover(None)),
-        (Some(code), true) => match Code::from_bytes(code.as_bytes()) {
-            Some(code) => Ok(Action::Recover(Some(code))),
-            None => Err(Misuse::new(format!("--code: `{}` is no code", text::harmless(code)))),
-        },
+        (Some(_), false) => Err(UsageError::new("--code works only with --recover")),
+        (code, true) => recover(args, code.as_deref()),
     }
 }
 
-fn list(args: &Args) -> Result<Action, Misuse> {
-    if args.recover || args.code.is_some() || !args.operands.is_empty() {
-        return Err(Misuse::new("--list-methods does nothing else: no --recover, and no COMMAND"));
+fn recover(args: &Args, code: Option<&OsStr>) -> Result<Action, UsageError> {
+    if args.methods.storage.is_none() {
+        return Err(UsageError::new("--recover needs --storage DIR"));
     }
-    if args.storage.is_none() && !(args.methods.is_empty() && args.snapshot_conf.is_none()) {
-        let what = "--list-methods needs --storage DIR to say what a conf's lines come to";
-        return Err(Misuse::new(what));
+    if !args.operands.is_empty() {
+        return Err(UsageError::new("--recover does not run COMMAND")
+            .hint("run dsnap with --recover first, then once more without it"));
     }
-    Ok(Action::List { json: args.json })
+    let Some(given) = code else { return Ok(Action::Recover(None)) };
+    match Code::from_bytes(given.as_bytes()) {
+        Some(code) => Ok(Action::Recover(Some(code))),
+        None => {
+            let message = format!("--code: `{}` is not a snapshot code", text::harmless(given));
+            Err(UsageError::new(message).hint("the code follows `user/` in the file misc/snapshot"))
+        }
+    }
+}
+
+fn list(args: &Args) -> Result<Action, UsageError> {
+    let MethodArgs { storage, snapshot_conf, lines, .. } = &args.methods;
+    if args.instead.recover || args.instead.code.is_some() || !args.operands.is_empty() {
+        let message = "--list-methods cannot be combined with --recover, --code or COMMAND";
+        return Err(UsageError::new(message));
+    }
+    if storage.is_none() && (snapshot_conf.is_some() || !lines.is_empty()) {
+        let message = "--list-methods needs --storage DIR to check conf lines";
+        return Err(UsageError::new(message));
+    }
+    Ok(Action::List { json: args.instead.json })
+}
+
+fn source(lines: Vec<OsString>, conf: Option<OsString>) -> Source {
+    match conf {
+        _ if !lines.is_empty() => Source::Lines(lines),
+        Some(conf) if conf != "-" => Source::File(conf.into()),
+        _ => Source::Default,
+    }
+}
+
+/// Describes the run for the engine.
+fn job(
+    run: &RunArgs,
+    source: Source,
+    recover: String,
+    command: Option<OsString>,
+) -> Result<Job, UsageError> {
+    Ok(Job {
+        source,
+        recover,
+        command,
+        wait: duration("-t, --wait", run.wait.as_deref())?.unwrap_or(Duration::ZERO),
+        pause: duration("-s, --pause", run.pause.as_deref())?
+            .unwrap_or(limits::DEFAULT_RETRY_PAUSE)
+            .max(limits::MIN_RETRY_PAUSE),
+        accept_existing: duration("--accept-existing", run.accept_existing.as_deref())?,
+        ..Job::default()
+    })
+}
+
+fn duration(option: &str, value: Option<&OsStr>) -> Result<Option<Duration>, UsageError> {
+    let Some(value) = value else { return Ok(None) };
+    let parsed = durations::parse(&value.to_string_lossy());
+    parsed
+        .map(Some)
+        .map_err(|error| UsageError::new(format!("{option}: `{}` {error}", text::harmless(value))))
 }
 
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or(path.to_owned())
 }
 
-/// The command that repairs the storage, asking the same methods: for hints.
+/// Writes the command that recovers the storage with the methods of this run, for hints.
 fn recover_command(dir: Option<&Path>, source: &Source, plugin_dirs: &[PathBuf]) -> String {
     let mut words: Vec<OsString> = vec!["dsnap".into(), "--storage".into()];
     words.push(absolute(dir.unwrap_or(Path::new(""))).into());
@@ -150,7 +186,7 @@ fn recover_command(dir: Option<&Path>, source: &Source, plugin_dirs: &[PathBuf])
     quoting::command_line(words.iter().map(OsString::as_os_str))
 }
 
-/// The two forms of the command line, made one.
+/// What both forms of the command line say.
 struct Form {
     dir: Option<PathBuf>,
     conf: Option<OsString>,
@@ -161,203 +197,52 @@ fn form(
     storage: Option<PathBuf>,
     operands: Vec<OsString>,
     conf: Option<OsString>,
-    inside: bool,
-) -> Result<Form, Misuse> {
+    is_nested: bool,
+) -> Result<Form, UsageError> {
     match storage {
-        Some(dir) if dir.as_os_str().is_empty() => Err(Misuse::new("--storage is empty")),
+        Some(dir) if dir.as_os_str().is_empty() => {
+            Err(UsageError::new("--storage: the directory name is empty"))
+        }
         Some(dir) => Ok(Form { dir: Some(dir), conf, command: operands }),
-        None if inside && !operands.first().is_some_and(|first| Path::new(first).is_dir()) => {
+        None if is_nested && !operands.first().is_some_and(|first| Path::new(first).is_dir()) => {
             Ok(Form { dir: None, conf, command: operands })
         }
         None => old_form(operands),
     }
 }
 
-fn old_form(operands: Vec<OsString>) -> Result<Form, Misuse> {
+fn old_form(operands: Vec<OsString>) -> Result<Form, UsageError> {
     let count = operands.len();
     let mut operands = operands.into_iter();
     match (operands.next(), operands.next()) {
-        (Some(dir), _) if dir.is_empty() => Err(Misuse::new("DIR is empty")),
+        (Some(dir), _) if dir.is_empty() => {
+            Err(UsageError::new("DIR: the directory name is empty"))
+        }
         (Some(dir), Some(conf)) if count > 2 => {
             Ok(Form { dir: Some(dir.into()), conf: Some(conf), command: operands.collect() })
         }
-        (first, _) => Err(without_storage(first.as_deref(), count)),
+        (first, _) => Err(missing_storage(first.as_deref(), count)),
     }
 }
 
-/// `--storage` is missing, and this is no old form either.
-fn without_storage(first: Option<&OsStr>, count: usize) -> Misuse {
-    let misuse = Misuse::new(match count {
+/// Explains that `--storage` is missing, where the operands are not the old form either.
+fn missing_storage(first: Option<&OsStr>, count: usize) -> UsageError {
+    let error = UsageError::new(match count {
         0 => "--storage DIR is missing",
-        _ => {
-            "--storage DIR is missing, and for the old form DIR CONF COMMAND there are too few words"
-        }
+        _ => "--storage DIR is missing (the old form needs all of DIR, CONF and COMMAND)",
     });
+    let is_option = |word: &OsStr| args::long_options().iter().any(|name| word == name.as_str());
     match first {
-        Some(word)
-            if count == 1 && args::long_options().iter().any(|name| word == name.as_str()) =>
-        {
-            misuse.hint(format!("did you mean: dsnap --{}", text::harmless(word)))
+        Some(word) if count == 1 && is_option(word) => {
+            error.hint(format!("did you mean: dsnap --{}", text::harmless(word)))
         }
         Some(dir) if Path::new(dir).is_dir() => {
-            let dir = std::path::absolute(dir).unwrap_or(dir.into());
-            misuse.hint(format!("did you mean: dsnap --storage {}", quoting::quoted(dir)))
+            let dir = quoting::quoted(absolute(Path::new(dir)));
+            error.hint(format!("did you mean: dsnap --storage {dir}"))
         }
-        _ => misuse,
+        _ => error,
     }
-}
-
-fn given(option: &str, value: Option<&OsStr>) -> Result<Option<Duration>, Misuse> {
-    let Some(value) = value else { return Ok(None) };
-    let parsed = durations::parse(&value.to_string_lossy());
-    parsed
-        .map(Some)
-        .map_err(|error| Misuse::new(format!("{option}: `{}` {error}", text::harmless(value))))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn args(storage: Option<&str>, operands: &[&str]) -> Args {
-        Args {
-            storage: storage.map(PathBuf::from),
-            operands: operands.iter().map(OsString::from).collect(),
-            ..Args::default()
-        }
-    }
-
-    fn outer() -> Outside {
-        let directory = Some("/srv/ds".into());
-        let outer = Some(Inherited { version: "2".into(), directory, code: None });
-        Outside { outer, plugin_path: Vec::new() }
-    }
-
-    #[test]
-    fn the_old_form_is_directory_conf_and_command() {
-        let task =
-            resolve(args(None, &["/srv/ds", "my.conf", "cp", "-a"]), Outside::default()).unwrap();
-        assert_eq!(task.dir, Some("/srv/ds".into()));
-        assert_eq!(task.job.source, Source::File("my.conf".into()));
-        assert_eq!(task.command, ["cp", "-a"]);
-        let task = resolve(args(None, &["/srv/ds", "-", "true"]), Outside::default()).unwrap();
-        assert_eq!(task.job.source, Source::Default);
-    }
-
-    #[test]
-    fn the_old_form_needs_a_command() {
-        assert!(
-            resolve(args(None, &["/srv/ds", "-"]), Outside::default())
-                .unwrap_err()
-                .what
-                .contains("too few words")
-        );
-        assert_eq!(
-            resolve(args(None, &[]), Outside::default()).unwrap_err().what,
-            "--storage DIR is missing"
-        );
-    }
-
-    #[test]
-    fn a_lone_operand_gets_a_hint_which_option_was_meant() {
-        let hint = |word: &str| resolve(args(None, &[word]), Outside::default()).unwrap_err().hint;
-        assert_eq!(hint("version"), "did you mean: dsnap --version");
-        assert_eq!(hint("/"), "did you mean: dsnap --storage /");
-        assert_eq!(hint("frobnicate"), "`dsnap --help` shows all options");
-    }
-
-    #[test]
-    fn inside_a_run_the_first_operand_is_command_unless_it_is_a_folder() {
-        let task = resolve(args(None, &["cp", "-a"]), outer()).unwrap();
-        assert_eq!((task.dir, task.command), (None, vec!["cp".into(), "-a".into()]));
-        let task = resolve(args(None, &["/", "-", "cp"]), outer()).unwrap();
-        assert_eq!((task.dir, task.command), (Some("/".into()), vec!["cp".into()]));
-    }
-
-    #[test]
-    fn methods_replace_any_conf() {
-        let args = Args { methods: vec!["direct".into()], ..args(None, &["ds", "conf", "cp"]) };
-        assert_eq!(
-            resolve(args, Outside::default()).unwrap().job.source,
-            Source::Lines(vec!["direct".into()])
-        );
-    }
-
-    #[test]
-    fn a_bad_duration_names_its_option() {
-        let args = Args { wait: Some("-1".into()), ..args(Some("ds"), &[]) };
-        assert_eq!(resolve(args, Outside::default()).unwrap_err().what, "-t: `-1` is negative");
-    }
-
-    #[test]
-    fn a_pause_of_less_than_a_tenth_counts_as_a_tenth() {
-        let args = Args { pause: Some("0".into()), ..args(Some("ds"), &[]) };
-        assert_eq!(
-            resolve(args, Outside::default()).unwrap().job.pause,
-            Duration::from_millis(100)
-        );
-    }
-
-    #[test]
-    fn recover_takes_a_code_and_no_command() {
-        let recover = |code: Option<&str>, operands: &[&str]| {
-            let args = Args {
-                recover: true,
-                code: code.map(OsString::from),
-                ..args(Some("ds"), operands)
-            };
-            resolve(args, Outside::default()).map(|task| task.action).map_err(|misuse| misuse.what)
-        };
-        assert_eq!(recover(None, &[]), Ok(Action::Recover(None)));
-        let code = Code::from_bytes(b"db-1-x");
-        assert_eq!(recover(Some("user/db-1-x"), &[]), Ok(Action::Recover(code.clone())));
-        assert_eq!(recover(Some("db-1-x"), &[]), Ok(Action::Recover(code)));
-        assert_eq!(recover(Some("a b"), &[]), Err("--code: `a b` is no code".to_owned()));
-        assert!(recover(None, &["cp"]).is_err());
-        let args = Args { code: Some("x".into()), ..args(Some("ds"), &["cp"]) };
-        assert_eq!(resolve(args, Outside::default()).unwrap_err().what, "--code is for --recover");
-    }
-
-    #[test]
-    fn the_command_that_repairs_is_complete_and_quoted() {
-        let words = |source| recover_command(Some(Path::new("/srv/my ds")), &source, &[]);
-        assert_eq!(words(Source::Default), "dsnap --storage '/srv/my ds' --recover");
-        assert_eq!(
-            words(Source::File("/etc/s.conf".into())),
-            "dsnap --storage '/srv/my ds' --snapshot-conf /etc/s.conf --recover"
-        );
-        assert_eq!(
-            words(Source::Lines(vec!["http http://x/ a".into()])),
-            "dsnap --storage '/srv/my ds' --method 'http http://x/ a' --recover"
-        );
-    }
-
-    #[test]
-    fn to_list_needs_no_storage_and_takes_nothing_else() {
-        let list = |json, operands: &[&str]| {
-            let args = Args { list_methods: true, json, ..args(None, operands) };
-            resolve(args, Outside::default()).map(|task| task.action).map_err(|it| it.what)
-        };
-        assert_eq!(list(false, &[]), Ok(Action::List { json: false }));
-        assert_eq!(list(true, &[]), Ok(Action::List { json: true }));
-        assert!(list(false, &["cp"]).is_err());
-        let args = Args { json: true, ..args(Some("ds"), &["cp"]) };
-        let misuse = resolve(args, Outside::default()).unwrap_err();
-        assert_eq!(misuse.what, "--json is for --list-methods");
-    }
-
-    #[test]
-    fn libraries_are_looked_for_where_options_say_first() {
-        let args = Args { plugin_dirs: vec!["/opt/a b".into()], ..args(Some("/ds"), &[]) };
-        let outside = Outside { plugin_path: vec!["/usr/lib/dsnap".into()], ..Outside::default() };
-        let task = resolve(args, outside).unwrap();
-        assert_eq!(task.plugin_dirs, [Path::new("/opt/a b"), Path::new("/usr/lib/dsnap")]);
-        let recover = "dsnap --storage /ds --plugin-dir '/opt/a b' --recover";
-        assert_eq!(task.job.recover, recover);
-    }
-
-    #[test]
-    fn without_command_the_storage_is_tested() {
-        assert_eq!(resolve(args(Some("ds"), &[]), Outside::default()).unwrap().job.command, None);
-    }
-}
+mod tests;

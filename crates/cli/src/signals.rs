@@ -1,8 +1,9 @@
-//! Signals: TERM, INT, HUP and QUIT end a run in order, in every phase; CHLD tells that COMMAND
-//! ended.
+//! Catches signals. TERM, INT, HUP and QUIT stop a run in every phase; the snapshot is still left.
+//! CHLD tells that COMMAND has ended.
 //!
-//! One thread hears them and passes them on as events, so that all decisions are made in the
-//! main thread. A signal that is ignored when the program starts stays ignored.
+//! One thread receives them and passes them on as events, because only the main thread decides
+//! what to do. A signal that is ignored when the program starts stays ignored. Signals are sent
+//! to COMMAND in [`spawn`](crate::spawn).
 
 use std::io;
 use std::sync::Arc;
@@ -18,76 +19,79 @@ use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::origin::{Origin, WithOrigin};
 use signal_hook::low_level::siginfo::Cause;
 
-const ENDING: [i32; 4] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT];
+/// The signals that stop a run.
+const STOP_SIGNALS: [i32; 4] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT];
 
-/// Hears the signals of this process.
+/// The signals that this process receives.
 #[derive(Debug)]
 pub(crate) struct Signals {
-    first: Arc<AtomicI32>,
-    events: Receiver<Heard>,
+    /// The number of the first signal that asked the run to stop; 0 if there was none.
+    first_stop: Arc<AtomicI32>,
+    events: Receiver<SignalEvent>,
 }
 
-/// A signal that was heard.
+/// A signal that was received.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Heard {
+pub(crate) enum SignalEvent {
     /// A child ended.
-    Child,
-    /// One that ends the run.
-    End {
-        /// Its number.
+    ChildEnded,
+    /// The run is asked to stop.
+    Stop {
+        /// The number of the signal.
         signal: i32,
-        /// Who sent it.
+        /// The sender of the signal.
         sender: Sender,
     },
 }
 
-/// Who sent a signal, as the system tells it.
+/// The sender of a signal, as the system reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sender {
-    /// A terminal, or its hangup.
+    /// A key of the terminal, or the hangup of its line.
     Kernel,
-    /// The process of that number.
+    /// The process with this id.
     Process(i32),
-    /// Not told: a timer, or a sender that wrote something else in its place.
+    /// Not reported: a timer, or a sender that supplied other data instead.
     Unknown,
 }
 
 impl Signals {
-    /// Begins to hear. From here on no signal is blocked.
-    pub(crate) fn hear() -> io::Result<Self> {
+    /// Starts to catch signals, and unblocks all of them.
+    pub(crate) fn catch() -> io::Result<Self> {
         let ignored = ignored_signals();
-        let heard = ENDING.into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+        let caught = STOP_SIGNALS.into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
         if ignored & (1 << (SIGXFSZ - 1)) == 0 {
-            // A file that may not grow is an error like a full disk; COMMAND gets the default.
+            // With a handler, a file over the size limit is an error like a full disk. COMMAND
+            // gets the default action.
             signal_hook::flag::register(SIGXFSZ, Arc::default())?;
         }
-        let mut signals = SignalsInfo::<WithOrigin>::new(heard.chain([SIGCHLD]))?;
-        // COMMAND inherits the mask of this thread.
+        let mut signals = SignalsInfo::<WithOrigin>::new(caught.chain([SIGCHLD]))?;
+        // COMMAND inherits the signal mask of this thread.
         SigSet::all().thread_unblock()?;
-        let first = Arc::new(AtomicI32::new(0));
+        let first_stop = Arc::new(AtomicI32::new(0));
         let (sender, events) = mpsc::channel();
-        let noted = Arc::clone(&first);
+        let stored = Arc::clone(&first_stop);
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
             for origin in signals.forever() {
-                let heard = Heard::from(&origin);
-                if let Heard::End { signal, .. } = heard {
-                    let _ = noted.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
+                let event = SignalEvent::from(&origin);
+                if let SignalEvent::Stop { signal, .. } = event {
+                    let _ = stored.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
                 }
-                if sender.send(heard).is_err() {
+                if sender.send(event).is_err() {
                     return;
                 }
             }
         })?;
-        Ok(Self { first, events })
+        Ok(Self { first_stop, events })
     }
 
-    /// The first signal that asked the run to end, if one did.
-    pub(crate) fn first(&self) -> Option<i32> {
-        Some(self.first.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
+    /// Returns the first signal that asked the run to stop, if there was one.
+    pub(crate) fn first_stop(&self) -> Option<i32> {
+        Some(self.first_stop.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
     }
 
-    /// Waits for a signal, until `deadline` if there is one.
-    pub(crate) fn next(&self, deadline: Option<Instant>) -> Option<Heard> {
+    /// Waits for a signal, but not longer than until `deadline`.
+    pub(crate) fn next(&self, deadline: Option<Instant>) -> Option<SignalEvent> {
         match deadline {
             None => self.events.recv().ok(),
             Some(deadline) => {
@@ -97,10 +101,10 @@ impl Signals {
         }
     }
 
-    /// Waits for `pause`, or until a signal asks the run to end.
+    /// Waits for `pause`, or until a signal asks the run to stop.
     pub(crate) fn sleep(&self, pause: Duration) {
         let deadline = Instant::now() + pause;
-        while self.first().is_none() {
+        while self.first_stop().is_none() {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.events.recv_timeout(left) {
                 Err(RecvTimeoutError::Timeout) => return,
@@ -111,7 +115,7 @@ impl Signals {
     }
 }
 
-impl From<&Origin> for Heard {
+impl From<&Origin> for SignalEvent {
     fn from(origin: &Origin) -> Self {
         let sender = match (origin.cause, &origin.process) {
             (Cause::Kernel, _) => Sender::Kernel,
@@ -119,13 +123,13 @@ impl From<&Origin> for Heard {
             (_, None) => Sender::Unknown,
         };
         match origin.signal {
-            SIGCHLD => Self::Child,
-            signal => Self::End { signal, sender },
+            SIGCHLD => Self::ChildEnded,
+            signal => Self::Stop { signal, sender },
         }
     }
 }
 
-/// Which signals are ignored, as a bit mask: the system's own account of this process.
+/// Reads from the system which signals this process ignores, as a bit mask.
 fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,9 +1,10 @@
-//! COMMAND: started here, waited for here. Nothing else in this program starts a process.
+//! Starts COMMAND and waits for it. No other file of this program starts a process.
 //!
-//! COMMAND is a direct child and inherits everything (group, session, limits, umask,
-//! descriptors) and the locked `misc/sublock`, so that its snapshot stays guaranteed even if
-//! this program is killed.
-#![allow(clippy::disallowed_methods, reason = "this is the place")]
+//! COMMAND is a direct child and inherits everything (process group, session, limits, umask,
+//! descriptors). It also inherits the locked `misc/sublock`, which protects its snapshot even if
+//! this program is killed. Which signals this program catches is decided in
+//! [`signals`](crate::signals).
+#![allow(clippy::disallowed_methods, reason = "only this file starts a process")]
 
 use std::ffi::OsString;
 use std::io;
@@ -23,91 +24,107 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid, getsid};
 use rustix::io::FdFlags;
 
-use crate::signals::{Heard, Sender, Signals};
-use crate::{cores, environment};
+use crate::signals::{Sender, SignalEvent, Signals};
+use crate::{core_dumps, environment};
 
-/// COMMAND was started: from then on the program cannot say any more that it was not run.
-static BEGUN: AtomicBool = AtomicBool::new(false);
+/// Set when COMMAND has started. From then on no message may say that it was not run.
+static STARTED: AtomicBool = AtomicBool::new(false);
 
-/// Whether COMMAND was started.
-pub(crate) fn has_begun() -> bool {
-    BEGUN.load(Ordering::SeqCst)
+/// Tells whether COMMAND was started.
+pub(crate) fn has_started() -> bool {
+    STARTED.load(Ordering::SeqCst)
 }
 
-/// What there is to start, and how it may be ended.
+/// COMMAND as the user gave it.
 #[derive(Debug)]
-pub(crate) struct Spawn<'a> {
-    /// COMMAND and its arguments; not empty.
-    pub(crate) command: &'a [OsString],
-    /// After a signal, COMMAND is killed when so much time has gone by.
+pub(crate) struct CommandSpec {
+    /// COMMAND and its arguments; empty for a test without COMMAND.
+    pub(crate) words: Vec<OsString>,
+    /// How long after a signal COMMAND is killed if it is still running.
     pub(crate) kill_after: Option<Duration>,
-    pub(crate) rights: &'a Privileges,
+}
+
+/// Starts COMMAND with the caller's privileges, and passes signals on to it.
+#[derive(Debug)]
+pub(crate) struct CommandRunner<'a> {
+    pub(crate) command: &'a CommandSpec,
+    pub(crate) privileges: &'a Privileges,
     pub(crate) signals: &'a Signals,
 }
 
-impl Spawn<'_> {
-    /// Runs COMMAND to its end.
+impl CommandRunner<'_> {
+    /// Runs COMMAND and waits for its end. Calls `started` with its process id.
     pub(crate) fn run(
         &self,
         environment: Option<&Environment<'_>>,
-        began: &mut dyn FnMut(ProcessId),
+        started: &mut dyn FnMut(ProcessId),
     ) -> CommandEnd {
         let child = match self.start(environment) {
             Ok(child) => child,
-            Err(error) => return self.not_started(error),
+            Err(error) => return self.start_failure(error),
         };
-        BEGUN.store(true, Ordering::SeqCst);
+        STARTED.store(true, Ordering::SeqCst);
         let pid = Pid::from_raw(child.id().cast_signed());
         if let Some(process) = ProcessId::of(pid.as_raw()) {
-            began(process);
+            started(process);
         }
         self.wait(pid)
     }
 
     fn start(&self, environment: Option<&Environment<'_>>) -> io::Result<Child> {
-        let (program, arguments) = self.command.split_first().ok_or(io::ErrorKind::NotFound)?;
+        let (program, arguments) =
+            self.command.words.split_first().ok_or(io::ErrorKind::NotFound)?;
         let mut command = Command::new(program);
         command.args(arguments);
         let Some(environment) = environment else {
-            return self.rights.with_caller_privileges(|| cores::as_given(|| command.spawn()));
+            return self.spawn(&mut command);
         };
-        describe(&mut command, environment);
+        set_variables(&mut command, environment);
         rustix::io::fcntl_setfd(environment.sublock, FdFlags::empty())?;
-        let child = self.rights.with_caller_privileges(|| cores::as_given(|| command.spawn()));
+        let child = self.spawn(&mut command);
         rustix::io::fcntl_setfd(environment.sublock, FdFlags::CLOEXEC)?;
         child
     }
 
-    fn not_started(&self, error: io::Error) -> CommandEnd {
-        // The system says "not found" of a script, too, whose interpreter is; and "denied" of a
-        // name that is nowhere, if a folder of PATH may not be looked into.
-        let exists = self.rights.with_caller_privileges(|| self.exists());
+    fn spawn(&self, command: &mut Command) -> io::Result<Child> {
+        self.privileges
+            .with_caller_privileges(|| core_dumps::with_original_limit(|| command.spawn()))
+    }
+
+    /// Tells why COMMAND could not be started.
+    ///
+    /// The system's error is not enough: it is "not found" for a script whose interpreter is
+    /// missing, and "permission denied" for an unknown name if a folder of PATH is unreadable.
+    fn start_failure(&self, error: io::Error) -> CommandEnd {
+        let exists = self.privileges.with_caller_privileges(|| self.exists());
         match error.kind() {
             io::ErrorKind::PermissionDenied if !exists && !self.is_path() => {
                 CommandEnd::NotFound(io::ErrorKind::NotFound.into())
             }
             io::ErrorKind::NotFound if exists => CommandEnd::CannotExecute(io::Error::other(
-                "its interpreter (the first line) is not found",
+                "the interpreter in its first line was not found",
             )),
             io::ErrorKind::NotFound => CommandEnd::NotFound(error),
             _ => CommandEnd::CannotExecute(error),
         }
     }
 
-    /// Whether there is a file of COMMAND's name, where the system looks for it.
+    /// Tells whether a file with COMMAND's name exists where the system looks for it.
     fn exists(&self) -> bool {
-        let Some(program) = self.command.first() else { return false };
+        let Some(program) = self.command.words.first() else { return false };
         if self.is_path() {
             return Path::new(program).is_file();
         }
         environment::search_path().iter().any(|folder| folder.join(program).is_file())
     }
 
-    /// COMMAND is named by a path, and not looked for.
+    /// Tells whether COMMAND is given as a path. Otherwise the folders of PATH are searched.
     fn is_path(&self) -> bool {
-        self.command.first().is_some_and(|program| program.as_bytes().contains(&b'/'))
+        self.command.words.first().is_some_and(|program| program.as_bytes().contains(&b'/'))
     }
 
+    /// Waits for the end of COMMAND. Meanwhile passes signals on, and kills COMMAND if its time is
+    /// over.
     fn wait(&self, command: Pid) -> CommandEnd {
         let mut kill_at: Option<Instant> = None;
         loop {
@@ -115,11 +132,13 @@ impl Spawn<'_> {
                 return end;
             }
             match self.signals.next(kill_at) {
-                Some(Heard::Child) => {}
-                Some(Heard::End { sender, .. }) if sender == Sender::Process(command.as_raw()) => {}
-                Some(Heard::End { signal, sender }) => {
-                    kill_at = kill_at.or(self.kill_after.map(|after| Instant::now() + after));
-                    if !command_heard(signal, sender) {
+                Some(SignalEvent::ChildEnded) => {}
+                Some(SignalEvent::Stop { sender, .. })
+                    if sender == Sender::Process(command.as_raw()) => {}
+                Some(SignalEvent::Stop { signal, sender }) => {
+                    kill_at =
+                        kill_at.or(self.command.kill_after.map(|after| Instant::now() + after));
+                    if !reached_command(signal, sender) {
                         self.send(command, Signal::try_from(signal).ok());
                     }
                 }
@@ -131,14 +150,16 @@ impl Spawn<'_> {
         }
     }
 
-    /// Sends with the rights that COMMAND has. It has not been waited for, so the pid is its own.
+    /// Sends a signal with COMMAND's own privileges. COMMAND has not been reaped yet, so the pid
+    /// cannot belong to another process.
     fn send(&self, command: Pid, signal: Option<Signal>) {
-        let _ = self.rights.with_caller_privileges(|| signal::kill(command, signal));
+        let _ = self.privileges.with_caller_privileges(|| signal::kill(command, signal));
     }
 }
 
-/// What a terminal's keys send goes to COMMAND, too; its hangup to the leader of the session only.
-fn command_heard(signal: i32, sender: Sender) -> bool {
+/// Tells whether the system sent a signal to COMMAND, too. It does so for the keys of a terminal,
+/// but sends a hangup to the session leader only.
+fn reached_command(signal: i32, sender: Sender) -> bool {
     match (sender, Signal::try_from(signal)) {
         (Sender::Kernel, Ok(Signal::SIGINT | Signal::SIGQUIT)) => true,
         (Sender::Kernel, Ok(Signal::SIGHUP)) => getsid(None) != Ok(getpid()),
@@ -146,11 +167,11 @@ fn command_heard(signal: i32, sender: Sender) -> bool {
     }
 }
 
-/// The end of COMMAND, if it came. As pid 1 this program is everybody's parent in the end.
+/// Returns how COMMAND ended, if it has. As pid 1 this program reaps every orphan, too.
 fn reap(command: Pid) -> Option<CommandEnd> {
-    let whom = if process::id() == 1 { None } else { Some(command) };
+    let awaited = if process::id() == 1 { None } else { Some(command) };
     loop {
-        match waitpid(whom, Some(WaitPidFlag::WNOHANG)) {
+        match waitpid(awaited, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::Exited(pid, status)) if pid == command => {
                 return Some(CommandEnd::Exited(u8::try_from(status & 0xff).unwrap_or(u8::MAX)));
             }
@@ -159,13 +180,14 @@ fn reap(command: Pid) -> Option<CommandEnd> {
             }
             Ok(WaitStatus::StillAlive) => return None,
             Ok(_) | Err(Errno::EINTR) => {}
-            // Nobody else waits for it; if the system lost it, its status is not known.
+            // No other code reaps COMMAND. If the system lost it, its status is unknown.
             Err(error) => return Some(CommandEnd::CannotExecute(error.into())),
         }
     }
 }
 
-fn describe(command: &mut Command, environment: &Environment<'_>) {
+/// Tells COMMAND about its snapshot.
+fn set_variables(command: &mut Command, environment: &Environment<'_>) {
     command
         .env("SNAPSHOT_VERSION", dsnap_engine::run::nested::VERSION)
         .env("SNAPSHOT_DIRECTORY", &environment.directory)

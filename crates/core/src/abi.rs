@@ -1,12 +1,13 @@
-//! The C layout of a snapshot method: what a library that dsnap loads and the program agree on.
+//! The C layout of a snapshot method: what a loaded library and the program agree on.
 //!
-//! Plain C: fixed-width integers, bytes as pointer and length, function pointers, structures that
-//! begin with their own size so that they can grow. No Rust type crosses, and the version of no
-//! compiler matters. `include/dsnap.h` is generated from this crate (`cargo xtask header`);
-//! the comments here are its manual, and `docs/abi.md` says what may change.
+//! The layout is plain C: fixed-width integers, text as pointer and length, function pointers, and
+//! structures that begin with their own size so that they can grow. No Rust type crosses the
+//! border, so the versions of the compilers do not matter. `cargo xtask header` generates
+//! `include/dsnap.h` from this module. The comments here are the header's manual, so they speak to
+//! an author who writes C. `docs/abi.md` says what may change.
 //!
-//! Turning these structures into Rust's types and back is `dsnap-sdk`'s business for libraries,
-//! and `dsnap-host`'s for programs.
+//! Deliberately elsewhere: `dsnap-sdk` turns these structures into Rust's types for libraries,
+//! `dsnap-host` does so for programs.
 
 mod results;
 
@@ -14,76 +15,85 @@ use core::ffi::c_void;
 
 pub use results::*;
 
-/// The number of this interface. A program loads a library only if both have the same one.
+/// The version of this interface. A program loads a library only if both have the same version.
 pub const DSNAP_ABI_VERSION: u32 = 1;
 
-/// `works_with`: the method needs the process that has the storage open.
+/// `works_with`: the method needs the server, the process that has the storage open.
 pub const DSNAP_WORKS_WITH_OWNER: u32 = 0;
 /// `works_with`: the method needs a storage that no process has open.
 pub const DSNAP_WORKS_WITH_NOBODY: u32 = 1;
 
-/// A flag of a method: its enter never closes the storage. A method that stops a server must
-/// not set it.
+/// A flag of a method: its `enter` never closes the storage. A method that stops a server must not
+/// set it.
 pub const DSNAP_NEVER_CLOSES: u32 = 1;
 
-/// `time_left_ms`: as long as the call makes progress.
+/// `time_left_ms`: the call may take as long as it makes progress.
 pub const DSNAP_NO_LIMIT: u64 = u64::MAX;
 
-/// Bytes that belong to whoever made them. They need not be UTF-8, and no NUL ends them.
+/// Text or other bytes, with their length. They need not be UTF-8, and no NUL ends them.
+///
+/// The side that made the bytes owns them. Neither side frees or changes what the other one made.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct DsnapBytes {
-    /// The first byte; may be NULL if `len` is 0.
+    /// The address of the first byte. May be NULL if `len` is 0.
     pub data: *const u8,
-    /// How many.
+    /// The number of bytes.
     pub len: u64,
 }
 
-/// Who called a method, and listens. All functions may be called from any thread, until the
-/// method's function returns; bytes that are passed belong to the method and are copied.
+/// The caller of a method: it takes messages, and may want the call to stop.
+///
+/// The method may call these functions from any thread, until its own function returns. They copy
+/// the bytes they get, so the method may free or reuse those right after the call.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct DsnapCaller {
     /// sizeof this structure, as the program knows it.
     pub size: u64,
-    /// To be passed as first argument of the functions.
+    /// The first argument of each function below. It has no meaning for the method.
     pub context: *mut c_void,
-    /// Takes words; `kind` is one of `DSNAP_SAY_...`.
+    /// Takes a line of text. `kind` is one of `DSNAP_SAY_...`; unknown kinds are ignored.
     pub say: Option<unsafe extern "C" fn(context: *mut c_void, kind: u32, text: DsnapBytes)>,
-    /// Takes progress: `done` of `of` (0: not known), counted in `unit` ("files").
+    /// Takes progress: `done` of `of` units (0: not known), counted in `unit` ("files").
     pub progress:
         Option<unsafe extern "C" fn(context: *mut c_void, done: u64, of: u64, unit: DsnapBytes)>,
-    /// Whether the call should end as soon as it safely can: 0 or 1. To be asked at least every
-    /// 0.2 s by a method that waits or works.
+    /// Tells whether the call should end as soon as it safely can: 0 or 1. A method that waits or
+    /// works must ask at least every 0.2 seconds. Once the answer is 1, the call has 20 seconds, or
+    /// the rest of its time if that is less.
     pub shall_stop: Option<unsafe extern "C" fn(context: *mut c_void) -> u32>,
 }
 
-/// Everything a call of a method needs. It belongs to the program, with all that it points to,
-/// and is valid until the method's function returns.
+/// Everything that one call of a method needs.
+///
+/// The program owns the request and everything it points to. Both are valid until the method's
+/// function returns. The method copies what it wants to keep longer, and writes to nothing.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct DsnapRequest {
     /// sizeof this structure, as the program knows it.
     pub size: u64,
-    /// The storage directory, absolute.
+    /// The storage directory, as an absolute path.
     pub storage: DsnapBytes,
-    /// The folder that relative names on the line are relative to, absolute.
+    /// The folder to which file names on the line are relative, as an absolute path.
     pub conf_folder: DsnapBytes,
-    /// The words of the line after the method's name, unquoted.
+    /// The words of the line after the method's name, unquoted. May be NULL if there are none.
     pub words: *const DsnapBytes,
-    /// How many words there are.
+    /// The number of words.
     pub word_count: u64,
-    /// The code to enter, leave or look for: printable ASCII, 1 to 64 bytes, without `user/`.
+    /// The code to enter, leave or look for: 1 to 64 bytes of printable ASCII, without `user/`.
     pub code: DsnapBytes,
-    /// How long the call may take from now, in milliseconds, or DSNAP_NO_LIMIT.
+    /// How long the call may take from its start, in milliseconds, or DSNAP_NO_LIMIT.
     pub time_left_ms: u64,
-    /// Who listens. Never NULL.
+    /// The caller. Never NULL.
     pub caller: *const DsnapCaller,
 }
 
-/// One method. Everything in it stays valid and unchanged while the library is loaded, which it
-/// is until the process ends. A later version of this interface may add fields at the end: a
-/// library that does not know them has a smaller `size`.
+/// One method of a library.
+///
+/// The library owns the table and everything it points to. All of it stays valid and unchanged
+/// until the process ends; the program never unloads a library. A later release of the interface
+/// may add fields at the end, so an older library has a smaller `size`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct DsnapMethod {
@@ -91,37 +101,41 @@ pub struct DsnapMethod {
     pub size: u64,
     /// The word that names the method on a line of snapshot.conf: `[a-z][a-z0-9_]*`.
     pub name: DsnapBytes,
-    /// The method's own version, for people.
+    /// The method's own version, for people to read.
     pub version: DsnapBytes,
     /// `DSNAP_WORKS_WITH_OWNER` or `DSNAP_WORKS_WITH_NOBODY`.
     pub works_with: u32,
-    /// Flags, added up; unknown ones are ignored.
+    /// Flags, added up. The program ignores flags that it does not know.
     pub flags: u32,
-    /// Puts the storage into snapshot mode: DSNAP_HELD, _DONE, _BUSY, _UNAVAILABLE, _REFUSED,
-    /// _FAILED or _UNKNOWN.
+    /// Puts the storage into snapshot mode under the request's code. Returns DSNAP_HELD, _DONE,
+    /// _BUSY, _UNAVAILABLE, _REFUSED, _FAILED or _UNKNOWN.
     pub enter: Option<unsafe extern "C" fn(request: *const DsnapRequest) -> i32>,
-    /// Takes the storage out of the snapshot with the request's code; that there is nothing to
-    /// leave is success: DSNAP_LEFT, _BUSY, _UNAVAILABLE, _REFUSED or _FAILED.
+    /// Takes the storage out of the snapshot with the request's code. Succeeds if there is nothing
+    /// to leave, and never ends a snapshot that has another code. Returns DSNAP_LEFT, _BUSY,
+    /// _UNAVAILABLE, _REFUSED or _FAILED.
     pub leave: Option<unsafe extern "C" fn(request: *const DsnapRequest) -> i32>,
-    /// Looks only: DSNAP_COULD_ENTER, _IS_HELD, _BUSY, _UNAVAILABLE, _REFUSED or _CANNOT_TELL.
+    /// Looks at the server and changes nothing. Returns DSNAP_COULD_ENTER, _IS_HELD, _BUSY,
+    /// _UNAVAILABLE, _REFUSED or _CANNOT_TELL.
     pub status: Option<unsafe extern "C" fn(request: *const DsnapRequest) -> i32>,
-    /// Whether the request's words can follow the method's name at all: 0 if not, with a reason.
-    /// Asked before anything is tried; the request has an empty code. May be NULL, or missing
-    /// from a smaller structure.
+    /// Checks the request's words before anything is tried. Returns 0 and says a reason if they
+    /// cannot follow the method's name, otherwise DSNAP_WORDS_USABLE, to which it may add
+    /// DSNAP_WORDS_NO_RELATIVE_FILES. May say DSNAP_SAY_LABEL. It looks at the words only: the
+    /// request has no storage, no folder and no code. May be NULL, or missing from a smaller
+    /// structure; then all words are usable.
     pub check_words: Option<unsafe extern "C" fn(request: *const DsnapRequest) -> u32>,
 }
 
-/// What a library offers. Its one exported function, `dsnap_entry`, returns the address of one,
-/// which stays valid as long as the library is loaded.
+/// What a library offers. Its one exported function, `dsnap_entry`, returns the address of such a
+/// table, which stays valid and unchanged until the process ends.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct DsnapLibrary {
-    /// DSNAP_ABI_VERSION as the library was built with. Nothing else is looked at unless the
-    /// program has the same.
+    /// DSNAP_ABI_VERSION of the header with which the library was built. Unless the program has
+    /// the same version, it reads nothing else.
     pub abi_version: u32,
     /// sizeof this structure, as the library knows it.
     pub size: u32,
-    /// How many methods there are, at least one.
+    /// The number of methods, at least one.
     pub method_count: u64,
     /// The addresses of the methods' tables.
     pub methods: *const *const DsnapMethod,
@@ -131,27 +145,29 @@ pub struct DsnapLibrary {
 pub type DsnapEntry = unsafe extern "C" fn() -> *const DsnapLibrary;
 
 impl DsnapBytes {
-    /// The bytes of a slice, which must outlive them.
+    /// Describes the bytes of a slice, which must outlive the description.
     pub const fn of(bytes: &[u8]) -> Self {
         Self { data: bytes.as_ptr(), len: bytes.len() as u64 }
     }
 }
 
 impl DsnapCaller {
-    /// The size of the structure in the first minor version: what every program passes.
+    /// The size of the structure in the first release of the interface, in bytes: the least that a
+    /// program passes.
     pub const SMALLEST: u64 = (core::mem::offset_of!(DsnapCaller, shall_stop)
         + size_of::<Option<unsafe extern "C" fn(*mut c_void) -> u32>>())
         as u64;
 }
 
 impl DsnapRequest {
-    /// The size of the structure in the first minor version: what every program passes.
+    /// The size of the structure in the first release of the interface, in bytes: the least that a
+    /// program passes.
     pub const SMALLEST: u64 =
         (core::mem::offset_of!(DsnapRequest, caller) + size_of::<*const DsnapCaller>()) as u64;
 }
 
 impl DsnapMethod {
-    /// The size of a table of the first minor version: what every library has, which is
-    /// everything up to and including `status`.
+    /// The size of the structure in the first release of the interface, in bytes: everything up to
+    /// and including `status`, the least that a library has.
     pub const SMALLEST: u64 = core::mem::offset_of!(DsnapMethod, check_words) as u64;
 }

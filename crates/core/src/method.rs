@@ -1,37 +1,45 @@
-//! The contract of a snapshot method.
+//! The contract of a snapshot method: what a method must do, and what its caller owes it.
 //!
-//! A *method* is one way to force a storage into snapshot mode. Some are linked into the
-//! program, others will be loaded; all are held to what this page says, and the run cannot tell
-//! them apart.
+//! A *method* is one way to put a storage into snapshot mode and to take it out again. Some methods
+//! are linked into the program, others are loaded from libraries. All of them follow this page, and
+//! the run cannot tell them apart. [`abi`](crate::abi) is the same contract for libraries in C.
 //!
 //! # Three verbs, no state
 //!
-//! There is no handle between [`enter`](SnapshotMethod::enter) and
-//! [`leave`](SnapshotMethod::leave): whatever a method needs is in the [`Request`]. So another
-//! process can later leave what a dead one entered, and a call can run in a process of its own.
+//! [`enter`](SnapshotMethod::enter) puts the storage into snapshot mode under a code,
+//! [`leave`](SnapshotMethod::leave) takes it out again, and [`status`](SnapshotMethod::status) only
+//! looks. There is no handle between `enter` and `leave`: everything a call needs is in its
+//! [`Request`]. So another process can leave what a killed one entered, and each call can run in a
+//! process of its own.
 //!
-//! # What the caller owes
+//! # What the caller guarantees
 //!
-//! - The tool's own lock is held during every `enter` and `leave`: a method is never called
-//!   twice at once for one storage by the tool.
-//! - After [`Entered::Held`], `leave` is called with the same code, until it worked or time is
-//!   up. After any other answer it may be called all the same.
+//! - It holds the storage's run lock during every `enter` and `leave`. So dsnap never makes two
+//!   such calls for one storage at the same time.
+//! - After [`Entered::Held`] it calls `leave` with the same code until that succeeds or its time is
+//!   up. It may call `leave` after any other result, too.
+//! - It does not trust a result. Whether the storage really contains a fresh snapshot it reads from
+//!   the storage itself.
 //!
-//! # What a method owes
+//! # What a method must do
 //!
-//! - `leave` is idempotent: that there is nothing to leave is success. It never ends a snapshot
+//! - `leave` is idempotent: if there is nothing to leave, it succeeds. It never ends a snapshot
 //!   that has another code.
-//! - It respects [`Request::time_left`], and asks [`Caller::should_stop`] at least five times a
-//!   second while it waits or works.
-//! - It writes nothing to standard output, changes neither the working directory nor the
-//!   dispositions of signals, and leaves no process behind in its group.
+//! - It returns within [`Request::time_left`]. While it waits or works, it asks
+//!   [`Caller::should_stop`] at least five times a second.
+//! - It writes nothing to standard output, changes neither the working directory nor signal
+//!   handlers, and leaves no process behind.
+//! - It says [`Entered::Failed`] only if the call certainly had no effect. If it sent something and
+//!   does not know the outcome, it says [`Entered::Unknown`].
 //!
-//! The trap to avoid: a method that remembers in `enter` what it needs in `leave`.
+//! A common mistake is to remember something in `enter` that `leave` needs. The second call may
+//! come from another process.
 //!
 //! ```
 //! # use dsnap_core::method::{Entered, Left, Request, SnapshotMethod, Status};
 //! # use dsnap_core::Reason;
-//! /// Right: everything comes from the request, and leaving twice is harmless.
+//! /// Asks a server to pause by creating a file. Everything comes from the request, and leaving
+//! /// twice is harmless.
 //! #[derive(Debug)]
 //! struct Flag;
 //!
@@ -71,86 +79,118 @@ use std::time::Duration;
 use crate::code::Code;
 use crate::reason::Reason;
 
-/// One way to force a storage into snapshot mode. See the [module](self) for the contract.
+/// One way to put a storage into snapshot mode. The [module](self) states the contract.
 pub trait SnapshotMethod: Debug + Send + Sync {
-    /// The word that names the method on a line of `snapshot.conf`: `[a-z][a-z0-9_]*`.
+    /// Returns the word that names the method on a line of `snapshot.conf`: `[a-z][a-z0-9_]*`.
     fn name(&self) -> &str;
 
-    /// With whom the method works; this decides when it is tried at all.
+    /// Tells whether the method needs the server or needs its absence.
+    ///
+    /// This decides when the program tries the method at all.
     fn works_with(&self) -> WorksWith {
         WorksWith::Owner
     }
 
-    /// Whether an enter may close the storage, as a script does that stops the server: then
-    /// leaving is to open it again.
+    /// Tells whether `enter` may close the storage, as a script does that stops the server.
+    ///
+    /// If so, `leave` is also called to start the server again.
     fn may_close(&self) -> bool {
         true
     }
 
-    /// How messages call a line of this method; `line` is what stands in the file. A password
-    /// that may be part of it must not come out of here.
-    fn label(&self, line: &str) -> String {
-        line.to_owned()
-    }
-
-    /// Whether these words can follow the method's name at all; asked before anything is tried.
+    /// Checks the words that follow the method's name on a line, before anything is tried.
+    ///
+    /// The check looks at the words only: not at files, not at a server. It is made once for each
+    /// line, and it also says how messages name the line. A method whose lines can contain a
+    /// password must return a [label](CheckedLine::label) without it.
     ///
     /// # Errors
     ///
-    /// What is wrong with them: the line is reported as malformed and passed over.
-    fn check_words(&self, _words: &[OsString]) -> Result<(), Reason> {
-        Ok(())
-    }
-
-    /// Whether one of the words names a file relative to [`Request::conf_folder`]. Then even a
-    /// line that root typed has the rights of the storage's owner, who may change that folder.
-    fn names_relative_files(&self, words: &[OsString]) -> bool {
-        words.iter().any(|word| !Path::new(word).is_absolute())
+    /// The words cannot follow the method's name. The reason, which must not repeat a password,
+    /// completes the message `malformed line N in FILE (REASON)`. The line is then skipped.
+    fn check_words(&self, words: &[OsString]) -> Result<CheckedLine, Reason> {
+        Ok(CheckedLine::of(words))
     }
 
     /// Puts the storage into snapshot mode under the request's code.
     fn enter(&self, request: &Request<'_>) -> Entered;
 
     /// Takes the storage out of the snapshot with the request's code.
+    ///
+    /// Succeeds if there is nothing to leave. Never ends a snapshot that has another code.
     fn leave(&self, request: &Request<'_>) -> Left;
 
-    /// Looks only: what would `enter` meet?
+    /// Looks at the server and changes nothing: what would `enter` meet?
     fn status(&self, request: &Request<'_>) -> Status;
 }
 
-/// Whether a word can name a method on a line: a-z, then a-z, 0-9 or _.
+/// What a method says about a line whose words it accepts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedLine {
+    /// How messages name the line: one line of text, for instance a URL without its password.
+    ///
+    /// With `None` the program shows the words of the line, quoted as for a shell and joined by one
+    /// blank. The program makes the label harmless and cuts it at
+    /// [`MAX_SHOWN_CHARS`](crate::text::MAX_SHOWN_CHARS).
+    pub label: Option<String>,
+    /// Whether a word names a file relative to [`Request::conf_folder`].
+    ///
+    /// The storage owner may be able to change files in that folder. So if root types such a line,
+    /// the method is called with the privileges of the storage owner. Without relative files it
+    /// keeps root's.
+    pub names_relative_files: bool,
+}
+
+impl CheckedLine {
+    /// Describes a line by the default rules: no label of its own, and each word that is not an
+    /// absolute path may name a relative file.
+    pub fn of(words: &[OsString]) -> Self {
+        let names_relative_files = words.iter().any(|word| !Path::new(word).is_absolute());
+        Self { label: None, names_relative_files }
+    }
+
+    /// Sets the label by which messages name the line.
+    #[must_use]
+    pub fn with_label(self, label: impl Into<String>) -> Self {
+        Self { label: Some(label.into()), ..self }
+    }
+}
+
+/// Tells whether a word can name a method on a line: a-z, then a-z, 0-9 or _.
 pub fn is_name(word: &str) -> bool {
     let mut letters = word.bytes();
     letters.next().is_some_and(|first| first.is_ascii_lowercase())
         && letters.all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'_')
 }
 
-/// With whom a method works.
+/// Whether a method needs the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorksWith {
-    /// The process that has the storage open: without one there is nobody to ask.
+    /// It asks the process that has the storage open. Without one, the program skips its lines.
     Owner,
-    /// Nobody: it needs a storage that no process has open.
+    /// It works on the files, and needs a storage that no process has open.
     Nobody,
 }
 
-/// Everything a call of a method needs.
+/// Everything that one call of a method needs.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
-    /// The storage directory, absolute.
+    /// The storage directory, as an absolute path.
     pub storage: &'a Path,
-    /// The folder that relative names on the line are relative to.
+    /// The folder to which file names on the line are relative, as an absolute path.
     pub conf_folder: &'a Path,
-    /// The words of the line after the method's name, unquoted. Bytes, not always UTF-8.
+    /// The words of the line after the method's name, unquoted. They need not be UTF-8.
     pub words: &'a [OsString],
     /// The code to enter, leave or look for.
     pub code: &'a Code,
-    /// How long the call may take, from now; `None` is as long as it makes progress.
+    /// How long the call may take, counted from its start. With `None` it may take as long as it
+    /// makes progress.
     pub time_left: Option<Duration>,
-    /// Who listens, and may want the call to stop.
+    /// The caller: it takes messages and may want the call to stop.
     pub caller: &'a dyn Caller,
 }
 
+/// Shows everything but the folder of the conf and the caller.
 impl Debug for Request<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Request")
@@ -162,90 +202,120 @@ impl Debug for Request<'_> {
     }
 }
 
-/// Who called a method.
+/// The caller of a method.
 pub trait Caller {
-    /// Takes words or progress, for people.
-    fn say(&self, said: Message<'_>);
+    /// Takes a message or progress, for people to read.
+    fn say(&self, message: Message<'_>);
 
-    /// Whether the call should end as soon as it safely can.
+    /// Tells whether the call should end as soon as it safely can.
+    ///
+    /// Once this returns true, it stays true for the rest of the call. The method then has 20
+    /// seconds, or the rest of its time if that is less, to come to an end.
     fn should_stop(&self) -> bool;
 }
 
 /// What a method says while it works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Message<'a> {
-    /// One line of words.
+    /// One line of text, which the program shows with `-v`.
     Words(&'a str),
-    /// Progress: `done` of `of`, if that is known, in `unit`s (`files`).
+    /// How far the call has come.
     Progress {
-        /// How many are done.
+        /// How many units are done.
         done: u64,
-        /// How many there are.
+        /// How many units there are, if that is known.
         of: Option<u64>,
-        /// Of what, in the plural.
+        /// What is counted, in the plural: `files`.
         unit: &'a str,
     },
 }
 
-/// How `enter` ended. Each but the first two says why.
+/// The result of [`enter`](SnapshotMethod::enter).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entered {
-    /// In snapshot mode under this code: must be left.
+    /// The storage is in snapshot mode under this code, and must be left.
     Held,
-    /// The storage is closed and a snapshot: nothing to leave.
+    /// The storage is closed and is a snapshot as it is. There is nothing to leave.
     Done,
-    /// In use: another snapshot, pack or recombination is in the way.
+    /// Another snapshot, a pack or a recombination is in progress. Waiting helps.
     Busy(Reason),
-    /// Not to be had: not reachable, not running; for a method that works with nobody: a
-    /// process has the storage open.
+    /// Nobody answers. For a method that [needs the server's absence](WorksWith::Nobody): a process
+    /// has the storage open. Waiting helps.
     Unavailable(Reason),
-    /// Bad arguments, no permission: a person must act.
+    /// The line is wrong, or a permission is missing. A person must act.
     Refused(Reason),
-    /// Anything else that is known to have had no effect.
+    /// Something else went wrong, and the call certainly had no effect.
     Failed(Reason),
-    /// Something was sent and the answer is missing.
+    /// Something was sent, and its outcome is not known. The program finds out.
     Unknown(Reason),
 }
 
-/// How `leave` ended.
+/// The result of [`leave`](SnapshotMethod::leave).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Left {
-    /// Left, or there was nothing to leave.
+    /// The snapshot is left, or there was nothing to leave.
     Left,
-    /// Somebody holds the snapshot.
+    /// Somebody is using the snapshot. Waiting helps.
     Busy(Reason),
-    /// Nobody to ask.
+    /// Nobody answers. Waiting helps.
     Unavailable(Reason),
-    /// A person must act.
+    /// The line is wrong, or a permission is missing. A person must act.
     Refused(Reason),
-    /// Anything else.
+    /// Something else went wrong, or the outcome is not known.
     Failed(Reason),
 }
 
-/// What `status` saw.
+/// The result of [`status`](SnapshotMethod::status).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Status {
-    /// `enter` would find nothing in its way.
+    /// Nothing is in the way of an `enter`.
     CouldEnter,
-    /// A snapshot is held; its code as the server says it, for instance `user/HOST-1-x`.
+    /// The storage is in snapshot mode. The code is as the server says it: `user/HOST-1-x`.
     Held(Vec<u8>),
-    /// In use otherwise.
+    /// A pack or a recombination is in progress.
     Busy(Reason),
-    /// Nobody to ask.
+    /// Nobody answers.
     Unavailable(Reason),
-    /// A person must act.
+    /// The line is wrong, or a permission is missing. A person must act.
     Refused(Reason),
-    /// No error: the method has no way to look.
+    /// The method cannot look. This is not an error.
     CannotTell,
 }
 
-/// Where the run finds methods by their names.
+/// Finds methods by their names, for the run.
 pub trait Methods {
-    /// The method of that name, for a line with the rights that are in effect now: what is
-    /// loaded must be out of reach of everybody else.
+    /// Finds the method for a line that has the privileges in effect now.
+    ///
+    /// A library is only loaded if no user with fewer privileges can change it.
     ///
     /// # Errors
     ///
-    /// Why there is none that can be used.
+    /// There is no method of that name, or its library cannot be used.
     fn find(&self, name: &[u8]) -> Result<Arc<dyn SnapshotMethod>, Reason>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(words: &[&str]) -> CheckedLine {
+        CheckedLine::of(&words.iter().map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn by_default_each_word_that_is_not_absolute_may_name_a_relative_file() {
+        assert!(!line(&[]).names_relative_files);
+        assert!(!line(&["/a", "/b"]).names_relative_files);
+        for words in [&["a"][..], &["/a", "b"], &[""]] {
+            assert!(line(words).names_relative_files, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_has_a_label_only_if_its_method_sets_one() {
+        assert_eq!(line(&["/a"]).label, None);
+        let labelled = line(&["/a"]).with_label("a");
+        let expected = CheckedLine { label: Some("a".to_owned()), names_relative_files: false };
+        assert_eq!(labelled, expected);
+    }
 }

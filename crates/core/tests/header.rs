@@ -1,6 +1,6 @@
-//! `include/dsnap.h` means to a C compiler what the definitions mean to Rust.
+//! `include/dsnap.h` means the same to a C compiler as the definitions do to Rust.
 //!
-//! That the header is up to date is `cargo xtask header --check`'s part. Needs a C compiler.
+//! `cargo xtask header --check` checks that the header is up to date. Needs a C compiler.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 #![allow(clippy::disallowed_methods, reason = "compilers are started")]
 
@@ -18,7 +18,7 @@ fn include() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("include")
 }
 
-/// Compiles one file, warnings being errors; what the program then prints, if it is one.
+/// Compiles one file, with warnings as errors, and returns the path of the program or object.
 fn compile(compiler: &[&str], source: &Path, name: &str) -> PathBuf {
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let mut command = Command::new(compiler[0]);
@@ -29,13 +29,13 @@ fn compile(compiler: &[&str], source: &Path, name: &str) -> PathBuf {
     program
 }
 
-fn there_is(compiler: &str) -> bool {
-    let there = Command::new(compiler).arg("--version").output().is_ok();
-    if !there {
-        // Not `eprintln!`, which nobody sees of a test that passes.
-        let _ = writeln!(std::io::stderr(), "passed over: there is no compiler {compiler}");
+fn is_installed(compiler: &str) -> bool {
+    let installed = Command::new(compiler).arg("--version").output().is_ok();
+    if !installed {
+        // Not `eprintln!`: the test harness hides its output when a test passes.
+        let _ = writeln!(std::io::stderr(), "skipped: there is no compiler {compiler}");
     }
-    there
+    installed
 }
 
 macro_rules! constants {
@@ -52,14 +52,15 @@ macro_rules! structure {
     };
 }
 
-/// What Rust says, in the header's order.
+/// Lists constants, sizes and places as Rust knows them, in the header's order.
 fn of_rust() -> Vec<String> {
     [
         constants!(DSNAP_ABI_VERSION DSNAP_WORKS_WITH_OWNER DSNAP_WORKS_WITH_NOBODY
             DSNAP_NEVER_CLOSES DSNAP_NO_LIMIT
             DSNAP_HELD DSNAP_DONE DSNAP_BUSY DSNAP_UNAVAILABLE DSNAP_REFUSED DSNAP_FAILED
             DSNAP_UNKNOWN DSNAP_LEFT DSNAP_COULD_ENTER DSNAP_IS_HELD DSNAP_CANNOT_TELL
-            DSNAP_SAY_WORDS DSNAP_SAY_REASON DSNAP_SAY_HINT DSNAP_SAY_CODE),
+            DSNAP_SAY_WORDS DSNAP_SAY_REASON DSNAP_SAY_HINT DSNAP_SAY_CODE DSNAP_SAY_LABEL
+            DSNAP_WORDS_USABLE DSNAP_WORDS_NO_RELATIVE_FILES),
         structure!(DsnapBytes "dsnap_bytes" data len),
         structure!(DsnapCaller "dsnap_caller" size context say progress shall_stop),
         structure!(DsnapRequest "dsnap_request" size storage conf_folder words word_count code
@@ -71,7 +72,7 @@ fn of_rust() -> Vec<String> {
     .concat()
 }
 
-/// The names of the constants, structures and fields that the header defines, in its order.
+/// Lists the names of the constants, structures and fields that the header defines, in its order.
 fn of_header() -> Vec<String> {
     let text = fs::read_to_string(include().join("dsnap.h")).unwrap();
     let (mut names, mut structure) = (Vec::new(), String::new());
@@ -97,13 +98,13 @@ fn field(line: &str) -> &str {
 }
 
 #[test]
-fn everything_in_the_header_has_the_size_the_place_and_the_value_that_rust_says() {
+fn sizes_offsets_and_values_are_the_same_in_c_and_in_rust() {
     let source = include().join("../../../testkit/c/sizes.c");
     let expected = of_rust();
     let names: Vec<_> = expected.iter().map(|line| line.split(' ').next().unwrap()).collect();
-    assert_eq!(names, of_header(), "this test and sizes.c are to know all of the header");
+    assert_eq!(names, of_header(), "this test and sizes.c must list everything in the header");
     let compilers = [&["cc", "-std=c11"][..], &["g++", "-x", "c++", "-std=c++11"]];
-    for compiler in compilers.into_iter().filter(|compiler| there_is(compiler[0])) {
+    for compiler in compilers.into_iter().filter(|compiler| is_installed(compiler[0])) {
         let sizes = compile(compiler, &source, &format!("sizes-{}", compiler[0]));
         let said = Command::new(sizes).output().unwrap().stdout;
         let said = String::from_utf8(said).unwrap();
@@ -112,11 +113,11 @@ fn everything_in_the_header_has_the_size_the_place_and_the_value_that_rust_says(
 }
 
 #[test]
-fn the_header_needs_no_other_and_may_be_included_twice() {
+fn the_header_compiles_alone_and_may_be_included_twice() {
     let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join("alone.c");
     fs::write(&source, "#include \"dsnap.h\"\n#include \"dsnap.h\"\n").unwrap();
     for compiler in [&["cc", "-std=c99"][..], &["cc", "-std=c11"], &["g++", "-x", "c++"]] {
-        if there_is(compiler[0]) {
+        if is_installed(compiler[0]) {
             compile(&[compiler, &["-c", "-Wredundant-decls"]].concat(), &source, "alone.o");
         }
     }

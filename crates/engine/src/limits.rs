@@ -50,6 +50,8 @@ pub const DEFAULT_RETRY_PAUSE: Duration = Duration::from_secs(10);
 pub const MIN_RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// The longest DURATION, a hundred years of 365.25 days: more is a slip of the finger.
 pub const MAX_DURATION: Duration = Duration::from_secs(3_155_760_000);
+/// How often a method that moves files reports its progress.
+pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
 // Sizes, in bytes unless they say otherwise.
 
@@ -79,3 +81,13 @@ pub const MAX_CA_FILE: usize = 1 << 20;
 pub const MAX_XML_DEPTH: usize = 64;
 /// How many characters of a server's fault a message shows.
 pub const MAX_SHOWN_FAULT_CHARS: usize = 300;
+/// The methods that one library may offer.
+pub const MAX_METHODS_PER_LIBRARY: u64 = 64;
+/// The name or version of a method in a library, in bytes. A longer one is ignored.
+pub const MAX_METHOD_NAME: u64 = 256;
+/// One text that a loaded method says, in bytes. The rest is cut off.
+pub const MAX_SAID_TEXT: usize = 8192;
+/// The hints of one result that are shown.
+pub const MAX_HINTS: usize = 5;
+/// One line of what an isolated process prints or answers, in bytes. The rest is cut off.
+pub const MAX_OUTPUT_LINE: usize = 1 << 16;

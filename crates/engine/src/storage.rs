@@ -3,6 +3,7 @@
 //! The layout is that of DirectoryStorage 1.1. Nothing here changes the data: recovering a storage is
 //! in the method `direct`, and the order of a run in [`run`](crate::run).
 
+pub mod durability;
 pub mod format;
 pub(crate) mod freshness;
 pub(crate) mod main_lock;

@@ -3,7 +3,6 @@
 //! Nothing here knows a storage.
 
 pub mod access;
-pub mod durability;
 pub mod flock;
 pub mod lock_holders;
 pub mod modes;

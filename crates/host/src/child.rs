@@ -1,7 +1,8 @@
-//! The other side of an isolated call: this program, started again, with nothing to lose.
+//! The child's side of an isolated call: this program, started again to make one call.
 //!
-//! It is recognised by its first argument, before anything else is read. The request comes on
-//! stdin, the answer goes into a pipe of its own; what the library prints is somebody else's.
+//! The child knows its task by its first argument, before it reads anything else. The request comes
+//! on stdin, and the answers go into a pipe of their own, so that a library may print. The parent's
+//! side is `loaded` and `isolated`.
 #![allow(unsafe_code, reason = "descriptors that were inherited by number; leaving at once")]
 
 use std::ffi::OsStr;
@@ -19,57 +20,54 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::library::{Library, Listener};
 use crate::wire::{self, Answer, Bytes, Call, Verb};
 
-/// What is longer is cut, in bytes: nobody is shown so much of one text.
-const LONGEST: usize = 8192;
+/// The first argument of a program that is started to make one call.
+pub(crate) const ISOLATED_CALL: &str = "--isolated-call";
 
-/// The first argument by which the program knows that it is to make one call.
-pub(crate) const MARK: &str = "--isolated-call";
-
-/// Makes the one call that this process was started for, and ends it; otherwise returns at once.
+/// Makes the one call for which this process was started, and exits. Returns at once in any other
+/// process.
 ///
-/// To be called by `main` before anything else: whoever runs a [`Registry`](crate::Registry) is
-/// started again with a first argument of its own.
+/// `main` must call this before anything else. A program that uses a [`Registry`](crate::Registry)
+/// is started again for each call of a library, with a first argument that only this function knows.
 pub fn answer_isolated_call() {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().as_deref() != Some(OsStr::new(MARK)) {
+    if arguments.next().as_deref() != Some(OsStr::new(ISOLATED_CALL)) {
         return;
     }
     let mut number = || arguments.next()?.to_str()?.parse::<RawFd>().ok();
     if let (Some(answers), Some(library), Some(length)) = (number(), number(), number()) {
-        // SAFETY: the program that started this one has passed the descriptor on by number, and
-        // nobody else here knows it.
+        // SAFETY: the parent passed the descriptor on by its number, and nothing else here uses it.
         let answers = unsafe { File::from_raw_fd(answers) };
         answer(answers, library, length.unsigned_abs());
     }
-    // SAFETY: ends this process without running the library's handlers, which could change an
-    // answer that is given already.
+    // SAFETY: the call ends this process. It does not run the library's exit handlers, which could
+    // write into the answer.
     unsafe { nix::libc::_exit(0) }
 }
 
 fn answer(answers: File, library: RawFd, length: u32) {
-    // Never closed: a library that has closed everything must not make that a crash.
-    let voice = ManuallyDrop::new(Voice { answers: Mutex::new(answers) });
-    let said = limit().and_then(|()| read(length)).and_then(|call| {
+    // Never closed: that would fail if a library closed all descriptors.
+    let pipe = ManuallyDrop::new(AnswerPipe { pipe: Mutex::new(answers) });
+    let result = limit_address_space().and_then(|()| read_request(length)).and_then(|call| {
         let library = Library::open(&PathBuf::from(format!("/proc/self/fd/{library}")))?;
         if call.verb == Verb::Describe {
-            library.describe().for_each(|method| voice.answer(&Answer::Method(method.clone())));
+            library.describe().for_each(|method| pipe.send(&Answer::Method(method.clone())));
             return Ok(0);
         }
-        library.call(&call, &*voice)
+        library.call(&call, &*pipe)
     });
-    voice.answer(&said.map_or_else(Answer::Unusable, Answer::Result));
+    pipe.send(&result.map_or_else(Answer::NotCalled, Answer::Result));
 }
 
-/// So that a library that allocates without end harms nobody else.
-fn limit() -> Result<(), String> {
-    let given = getrlimit(Resource::As).maximum.unwrap_or(u64::MAX);
-    let most = Some(limits::MAX_ADDRESS_SPACE.min(given));
-    setrlimit(Resource::As, Rlimit { current: most, maximum: most })
+/// Limits the memory of this process, so that a library that allocates without end harms no other.
+fn limit_address_space() -> Result<(), String> {
+    let inherited = getrlimit(Resource::As).maximum.unwrap_or(u64::MAX);
+    let limit = Some(limits::MAX_ADDRESS_SPACE.min(inherited));
+    setrlimit(Resource::As, Rlimit { current: limit, maximum: limit })
         .map_err(|error| format!("its address space cannot be limited: {error}"))
 }
 
-/// Reads the request and nothing behind it: one more byte would mean that the call is to stop.
-fn read(length: u32) -> Result<Call, String> {
+/// Reads the request and nothing behind it: one more byte means that the call should stop.
+fn read_request(length: u32) -> Result<Call, String> {
     let mut request = vec![0; length as usize];
     let mut read = 0;
     while read < request.len() {
@@ -80,39 +78,39 @@ fn read(length: u32) -> Result<Call, String> {
             Err(error) => return Err(format!("the request cannot be read: {error}")),
         }
     }
-    serde_json::from_slice(&request).map_err(|error| format!("the request is none: {error}"))
+    serde_json::from_slice(&request).map_err(|error| format!("the request is not valid: {error}"))
 }
 
-/// Passes on what the method says. It may do so from several threads.
-struct Voice {
-    answers: Mutex<File>,
+/// The pipe for answers. A method may say something from several threads.
+struct AnswerPipe {
+    pipe: Mutex<File>,
 }
 
-impl Voice {
-    fn answer(&self, answer: &Answer) {
+impl AnswerPipe {
+    fn send(&self, answer: &Answer) {
         let line = wire::line(answer);
-        // Whoever does not read any more has its reasons.
-        if let Ok(mut answers) = self.answers.lock() {
-            let _ = answers.write_all(&line);
+        // A parent that is gone does not need the answer.
+        if let Ok(mut pipe) = self.pipe.lock() {
+            let _ = pipe.write_all(&line);
         }
     }
 }
 
-impl Listener for Voice {
+impl Listener for AnswerPipe {
     fn say(&self, kind: u32, text: &[u8]) {
-        let shown = &text[..text.len().min(LONGEST)];
-        self.answer(&Answer::Said(kind, Bytes(shown.to_vec())));
+        let text = &text[..text.len().min(limits::MAX_SAID_TEXT)];
+        self.send(&Answer::Said(kind, Bytes(text.to_vec())));
     }
 
     fn progress(&self, done: u64, of: u64, unit: &[u8]) {
-        self.answer(&Answer::Progress(done, of, Bytes(unit.to_vec())));
+        self.send(&Answer::Progress(done, of, Bytes(unit.to_vec())));
     }
 
-    /// The program writes one more byte behind the request.
+    /// Looks for one more byte behind the request.
     fn should_stop(&self) -> bool {
         let stdin = std::io::stdin();
-        let mut asked = [PollFd::new(&stdin, PollFlags::IN)];
+        let mut polled = [PollFd::new(&stdin, PollFlags::IN)];
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-        poll(&mut asked, Some(&now)).is_ok() && asked[0].revents().contains(PollFlags::IN)
+        poll(&mut polled, Some(&now)).is_ok() && polled[0].revents().contains(PollFlags::IN)
     }
 }

@@ -1,11 +1,14 @@
-//! For programs that run snapshot methods: which there are, and how they are called.
+//! Finds snapshot methods and calls them. For programs that run methods.
 //!
-//! The [`Registry`] makes one list of methods that are linked in and of libraries that a line
-//! names, and neither the run nor `dsnap-core` can tell which is which. A library is loaded only
-//! if nobody but root and the user whose rights the line has can change it, and each call of it
-//! happens in a process of its own, which may crash: see [`isolated`].
+//! The [`Registry`] is one list of linked methods and of methods in libraries; the run cannot tell
+//! them apart. A library is loaded only if no one but root and the user with whose privileges its
+//! line is called can change it. Each call of a library happens in a process of its own, which may
+//! crash: see [`isolated`].
 //!
 //! `main` of such a program begins with [`answer_isolated_call`].
+//!
+//! Deliberately elsewhere: exporting methods from a library (`dsnap-sdk`), and which method a run
+//! tries when (`dsnap-engine`).
 
 mod child;
 pub mod isolated;
@@ -17,4 +20,4 @@ mod search;
 mod wire;
 
 pub use child::answer_isolated_call;
-pub use registry::{About, CAN_LOAD, Listed, Registry};
+pub use registry::{CAN_LOAD, ListedMethod, MethodDetails, Registry};

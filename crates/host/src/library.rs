@@ -1,8 +1,8 @@
-//! A loaded library: the handshake, and calls through its tables. Only ever used in the process
-//! that isolates a call, because loading runs the library's code already.
+//! A loaded library: the handshake, and calls through its tables.
 //!
-//! The handshake goes in steps: a bare number first, then sizes, then names. Nothing is read
-//! before the step that makes it safe to.
+//! This is only used in the process that isolates a call, because loading a library already runs its
+//! code. The handshake goes in steps: first the version number, then sizes, then names. Each step
+//! makes the next read safe. Whether the file may be loaded at all is decided in `search`.
 #![allow(unsafe_code, reason = "calls through a table of C functions")]
 
 use std::ffi::c_void;
@@ -11,20 +11,16 @@ use std::path::Path;
 use std::ptr;
 
 use dsnap_core::abi::{
-    DSNAP_ABI_VERSION, DSNAP_NO_LIMIT, DsnapBytes, DsnapCaller, DsnapEntry, DsnapLibrary,
-    DsnapMethod, DsnapRequest,
+    DSNAP_ABI_VERSION, DSNAP_NO_LIMIT, DSNAP_WORDS_USABLE, DsnapBytes, DsnapCaller, DsnapEntry,
+    DsnapLibrary, DsnapMethod, DsnapRequest,
 };
 use dsnap_core::method::is_name;
+use dsnap_engine::limits;
 use libloading::os::unix::{Library as Shared, RTLD_LOCAL, RTLD_NOW};
 
-use crate::wire::{Call, Described, Verb};
+use crate::wire::{Call, MethodDescription, Verb};
 
-/// More methods than any library has.
-const MOST: u64 = 64;
-/// Longer than any name or version.
-const LONGEST: u64 = 256;
-
-/// A library whose handshake went well.
+/// A library whose handshake succeeded.
 #[derive(Debug)]
 pub(crate) struct Library {
     methods: Vec<Method>,
@@ -32,11 +28,11 @@ pub(crate) struct Library {
 
 #[derive(Debug)]
 struct Method {
-    described: Described,
+    description: MethodDescription,
     table: DsnapMethod,
 }
 
-/// Who hears what a method says.
+/// Takes what a method says during a call.
 pub(crate) trait Listener: Sync {
     fn say(&self, kind: u32, text: &[u8]);
     fn progress(&self, done: u64, of: u64, unit: &[u8]);
@@ -44,40 +40,41 @@ pub(crate) trait Listener: Sync {
 }
 
 impl Library {
-    /// Loads the file and shakes hands.
+    /// Loads the file and makes the handshake.
     ///
     /// # Errors
     ///
-    /// It is no library, no plugin, or one that does not fit.
+    /// The file is not a library, not a plugin of dsnap, or one of another version.
     pub(crate) fn open(path: &Path) -> Result<Self, String> {
-        // SAFETY: loading runs the library's initialisers. They may do anything, which is why
-        // this process has nothing to lose; the file was trusted before.
+        // SAFETY: loading runs the library's initialisers, which may do anything. The file was
+        // checked before, and this process exists for this one call.
         let shared = unsafe { Shared::open(Some(path), RTLD_NOW | RTLD_LOCAL) };
-        let shared = shared.map_err(|error| format!("it cannot be loaded: {}", plain(&error)))?;
-        // SAFETY: the type is what the interface says of the function of that name.
+        let shared =
+            shared.map_err(|error| format!("it cannot be loaded: {}", dlopen_message(&error)))?;
+        // SAFETY: the interface says that the function of this name has this type.
         let entry = unsafe { shared.get::<DsnapEntry>(b"dsnap_entry\0") };
         let entry =
             *entry.map_err(|_| "it is no plugin of dsnap: it has no function dsnap_entry")?;
-        // The tables stay valid only as long as the library is loaded: until this process ends.
+        // The tables stay valid only while the library is loaded: until this process ends.
         std::mem::forget(shared);
-        // SAFETY: the library says that it is a plugin; the function takes nothing.
+        // SAFETY: the library exports the symbol, so it is a plugin. The function has no arguments.
         let library = unsafe { entry() };
         Ok(Self {
             methods: tables(library)?.into_iter().map(Method::read).collect::<Result<_, _>>()?,
         })
     }
 
-    pub(crate) fn describe(&self) -> impl Iterator<Item = &Described> {
-        self.methods.iter().map(|method| &method.described)
+    pub(crate) fn describe(&self) -> impl Iterator<Item = &MethodDescription> {
+        self.methods.iter().map(|method| &method.description)
     }
 
-    /// Calls the method; the number that it gives back.
+    /// Calls a method and returns its number.
     ///
     /// # Errors
     ///
-    /// There is no such method.
+    /// The library has no such method.
     pub(crate) fn call(&self, call: &Call, listener: &dyn Listener) -> Result<i64, String> {
-        let found = self.methods.iter().find(|method| method.described.name == call.method);
+        let found = self.methods.iter().find(|method| method.description.name == call.method);
         let method = found.ok_or_else(|| {
             let names: Vec<_> = self.describe().map(|it| it.name.as_str()).collect();
             format!("it offers no method `{}`, but: {}", call.method, names.join(", "))
@@ -86,7 +83,7 @@ impl Library {
     }
 }
 
-/// The addresses of the methods' tables.
+/// Reads the addresses of the methods' tables.
 fn tables(library: *const DsnapLibrary) -> Result<Vec<*const DsnapMethod>, String> {
     if library.is_null() {
         return Err("its dsnap_entry gives back no table".to_owned());
@@ -109,7 +106,7 @@ fn tables(library: *const DsnapLibrary) -> Result<Vec<*const DsnapMethod>, Strin
     if library.method_count == 0 || library.methods.is_null() {
         return Err("it offers no method".to_owned());
     }
-    if library.method_count > MOST {
+    if library.method_count > limits::MAX_METHODS_PER_LIBRARY {
         return Err(format!("it says that it has {} methods", library.method_count));
     }
     let count = usize::try_from(library.method_count).unwrap_or_default();
@@ -144,7 +141,8 @@ impl Method {
         }
         let version = text(table.version).unwrap_or_default();
         let (works_with, flags) = (table.works_with, table.flags);
-        Ok(Self { described: Described { name, version, works_with, flags }, table })
+        let description = MethodDescription { name, version, works_with, flags };
+        Ok(Self { description, table })
     }
 
     fn call(&self, call: &Call, listener: &dyn Listener) -> i64 {
@@ -173,8 +171,8 @@ impl Method {
             Verb::Status => table.status,
             Verb::Describe => None,
             Verb::CheckWords => {
-                // A table without the function takes all words.
-                let Some(check) = table.check_words else { return 1 };
+                // Without the function all words are usable.
+                let Some(check) = table.check_words else { return DSNAP_WORDS_USABLE.into() };
                 // SAFETY: as below.
                 return unsafe { check(&raw const request) }.into();
             }
@@ -185,14 +183,15 @@ impl Method {
     }
 }
 
+/// Reads a name or a version; `None` if it is missing or too long.
 fn text(bytes: DsnapBytes) -> Option<String> {
-    let sane = !bytes.data.is_null() && bytes.len <= LONGEST;
+    let plausible = !bytes.data.is_null() && bytes.len <= limits::MAX_METHOD_NAME;
     // SAFETY: not null, and the library says that it is so long.
-    sane.then(|| String::from_utf8_lossy(unsafe { slice(bytes) }).into_owned())
+    plausible.then(|| String::from_utf8_lossy(unsafe { slice(bytes) }).into_owned())
 }
 
-/// What dlopen says, without the descriptor that the file was opened by.
-fn plain(error: &libloading::Error) -> String {
+/// Shows what dlopen says, without the descriptor by which the file was opened.
+fn dlopen_message(error: &libloading::Error) -> String {
     let cause = std::error::Error::source(error).map(ToString::to_string);
     let text = cause.unwrap_or_else(|| error.to_string());
     let shown = text.strip_prefix("/proc/self/fd/").and_then(|rest| rest.split_once(": "));

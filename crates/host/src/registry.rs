@@ -1,4 +1,7 @@
 //! The registry: one list of linked and loaded methods.
+//!
+//! Where a library is looked for and whether it may be loaded is `search`'s part; calling it is
+//! `loaded`'s.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -9,10 +12,10 @@ use dsnap_core::abi::DSNAP_ABI_VERSION;
 use dsnap_core::method::{Methods, SnapshotMethod, WorksWith, is_name};
 use dsnap_core::text::{self, Harmless};
 
-use crate::loaded::{Loaded, Plugin};
-use crate::search::{Search, open_trusted};
+use crate::loaded::{LoadedMethod, Plugin};
+use crate::search::{SearchPath, open_trusted};
 
-/// Whether this build can load libraries at all.
+/// Whether this build can load libraries. A static build cannot.
 pub const CAN_LOAD: bool = !cfg!(target_feature = "crt-static");
 
 /// All methods that a program can use.
@@ -20,32 +23,33 @@ pub const CAN_LOAD: bool = !cfg!(target_feature = "crt-static");
 pub struct Registry {
     linked: Vec<Arc<dyn SnapshotMethod>>,
     version: &'static str,
-    search: Search,
+    search: SearchPath,
     program: PathBuf,
-    loaded: Mutex<HashMap<(String, u32), Found>>,
+    /// What was loaded, by method name and effective user id.
+    loaded: Mutex<HashMap<(String, u32), LoadResult>>,
 }
 
-type Found = Result<Arc<Loaded>, Reason>;
+type LoadResult = Result<Arc<LoadedMethod>, Reason>;
 
-/// A method, or a library that is none, as `--list-methods` shows it.
+/// A method, or a library that cannot be used, as `--list-methods` shows it.
 #[derive(Debug)]
-pub struct Listed {
-    /// The name by which a line calls it.
+pub struct ListedMethod {
+    /// The name of the method on a line.
     pub name: String,
-    /// Where it is; none is linked in.
+    /// The library; `None` if the method is linked in.
     pub file: Option<PathBuf>,
-    /// What it is, or why it cannot be used.
-    pub about: Result<About, Reason>,
+    /// The details of the method, or why it cannot be used.
+    pub details: Result<MethodDetails, Reason>,
 }
 
-/// What is known of a method.
+/// The details of a method.
 #[derive(Debug)]
-pub struct About {
-    /// Its own version.
+pub struct MethodDetails {
+    /// The method's own version.
     pub version: String,
-    /// The version of the interface, if it is loaded.
-    pub abi: Option<u32>,
-    /// With whom it works.
+    /// The version of the interface, if the method is loaded.
+    pub abi_version: Option<u32>,
+    /// Whether the method needs the server.
     pub works_with: WorksWith,
 }
 
@@ -54,7 +58,7 @@ impl Default for Registry {
         Self {
             linked: Vec::new(),
             version: "",
-            search: Search::default(),
+            search: SearchPath::default(),
             program: "/proc/self/exe".into(),
             loaded: Mutex::default(),
         }
@@ -62,50 +66,51 @@ impl Default for Registry {
 }
 
 impl Registry {
-    /// A registry without methods, of a program of that version.
+    /// Makes a registry without methods, for a program of that version.
     pub fn new(version: &'static str) -> Self {
         Self { version, ..Self::default() }
     }
 
-    /// Adds a method that is linked into the program. Of two with one name the first is used.
+    /// Adds a method that is linked into the program. Of two methods with one name the first is used.
     #[must_use]
     pub fn with(mut self, method: impl SnapshotMethod + 'static) -> Self {
         self.linked.push(Arc::new(method));
         self
     }
 
-    /// Where libraries are looked for, in that order, once a line names a method that is not
-    /// linked in.
+    /// Sets the folders in which libraries are looked for, in this order, when a line names a method
+    /// that is not linked in.
     #[must_use]
     pub fn searching(self, folders: Vec<PathBuf>) -> Self {
-        Self { search: Search::new(folders), ..self }
+        Self { search: SearchPath::new(folders), ..self }
     }
 
-    /// Forgets what is linked in, so that a loaded method of the same name is used.
+    /// Removes the linked methods, so that a loaded method of the same name is used.
     #[must_use]
     pub fn without_linked(self) -> Self {
         Self { linked: Vec::new(), ..self }
     }
 
-    /// Everything there is, for people: linked methods, then each library in the folders.
-    pub fn list(&self) -> Vec<Listed> {
-        let linked = self.linked.iter().map(|method| Listed {
+    /// Lists all methods for people to read: the linked ones, then each library in the folders.
+    pub fn list(&self) -> Vec<ListedMethod> {
+        let linked = self.linked.iter().map(|method| ListedMethod {
             name: method.name().to_owned(),
             file: None,
-            about: Ok(About {
+            details: Ok(MethodDetails {
                 version: self.version.to_owned(),
-                abi: None,
+                abi_version: None,
                 works_with: method.works_with(),
             }),
         });
         let files = self.search.list().into_iter().map(|(name, file)| {
-            let about = self.about(&name);
-            Listed { name, file: Some(file), about }
+            let details = self.details(&name);
+            ListedMethod { name, file: Some(file), details }
         });
         linked.chain(files).collect()
     }
 
-    fn about(&self, name: &str) -> Result<About, Reason> {
+    /// Loads the method of that name and describes it, for the list.
+    fn details(&self, name: &str) -> Result<MethodDetails, Reason> {
         if self.linked(name.as_bytes()).is_some() {
             return Err(Reason::new(format!("the method `{name}` that is linked in comes first")));
         }
@@ -118,29 +123,29 @@ impl Registry {
         }
         let method = self.load(name)?;
         let works_with = method.works_with();
-        let version = text::harmless(&method.described.version);
-        Ok(About { version, abi: Some(DSNAP_ABI_VERSION), works_with })
+        let version = text::harmless(&method.description.version);
+        Ok(MethodDetails { version, abi_version: Some(DSNAP_ABI_VERSION), works_with })
     }
 
     fn linked(&self, name: &[u8]) -> Option<Arc<dyn SnapshotMethod>> {
         self.linked.iter().find(|method| method.name().as_bytes() == name).cloned()
     }
 
-    /// The loaded method of that name, for the effective user: what one may load, another may
-    /// not.
-    fn load(&self, name: &str) -> Found {
+    /// Returns the loaded method of that name, for the effective user. One user may load a library
+    /// that another may not.
+    fn load(&self, name: &str) -> LoadResult {
         let user = rustix::process::geteuid().as_raw();
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        loaded.entry((name.to_owned(), user)).or_insert_with(|| self.load_anew(name)).clone()
+        loaded.entry((name.to_owned(), user)).or_insert_with(|| self.load_uncached(name)).clone()
     }
 
-    fn load_anew(&self, name: &str) -> Found {
+    fn load_uncached(&self, name: &str) -> LoadResult {
         if !is_name(name) {
             let hint = "a method is named, not its file: libdsnap_NAME.so in a folder of --plugin-dir is `NAME`";
-            let refusal = Reason::new(self.there_is(name));
-            return Err(if name.contains('/') { refusal.hint(hint) } else { refusal });
+            let reason = Reason::new(self.no_such_method(name));
+            return Err(if name.contains('/') { reason.hint(hint) } else { reason });
         }
-        let file = self.search.find(name).ok_or_else(|| self.unknown(name))?;
+        let file = self.search.find(name).ok_or_else(|| self.not_found(name))?;
         if !CAN_LOAD {
             let file = text::path(file);
             return Err(Reason::new(format!(
@@ -150,22 +155,23 @@ impl Registry {
         let plugin = Plugin::new(file.clone(), open_trusted(&file)?, self.program.clone());
         let methods = plugin.describe()?;
         let names: Vec<_> = methods.iter().map(|method| text::harmless(&method.name)).collect();
-        let described =
+        let description =
             methods.into_iter().find(|method| method.name == name).ok_or_else(|| {
                 let (file, names) = (text::path(&file), names.join(", "));
                 Reason::new(format!("{file}: it offers no method `{name}`, but: {names}"))
             })?;
-        Ok(Arc::new(Loaded::new(Arc::new(plugin), described)))
+        Ok(Arc::new(LoadedMethod::new(Arc::new(plugin), description)))
     }
 
-    fn there_is(&self, name: &str) -> String {
+    /// Says that there is no such method, and which methods are linked in.
+    fn no_such_method(&self, name: &str) -> String {
         let known: Vec<_> = self.linked.iter().map(|method| method.name()).collect();
         let what = format!("there is no method `{}`", text::harmless(name));
-        if known.is_empty() { what } else { format!("{what}; there is: {}", known.join(", ")) }
+        if known.is_empty() { what } else { format!("{what}; available: {}", known.join(", ")) }
     }
 
-    fn unknown(&self, name: &str) -> Reason {
-        let what = self.there_is(name);
+    fn not_found(&self, name: &str) -> Reason {
+        let what = self.no_such_method(name);
         let folders = self.search.folders().iter().filter(|folder| folder.is_dir());
         let folders: Vec<_> = folders.map(text::path).collect();
         if folders.is_empty() {

@@ -1,4 +1,6 @@
-//! Where libraries are looked for, and which of them are trusted.
+//! Where libraries are looked for, and whether a library may be loaded.
+//!
+//! The rule about who may be able to change a file is `dsnap_engine::system::trust`.
 
 use std::fs::File;
 use std::io;
@@ -8,13 +10,13 @@ use std::path::{Path, PathBuf};
 use dsnap_core::{Reason, text};
 use dsnap_engine::system::{access, reading, trust};
 
-/// The folders, in order.
+/// The folders in which libraries are looked for, in order.
 #[derive(Debug, Default)]
-pub(crate) struct Search {
+pub(crate) struct SearchPath {
     folders: Vec<PathBuf>,
 }
 
-impl Search {
+impl SearchPath {
     pub(crate) fn new(folders: Vec<PathBuf>) -> Self {
         Self { folders }
     }
@@ -23,19 +25,19 @@ impl Search {
         &self.folders
     }
 
-    /// The file for a method's name: the first there is.
+    /// Finds the library for a method's name: the first one that exists.
     pub(crate) fn find(&self, name: &str) -> Option<PathBuf> {
         let files = self.folders.iter().map(|folder| folder.join(file_name(name)));
-        // One that is not to be used is refused, not passed over: it may be the one that is meant.
-        // And so is one that cannot be looked at.
+        // A library that may not be loaded, or a folder that cannot be read, is not skipped: the
+        // user may mean this one. Loading it then fails with the reason.
         let absent = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
         files.into_iter().find(|file| {
             file.symlink_metadata().map_or_else(|error| !absent.contains(&error.kind()), |_| true)
         })
     }
 
-    /// Every file in the folders that has the name of a library of ours: the method's name, and
-    /// the file. Of several with one name the first is used, so only that one is listed.
+    /// Lists the libraries in the folders by their file names: the method's name, and the file. Of
+    /// several libraries for one method only the first is used, so only that one is listed.
     pub(crate) fn list(&self) -> Vec<(String, PathBuf)> {
         let mut found: Vec<(String, PathBuf)> = Vec::new();
         for folder in &self.folders {
@@ -59,23 +61,23 @@ fn method_name(file: &str) -> Option<String> {
     Some(file.strip_prefix("libdsnap_")?.strip_suffix(".so")?.to_owned())
 }
 
-/// Opens a file that nobody but root and the effective user can change.
+/// Opens a file that only root and the effective user can change.
 ///
 /// # Errors
 ///
-/// Somebody else can, or it cannot be opened, or it was exchanged meanwhile.
+/// Another user can change the file, it cannot be opened, or it was replaced meanwhile.
 pub(crate) fn open_trusted(path: &Path) -> Result<File, Reason> {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let failed = |error: io::Error| access::cannot_read(&path, &error);
-    // Opened first: what is checked below is what stands behind this descriptor.
+    // Opened before the check, so that the check can be compared with what was opened.
     let file = reading::open(&path).map_err(failed)?;
     let checked = trust::check_writable_only_by(&path, rustix::process::geteuid().as_raw())?;
     let opened = file.metadata().map_err(failed)?;
     if (opened.dev(), opened.ino()) == (checked.dev(), checked.ino()) {
         return Ok(file);
     }
-    Err(Reason::new(format!("{} was exchanged while it was looked at", text::path(&path)))
-        .hint("run again; if it is a deployment that does so, let it finish first"))
+    Err(Reason::new(format!("{} was replaced while dsnap checked it", text::path(&path)))
+        .hint("wait until no deployment replaces the file, then run again"))
 }
 
 #[cfg(test)]
@@ -85,10 +87,10 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn the_first_folder_that_has_a_file_counts() {
+    fn the_first_folder_with_a_library_is_used() {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         fs::write(two.path().join("libdsnap_lvm.so"), "").unwrap();
-        let search = Search::new(vec![one.path().into(), two.path().into()]);
+        let search = SearchPath::new(vec![one.path().into(), two.path().into()]);
         assert_eq!(search.find("lvm"), Some(two.path().join("libdsnap_lvm.so")));
         fs::write(one.path().join("libdsnap_lvm.so"), "").unwrap();
         assert_eq!(search.find("lvm"), Some(one.path().join("libdsnap_lvm.so")));
@@ -97,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_opened_stays_what_it_was_whatever_takes_its_place() {
+    fn a_file_that_replaces_an_opened_one_is_checked_again() {
         let folder = tempfile::tempdir().unwrap();
         let (good, bad) = (folder.path().join("good"), folder.path().join("bad"));
         for (file, mode) in [(&good, 0o644), (&bad, 0o666)] {
@@ -107,19 +109,19 @@ mod tests {
         let file = open_trusted(&good).unwrap();
         fs::rename(&bad, &good).unwrap();
         assert_eq!(file.metadata().unwrap().mode() & 0o777, 0o644);
-        let refusal = open_trusted(&good).unwrap_err();
-        assert_eq!(refusal.hints(), [format!("chmod go-w {}", good.display())]);
+        let reason = open_trusted(&good).unwrap_err();
+        assert_eq!(reason.hints(), [format!("chmod go-w {}", good.display())]);
     }
 
     #[test]
-    fn other_files_are_no_libraries_of_ours() {
+    fn only_files_named_like_a_library_are_listed() {
         for name in ["libfoo.so", "dsnap_x.so", "libdsnap_x.so.1", "README"] {
             assert_eq!(method_name(name), None, "{name}");
         }
     }
 
     #[test]
-    fn what_was_checked_is_what_is_opened_even_if_somebody_exchanges_it() {
+    fn the_opened_file_is_the_checked_one_even_while_a_link_changes() {
         use std::os::unix::fs::symlink;
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
@@ -145,7 +147,7 @@ mod tests {
                     }
                 }
             });
-            // Until both were seen often.
+            // Until both results were seen often.
             while opened < 100 || refused < 100 {
                 match open_trusted(&path("link")) {
                     Ok(file) => {

@@ -1,7 +1,7 @@
-//! What goes to the process that isolates a call, and what comes back: a line of JSON each.
+//! The messages between the program and the process that isolates a call: one line of JSON each.
 //!
-//! Both ends are the same program, but what comes back is read with suspicion: the library that
-//! was loaded there could have written it.
+//! Both ends are the same program. But the program does not trust the answers: the library that was
+//! loaded there could have written them. Sending and reading is the part of `loaded` and `child`.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -10,10 +10,10 @@ use std::path::Path;
 use dsnap_engine::limits;
 use serde::{Deserialize, Serialize};
 
-/// What to call.
+/// The function to call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Verb {
-    /// Nothing: only tell which methods there are.
+    /// None: only list the methods of the library.
     Describe,
     CheckWords,
     Enter,
@@ -21,7 +21,7 @@ pub(crate) enum Verb {
     Status,
 }
 
-/// One call.
+/// A request to make one call.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Call {
     pub(crate) verb: Verb,
@@ -31,35 +31,35 @@ pub(crate) struct Call {
     pub(crate) conf_folder: Bytes,
     pub(crate) words: Vec<Bytes>,
     pub(crate) code: String,
-    /// Milliseconds; none is no limit.
+    /// In milliseconds. `None` means without limit.
     pub(crate) time_left: Option<u64>,
 }
 
-/// One line of what comes back.
+/// One line of the answer.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Answer {
     /// A method that the library offers.
-    Method(Described),
-    /// What the method said, of that kind.
+    Method(MethodDescription),
+    /// A text that the method said, and its kind.
     Said(u32, Bytes),
-    /// Progress: done, of how many (0: not known), unit.
+    /// Progress: how many are done, of how many (0: not known), and the unit.
     Progress(u64, u64, Bytes),
-    /// Why nothing was called.
-    Unusable(String),
-    /// The end: the number that the method gave back.
+    /// Why the call was not made.
+    NotCalled(String),
+    /// The last line: the number that the function returned.
     Result(i64),
 }
 
-/// A method of a library.
+/// What a library says about one of its methods.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Described {
+pub(crate) struct MethodDescription {
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) works_with: u32,
     pub(crate) flags: u32,
 }
 
-/// Bytes that need not be UTF-8.
+/// Bytes that may not be UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Bytes(pub(crate) Vec<u8>);
 
@@ -70,8 +70,8 @@ impl Bytes {
 }
 
 impl Call {
-    /// A call that needs no storage.
-    pub(crate) fn about(verb: Verb, method: &str, words: &[OsString]) -> Self {
+    /// Makes a call that needs no storage.
+    pub(crate) fn without_storage(verb: Verb, method: &str, words: &[OsString]) -> Self {
         Self {
             verb,
             method: method.to_owned(),
@@ -84,9 +84,9 @@ impl Call {
     }
 }
 
-/// A line, with its end.
+/// Writes a message as one line, with its newline.
 pub(crate) fn line(message: &impl Serialize) -> Vec<u8> {
-    // These types always have a JSON form.
+    // Serializing these types cannot fail.
     let mut line = serde_json::to_vec(message).unwrap_or_default();
     line.push(b'\n');
     line

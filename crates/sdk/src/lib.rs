@@ -1,5 +1,4 @@
-//! For authors of snapshot methods: from a [`SnapshotMethod`] in Rust to a library that dsnap
-//! loads.
+//! Turns a [`SnapshotMethod`] in Rust into a library that dsnap loads. For authors of methods.
 //!
 //! ```
 //! use dsnap_sdk::{Entered, Left, Request, SnapshotMethod, Status};
@@ -20,50 +19,55 @@
 //! dsnap_sdk::export!(Lvm);
 //! ```
 //!
-//! in a package whose `[lib]` has `crate-type = ["cdylib"]` and the name `dsnap_lvm` gives
-//! `libdsnap_lvm.so`. The contract of a method is on the page of [`dsnap_core::method`];
-//! `docs/writing-a-method.md` goes through it from an empty folder.
+//! In a package whose `[lib]` has `crate-type = ["cdylib"]` and the name `dsnap_lvm`, this makes
+//! `libdsnap_lvm.so`. The module [`dsnap_core::method`] states what a method must do.
+//! `docs/writing-a-method.md` starts from an empty folder.
 //!
-//! A panic does not cross into the program: it becomes [`Entered::Unknown`], because nobody knows
-//! how far `enter` came, and otherwise a failure. So no profile may say `panic = "abort"`.
+//! A panic does not cross into the program. In `enter` it becomes [`Entered::Unknown`], because
+//! nobody knows how far the call came. Elsewhere it becomes a failure. So do not set
+//! `panic = "abort"` in a profile.
+//!
+//! Deliberately elsewhere: the program's side of the same interface (`dsnap-host`).
 
-mod caller;
 mod fence;
+mod request_view;
 mod table;
 
 pub use dsnap_core::method::{
-    Caller, Entered, Left, Message, Request, SnapshotMethod, Status, WorksWith,
+    Caller, CheckedLine, Entered, Left, Message, Request, SnapshotMethod, Status, WorksWith,
 };
 pub use dsnap_core::{Code, Reason};
 
 #[doc(hidden)]
 pub mod export {
-    //! What [`export!`](crate::export) expands to.
+    //! What the macro [`export!`](crate::export) needs of this crate. Not for authors.
 
-    pub use crate::table::{Shelf, check_words, enter, leave, status};
+    pub use crate::table::{ExportTable, check_words, enter, leave, status};
     pub use dsnap_core::abi::{DsnapLibrary, DsnapMethod, DsnapRequest};
 
-    /// Where an exported function finds its method.
+    /// Gives an exported function its method.
     pub trait Provide {
-        /// The method.
+        /// Returns the method.
         fn method() -> &'static dyn crate::SnapshotMethod;
     }
 }
 
-/// Exports methods from a library: `export!(One, Two { option: 1 });`. To be used once in a
-/// `cdylib`, which offers them under the names that they give themselves; a line of
-/// `snapshot.conf` with the name N loads `libdsnap_N.so`, so several methods need a link each.
+/// Exports methods from a library: `export!(One, Two { option: 1 });`.
+///
+/// Use it once in a `cdylib`. The library offers each method under the method's own name. A line of
+/// `snapshot.conf` that begins with the name N loads `libdsnap_N.so`, so a library with several
+/// methods needs a symbolic link for each other name.
 #[macro_export]
 macro_rules! export {
     ($($method:expr),+ $(,)?) => {
         const _: () = {
-            static SHELF: $crate::export::Shelf = $crate::export::Shelf::new();
+            static TABLE: $crate::export::ExportTable = $crate::export::ExportTable::new();
 
-            /// The one function by which dsnap knows a plugin.
+            /// Returns the library's table: the one function that dsnap looks for.
             #[allow(unsafe_code, reason = "the name is the interface's")]
             #[unsafe(no_mangle)]
             pub extern "C" fn dsnap_entry() -> *const $crate::export::DsnapLibrary {
-                SHELF.library(env!("CARGO_PKG_VERSION"), || vec![$({
+                TABLE.library(env!("CARGO_PKG_VERSION"), || vec![$({
                     struct Provided;
 
                     impl $crate::export::Provide for Provided {
@@ -75,7 +79,7 @@ macro_rules! export {
                         }
                     }
 
-                    $crate::export::Shelf::row::<Provided>()
+                    $crate::export::ExportTable::method::<Provided>()
                 }),+])
             }
         };

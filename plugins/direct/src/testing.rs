@@ -6,20 +6,21 @@ use std::os::unix::fs::MetadataExt;
 use dsnap_core::method::{Caller, Message};
 use dsnap_engine::storage::Storage;
 
+/// Two transactions, the older one first.
 pub(crate) const TIDS: [&str; 2] = ["040D31C8F3CE2ECC", "040D31C8F3CE2ECD"];
 
-/// Never wants to stop.
-pub(crate) struct Patient;
+/// A caller that never wants to stop.
+pub(crate) struct NeverStops;
 
-impl Caller for Patient {
-    fn say(&self, _said: Message<'_>) {}
+impl Caller for NeverStops {
+    fn say(&self, _message: Message<'_>) {}
 
     fn should_stop(&self) -> bool {
         false
     }
 }
 
-/// A storage that a server left without closing it, empty but for its settings.
+/// Makes a storage that a server left without closing it, and that contains only settings.
 pub(crate) fn storage() -> (tempfile::TempDir, Storage) {
     let folder = tempfile::tempdir().unwrap();
     for name in ["A", "B", "journal", "misc", "config"] {
@@ -31,14 +32,14 @@ pub(crate) fn storage() -> (tempfile::TempDir, Storage) {
     (folder, storage)
 }
 
-/// Commits a transaction of one file, whose content is the transaction's name.
+/// Commits a transaction of one file. The file contains the transaction's name.
 pub(crate) fn commit(storage: &Storage, tid: &str, name: &str) {
     let folder = storage.journal().join(format!("working_{tid}_done"));
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join(name), tid).unwrap();
 }
 
-/// Leaves a replica of files at these places, all of them empty.
+/// Leaves a replica of empty files at these places.
 pub(crate) fn replicate(storage: &Storage, places: &[&str]) {
     let owner = fs::metadata(storage.root()).unwrap();
     let mut archive = tar::Builder::new(Vec::new());

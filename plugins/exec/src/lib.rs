@@ -1,26 +1,24 @@
-//! The method `exec PROGRAM [ARG]...`: a program in any language is asked.
+//! The method `exec PROGRAM [ARG]...`: runs a program in any language for each call.
 //!
-//! PROGRAM is run as `PROGRAM VERB [ARG]...`, with what it needs in its environment, in a
-//! process that `dsnap-host` isolates. Its exit status is the result (`status.rs`); the last line
-//! that it writes to stderr is the reason.
+//! The command is `PROGRAM VERB [ARG]...`, with everything else in its environment. Its exit status
+//! is the result (`status.rs`), and the last line that it writes to stderr is the reason.
 //!
-//! Deliberately elsewhere: how the process is kept apart and ended (`dsnap-host`), and what an
-//! *unknown* enter leads to (`dsnap-core`).
+//! Deliberately elsewhere: how the process is isolated and ended (`dsnap-host`), and what happens
+//! after an *unknown* enter (`dsnap-engine`).
 #![forbid(unsafe_code)]
 
 mod program;
 mod status;
 
 use std::ffi::OsString;
-use std::path::Path;
 
 use dsnap_core::Reason;
-use dsnap_core::method::{Entered, Left, Request, SnapshotMethod, Status};
+use dsnap_core::method::{CheckedLine, Entered, Left, Request, SnapshotMethod, Status};
 use dsnap_engine::limits;
 
 use crate::program::Program;
 
-/// The method.
+/// The method `exec`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Exec;
 
@@ -29,37 +27,33 @@ impl SnapshotMethod for Exec {
         "exec"
     }
 
-    fn check_words(&self, words: &[OsString]) -> Result<(), Reason> {
+    /// Only the program counts as a file. Its arguments have a meaning only to itself.
+    fn check_words(&self, words: &[OsString]) -> Result<CheckedLine, Reason> {
         match words.first() {
-            Some(program) if !program.is_empty() => Ok(()),
+            Some(program) if !program.is_empty() => Ok(CheckedLine::of(&words[..1])),
             _ => Err(Reason::new("`exec` takes a PROGRAM, and its arguments")),
         }
     }
 
-    /// Arguments are the program's own affair; the program itself is what is run.
-    fn names_relative_files(&self, words: &[OsString]) -> bool {
-        words.first().is_none_or(|program| !Path::new(program).is_absolute())
-    }
-
     fn enter(&self, request: &Request<'_>) -> Entered {
         match Program::of(request).and_then(|program| program.run("enter", limits::ENTER_TIMEOUT)) {
-            Ok(ran) => status::entered(ran),
-            Err(refusal) => Entered::Refused(refusal),
+            Ok(finished) => status::entered(finished),
+            Err(reason) => Entered::Refused(reason),
         }
     }
 
     fn leave(&self, request: &Request<'_>) -> Left {
         match Program::of(request).and_then(|program| program.run("leave", limits::LEAVE_TIMEOUT)) {
-            Ok(ran) => status::left(ran),
-            Err(refusal) => Left::Refused(refusal),
+            Ok(finished) => status::left(finished),
+            Err(reason) => Left::Refused(reason),
         }
     }
 
     fn status(&self, request: &Request<'_>) -> Status {
         match Program::of(request).and_then(|program| program.run("status", limits::LEAVE_TIMEOUT))
         {
-            Ok(ran) => status::seen(ran),
-            Err(refusal) => Status::Refused(refusal),
+            Ok(finished) => status::looked(finished),
+            Err(reason) => Status::Refused(reason),
         }
     }
 }

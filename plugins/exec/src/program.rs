@@ -1,4 +1,6 @@
-//! The program of a line: found, trusted, run.
+//! The program of a line: found, checked and run.
+//!
+//! What its exit status means is `status`'s part.
 
 use std::env;
 use std::os::unix::ffi::OsStrExt;
@@ -11,33 +13,34 @@ use dsnap_core::method::{Message, Request};
 use dsnap_core::{Reason, text};
 use dsnap_engine::quoting;
 use dsnap_engine::system::{access, trust, users};
-use dsnap_host::isolated::{End, Ended, Job};
+use dsnap_host::isolated::{EndedProcess, IsolatedProcess, ProcessEnd};
 
-/// A program that may be run with the rights that are in effect.
+/// A program that may be run with the privileges in effect.
 #[derive(Debug)]
 pub(crate) struct Program<'a> {
     path: PathBuf,
     request: &'a Request<'a>,
 }
 
-/// How it ended, and its last words.
+/// A program that has run to its end.
 #[derive(Debug)]
-pub(crate) struct Ran {
-    pub(crate) ended: Ended,
+pub(crate) struct FinishedProgram {
+    pub(crate) ended: EndedProcess,
     /// The last line on stderr, made harmless.
     pub(crate) reason: Option<String>,
 }
 
 impl<'a> Program<'a> {
-    /// The program that the request's first word names.
+    /// Finds the program that the request's first word names.
     ///
     /// # Errors
     ///
-    /// It is missing, no file, or somebody could have changed it who has fewer rights.
+    /// The program is missing, is not an executable file, or a user with fewer privileges could
+    /// have changed it.
     pub(crate) fn of(request: &'a Request<'a>) -> Result<Self, Reason> {
         let name = request.words.first().ok_or_else(|| Reason::new("no program is named"))?;
         let path = request.conf_folder.join(name);
-        // Nobody who could exchange it between here and its start has fewer rights than it gets.
+        // A user who could replace it between here and its start has the same privileges anyway.
         let found = trust::check_writable_only_by(&path, users::effective_user())?;
         if !found.is_file() {
             return Err(Reason::new(format!("{} is not a regular file", text::path(&path))));
@@ -50,15 +53,19 @@ impl<'a> Program<'a> {
         Ok(Self { path, request })
     }
 
-    /// Runs it; `unless` is how long it may take where the request does not say.
+    /// Runs the program, for `default_time` at most if the request sets no limit.
     ///
     /// # Errors
     ///
-    /// It cannot be started.
-    pub(crate) fn run(&self, verb: &str, unless: Duration) -> Result<Ran, Reason> {
-        let time = self.request.time_left.unwrap_or(unless);
+    /// The program cannot be started.
+    pub(crate) fn run(
+        &self,
+        verb: &str,
+        default_time: Duration,
+    ) -> Result<FinishedProgram, Reason> {
+        let time = self.request.time_left.unwrap_or(default_time);
         let caller = self.request.caller;
-        let job = Job {
+        let process = IsolatedProcess {
             command: self.command(verb, time),
             request: None,
             inherits: Vec::new(),
@@ -66,19 +73,21 @@ impl<'a> Program<'a> {
             time: Some(time),
             caller,
         };
-        let ended =
-            job.run(&mut |_, _| {}).map_err(|error| access::cannot_execute(&self.path, &error))?;
-        let reason = ended.last_words.as_deref().map(|words| text::Harmless(words).to_string());
-        if let (End::Exited(0), Some(words)) = (ended.end, &reason) {
-            // Nothing is to be explained.
+        let ended = process
+            .run(&mut |_, _| {})
+            .map_err(|error| access::cannot_execute(&self.path, &error))?;
+        let reason =
+            ended.last_stderr_line.as_deref().map(|words| text::Harmless(words).to_string());
+        if let (ProcessEnd::Exited(0), Some(words)) = (ended.end, &reason) {
+            // A success needs no reason, so the line is a message.
             caller.say(Message::Words(words));
         }
-        Ok(Ran { ended, reason })
+        Ok(FinishedProgram { ended, reason })
     }
 
     #[allow(
         clippy::disallowed_methods,
-        reason = "it is started by `dsnap-host`; what a run inside a run would read is taken away"
+        reason = "`dsnap-host` starts it; the variables of an outer run are removed"
     )]
     fn command(&self, verb: &str, time: Duration) -> Command {
         let mut command = Command::new(&self.path);
@@ -92,15 +101,15 @@ impl<'a> Program<'a> {
         command
             .env("DSNAP_CODE", code)
             .env("DSNAP_STORAGE", self.request.storage)
-            // 0 would mean "for ever" to many programs.
+            // To many programs 0 means "without limit".
             .env("DSNAP_TIMEOUT", time.as_secs().max(1).to_string());
         command
     }
 }
 
-impl Ran {
-    /// Why, in the program's own words if there are any.
-    pub(crate) fn refusal(self) -> Reason {
+impl FinishedProgram {
+    /// Returns the reason: the program's last line, or how it ended.
+    pub(crate) fn into_reason(self) -> Reason {
         Reason::new(self.reason.unwrap_or_else(|| self.ended.end.to_string()))
     }
 }

@@ -1,12 +1,14 @@
-//! What the exit status of the program means. The table stands in the manual and is a promise.
+//! What the exit status of the program means.
+//!
+//! The manual has this table, and scripts rely on it. Running the program is `program`'s part.
 
 use dsnap_core::Reason;
 use dsnap_core::method::{Entered, Left, Status};
-use dsnap_host::isolated::End;
+use dsnap_host::isolated::ProcessEnd;
 
-use crate::program::Ran;
+use crate::program::FinishedProgram;
 
-const WELL: i32 = 0;
+const SUCCESS: i32 = 0;
 /// EX_USAGE of sysexits.h.
 const USAGE: i32 = 64;
 /// EX_UNAVAILABLE.
@@ -15,55 +17,55 @@ const UNAVAILABLE: i32 = 69;
 const BUSY: i32 = 75;
 /// EX_CONFIG.
 const REFUSED: i32 = 78;
-/// `enter` only: the storage is closed and a snapshot, and nothing is to be left.
+/// `enter` only: the storage is closed and is a snapshot as it is. There is nothing to leave.
 const DONE: i32 = 100;
 
-/// What `enter` came to. Anything unexpected may have had its effect.
-pub(crate) fn entered(ran: Ran) -> Entered {
-    match status(&ran) {
-        Some(WELL) => Entered::Held,
+/// Reads the result of `enter`. After an unexpected exit status it may have had its effect.
+pub(crate) fn entered(finished: FinishedProgram) -> Entered {
+    match status(&finished) {
+        Some(SUCCESS) => Entered::Held,
         Some(DONE) => Entered::Done,
-        Some(BUSY) => Entered::Busy(ran.refusal()),
-        Some(UNAVAILABLE) => Entered::Unavailable(ran.refusal()),
-        Some(USAGE | REFUSED) => Entered::Refused(ran.refusal()),
-        _ => Entered::Unknown(strange(ran)),
+        Some(BUSY) => Entered::Busy(finished.into_reason()),
+        Some(UNAVAILABLE) => Entered::Unavailable(finished.into_reason()),
+        Some(USAGE | REFUSED) => Entered::Refused(finished.into_reason()),
+        _ => Entered::Unknown(unexpected(finished)),
     }
 }
 
-/// What `leave` came to.
-pub(crate) fn left(ran: Ran) -> Left {
-    match status(&ran) {
-        Some(WELL) => Left::Left,
-        Some(BUSY) => Left::Busy(ran.refusal()),
-        Some(UNAVAILABLE) => Left::Unavailable(ran.refusal()),
-        Some(REFUSED) => Left::Refused(ran.refusal()),
-        _ => Left::Failed(strange(ran)),
+/// Reads the result of `leave`.
+pub(crate) fn left(finished: FinishedProgram) -> Left {
+    match status(&finished) {
+        Some(SUCCESS) => Left::Left,
+        Some(BUSY) => Left::Busy(finished.into_reason()),
+        Some(UNAVAILABLE) => Left::Unavailable(finished.into_reason()),
+        Some(REFUSED) => Left::Refused(finished.into_reason()),
+        _ => Left::Failed(unexpected(finished)),
     }
 }
 
-/// What `status` saw. A program need not know the verb.
-pub(crate) fn seen(ran: Ran) -> Status {
-    match status(&ran) {
-        Some(WELL) => Status::CouldEnter,
+/// Reads the result of `status`. A program need not know this verb.
+pub(crate) fn looked(finished: FinishedProgram) -> Status {
+    match status(&finished) {
+        Some(SUCCESS) => Status::CouldEnter,
         Some(USAGE) => Status::CannotTell,
-        Some(BUSY) => Status::Busy(ran.refusal()),
-        Some(UNAVAILABLE) => Status::Unavailable(ran.refusal()),
-        Some(REFUSED) => Status::Refused(ran.refusal()),
-        _ => Status::Refused(strange(ran)),
+        Some(BUSY) => Status::Busy(finished.into_reason()),
+        Some(UNAVAILABLE) => Status::Unavailable(finished.into_reason()),
+        Some(REFUSED) => Status::Refused(finished.into_reason()),
+        _ => Status::Refused(unexpected(finished)),
     }
 }
 
-fn status(ran: &Ran) -> Option<i32> {
-    match ran.ended.end {
-        End::Exited(status) => Some(status),
-        End::Killed(_) | End::TimeUp(_) => None,
+fn status(finished: &FinishedProgram) -> Option<i32> {
+    match finished.ended.end {
+        ProcessEnd::Exited(status) => Some(status),
+        ProcessEnd::Killed(_) | ProcessEnd::TimeUp(_) => None,
     }
 }
 
-/// The status itself is part of the reason: it may be one that nobody meant.
-fn strange(ran: Ran) -> Reason {
-    let end = ran.ended.end;
-    match ran.reason {
+/// Makes a reason that names the exit status, which the author of the program may not have meant.
+fn unexpected(finished: FinishedProgram) -> Reason {
+    let end = finished.ended.end;
+    match finished.reason {
         Some(reason) => Reason::new(format!("{reason} ({end})")),
         None => Reason::new(end.to_string()),
     }
@@ -72,15 +74,15 @@ fn strange(ran: Ran) -> Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dsnap_host::isolated::Ended;
+    use dsnap_host::isolated::EndedProcess;
 
-    fn ran(status: i32) -> Ran {
-        let ended = Ended { end: End::Exited(status), last_words: None };
-        Ran { ended, reason: Some("why".to_owned()) }
+    fn ran(status: i32) -> FinishedProgram {
+        let ended = EndedProcess { end: ProcessEnd::Exited(status), last_stderr_line: None };
+        FinishedProgram { ended, reason: Some("why".to_owned()) }
     }
 
     #[test]
-    fn of_enter() {
+    fn each_exit_status_of_enter_has_its_result() {
         let why = || Reason::new("why");
         assert_eq!(entered(ran(0)), Entered::Held);
         assert_eq!(entered(ran(100)), Entered::Done);
@@ -88,12 +90,12 @@ mod tests {
         assert_eq!(entered(ran(69)), Entered::Unavailable(why()));
         assert_eq!(entered(ran(75)), Entered::Busy(why()));
         assert_eq!(entered(ran(78)), Entered::Refused(why()));
-        let strange = Reason::new("why (it ended with status 7)");
-        assert_eq!(entered(ran(7)), Entered::Unknown(strange));
+        let unexpected = Reason::new("why (it exited with status 7)");
+        assert_eq!(entered(ran(7)), Entered::Unknown(unexpected));
     }
 
     #[test]
-    fn of_leave() {
+    fn each_exit_status_of_leave_has_its_result() {
         let why = || Reason::new("why");
         assert_eq!(left(ran(0)), Left::Left);
         assert_eq!(left(ran(69)), Left::Unavailable(why()));
@@ -105,13 +107,13 @@ mod tests {
     }
 
     #[test]
-    fn of_status() {
+    fn each_exit_status_of_status_has_its_result() {
         let why = || Reason::new("why");
-        assert_eq!(seen(ran(0)), Status::CouldEnter);
-        assert_eq!(seen(ran(64)), Status::CannotTell);
-        assert_eq!(seen(ran(69)), Status::Unavailable(why()));
-        assert_eq!(seen(ran(75)), Status::Busy(why()));
-        assert_eq!(seen(ran(78)), Status::Refused(why()));
-        assert!(matches!(seen(ran(100)), Status::Refused(_)));
+        assert_eq!(looked(ran(0)), Status::CouldEnter);
+        assert_eq!(looked(ran(64)), Status::CannotTell);
+        assert_eq!(looked(ran(69)), Status::Unavailable(why()));
+        assert_eq!(looked(ran(75)), Status::Busy(why()));
+        assert_eq!(looked(ran(78)), Status::Refused(why()));
+        assert!(matches!(looked(ran(100)), Status::Refused(_)));
     }
 }

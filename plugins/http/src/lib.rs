@@ -37,7 +37,7 @@ mod xml;
 use std::ffi::OsString;
 
 use dsnap_core::Reason;
-use dsnap_core::method::{Entered, Left, Request, SnapshotMethod, Status};
+use dsnap_core::method::{CheckedLine, Entered, Left, Request, SnapshotMethod, Status};
 use dsnap_engine::limits;
 
 use crate::toolkit::Toolkit;
@@ -51,22 +51,13 @@ impl SnapshotMethod for Http {
         "http"
     }
 
-    /// The URL, without a password that may be in it.
-    fn label(&self, line: &str) -> String {
-        line::label(line)
-    }
-
-    fn check_words(&self, words: &[OsString]) -> Result<(), Reason> {
+    fn check_words(&self, words: &[OsString]) -> Result<CheckedLine, Reason> {
         line::check(words).map_err(Reason::new)
     }
 
     /// A server that answers has its storage open, and no call closes it.
     fn may_close(&self) -> bool {
         false
-    }
-
-    fn names_relative_files(&self, words: &[OsString]) -> bool {
-        line::names_relative_files(words)
     }
 
     fn enter(&self, request: &Request<'_>) -> Entered {

@@ -8,8 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use dsnap_core::Reason;
-use dsnap_core::method::Request;
-use dsnap_engine::conf::grammar;
+use dsnap_core::method::{CheckedLine, Request};
 
 use crate::address::{self, Address};
 
@@ -58,23 +57,13 @@ fn split(words: &[OsString]) -> Result<(&OsStr, &OsStr, Option<&OsStr>), String>
     }
 }
 
-/// Whether these words can follow `http`.
-pub(crate) fn check(words: &[OsString]) -> Result<(), String> {
-    split(words).map(|_| ())
-}
-
-/// Whether ACCESS or the file of `ca=` is relative to the conf's folder.
-pub(crate) fn names_relative_files(words: &[OsString]) -> bool {
-    split(words).is_ok_and(|(_, access, ca)| {
-        [Some(access), ca].into_iter().flatten().any(|file| !Path::new(file).is_absolute())
-    })
-}
-
-/// How messages call the line: by its URL.
-pub(crate) fn label(line: &str) -> String {
-    let words = grammar::line(line.as_bytes(), 1).and_then(|line| line.words.ok());
-    let url = words.and_then(|words| words.into_iter().nth(1));
-    url.map_or_else(|| "http".to_owned(), |url| address::shown(&url))
+/// Checks that these words can follow `http`. Messages name the line by its URL, without a password
+/// that may be in it; its files are ACCESS and the file of `ca=`.
+pub(crate) fn check(words: &[OsString]) -> Result<CheckedLine, String> {
+    let (url, access, ca) = split(words)?;
+    let is_relative = |file: &OsStr| !Path::new(file).is_absolute();
+    let names_relative_files = is_relative(access) || ca.is_some_and(is_relative);
+    Ok(CheckedLine { label: Some(address::shown(url)), names_relative_files })
 }
 
 #[cfg(test)]
@@ -87,8 +76,8 @@ mod tests {
 
     #[test]
     fn url_access_file_and_perhaps_ca_are_the_words() {
-        assert_eq!(check(&words("http://a/ access")), Ok(()));
-        assert_eq!(check(&words("https://a/ access ca=file")), Ok(()));
+        assert!(check(&words("http://a/ access")).is_ok());
+        assert!(check(&words("https://a/ access ca=file")).is_ok());
     }
 
     #[test]
@@ -105,26 +94,22 @@ mod tests {
     #[test]
     fn files_are_relative_unless_both_begin_at_the_root() {
         for relative in ["http://a/ access", "http://a/ /access ca=ca.pem", "http://a/ a ca=/b"] {
-            assert!(names_relative_files(&words(relative)), "{relative}");
+            assert!(check(&words(relative)).unwrap().names_relative_files, "{relative}");
         }
         for absolute in ["http://a/ /access", "http://a/ /access ca=/ca.pem"] {
-            assert!(!names_relative_files(&words(absolute)), "{absolute}");
+            assert!(!check(&words(absolute)).unwrap().names_relative_files, "{absolute}");
         }
     }
 
     #[test]
-    fn a_line_is_called_by_its_url() {
+    fn messages_name_a_line_by_its_url() {
         let url = "http://localhost:8080/DSToolkit";
-        assert_eq!(label(&format!("http {url} access timeout=9")), url);
-        assert_eq!(label(&format!("http '{url}' \"my access\"")), url);
-        assert_eq!(label("http"), "http");
+        assert_eq!(check(&[url.into(), "my access".into()]).unwrap().label.unwrap(), url);
     }
 
     #[test]
     fn a_password_in_the_url_is_not_part_of_the_label() {
-        assert_eq!(
-            label("http http://admin:secret@host/DSToolkit access"),
-            "http://host/DSToolkit"
-        );
+        let checked = check(&words("http://admin:secret@host/DSToolkit access")).unwrap();
+        assert_eq!(checked.label.unwrap(), "http://host/DSToolkit");
     }
 }

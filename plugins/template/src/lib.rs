@@ -1,19 +1,19 @@
 //! A loadable snapshot method, to copy: `template HOST:PORT`.
 //!
-//! It asks a server that takes one line (`enter CODE`, `leave CODE` or `status`) a connection
-//! and answers with one that begins `ok`, `busy`, `gone` or `error`. Replace the conversation in
-//! [`Server::ask`] by your own; the rest shows how a method keeps what
-//! `docs/writing-a-method.md` asks of it.
+//! Its server takes one line per connection (`enter CODE`, `leave CODE` or `status`) and answers with
+//! one line that begins with `ok`, `busy`, `gone` or `error`. Replace the conversation in
+//! [`Server::ask`] by your own. The rest shows how a method follows the rules of
+//! `docs/writing-a-method.md`.
 
 mod server;
 
 use std::ffi::OsString;
 
-use dsnap_sdk::{Entered, Left, Reason, Request, SnapshotMethod, Status};
+use dsnap_sdk::{CheckedLine, Entered, Left, Reason, Request, SnapshotMethod, Status};
 
 use crate::server::{Answer, Server};
 
-/// The method. It keeps nothing between two calls: another process may make the next one.
+/// The method. It keeps nothing between two calls, because another process may make the next one.
 #[derive(Debug)]
 struct Template;
 
@@ -22,41 +22,44 @@ impl SnapshotMethod for Template {
         "template"
     }
 
-    /// This server only answers as long as it has the storage open.
+    /// This server answers only while it has the storage open.
     fn may_close(&self) -> bool {
         false
     }
 
-    fn check_words(&self, words: &[OsString]) -> Result<(), Reason> {
-        Server::of(words).map(drop)
+    /// Messages show the words as they are. A method that takes a password sets a label here:
+    /// `Ok(CheckedLine::of(words).with_label(...))`.
+    fn check_words(&self, words: &[OsString]) -> Result<CheckedLine, Reason> {
+        Server::of(words)?;
+        Ok(CheckedLine::of(words))
     }
 
     fn enter(&self, request: &Request<'_>) -> Entered {
         let server = match Server::of(request.words) {
             Ok(server) => server,
-            Err(refusal) => return Entered::Refused(refusal),
+            Err(reason) => return Entered::Refused(reason),
         };
         match server.ask(&format!("enter {}", request.code), request) {
             Answer::Ok(_) => Entered::Held,
             Answer::Busy(reason) => Entered::Busy(reason),
-            // It answered, so nothing happened.
+            // The server answered, so the call had no effect.
             Answer::Error(reason) => Entered::Failed(reason),
             Answer::Unreachable(reason) => Entered::Unavailable(reason),
-            // It was asked, and what it did about it is not known. Never say `Failed` here.
+            // The server was asked, and what it did is not known. Never say `Failed` here.
             Answer::Missing(reason) => Entered::Unknown(reason),
         }
     }
 
-    /// Leaving twice is no error, and a snapshot with another code is never touched: so first
-    /// look whose it is.
+    /// Looks first at the code of the snapshot. Leaving twice is not an error, and a snapshot with
+    /// another code is never touched.
     fn leave(&self, request: &Request<'_>) -> Left {
         let server = match Server::of(request.words) {
             Ok(server) => server,
-            Err(refusal) => return Left::Refused(refusal),
+            Err(reason) => return Left::Refused(reason),
         };
-        let ours = format!("user/{}", request.code);
+        let held_by_us = format!("user/{}", request.code);
         match server.ask("status", request) {
-            Answer::Ok(held) if held == ours => {}
+            Answer::Ok(held) if held == held_by_us => {}
             Answer::Ok(_) => return Left::Left,
             other => return not_left(other),
         }
@@ -69,7 +72,7 @@ impl SnapshotMethod for Template {
     fn status(&self, request: &Request<'_>) -> Status {
         let server = match Server::of(request.words) {
             Ok(server) => server,
-            Err(refusal) => return Status::Refused(refusal),
+            Err(reason) => return Status::Refused(reason),
         };
         match server.ask("status", request) {
             Answer::Ok(said) if said == "in no snapshot" => Status::CouldEnter,

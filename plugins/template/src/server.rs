@@ -1,4 +1,6 @@
-//! The conversation: one line there, one line back.
+//! The conversation with the server: one line to it, one line back.
+//!
+//! Replace this file. What an answer means for the storage is decided in `lib.rs`.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -7,14 +9,14 @@ use std::time::{Duration, Instant};
 
 use dsnap_sdk::{Reason, Request};
 
-/// How often it is asked whether to stop, at least.
-const LOOK: Duration = Duration::from_millis(100);
-/// Connecting takes no longer.
-const CONNECT: Duration = Duration::from_secs(10);
-/// How long an answer is waited for once the call is to stop.
-const LAST: Duration = Duration::from_secs(20);
-/// A longer answer is none, in bytes.
-const LONGEST: usize = 4096;
+/// How long a read waits before the method asks again whether to stop.
+const STOP_POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the method waits for an answer once the call should stop.
+const LAST_ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+/// The size of an answer, in bytes.
+const MAX_ANSWER: usize = 4096;
 
 /// The server that a line names.
 #[derive(Debug)]
@@ -22,23 +24,27 @@ pub(crate) struct Server {
     name: String,
 }
 
-/// What it said.
+/// The answer of the server.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    /// `ok`, and the words behind it.
+    /// `ok`, with the words behind it.
     Ok(String),
-    /// `busy`: waiting helps.
+    /// `busy`. Waiting helps.
     Busy(Reason),
     /// `error`.
     Error(Reason),
-    /// It could not even be asked, or `gone`: nobody has the storage open.
+    /// The server cannot be reached, or says `gone`: no process has the storage open.
     Unreachable(Reason),
-    /// It was asked, and no whole answer came.
+    /// The question was sent, and no complete answer came.
     Missing(Reason),
 }
 
 impl Server {
-    /// The one word of the line.
+    /// Reads the one word of the line.
+    ///
+    /// # Errors
+    ///
+    /// The line does not have exactly one word of the form HOST:PORT.
     pub(crate) fn of(words: &[OsString]) -> Result<Self, Reason> {
         match words {
             [name] if name.to_str().is_some_and(|name| name.contains(':')) => {
@@ -48,18 +54,20 @@ impl Server {
         }
     }
 
-    /// Asks, and waits for the answer as long as the request allows.
+    /// Sends a question, and waits for the answer as long as the request allows.
     pub(crate) fn ask(&self, question: &str, request: &Request<'_>) -> Answer {
-        let begun = Instant::now();
-        let mut stream = match self.connect(request.time_left.unwrap_or(CONNECT).min(CONNECT)) {
-            Ok(stream) => stream,
-            Err(error) => {
-                let reason = format!("no server answers at {}: {error}", self.name);
-                return Answer::Unreachable(Reason::new(reason));
-            }
-        };
-        let said = writeln!(stream, "{question}").and_then(|()| read(&mut stream, begun, request));
-        said.map_or_else(
+        let began = Instant::now();
+        let mut stream =
+            match self.connect(request.time_left.unwrap_or(CONNECT_TIMEOUT).min(CONNECT_TIMEOUT)) {
+                Ok(stream) => stream,
+                Err(error) => {
+                    let reason = format!("no server answers at {}: {error}", self.name);
+                    return Answer::Unreachable(Reason::new(reason));
+                }
+            };
+        let answer =
+            writeln!(stream, "{question}").and_then(|()| read(&mut stream, began, request));
+        answer.map_or_else(
             |error| Answer::Missing(Reason::new(format!("{} gave no answer: {error}", self.name))),
             |line| self.understand(&line),
         )
@@ -68,8 +76,8 @@ impl Server {
     fn connect(&self, time: Duration) -> io::Result<TcpStream> {
         let addresses: Vec<SocketAddr> = self.name.to_socket_addrs()?.collect();
         let address = addresses.first().ok_or(io::ErrorKind::NotFound)?;
-        let stream = TcpStream::connect_timeout(address, time.max(LOOK))?;
-        stream.set_read_timeout(Some(LOOK))?;
+        let stream = TcpStream::connect_timeout(address, time.max(STOP_POLL_INTERVAL))?;
+        stream.set_read_timeout(Some(STOP_POLL_INTERVAL))?;
         Ok(stream)
     }
 
@@ -81,21 +89,26 @@ impl Server {
             "busy" => Answer::Busy(reason()),
             "gone" => Answer::Unreachable(reason()),
             "error" => Answer::Error(reason()),
-            _ => Answer::Missing(Reason::new(format!("{} says something strange", self.name))),
+            _ => Answer::Missing(Reason::new(format!(
+                "{} gave an answer that is not understood",
+                self.name
+            ))),
         }
     }
 }
 
-/// Reads the first line, asking now and then whether to stop.
-fn read(stream: &mut TcpStream, begun: Instant, request: &Request<'_>) -> io::Result<String> {
-    let (mut answer, mut stopping) = (Vec::new(), None);
+/// Reads the first line of the answer, and asks now and then whether to stop.
+fn read(stream: &mut TcpStream, began: Instant, request: &Request<'_>) -> io::Result<String> {
+    let (mut answer, mut stopping_since) = (Vec::new(), None);
     let mut piece = [0; 512];
     loop {
-        let late = request.time_left.is_some_and(|time| begun.elapsed() >= time);
-        if stopping.is_none() && request.caller.should_stop() {
-            stopping = Some(Instant::now());
+        let late = request.time_left.is_some_and(|time| began.elapsed() >= time);
+        if stopping_since.is_none() && request.caller.should_stop() {
+            stopping_since = Some(Instant::now());
         }
-        if late || stopping.is_some_and(|since: Instant| since.elapsed() >= LAST) {
+        if late
+            || stopping_since.is_some_and(|since: Instant| since.elapsed() >= LAST_ANSWER_TIMEOUT)
+        {
             return Err(io::ErrorKind::TimedOut.into());
         }
         match stream.read(&mut piece) {
@@ -114,7 +127,7 @@ fn read(stream: &mut TcpStream, begun: Instant, request: &Request<'_>) -> io::Re
         if let Some(end) = answer.iter().position(|byte| *byte == b'\n') {
             return Ok(String::from_utf8_lossy(&answer[..end]).into_owned());
         }
-        if answer.len() > LONGEST {
+        if answer.len() > MAX_ANSWER {
             return Err(io::Error::other("its answer is too long"));
         }
     }

@@ -1,4 +1,4 @@
-//! `dsnap-testkit make`: a storage to try things on, in a state of one's choice.
+//! `dsnap-testkit make`: makes a storage to try things on, in a chosen state.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,47 +8,46 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use dsnap_testkit::{Class, Fixture, Format, State};
 
-use super::say;
+use super::print;
 
 #[derive(Args)]
-pub(crate) struct Wanted {
-    /// Where: a folder that is new or empty
+pub(crate) struct MakeArgs {
+    /// The storage's directory, new or empty
     dir: PathBuf,
-    /// How its end left the storage
+    /// The state in which the storage was left
     #[arg(long, default_value = "crashed", value_parser = one_of(State::ALL, State::name))]
     state: State,
-    /// Where files lie in A/
+    /// The layout of A/
     #[arg(long, default_value = "bushy", value_parser = one_of(Format::ALL, Format::name))]
     format: Format,
-    /// Whether older revisions are kept
+    /// The storage class: Full keeps old revisions, Minimal does not
     #[arg(long, default_value = "Full", value_parser = one_of(Class::ALL, Class::name))]
     class: Class,
-    /// How many transactions are committed
+    /// The number of committed transactions
     #[arg(long, value_name = "N", default_value_t = 24)]
     transactions: usize,
 }
 
-/// One of a few, by its name.
+/// Parses one of a few values by its name.
 fn one_of<T: Copy + Send + Sync + 'static, const N: usize>(
     all: [T; N],
     name: fn(T) -> &'static str,
 ) -> impl TypedValueParser<Value = T> {
-    PossibleValuesParser::new(all.map(name)).try_map(move |wanted| {
-        all.into_iter().find(|one| name(*one) == wanted).ok_or("no such name")
-    })
+    PossibleValuesParser::new(all.map(name))
+        .try_map(move |given| all.into_iter().find(|one| name(*one) == given).ok_or("unknown name"))
 }
 
-/// Makes it, and says what is in it.
-pub(crate) fn run(wanted: &Wanted) -> io::Result<ExitCode> {
+/// Makes the storage, and prints what it contains.
+pub(crate) fn run(args: &MakeArgs) -> io::Result<ExitCode> {
     let fixture = Fixture::builder()
-        .state(wanted.state)
-        .format(wanted.format)
-        .class(wanted.class)
-        .transactions(wanted.transactions)
-        .build_in(&wanted.dir)?;
-    say::line(format_args!(
+        .state(args.state)
+        .format(args.format)
+        .class(args.class)
+        .transactions(args.transactions)
+        .build_in(&args.dir)?;
+    print::line(format_args!(
         "{}: {} transactions committed, {} of them in A/",
-        wanted.dir.display(),
+        args.dir.display(),
         fixture.ledger().transactions().len(),
         fixture.in_a()
     ));

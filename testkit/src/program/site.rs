@@ -1,4 +1,4 @@
-//! `dsnap-testkit site`: a simulated site that runs until it is stopped.
+//! `dsnap-testkit site`: runs a simulated site until a signal stops it.
 
 use std::fs::Permissions;
 use std::io::{self, Write};
@@ -9,46 +9,47 @@ use std::sync::Arc;
 
 use clap::Args;
 use dsnap_testkit::Site;
-use dsnap_testkit::site::{Control, Wanted};
+use dsnap_testkit::control::Control;
+use dsnap_testkit::site::FaultSpec;
 use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::say;
+use super::print;
 
-/// What a site is to be.
+/// The options of a site, which `run` has, too.
 #[derive(Args)]
-pub(crate) struct Options {
-    /// How many Zopes stand in front of the storage
+pub(crate) struct SiteOptions {
+    /// The number of Zopes
     #[arg(long, value_name = "N", default_value_t = 1)]
     zopes: usize,
-    /// How many transactions are committed each second
+    /// How many transactions to commit each second
     #[arg(long, value_name = "N", default_value_t = 20)]
     commits_per_second: u32,
-    /// How long the server takes to move one transaction out of the journal, in milliseconds
+    /// Milliseconds that the server takes to move one transaction out of the journal
     #[arg(long, value_name = "MS", default_value_t = 0)]
     flush_time: u64,
-    /// The Zopes are in debug mode: their faults hold a traceback
+    /// Run the Zopes in debug mode: their faults contain a traceback
     #[arg(long)]
     debug_mode: bool,
-    /// What goes wrong: FAULT, FAULT:enter, :leave or :status, and :N times (repeatable)
-    #[arg(long, value_name = "FAULT", value_parser = Wanted::parse)]
-    fault: Vec<Wanted>,
+    /// Add a fault: FAULT[:enter|:leave|:status][:TIMES] (repeatable; `ctl DIR fault` lists all)
+    #[arg(long, value_name = "FAULT", value_parser = FaultSpec::parse)]
+    fault: Vec<FaultSpec>,
 }
 
 #[derive(Args)]
-pub(crate) struct Wish {
-    /// The storage: new, or one that dsnap-testkit made
+pub(crate) struct SiteArgs {
+    /// The storage: a new directory, or one that dsnap-testkit made
     #[arg(long, value_name = "DIR")]
     storage: PathBuf,
     #[command(flatten)]
-    options: Options,
-    /// Where to write the line that says that everything is ready, too
+    options: SiteOptions,
+    /// Also write the ready line (storage, URLs and access file as JSON) to this file
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
 }
 
-impl Options {
+impl SiteOptions {
     /// Starts the site, with its control port.
     pub(crate) fn start(&self, storage: Option<&Path>) -> io::Result<(Arc<Site>, Control)> {
         let builder = Site::builder()
@@ -61,38 +62,36 @@ impl Options {
             None => builder,
         };
         let site = Arc::new(builder.start()?);
-        for wanted in &self.fault {
-            wanted.plan(&site);
-        }
+        self.fault.iter().for_each(|spec| site.add_fault(*spec));
         let control = Control::listen(&site)?;
         Ok((site, control))
     }
 }
 
-/// Runs it.
-pub(crate) fn run(wish: &Wish) -> io::Result<ExitCode> {
-    // Before the site: whoever stops it early must not leave it half made.
+/// Starts the site, prints the ready line, and waits for a signal.
+pub(crate) fn run(args: &SiteArgs) -> io::Result<ExitCode> {
+    // Before the site starts: a signal meanwhile must not leave half of it behind.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
-    let (site, control) = wish.options.start(Some(&wish.storage))?;
+    let (site, control) = args.options.start(Some(&args.storage))?;
     let ready = json!({
         "storage": site.path().to_string_lossy(),
         "urls": site.urls(),
         "access": site.access().to_string_lossy(),
     });
-    if let Some(file) = &wish.ready_file {
+    if let Some(file) = &args.ready_file {
         write_whole(file, &format!("{ready}\n"))?;
     }
-    say::line(&ready);
+    print::line(&ready);
     signals.forever().next();
     drop(control);
     site.stop_server()?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whoever waits for the file must never see half a line; and what else is in its folder stays.
+/// Writes a file at once: a reader that waits for it must never see half of a line.
 fn write_whole(file: &Path, text: &str) -> io::Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    // Less what the umask takes, as for any file.
+    // The umask removes bits, as for any file.
     let mut builder = tempfile::Builder::new();
     builder.permissions(Permissions::from_mode(0o666));
     let mut whole = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;

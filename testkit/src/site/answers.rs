@@ -1,5 +1,5 @@
-//! Answers as a real Zope 2.13.30 with a DirectoryStorageToolkit gives them, byte for byte but
-//! for the date.
+//! The answers of a real Zope 2.13.30 with a DirectoryStorageToolkit, byte for byte except for
+//! the date.
 
 use std::time::{Duration, SystemTime};
 
@@ -17,7 +17,7 @@ const NOT_XML_RPC: &str = include_str!("recorded/not-xml-rpc.html");
 const WEB_PAGE: &str = include_str!("recorded/web-page.html");
 const BAD_REQUEST: &str = include_str!("recorded/bad-request.html");
 
-/// An answer before it is sent.
+/// An answer that is not sent yet.
 pub(super) type Answer = Response<Body>;
 
 fn answer(status: StatusCode, headers: &[(HeaderName, &str)], body: Body) -> Answer {
@@ -49,29 +49,29 @@ fn date() -> String {
 fn document(value: &str) -> String {
     format!(
         "<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n<value>{value}</value>{}</param>\n</params>\n</methodResponse>\n",
-        // As xmlrpclib writes it: nil stands closer.
+        // xmlrpclib writes no line feed after nil.
         if value == "<nil/>" { "" } else { "\n" }
     )
 }
 
-/// `None`.
+/// Answers `None`.
 pub(super) fn nil() -> Answer {
     with_length(StatusCode::OK, XML, document("<nil/>"))
 }
 
-/// A string, or `None`.
+/// Answers a string, or `None`.
 pub(super) fn code(code: Option<&str>) -> Answer {
     let Some(code) = code else { return nil() };
     let value = format!("<string>{}</string>", escaped(code));
     with_length(StatusCode::OK, XML, document(&value))
 }
 
-/// A call without an argument: it had its effect, and Zope shows a page of its own.
+/// Answers a call without an argument: it had its effect, and Zope redirects to a page.
 pub(super) fn moved(host: &str, path: &str) -> Answer {
     redirected(nil(), &format!("http://{host}{path}/manage_main"))
 }
 
-/// The same answer, but leading somewhere else.
+/// Makes an answer a redirect.
 pub(super) fn redirected(mut answer: Answer, location: &str) -> Answer {
     *answer.status_mut() = StatusCode::FOUND;
     answer.extensions_mut().insert(ReasonPhrase::from_static(b"Moved Temporarily"));
@@ -84,7 +84,7 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-fn fault(words: &str) -> Answer {
+fn fault(text: &str) -> Answer {
     with_length(
         StatusCode::OK,
         XML,
@@ -92,17 +92,17 @@ fn fault(words: &str) -> Answer {
             "<?xml version='1.0'?>\n<methodResponse>\n<fault>\n<value><struct>\n<member>\n<name>faultCode</name>\n\
              <value><int>-1</int></value>\n</member>\n<member>\n<name>faultString</name>\n<value><string>{}</string></value>\n\
              </member>\n</struct></value>\n</fault>\n</methodResponse>\n",
-            escaped(words)
+            escaped(text)
         ),
     )
 }
 
-/// A call that ended with an exception.
+/// Answers a call that raised an exception.
 pub(super) fn exception(exception: &Exception, debug_mode: bool) -> Answer {
-    fault(&exception.words(debug_mode))
+    fault(&exception.text(debug_mode))
 }
 
-/// No, wrong or insufficient credentials.
+/// Answers a request with missing, wrong or insufficient credentials.
 pub(super) fn unauthorized() -> Answer {
     let (date, length) = (date(), UNAUTHORIZED.len().to_string());
     let headers = [
@@ -122,17 +122,17 @@ pub(super) fn unauthorized() -> Answer {
     answer(StatusCode::UNAUTHORIZED, &headers, UNAUTHORIZED.into())
 }
 
-/// A body that is no XML-RPC call.
+/// Answers a body that is not an XML-RPC call.
 pub(super) fn not_xml_rpc() -> Answer {
     with_length(StatusCode::INTERNAL_SERVER_ERROR, HTML, NOT_XML_RPC.to_owned())
 }
 
-/// A request that is none for XML-RPC: an ordinary page.
+/// Answers a request that is not meant for XML-RPC: an ordinary page.
 pub(super) fn web_page() -> Answer {
     with_length(StatusCode::OK, HTML, WEB_PAGE.to_owned())
 }
 
-/// A chunked request.
+/// Answers a chunked request, which Zope does not understand.
 pub(super) fn bad_request() -> Answer {
     let body = BAD_REQUEST.replace('\n', "\r\n");
     let (date, length) = (date(), body.len().to_string());
@@ -147,18 +147,18 @@ pub(super) fn bad_request() -> Answer {
     answer
 }
 
-/// A page of somebody else: a proxy, or Zope in trouble.
+/// Answers with an error page, as a proxy or a broken Zope does.
 pub(super) fn page(status: StatusCode) -> Answer {
-    let words = status.canonical_reason().unwrap_or_default();
-    with_length(status, HTML, format!("<html><body><h1>{words}</h1></body></html>\n"))
+    let title = status.canonical_reason().unwrap_or_default();
+    with_length(status, HTML, format!("<html><body><h1>{title}</h1></body></html>\n"))
 }
 
-/// Something that says it is XML, and is not.
+/// Answers with text that claims to be XML.
 pub(super) fn not_xml() -> Answer {
     with_length(StatusCode::OK, XML, "It works!\n".to_owned())
 }
 
-/// An answer that never ends.
+/// Answers without an end.
 pub(super) fn endless() -> Answer {
     let begin = "<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n<value><string>";
     let piece = Bytes::from("snapshot ".repeat(1000));
@@ -168,7 +168,7 @@ pub(super) fn endless() -> Answer {
     answer(StatusCode::OK, &headers, Body::from_stream(stream))
 }
 
-/// The same answer, of which half the body comes, and then nothing more.
+/// Cuts an answer after half of its body.
 pub(super) async fn half(whole: Answer) -> Answer {
     let (head, body) = whole.into_parts();
     let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
@@ -178,7 +178,7 @@ pub(super) async fn half(whole: Answer) -> Answer {
     Response::from_parts(head, Body::from_stream(stream))
 }
 
-/// The same answer, later.
+/// Delays an answer.
 pub(super) async fn later(answer: Answer, by: Duration) -> Answer {
     tokio::time::sleep(by).await;
     answer

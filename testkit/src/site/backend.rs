@@ -1,87 +1,101 @@
-//! A storage and the simulated server that has it open, or not just now.
+//! A storage, and the simulated server that has it open, if one does.
 
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use dsnap_engine::storage::Storage;
+use dsnap_engine::storage::format::Format;
 
-use super::answers::{self, Answer};
-use super::exception::Exception;
-use super::manner::Manner;
-use super::server::{Refused, Server};
+use super::server::Server;
+use super::server_config::ServerConfig;
+use super::server_error::ServerError;
+use crate::fixture::{Fixture, State};
+use crate::marker::{self, Marker};
+use crate::transactions::Class;
+
+/// What a storage is made like, if it is new.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NewStorage {
+    pub(super) format: Format,
+    pub(super) class: Class,
+}
 
 /// A storage whose server may end and be started again.
 #[derive(Debug)]
 pub(super) struct Backend {
     pub(super) storage: Storage,
-    manner: Manner,
+    pub(super) config: ServerConfig,
     server: RwLock<Option<Arc<Server>>>,
 }
 
 impl Backend {
-    pub(super) fn new(storage: Storage, manner: Manner) -> Self {
-        Self { storage, manner, server: RwLock::new(None) }
-    }
-
-    /// The server.
+    /// Opens a storage with a server; makes the storage first if the testkit did not yet.
     ///
     /// # Errors
     ///
-    /// There is none.
-    pub(super) fn server(&self) -> Result<Arc<Server>, Refused> {
-        let server = self.server.read().unwrap_or_else(PoisonError::into_inner);
-        server.clone().ok_or(Refused::Ended)
+    /// The folder contains something else, a server has it open, or a file cannot be written.
+    pub(super) fn open(dir: &Path, new: NewStorage, config: ServerConfig) -> io::Result<Arc<Self>> {
+        if !Marker::is_on(dir) {
+            let fixture = Fixture::builder().format(new.format).class(new.class);
+            fixture.state(State::Clean).transactions(12).build_in(dir)?;
+        }
+        marker::refuse_links(dir)?;
+        let storage = Storage::open(dir).map_err(io::Error::other)?;
+        let backend = Arc::new(Self { storage, config, server: RwLock::new(None) });
+        backend.start()?;
+        Ok(backend)
     }
 
+    /// Returns the running server.
+    ///
+    /// # Errors
+    ///
+    /// No server runs.
+    pub(super) fn server(&self) -> Result<Arc<Server>, ServerError> {
+        let server = self.server.read().unwrap_or_else(PoisonError::into_inner);
+        server.clone().ok_or(ServerError::Ended)
+    }
+
+    /// Starts the server, unless it runs.
     pub(super) fn start(&self) -> io::Result<()> {
         let mut server = self.server.write().unwrap_or_else(PoisonError::into_inner);
         if server.is_none() {
-            *server = Some(Arc::new(Server::start(&self.storage, self.manner.clone())?));
+            *server = Some(Arc::new(Server::start(&self.storage, self.config.clone())?));
         }
         Ok(())
     }
 
-    /// Takes the server away, to be ended.
-    pub(super) fn take(&self) -> Option<Arc<Server>> {
+    /// Removes the server, so that the caller can end it.
+    pub(super) fn take_server(&self) -> Option<Arc<Server>> {
         self.server.write().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    pub(super) fn enter(&self, code: &str) -> Result<(), Refused> {
+    pub(super) fn enter(&self, code: &str) -> Result<(), ServerError> {
         self.server()?.enter(code)
     }
 
-    pub(super) fn leave(&self, code: &str) -> Result<(), Refused> {
+    pub(super) fn leave(&self, code: &str) -> Result<(), ServerError> {
         self.server()?.leave(code)
     }
 
-    pub(super) fn code(&self) -> Result<Option<String>, Refused> {
+    pub(super) fn code(&self) -> Result<Option<String>, ServerError> {
         self.server()?.code()
     }
 
-    /// What it is held under, when nobody enters any more.
-    pub(super) fn still_held(&self) -> Option<String> {
-        let known = self.server().ok().and_then(|server| server.settled());
+    /// Returns the code of a snapshot that remains when no caller enters or leaves any more.
+    pub(super) fn remaining_snapshot(&self) -> Option<String> {
+        let known = self.server().ok().and_then(|server| server.remaining_snapshot());
         known.or_else(|| {
-            let mark = fs::read(self.storage.snapshot()).ok()?;
-            match &mark[..] {
+            let content = fs::read(self.storage.snapshot()).ok()?;
+            match &content[..] {
                 b"" => Some("without a code".to_owned()),
-                mark if mark.starts_with(b"user/") => {
-                    Some(String::from_utf8_lossy(mark).into_owned())
+                code if code.starts_with(b"user/") => {
+                    Some(String::from_utf8_lossy(code).into_owned())
                 }
                 _ => None,
             }
         })
-    }
-
-    /// The answer to what was refused.
-    pub(super) fn refusal(&self, why: &Refused) -> Answer {
-        let sublock = self.storage.sublock().display().to_string();
-        self.exception(&Exception::of(why, &sublock))
-    }
-
-    /// The answer to a call that ended so.
-    pub(super) fn exception(&self, exception: &Exception) -> Answer {
-        answers::exception(exception, self.manner.debug_mode)
     }
 }

@@ -1,25 +1,24 @@
-//! An exception of the server as Zope words it in a fault: one line, or a traceback in debug mode.
+//! An exception of the server, as the text of Zope's fault: one line, or a traceback in debug mode.
 
 use std::fmt::Write;
 
-use super::server::Refused;
+use super::server_error::ServerError;
 
 const NOT_FOUND: &str = include_str!("recorded/not-found.txt");
-/// From the publisher down to the call of the toolkit's method.
+/// The traceback from the publisher to the call of the toolkit's method.
 const CALL: &str = include_str!("recorded/traceback.txt");
-/// From there to where an enter finds another snapshot.
+/// The traceback from there to where an enter finds another snapshot.
 const IN_USE: &str = include_str!("recorded/traceback-in-use.txt");
 
-/// An exception.
+/// An exception of Python code.
 #[derive(Debug)]
 pub(super) struct Exception {
-    /// `class`, or `type` for one that Python has built in.
+    /// `class`, or `type` for a built-in exception.
     kind: &'static str,
-    /// The module.
     module: &'static str,
     name: &'static str,
     message: String,
-    /// Where it was raised, in frames below the call. Only those of an enter are recorded.
+    /// The traceback below the call. Only those of an enter were recorded.
     frames: &'static str,
 }
 
@@ -33,44 +32,44 @@ impl Exception {
         Self::new("DirectoryStorage.utils", "DirectoryStorageError", message)
     }
 
-    /// Why the server refused; `sublock` is the path of that file.
-    pub(super) fn of(why: &Refused, sublock: &str) -> Self {
-        match why {
-            Refused::InUse(code) => {
+    /// Returns the exception that reports an error of the server; `sublock` is that file's path.
+    pub(super) fn of(error: &ServerError, sublock: &str) -> Self {
+        match error {
+            ServerError::InUse(code) => {
                 let code = repr(code);
                 let words =
                     format!("Can not enter snapshot mode: snapshot already in use by {code}");
                 Self { frames: IN_USE, ..Self::of_storage(words) }
             }
-            Refused::BadCode(given, code) => {
+            ServerError::BadCode(given, code) => {
                 let code = code.as_deref().map_or_else(|| "None".to_owned(), repr);
                 Self::of_storage(format!("bad code {}!={code}", repr(given)))
             }
-            Refused::SublockHeld => {
+            ServerError::SublockHeld => {
                 Self::new("zc.lockfile", "LockError", format!("Couldn't lock {}", repr(sublock)))
             }
-            Refused::NotAscii(code) => {
+            ServerError::NotAscii(code) => {
                 Self::new("exceptions", "UnicodeEncodeError", not_ascii(code))
             }
-            Refused::DiskFull => {
+            ServerError::DiskFull => {
                 Self::new("exceptions", "OSError", "[Errno 28] No space left on device")
             }
-            Refused::Ended => Self::disconnected(),
+            ServerError::Ended => Self::disconnected(),
         }
     }
 
-    /// A Zope whose ZEO server is gone.
+    /// Returns the exception of a Zope whose ZEO server is gone.
     pub(super) fn disconnected() -> Self {
         Self::new("ZEO.Exceptions", "ClientDisconnected", "")
     }
 
-    /// A path or method that does not exist.
+    /// Returns the exception for a path or method that does not exist.
     pub(super) fn not_found(resource: &str) -> Self {
         Self::new("zExceptions", "NotFound", NOT_FOUND.replace("NoSuchToolkit", resource))
     }
 
-    /// The words of the fault.
-    pub(super) fn words(&self, debug_mode: bool) -> String {
+    /// Returns the text of the fault.
+    pub(super) fn text(&self, debug_mode: bool) -> String {
         let Self { kind, module, name, message, frames } = self;
         match (debug_mode, message.as_str()) {
             (false, _) => {
@@ -84,33 +83,33 @@ impl Exception {
     }
 }
 
-/// The first letters that are not ASCII, in the words of Python's codec.
+/// Describes the first characters that are not ASCII, as Python's codec does.
 fn not_ascii(code: &str) -> String {
     let begin = code.chars().take_while(char::is_ascii).count();
-    let letters: Vec<_> = code.chars().skip(begin).take_while(|c| !c.is_ascii()).collect();
-    let which = match letters.as_slice() {
+    let characters: Vec<_> = code.chars().skip(begin).take_while(|c| !c.is_ascii()).collect();
+    let which = match characters.as_slice() {
         [one] => format!("character {} in position {begin}", repr(&one.to_string())),
         more => format!("characters in position {begin}-{}", begin + more.len() - 1),
     };
     format!("'ascii' codec can't encode {which}: ordinal not in range(128)")
 }
 
-/// A string as Python 2 writes it with `%r`.
+/// Formats a string as Python 2 does with `%r`.
 fn repr(text: &str) -> String {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
-    // What is not ASCII comes out of XML as another type.
+    // The XML parser returns text that is not ASCII as `unicode`.
     let mut written = String::from(if text.is_ascii() { "" } else { "u" });
     written.push(quote);
-    for letter in text.chars() {
-        let number = u32::from(letter);
+    for character in text.chars() {
+        let number = u32::from(character);
         // Writing to a string cannot fail.
-        let _ = match letter {
+        let _ = match character {
             '\n' => write!(written, "\\n"),
             '\r' => write!(written, "\\r"),
             '\t' => write!(written, "\\t"),
             '\\' => write!(written, "\\\\"),
-            letter if letter == quote => write!(written, "\\{letter}"),
-            ' '..='~' => write!(written, "{letter}"),
+            character if character == quote => write!(written, "\\{character}"),
+            ' '..='~' => write!(written, "{character}"),
             _ if number < 0x100 => write!(written, "\\x{number:02x}"),
             _ if number < 0x1_0000 => write!(written, "\\u{number:04x}"),
             _ => write!(written, "\\U{number:08x}"),
@@ -125,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_is_written_as_python_writes_it() {
+    fn a_code_is_quoted_as_python_quotes_it() {
         for (text, written) in [
             ("user/x", "'user/x'"),
             ("user/it's", "\"user/it's\""),
@@ -141,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_that_are_not_ascii_are_counted_as_python_counts_them() {
+    fn characters_that_are_not_ascii_are_located_as_python_locates_them() {
         let end = "ordinal not in range(128)";
         let one = format!("'ascii' codec can't encode character u'\\xfc' in position 5: {end}");
         assert_eq!(not_ascii("user/üx"), one);
@@ -150,10 +149,10 @@ mod tests {
     }
 
     #[test]
-    fn a_traceback_ends_with_the_exception_and_one_without_a_message_is_its_name() {
-        let words = Exception::disconnected().words(true);
+    fn a_traceback_ends_with_the_name_and_the_message_if_there_is_one() {
+        let words = Exception::disconnected().text(true);
         assert!(words.ends_with("\nClientDisconnected\n"), "{words}");
-        let words = Exception::of(&Refused::SublockHeld, "/x").words(true);
+        let words = Exception::of(&ServerError::SublockHeld, "/x").text(true);
         assert!(words.ends_with("\nLockError: Couldn't lock '/x'\n"), "{words}");
     }
 }

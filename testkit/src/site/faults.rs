@@ -1,76 +1,88 @@
-//! What a simulated Zope can do wrong, on request.
+//! The scripted faults of a simulated Zope.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// One thing that goes wrong.
+/// One fault: what happens to a call and to its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The call has its effect, and the answer comes so much later.
+    /// The call has its effect, and the answer comes later by this time.
     Slow(Duration),
     /// The call has its effect, and no answer ever comes.
     Silent,
-    /// Nothing happens, and no answer ever comes.
+    /// The call has no effect, and no answer ever comes.
     Deaf,
-    /// The call has its effect, and half of the answer comes.
+    /// The call has its effect, and only half of the answer comes.
     HalfAnswer,
     /// The connection is reset before the call has its effect.
     ResetBefore,
     /// The connection is reset after the call had its effect.
     ResetAfter,
-    /// 401, whatever the password.
+    /// 401, even with the right password. No effect.
     Unauthorized,
-    /// 403.
+    /// 403. No effect.
     Forbidden,
-    /// 500, without effect.
+    /// 500. No effect.
     ServerError,
     /// The call has its effect, and a proxy answers 502.
     BadGateway,
-    /// A redirect to a login form.
+    /// A redirect to a login form. No effect.
     LoginForm,
-    /// The call has its effect, and is redirected to another origin.
+    /// The call has its effect, and the answer redirects to another origin.
     Elsewhere,
-    /// The call has its effect, and something else than XML comes.
+    /// The call has its effect, and the answer is not XML.
     NotXml,
     /// The call has its effect, and the answer never ends.
     Endless,
-    /// The server of another storage answers.
+    /// The server of another storage performs and answers the call.
     WrongStorage,
-    /// `misc/sublock` cannot be locked, the server says; nothing happens.
+    /// The server says that it cannot lock `misc/sublock`. No effect.
     Refused,
-    /// The ZEO server behind this Zope is gone.
+    /// The Zope says that its ZEO server is gone. No effect.
     Disconnected,
 }
 
 impl Fault {
-    /// All of them, with a name and a meaning for people.
+    /// All faults, each with its name on command lines and its meaning.
     pub const ALL: [(Fault, &'static str, &'static str); 17] = [
-        (Self::Slow(Duration::from_secs(5)), "slow", "the answer comes 5 seconds late"),
-        (Self::Silent, "silent", "the call has its effect, no answer comes"),
-        (Self::Deaf, "ignoring_stop", "nothing happens, no answer comes"),
-        (Self::HalfAnswer, "half-answer", "the call has its effect, half of the answer comes"),
-        (Self::ResetBefore, "reset-before", "the connection is reset, nothing happens"),
-        (Self::ResetAfter, "reset-after", "the call has its effect, the connection is reset"),
-        (Self::Unauthorized, "401", "not authorised, whatever the password"),
-        (Self::Forbidden, "403", "forbidden"),
-        (Self::ServerError, "500", "server error, nothing happens"),
-        (Self::BadGateway, "502", "the call has its effect, a proxy lost the answer"),
-        (Self::LoginForm, "login-form", "redirected to a login form, nothing happens"),
-        (Self::Elsewhere, "elsewhere", "the call has its effect, redirected to another origin"),
-        (Self::NotXml, "not-xml", "the call has its effect, the answer is no XML"),
-        (Self::Endless, "endless", "the call has its effect, the answer never ends"),
-        (Self::WrongStorage, "wrong-storage", "the server of another storage answers"),
-        (Self::Refused, "refused", "misc/sublock cannot be locked, says the server"),
-        (Self::Disconnected, "disconnected", "the ZEO server is gone, says the Zope"),
+        (
+            Self::Slow(Duration::from_secs(5)),
+            "slow",
+            "the call has its effect; the answer comes 5 seconds late",
+        ),
+        (Self::Silent, "silent", "the call has its effect; no answer comes"),
+        (Self::Deaf, "deaf", "no effect; no answer comes"),
+        (Self::HalfAnswer, "half-answer", "the call has its effect; half of the answer comes"),
+        (Self::ResetBefore, "reset-before", "no effect; the connection is reset"),
+        (Self::ResetAfter, "reset-after", "the call has its effect; the connection is reset"),
+        (Self::Unauthorized, "401", "no effect; not authorised, even with the right password"),
+        (Self::Forbidden, "403", "no effect; forbidden"),
+        (Self::ServerError, "500", "no effect; server error"),
+        (Self::BadGateway, "502", "the call has its effect; a proxy lost the answer"),
+        (Self::LoginForm, "login-form", "no effect; redirected to a login form"),
+        (Self::Elsewhere, "elsewhere", "the call has its effect; redirected to another origin"),
+        (Self::NotXml, "not-xml", "the call has its effect; the answer is not XML"),
+        (Self::Endless, "endless", "the call has its effect; the answer never ends"),
+        (
+            Self::WrongStorage,
+            "wrong-storage",
+            "the server of another storage performs and answers the call",
+        ),
+        (Self::Refused, "refused", "no effect; the server says that it cannot lock misc/sublock"),
+        (
+            Self::Disconnected,
+            "disconnected",
+            "no effect; the Zope says that its ZEO server is gone",
+        ),
     ];
 
-    /// The fault of that name.
+    /// Finds the fault of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, known, _)| *known == name).map(|(fault, ..)| *fault)
     }
 }
 
-/// Which calls a fault meets.
+/// A kind of call, to which a fault can be limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
     /// `enterSnapshot`.
@@ -82,7 +94,7 @@ pub enum Call {
 }
 
 impl Call {
-    /// The call of that name: `enter`, `leave` or `status`.
+    /// Finds the call of that name: `enter`, `leave` or `status`.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "enter" => Some(Self::Enter),
@@ -93,42 +105,44 @@ impl Call {
     }
 }
 
-/// The faults that are in effect at one Zope.
+/// The faults that one Zope has now.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Mutex<Vec<Planned>>);
+pub(super) struct ActiveFaults(Mutex<Vec<ActiveFault>>);
 
 #[derive(Debug)]
-struct Planned {
+struct ActiveFault {
     fault: Fault,
+    /// `None` means every call.
     call: Option<Call>,
+    /// `None` means for good.
     times: Option<usize>,
 }
 
-impl Faults {
-    /// From now on that fault meets `call` (any, if none is given), so many times.
+impl ActiveFaults {
+    /// Adds a fault for one kind of call or for all, for a number of times or for good.
     pub(super) fn add(&self, fault: Fault, call: Option<Call>, times: Option<usize>) {
-        self.plan().push(Planned { fault, call, times });
+        self.lock().push(ActiveFault { fault, call, times });
     }
 
+    /// Removes all faults.
     pub(super) fn clear(&self) {
-        self.plan().clear();
+        self.lock().clear();
     }
 
-    /// The fault that this call meets.
-    pub(super) fn meet(&self, call: Option<Call>) -> Option<Fault> {
-        let mut plan = self.plan();
-        let hits = |planned: &Planned| planned.call.is_none() || planned.call == call;
-        let at = plan.iter().position(hits)?;
-        let fault = plan[at].fault;
-        match &mut plan[at].times {
-            Some(0 | 1) => drop(plan.remove(at)),
+    /// Returns the fault that this call gets, and counts it.
+    pub(super) fn next_for(&self, call: Call) -> Option<Fault> {
+        let mut active = self.lock();
+        let at = active.iter().position(|it| it.call.is_none_or(|limited| limited == call))?;
+        let fault = active[at].fault;
+        match &mut active[at].times {
+            Some(0 | 1) => drop(active.remove(at)),
             Some(times) => *times -= 1,
             None => {}
         }
         Some(fault)
     }
 
-    fn plan(&self) -> MutexGuard<'_, Vec<Planned>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<ActiveFault>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

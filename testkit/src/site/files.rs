@@ -1,4 +1,4 @@
-//! What a simulated server does to the files of its storage.
+//! How a simulated server writes and moves the files of its storage.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -23,7 +23,8 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn of(storage: &Storage) -> io::Result<Self> {
-        let (format, class) = kind(storage)?;
+        let format = storage.settings().map_err(io::Error::other)?.format;
+        let class = Class::of(storage)?;
         let storage = Storage::open(storage.given()).map_err(io::Error::other)?;
         Ok(Self { storage, format, class, writer: Mutex::new(Writer::now()) })
     }
@@ -46,20 +47,20 @@ impl Files {
         writer.write(path, content)
     }
 
-    /// Writes `misc/snapshot` as the server does: into the file itself.
-    pub(super) fn write_mark(&self, code: &str) -> io::Result<()> {
+    /// Writes `misc/snapshot` in place, as the real server does.
+    pub(super) fn write_snapshot_file(&self, code: &str) -> io::Result<()> {
         fs::write(self.storage.snapshot(), code)
     }
 
-    pub(super) fn remove_mark(&self) -> io::Result<()> {
+    pub(super) fn remove_snapshot_file(&self) -> io::Result<()> {
         match fs::remove_file(self.storage.snapshot()) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
     }
 
-    /// Moves one file of a transaction from the journal to its place in `A/` or `B/`; false when
-    /// none was left and the empty folder is gone.
+    /// Moves one file of a transaction from the journal to its place in `A/` or `B/`. Without a
+    /// file left, removes the empty folder and returns false.
     pub(super) fn move_one(&self, transaction: &Transaction, into: &Path) -> io::Result<bool> {
         let folder = self.journal_folder(transaction, "done");
         match fs::read_dir(&folder)?.next().transpose()? {
@@ -74,12 +75,13 @@ impl Files {
         fs::rename(file, place)
     }
 
-    /// Moves one file of `B/` into `A/`, and removes folders that are empty; false when `B/` is.
+    /// Moves one file of `B/` into `A/`, and removes empty folders; false if `B/` is empty.
     pub(super) fn recombine_one(&self) -> io::Result<bool> {
         move_one_below(&self.storage.b(), &self.storage.a())
     }
 
-    /// What the last end of a server left: into `B/`, then into `A/`, as the real one does.
+    /// Rolls the storage forward after the last server's end: moves what it left into `B/`, then into
+    /// `A/`, as the real server does.
     pub(super) fn recover(&self) -> io::Result<()> {
         let mut folders = Vec::new();
         for entry in fs::read_dir(self.storage.journal())? {
@@ -87,7 +89,11 @@ impl Files {
             match JournalEntry::of(&entry.file_name()) {
                 JournalEntry::Done => folders.push(entry.path()),
                 JournalEntry::Temp => fs::remove_dir_all(entry.path())?,
-                _ => return Err(io::Error::other("this journal is for the real server")),
+                _ => {
+                    return Err(io::Error::other(
+                        "the journal contains an entry that the simulated server does not understand",
+                    ));
+                }
             }
         }
         folders.sort();
@@ -98,12 +104,12 @@ impl Files {
             }
             fs::remove_dir(folder)?;
         }
-        self.remove_mark()?;
+        self.remove_snapshot_file()?;
         while self.recombine_one()? {}
         Ok(())
     }
 
-    /// The history of this storage, up to its last transaction.
+    /// Returns the history of this storage, which continues after its last transaction.
     pub(super) fn history(&self) -> io::Result<History> {
         let newest = |folder: &Path| {
             let place = self.format.place(OsStr::new("x.serial"))?;
@@ -123,7 +129,7 @@ impl Files {
     }
 }
 
-/// Moves the first file that is found below `from` to the same place below `to`.
+/// Moves the first file found below `from` to the same place below `to`; false if there is none.
 fn move_one_below(from: &Path, to: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
@@ -138,12 +144,4 @@ fn move_one_below(from: &Path, to: &Path) -> io::Result<bool> {
         fs::remove_dir(inner)?;
     }
     Ok(false)
-}
-
-/// The format and class that a storage's settings say.
-pub(super) fn kind(storage: &Storage) -> io::Result<(Format, Class)> {
-    let format = storage.settings().map_err(io::Error::other)?.format;
-    let text = fs::read_to_string(storage.config().join("settings"))?;
-    let minimal = text.lines().any(|line| line.trim() == "classname: Minimal");
-    Ok((format, if minimal { Class::Minimal } else { Class::Full }))
 }

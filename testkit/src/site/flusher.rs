@@ -5,71 +5,75 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::manner::Step;
-use super::server::Shared;
+use super::server_config::Step;
+use super::shared::Shared;
 use crate::transactions::Transaction;
 
+/// Starts the threads.
 pub(super) fn start(shared: &Arc<Shared>) -> Vec<JoinHandle<()>> {
     let (flusher, committer) = (Arc::clone(shared), Arc::clone(shared));
     let mut threads = vec![thread::spawn(move || move_files(&flusher))];
-    if shared.manner.commits_per_second > 0 {
-        threads.push(thread::spawn(move || commit_on(&committer)));
+    if shared.config.commits_per_second > 0 {
+        threads.push(thread::spawn(move || keep_committing(&committer)));
     }
     threads
 }
 
-/// What the flusher does next.
-enum Work {
+/// The flusher's next task.
+enum Task {
     Flush(Transaction),
     Recombine,
     End,
 }
 
-fn next(shared: &Shared) -> Work {
-    let state = shared.wait_while(|state| !state.ending && !state.recombining && state.wanted == 0);
-    match state.journal.first() {
-        _ if state.ending => Work::End,
-        _ if state.recombining => Work::Recombine,
-        Some(transaction) => Work::Flush(transaction.clone()),
-        None => Work::End,
+fn next_task(shared: &Shared) -> Task {
+    let state = shared.wait_while(|state| {
+        !state.ending && !state.snapshot.recombining && state.commits.to_flush == 0
+    });
+    match state.commits.journal.first() {
+        _ if state.ending => Task::End,
+        _ if state.snapshot.recombining => Task::Recombine,
+        Some(transaction) => Task::Flush(transaction.clone()),
+        None => Task::End,
     }
 }
 
 fn move_files(shared: &Shared) {
     loop {
-        let done = match next(shared) {
-            Work::End => return,
-            Work::Flush(transaction) => flush(shared, &transaction),
-            Work::Recombine => recombine(shared),
+        let done = match next_task(shared) {
+            Task::End => return,
+            Task::Flush(transaction) => flush(shared, &transaction),
+            Task::Recombine => recombine(shared),
         };
-        // A server that cannot write its files ends; what it leaves is what a test looks at.
+        // A server that cannot write its files ends. A test looks at what it leaves behind.
         if done.is_err() {
             return;
         }
     }
 }
 
-/// Moves one transaction; a crash may come between any two files.
+/// Moves one transaction. A crash may come between any two files.
 fn flush(shared: &Shared, transaction: &Transaction) -> io::Result<()> {
-    if !shared.sleep(shared.manner.flush_time) {
+    if !shared.sleep(shared.config.flush_time) {
         return Ok(());
     }
-    let frozen = shared.state().code.is_some();
+    let in_snapshot = shared.state().snapshot.code.is_some();
     let storage = &shared.files.storage;
-    let into = if frozen { storage.b() } else { storage.a() };
+    let into = if in_snapshot { storage.b() } else { storage.a() };
     while shared.files.move_one(transaction, &into)? {
         if shared.state().ending {
             return Ok(());
         }
     }
     let mut state = shared.state();
-    state.journal.remove(0);
-    state.wanted = state.wanted.saturating_sub(1);
+    state.commits.journal.remove(0);
+    state.commits.to_flush = state.commits.to_flush.saturating_sub(1);
     drop(state);
-    shared.changed();
+    shared.notify();
     Ok(())
 }
 
+/// Moves the files of `B/` into `A/` after a snapshot.
 fn recombine(shared: &Shared) -> io::Result<()> {
     if !shared.pass(Step::Recombine) {
         return Ok(());
@@ -80,15 +84,15 @@ fn recombine(shared: &Shared) -> io::Result<()> {
         }
     }
     let mut state = shared.state();
-    state.recombining = false;
-    state.code = None;
+    state.snapshot.recombining = false;
+    state.snapshot.code = None;
     drop(state);
-    shared.changed();
+    shared.notify();
     Ok(())
 }
 
-fn commit_on(shared: &Shared) {
-    let pause = Duration::from_secs(1) / shared.manner.commits_per_second;
+fn keep_committing(shared: &Shared) {
+    let pause = Duration::from_secs(1) / shared.config.commits_per_second;
     while shared.sleep(pause) {
         if shared.commit().is_err() {
             return;

@@ -1,7 +1,7 @@
 //! A simulated Zope in front of a simulated server: XML-RPC to a DirectoryStorageToolkit.
 //!
-//! What it answers is `answers`' part; here is which answer a request gets, and what a fault
-//! makes of it.
+//! This decides which answer a request gets, and how a fault spoils it. The bytes of each answer
+//! are in `answers`.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -19,42 +19,44 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::answers::{self, Answer};
 use super::backend::Backend;
+use super::connection::{Connection, ConnectionControl};
 use super::exception::Exception;
-use super::faults::{Call, Fault, Faults};
-use super::server::Refused;
-use super::wire::{Scissors, Wire};
+use super::faults::{ActiveFaults, Call, Fault};
+use super::other_storage::OtherStorage;
+use super::server_error::ServerError;
 
-/// Where the toolkit object lies.
+/// The path of the toolkit object.
 const PATH: &str = "/DSToolkit";
-/// `admin:adminpass`, as it is sent.
+/// `admin:adminpass` in base64.
 const ADMIN: &str = "YWRtaW46YWRtaW5wYXNz";
-/// More than any call needs, in bytes.
-const LARGEST: usize = 1 << 20;
+/// The code of a call without one.
+const DEFAULT_CODE: &str = "toolkit";
+/// The largest request in bytes; calls are much smaller.
+const MAX_REQUEST: usize = 1 << 20;
 
 /// One Zope.
 #[derive(Debug)]
 pub(super) struct Zope {
     pub(super) address: SocketAddr,
-    pub(super) faults: Arc<Faults>,
+    pub(super) faults: Arc<ActiveFaults>,
 }
 
-/// What a request is answered with.
+/// What every request needs.
 #[derive(Debug, Clone)]
-struct Behind {
+struct Context {
     storage: Arc<Backend>,
-    other: Arc<Backend>,
-    faults: Arc<Faults>,
+    other: Arc<OtherStorage>,
+    faults: Arc<ActiveFaults>,
 }
 
 impl Zope {
-    /// Listens on a free port of this machine. `other` is the storage that the fault
-    /// [`Fault::WrongStorage`] leads to.
-    pub(super) async fn start(storage: Arc<Backend>, other: Arc<Backend>) -> io::Result<Self> {
+    /// Listens on a free port of the loopback interface. [`Fault::WrongStorage`] leads to `other`.
+    pub(super) async fn start(storage: Arc<Backend>, other: Arc<OtherStorage>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let faults = Arc::new(Faults::default());
-        let behind = Behind { storage, other, faults: Arc::clone(&faults) };
-        let router = Router::new().fallback(respond).with_state(behind);
+        let faults = Arc::new(ActiveFaults::default());
+        let context = Context { storage, other, faults: Arc::clone(&faults) };
+        let router = Router::new().fallback(respond).with_state(context);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(serve(stream, router.clone()));
@@ -63,53 +65,53 @@ impl Zope {
         Ok(Self { address, faults })
     }
 
-    /// What stands on a line of `snapshot.conf`.
+    /// Returns the toolkit's URL, for a line of `snapshot.conf`.
     pub(super) fn url(&self) -> String {
         format!("http://{}{PATH}", self.address)
     }
 }
 
 async fn serve(stream: TcpStream, router: Router) {
-    let scissors = Scissors::default();
-    let service = TowerToHyperService::new(router.layer(Extension(scissors.clone())));
-    let wire = TokioIo::new(Wire::new(stream, scissors));
-    // An error is a client that went away, or a fault that somebody wanted.
-    let _ = http1::Builder::new().title_case_headers(true).serve_connection(wire, service).await;
+    let control = ConnectionControl::default();
+    let service = TowerToHyperService::new(router.layer(Extension(control.clone())));
+    let connection = TokioIo::new(Connection::new(stream, control));
+    // An error means that the client closed, or that a fault cut the connection.
+    let _ =
+        http1::Builder::new().title_case_headers(true).serve_connection(connection, service).await;
 }
 
-/// What a request asks for.
+/// A call of the toolkit.
 struct Request {
-    call: Option<Call>,
-    name: String,
-    /// The argument; none if there is none.
+    call: Call,
+    /// The first argument, if there is one.
     code: Option<String>,
     path: String,
     host: String,
 }
 
 async fn respond(
-    State(behind): State<Behind>,
-    Extension(scissors): Extension<Scissors>,
+    State(context): State<Context>,
+    Extension(control): Extension<ConnectionControl>,
     method: Method,
     version: Version,
     uri: Uri,
     headers: HeaderMap,
     body: axum::body::Body,
 ) -> Answer {
-    let body = axum::body::to_bytes(body, LARGEST).await.unwrap_or_default();
+    let body = axum::body::to_bytes(body, MAX_REQUEST).await.unwrap_or_default();
     if headers.contains_key(header::TRANSFER_ENCODING) {
-        scissors.end();
+        control.close_after_answer();
         return answers::bad_request();
     }
     let old = version == Version::HTTP_10;
     let closes =
         old || headers.get(header::CONNECTION).is_some_and(|value| value.as_bytes() == b"close");
-    let mut answer = match understood(&behind.storage, &method, &uri, &headers, &body) {
+    let mut answer = match parse_request(&context.storage, &method, &uri, &headers, &body) {
         Err(answer) => *answer,
-        Ok(request) => with_fault(&behind, &scissors, request).await,
+        Ok(request) => answer_with_faults(&context, &control, request).await,
     };
     if old {
-        // An answer of a newer version would be made to keep the connection, if that is asked.
+        // With a newer version, hyper would keep the connection open if the client asks for it.
         *answer.version_mut() = Version::HTTP_10;
     }
     if closes {
@@ -119,8 +121,8 @@ async fn respond(
     answer
 }
 
-/// The call that a request makes, or the answer to one that makes none.
-fn understood(
+/// Parses the call of a request; the error is the answer to a request without a valid call.
+fn parse_request(
     storage: &Backend,
     method: &Method,
     uri: &Uri,
@@ -128,44 +130,58 @@ fn understood(
     body: &Bytes,
 ) -> Result<Request, Box<Answer>> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let not_found =
-        |resource: &str| Err(Box::new(storage.exception(&Exception::not_found(resource))));
+    let not_found = |resource: &str| Box::new(exception(storage, &Exception::not_found(resource)));
     if *method != Method::POST || !text(header::CONTENT_TYPE).starts_with("text/xml") {
         return Err(Box::new(answers::web_page()));
     }
-    let call = std::str::from_utf8(body).ok().and_then(method_call);
+    let call = std::str::from_utf8(body).ok().and_then(parse_call);
     let (name, code) = call.ok_or_else(|| Box::new(answers::not_xml_rpc()))?;
     let path = uri.path().trim_end_matches('/').to_owned();
     if path != PATH {
-        return not_found(path.rsplit('/').next().unwrap_or_default());
+        return Err(not_found(path.rsplit('/').next().unwrap_or_default()));
     }
     let call = match name.as_str() {
-        "enterSnapshot" => Some(Call::Enter),
-        "leaveSnapshot" => Some(Call::Leave),
-        "currentSnapshotCode" => Some(Call::Status),
-        _ => None,
+        "enterSnapshot" => Call::Enter,
+        "leaveSnapshot" => Call::Leave,
+        "currentSnapshotCode" => Call::Status,
+        _ => return Err(not_found(&name)),
     };
-    let authorized = text(header::AUTHORIZATION)
-        .split_once(' ')
-        .is_some_and(|(scheme, word)| scheme.eq_ignore_ascii_case("basic") && word.trim() == ADMIN);
-    match (call, authorized) {
-        (None, _) => not_found(&name),
-        (_, false) => Err(Box::new(answers::unauthorized())),
-        (call, true) => Ok(Request { call, name, code, path, host: text(header::HOST).to_owned() }),
+    if !is_admin(text(header::AUTHORIZATION)) {
+        return Err(Box::new(answers::unauthorized()));
     }
+    Ok(Request { call, code, path, host: text(header::HOST).to_owned() })
 }
 
-/// The method's name, and its first argument if that is a string.
-fn method_call(body: &str) -> Option<(String, Option<String>)> {
+fn is_admin(authorization: &str) -> bool {
+    let parts = authorization.split_once(' ');
+    parts.is_some_and(|(scheme, word)| scheme.eq_ignore_ascii_case("basic") && word.trim() == ADMIN)
+}
+
+/// Returns the method's name, and its first argument if that is a string.
+fn parse_call(body: &str) -> Option<(String, Option<String>)> {
     let call = MethodCall::from_xml(body).ok()?;
     let code = call.params.first().and_then(|value| String::try_from_value(value).ok());
     Some((call.name.to_string(), code))
 }
 
-/// The answer that a request gets, and what a fault makes of it.
-async fn with_fault(behind: &Behind, scissors: &Scissors, request: Request) -> Answer {
-    let Some(fault) = behind.faults.meet(request.call) else {
-        return perform(&behind.storage, request).await;
+fn exception(storage: &Backend, exception: &Exception) -> Answer {
+    answers::exception(exception, storage.config.debug_mode)
+}
+
+/// Returns the answer to a call that the server refused.
+fn refusal(storage: &Backend, error: &ServerError) -> Answer {
+    let sublock = storage.storage.sublock().display().to_string();
+    exception(storage, &Exception::of(error, &sublock))
+}
+
+/// Answers a call, unless the next fault for it prevents or spoils that.
+async fn answer_with_faults(
+    context: &Context,
+    control: &ConnectionControl,
+    request: Request,
+) -> Answer {
+    let Some(fault) = context.faults.next_for(request.call) else {
+        return perform(&context.storage, request).await;
     };
     let (host, path) = (request.host.clone(), request.path.clone());
     match fault {
@@ -173,23 +189,23 @@ async fn with_fault(behind: &Behind, scissors: &Scissors, request: Request) -> A
         Fault::Unauthorized => answers::unauthorized(),
         Fault::Forbidden => answers::page(StatusCode::FORBIDDEN),
         Fault::ServerError => answers::page(StatusCode::INTERNAL_SERVER_ERROR),
-        Fault::Refused => behind.storage.refusal(&Refused::SublockHeld),
-        Fault::Disconnected => behind.storage.exception(&Exception::disconnected()),
+        Fault::Refused => refusal(&context.storage, &ServerError::SublockHeld),
+        Fault::Disconnected => exception(&context.storage, &Exception::disconnected()),
         Fault::LoginForm => answers::redirected(
             answers::page(StatusCode::FOUND),
             &format!("http://{host}/login_form?came_from={path}"),
         ),
-        Fault::WrongStorage => perform(&behind.other, request).await,
+        Fault::WrongStorage => perform_on_other(&context.other, request).await,
         Fault::ResetBefore => {
-            scissors.cut();
+            control.reset();
             answers::nil()
         }
-        fault => spoilt(fault, scissors, perform(&behind.storage, request).await).await,
+        fault => spoil(fault, control, perform(&context.storage, request).await).await,
     }
 }
 
-/// The call had its effect; its answer does not come as it should.
-async fn spoilt(fault: Fault, scissors: &Scissors, answer: Answer) -> Answer {
+/// Spoils the answer to a call that had its effect.
+async fn spoil(fault: Fault, control: &ConnectionControl, answer: Answer) -> Answer {
     match fault {
         Fault::Slow(by) => answers::later(answer, by).await,
         Fault::Silent => std::future::pending().await,
@@ -199,35 +215,46 @@ async fn spoilt(fault: Fault, scissors: &Scissors, answer: Answer) -> Answer {
         Fault::NotXml => answers::not_xml(),
         Fault::Endless => answers::endless(),
         _ => {
-            scissors.cut();
+            control.reset();
             answer
         }
     }
 }
 
-/// Does what a request asks for. A storage's lock is waited for on a thread of its own.
+/// Makes a call on a thread of its own, because the server may wait for a lock.
 async fn perform(storage: &Arc<Backend>, request: Request) -> Answer {
     let storage = Arc::clone(storage);
-    let performed = tokio::task::spawn_blocking(move || do_it(&storage, &request)).await;
-    performed.unwrap_or_else(|_| answers::page(StatusCode::INTERNAL_SERVER_ERROR))
+    off_the_event_loop(move || call_server(&storage, &request)).await
 }
 
-fn do_it(storage: &Backend, request: &Request) -> Answer {
-    // The toolkit itself takes no code for this one.
-    let code = request.code.as_deref().filter(|code| !code.is_empty()).unwrap_or("toolkit");
+async fn perform_on_other(other: &Arc<OtherStorage>, request: Request) -> Answer {
+    let other = Arc::clone(other);
+    off_the_event_loop(move || match other.get_or_make() {
+        Ok(storage) => call_server(&storage, &request),
+        Err(_) => answers::page(StatusCode::INTERNAL_SERVER_ERROR),
+    })
+    .await
+}
+
+async fn off_the_event_loop(work: impl FnOnce() -> Answer + Send + 'static) -> Answer {
+    let answer = tokio::task::spawn_blocking(work).await;
+    answer.unwrap_or_else(|_| answers::page(StatusCode::INTERNAL_SERVER_ERROR))
+}
+
+fn call_server(storage: &Backend, request: &Request) -> Answer {
+    let code = request.code.as_deref().filter(|code| !code.is_empty()).unwrap_or(DEFAULT_CODE);
     let done = match request.call {
-        Some(Call::Enter) => storage.enter(code),
-        Some(Call::Leave) => storage.leave(code),
-        Some(Call::Status) => {
+        Call::Enter => storage.enter(code),
+        Call::Leave => storage.leave(code),
+        Call::Status => {
             return match storage.code() {
                 Ok(code) => answers::code(code.as_deref()),
-                Err(why) => storage.refusal(&why),
+                Err(error) => refusal(storage, &error),
             };
         }
-        None => return storage.exception(&Exception::not_found(&request.name)),
     };
     match done {
-        Err(why) => storage.refusal(&why),
+        Err(error) => refusal(storage, &error),
         Ok(()) if request.code.is_none() => answers::moved(&request.host, &request.path),
         Ok(()) => answers::nil(),
     }

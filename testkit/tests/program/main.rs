@@ -1,24 +1,20 @@
-//! The program `dsnap-testkit`, as somebody without Rust uses it.
+//! The program `dsnap-testkit`, as a user without Rust runs it.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 #![allow(clippy::disallowed_methods, reason = "scenarios start the program")]
 
-mod copies;
 mod places;
-mod rehearsals;
+mod run;
+mod support;
+mod verify;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Command;
 
 use dsnap_testkit::tree::Tree;
-
-fn testkit(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_dsnap-testkit")).args(args).output().unwrap()
-}
+use support::{Running, ctl, testkit};
 
 #[test]
-fn make_makes_a_storage_once_and_leaves_what_is_there() {
+fn make_refuses_a_directory_that_is_not_empty() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("ds");
     let dir = dir.to_str().unwrap();
@@ -39,7 +35,7 @@ fn make_makes_a_storage_once_and_leaves_what_is_there() {
 }
 
 #[test]
-fn make_names_what_there_is_to_choose() {
+fn make_lists_the_states_if_the_given_one_is_unknown() {
     let folder = tempfile::tempdir().unwrap();
     let wrong = testkit(&["make", folder.path().to_str().unwrap(), "--state", "broken"]);
     assert_eq!(wrong.status.code(), Some(2));
@@ -48,7 +44,7 @@ fn make_names_what_there_is_to_choose() {
 }
 
 #[test]
-fn the_demonstration_does_not_believe_a_program_that_does_nothing() {
+fn the_demo_fails_if_the_program_makes_no_copies() {
     let shown = testkit(&["demo", "--dsnap", "true"]);
     let said = String::from_utf8(shown.stdout).unwrap();
     assert_eq!(shown.status.code(), Some(1), "{said}");
@@ -57,40 +53,8 @@ fn the_demonstration_does_not_believe_a_program_that_does_nothing() {
     assert_eq!(absent.status.code(), Some(2));
 }
 
-/// A site of its own process, which ends when this is dropped.
-struct Running(Child);
-
-impl Running {
-    fn on(dir: &Path, more: &[&str]) -> (Self, serde_json::Value) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dsnap-testkit"));
-        command.args(["site", "--storage"]).arg(dir).args(more).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        (Self(child), serde_json::from_str(&line).unwrap())
-    }
-
-    fn stop(mut self) -> Option<i32> {
-        let pid = self.0.id().to_string();
-        assert!(Command::new("kill").arg(pid).status().unwrap().success());
-        self.0.wait().unwrap().code()
-    }
-}
-
-fn ctl(dir: &Path, words: &[&str]) -> (Option<i32>, String) {
-    let done = testkit(&[&["ctl", dir.to_str().unwrap()], words].concat());
-    (done.status.code(), String::from_utf8([done.stdout, done.stderr].concat()).unwrap())
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
-fn a_site_says_when_it_is_ready_obeys_orders_and_stops_cleanly() {
+fn a_site_prints_a_ready_line_executes_orders_and_stops_cleanly() {
     let folder = tempfile::tempdir().unwrap();
     let (dir, ready) = (folder.path().join("ds"), folder.path().join("ready"));
     let more =
@@ -119,10 +83,13 @@ fn a_site_says_when_it_is_ready_obeys_orders_and_stops_cleanly() {
     assert_eq!(ctl(&["fault", "502:enter:1"]), good(""));
     assert_eq!(ctl(&["fault", "none"]), good(""));
     assert_eq!(ctl(&["crash"]), good(""));
-    assert_eq!(ctl(&["enter"]), (Some(69), "dsnap-testkit: the server has ended\n".to_owned()));
+    assert_eq!(
+        ctl(&["enter"]),
+        (Some(69), "dsnap-testkit: no server has the storage open\n".to_owned())
+    );
     assert_eq!(ctl(&["start"]), good(""));
-    assert!(ctl(&["dance"]).1.contains("is none of: enter"));
+    assert!(ctl(&["dance"]).1.contains("unknown order `dance`; the orders are: enter"));
     assert_eq!(site.stop(), Some(0));
     assert_eq!(fs::read_to_string(dir.join("misc/snapshot")).unwrap(), "shutdown");
-    assert_eq!(ctl(&["status"]).0, Some(69), "nobody is there any more");
+    assert_eq!(ctl(&["status"]).0, Some(69), "no site runs any more");
 }

@@ -1,52 +1,12 @@
-//! The simulated Zope answers as the real one was recorded, byte for byte but for the date.
-
-use std::io::{Read, Write};
-use std::net::TcpStream;
+//! The simulated Zope answers as the real one did, byte for byte except for the date.
 
 use dsnap_testkit::Site;
 use dsnap_testkit::site::{Call, Fault};
 
-pub(crate) const ADMIN: &str = "Authorization: Basic YWRtaW46YWRtaW5wYXNz\n";
-pub(crate) const XML: &str = "Content-Type: text/xml\n";
+use crate::parallel::in_parallel;
+use crate::support::{ADMIN, XML, body_of, call, exchange, post, site};
 
-fn site() -> Site {
-    Site::builder().start().unwrap()
-}
-
-/// Sends a request, and reads until the server closes.
-fn exchange(site: &Site, head: &str, body: &str) -> String {
-    let url = &site.urls()[0];
-    let address = url.trim_start_matches("http://").trim_end_matches("/DSToolkit");
-    let mut stream = TcpStream::connect(address).unwrap();
-    let request = format!("{head}Host: {address}\nConnection: close\n\n{body}");
-    let (head, body) = request.split_once("\n\n").unwrap();
-    write!(stream, "{}\r\n\r\n{body}", head.replace('\n', "\r\n")).unwrap();
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
-    let answer = String::from_utf8(answer).unwrap().replace(address, "ADDRESS");
-    let storage = site.path().to_str().unwrap();
-    answer.replace("\r\n", "\n").replace(storage, "$STORAGE_DIR")
-}
-
-fn post(site: &Site, headers: &str, body: &str) -> String {
-    let length = body.len();
-    exchange(site, &format!("POST /DSToolkit HTTP/1.1\n{headers}Content-Length: {length}\n"), body)
-}
-
-pub(crate) fn body_of(method: &str, code: Option<&str>) -> String {
-    let param = code.map_or_else(String::new, |code| {
-        format!("<param>\n<value><string>{code}</string></value>\n</param>\n")
-    });
-    format!(
-        "<?xml version='1.0'?>\n<methodCall>\n<methodName>{method}</methodName>\n<params>\n{param}</params>\n</methodCall>\n"
-    )
-}
-
-fn call(site: &Site, method: &str, code: Option<&str>) -> String {
-    post(site, &format!("{ADMIN}{XML}"), &body_of(method, code))
-}
-
-/// The recorded answer, with the line that tells of the closed connection.
+/// Compares an answer with the recorded one, plus the header about the closed connection.
 #[track_caller]
 fn assert_answer(answer: &str, status: &str, headers: &str, body: &str) {
     let (head, found) = answer.split_once("\n\n").unwrap();
@@ -130,7 +90,7 @@ fn a_second_enter_and_wrong_codes_d4_d7_d9() {
 }
 
 #[test]
-fn a_second_enter_is_refused_whatever_its_code_and_calls_after_it_work_d3_d4_d11() {
+fn a_second_enter_is_refused_under_any_code_and_later_calls_work_d3_d4_d11() {
     let site = site();
     call(&site, "enterSnapshot", Some("host-1001"));
     let in_use =
@@ -163,9 +123,9 @@ fn a_wrong_code_while_the_sublock_is_held_is_answered_with_the_lock_d6() {
 #[test]
 fn codes_are_quoted_as_python_quotes_them() {
     let site = site();
-    let not = format!("{ERROR}bad code \"user/it's\"!=None");
+    let text = format!("{ERROR}bad code \"user/it's\"!=None");
     let body = |answer: String| answer.split_once("\n\n").unwrap().1.to_owned();
-    assert_eq!(body(call(&site, "leaveSnapshot", Some("it's"))), fault(&not));
+    assert_eq!(body(call(&site, "leaveSnapshot", Some("it's"))), fault(&text));
     call(&site, "enterSnapshot", Some("it's"));
     let words =
         format!("{ERROR}Can not enter snapshot mode: snapshot already in use by \"user/it's\"");
@@ -175,7 +135,7 @@ fn codes_are_quoted_as_python_quotes_them() {
 }
 
 #[test]
-fn a_code_that_is_not_ascii_is_a_fault_and_yet_entered_d44_to_d48() {
+fn a_code_that_is_not_ascii_is_a_fault_but_has_its_effect_d44_to_d48() {
     let site = site();
     let words = "Unexpected Zope exception: &lt;type 'exceptions.UnicodeEncodeError'&gt; - 'ascii' codec can't encode character u'\\xfc' in position 5: ordinal not in range(128)";
     let answer = call(&site, "enterSnapshot", Some("ü"));
@@ -183,7 +143,7 @@ fn a_code_that_is_not_ascii_is_a_fault_and_yet_entered_d44_to_d48() {
     assert_eq!(std::fs::read_to_string(site.storage().snapshot()).unwrap(), "");
     assert!(
         dsnap_engine::system::lock_holders::is_held(&site.storage().sublock()),
-        "it did not let go"
+        "the server does not unlock it"
     );
     let code = call(&site, "currentSnapshotCode", None);
     assert!(code.contains("<string>user/ü</string>"), "{code}");
@@ -263,7 +223,7 @@ fn a_call_without_a_code_has_its_effect_and_shows_a_page_d25_d26_d29() {
 }
 
 #[test]
-fn what_is_no_call_d30_d31_d37_d38_d39() {
+fn requests_that_are_not_calls_d30_d31_d37_d38_d39() {
     let site = site();
     for body in ["not xml", "<?xml version='1.0'?>\n<other/>\n"] {
         let answer = post(&site, &format!("{ADMIN}{XML}"), body);
@@ -281,7 +241,7 @@ fn what_is_no_call_d30_d31_d37_d38_d39() {
     assert!(
         answer.contains("\nContent-Length: 136\nContent-Type: text/html\nServer: Medusa/121227\n")
     );
-    assert_eq!(site.held(), None, "nothing of this was a call");
+    assert_eq!(site.held(), None, "none of these requests was a call");
 }
 
 #[test]
@@ -293,10 +253,10 @@ fn a_zope_whose_zeo_server_is_gone_g1() {
 }
 
 #[test]
-fn each_fault_has_the_effect_that_it_says() {
-    for (fault, name, meaning) in Fault::ALL {
+fn each_fault_has_the_effect_that_its_meaning_promises() {
+    in_parallel(Fault::ALL, |(fault, name, meaning)| {
         if matches!(fault, Fault::Silent | Fault::Deaf | Fault::Endless | Fault::Slow(_)) {
-            continue; // what never ends is tried with the program
+            return; // The program's own scenarios try answers that never end.
         }
         let site = site();
         site.fault(Some(0), fault, Some(Call::Enter), Some(1));
@@ -304,14 +264,14 @@ fn each_fault_has_the_effect_that_it_says() {
         let effect = meaning.contains("the call has its effect");
         assert_eq!(site.held().is_some(), effect, "{name}: {answer}");
         assert_eq!(Fault::from_name(name), Some(fault));
-        // It was for one call only.
+        // The fault affected one call only.
         let code = call(&site, "currentSnapshotCode", None);
         assert_eq!(code.contains("user/x"), effect, "{name}");
-    }
+    });
 }
 
 #[test]
-fn several_zopes_are_in_front_of_one_storage() {
+fn several_zopes_can_stand_in_front_of_one_storage() {
     let site = Site::builder().zopes(3).start().unwrap();
     assert_eq!(site.urls().len(), 3);
     let conf = std::fs::read_to_string(site.storage().config().join("snapshot.conf")).unwrap();
@@ -321,7 +281,7 @@ fn several_zopes_are_in_front_of_one_storage() {
 }
 
 #[test]
-fn the_wrong_storage_is_entered_and_this_one_is_not() {
+fn the_fault_wrong_storage_enters_the_other_storage_only() {
     let site = site();
     site.fault(None, Fault::WrongStorage, None, None);
     call(&site, "enterSnapshot", Some("x"));

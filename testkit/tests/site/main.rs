@@ -1,8 +1,11 @@
-//! The simulated site: every state that `misc/snapshot` and the locks can be in, and the answers
-//! of a real Zope, byte for byte. dsnap itself is not used here.
+//! The simulated site: every state of `misc/snapshot` and of the locks, and the answers of a real
+//! Zope, byte for byte. These tests do not run dsnap itself.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod answers;
 mod connection;
+#[path = "../support/parallel.rs"]
+mod parallel;
 mod recorded;
 mod server;
+mod support;

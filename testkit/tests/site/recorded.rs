@@ -1,6 +1,6 @@
-//! The exchanges that were recorded in full with a real Zope, played again: the same requests,
-//! byte for byte; the same answers, headers in their order, but for the date; the same state of
-//! the connection and of the storage afterwards.
+//! Exchanges that were recorded in full with a real Zope, played again: the requests byte for byte,
+//! the answers byte for byte except for the date, and the state of the connection and of the
+//! storage afterwards.
 
 use std::fs;
 
@@ -8,22 +8,23 @@ use dsnap_engine::system::flock::FileLock;
 use dsnap_engine::system::lock_holders::is_held;
 use dsnap_testkit::Site;
 
-use crate::connection::Connection;
+use crate::parallel::in_parallel;
+use crate::support::Connection;
 
-/// One exchange: the request, then the answer, then what was seen afterwards.
+/// One exchange: the request, the answer, and the state afterwards.
 struct Recorded {
     name: &'static str,
     text: &'static str,
-    /// What brings the storage into the state of the recording.
+    /// Brings the storage into the state of the recording.
     before: fn(&Site),
 }
 
-/// In a snapshot under the code of the recordings.
+/// Enters a snapshot under the code of the recordings.
 fn entered(site: &Site) {
     site.server().unwrap().enter("host-1001").unwrap();
 }
 
-fn as_it_is(_: &Site) {}
+fn unchanged(_: &Site) {}
 
 macro_rules! recorded {
     ($name:literal, $before:expr) => {
@@ -36,34 +37,34 @@ macro_rules! recorded {
 }
 
 const EXCHANGES: [Recorded; 16] = [
-    recorded!("D1", as_it_is),
+    recorded!("D1", unchanged),
     recorded!("D2", entered),
     recorded!("D4", entered),
     recorded!("D5", entered),
     recorded!("D7", entered),
-    recorded!("D9", as_it_is),
-    recorded!("D10", as_it_is),
-    recorded!("D14", as_it_is),
-    recorded!("D17", as_it_is),
-    recorded!("D19", as_it_is),
-    recorded!("D25", as_it_is),
-    recorded!("D30", as_it_is),
-    recorded!("D37", as_it_is),
-    recorded!("D39", as_it_is),
+    recorded!("D9", unchanged),
+    recorded!("D10", unchanged),
+    recorded!("D14", unchanged),
+    recorded!("D17", unchanged),
+    recorded!("D19", unchanged),
+    recorded!("D25", unchanged),
+    recorded!("D30", unchanged),
+    recorded!("D37", unchanged),
+    recorded!("D39", unchanged),
     recorded!("G1", |site| site.stop_server().unwrap()),
     recorded!("B1", entered),
 ];
 
 #[test]
-fn every_exchange_that_was_recorded_in_full_is_answered_the_same() {
-    for recorded in EXCHANGES {
+fn every_recorded_request_gets_the_recorded_answer() {
+    in_parallel(EXCHANGES, |recorded| {
         let site = Site::builder().debug_mode(recorded.name.starts_with('B')).start().unwrap();
         (recorded.before)(&site);
-        // The recorder itself held it while it asked.
+        // The recorder itself held the lock during the call.
         let tool = (recorded.name == "D5").then(|| FileLock::take(&site.storage().sublock()));
         recorded.play(&site);
         drop(tool);
-    }
+    });
 }
 
 impl Recorded {
@@ -87,7 +88,7 @@ impl Recorded {
     }
 }
 
-/// Paths as the recordings show them.
+/// Replaces paths as the recordings do.
 fn shown(site: &Site, text: &str) -> String {
     text.replace(site.path().to_str().unwrap(), "$STORAGE_DIR").replace("/srv/zope213", "$DIR")
 }
@@ -97,7 +98,7 @@ fn without_date(head: &str) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
-/// The recorded ones; where the storage's path stands in the body, its length is another.
+/// Returns the recorded headers, with the length that the body has with this storage's path.
 fn known_headers(site: &Site, head: &str, body: &str) -> Vec<String> {
     let path = site.path().to_str().unwrap();
     let length = |line: &String| line.starts_with("Content-Length: ");
@@ -120,7 +121,7 @@ fn assert_state(site: &Site, name: &str, afterwards: &str) {
     assert!(afterwards.trim_end().ends_with(&state), "{name}: {state}");
 }
 
-/// A request with line ends as HTTP wants them in its head, and around chunks.
+/// Returns a request with the line ends that HTTP requires in its head and around chunks.
 fn bytes_of(request: &str) -> String {
     let (head, body) = request.split_once("\n\n").unwrap();
     let head = head.replace('\n', "\r\n");

@@ -1,4 +1,4 @@
-//! The simulated server of a storage: which locks it holds, and what its files say.
+//! The simulated server: which locks it holds, and what its files contain.
 
 use std::fs;
 use std::sync::Arc;
@@ -6,21 +6,23 @@ use std::sync::Arc;
 use dsnap_engine::system::flock::FileLock;
 use dsnap_engine::system::lock_holders::is_held;
 use dsnap_testkit::Site;
-use dsnap_testkit::site::{Refused, Server, Step};
+use dsnap_testkit::site::{Server, ServerConfig, ServerError, Step};
 
-/// `misc/lock`, `misc/sublock`, `misc/snapshot`.
+use crate::parallel::in_parallel;
+
+/// Returns whether `misc/lock` and `misc/sublock` are held, and the content of `misc/snapshot`.
 fn state(site: &Site) -> (bool, bool, Option<String>) {
     let storage = site.storage();
-    let mark = fs::read_to_string(storage.snapshot()).ok();
-    (is_held(&storage.lock()), is_held(&storage.sublock()), mark)
+    let content = fs::read_to_string(storage.snapshot()).ok();
+    (is_held(&storage.lock()), is_held(&storage.sublock()), content)
 }
 
 fn site() -> Site {
     Site::builder().zopes(0).start().unwrap()
 }
 
-/// Does something on another thread, where it may be held.
-fn beside<T: Send + 'static>(
+/// Calls the server on another thread, which a test may pause.
+fn on_a_thread<T: Send + 'static>(
     server: &Arc<Server>,
     work: impl FnOnce(&Server) -> T + Send + 'static,
 ) -> std::thread::JoinHandle<T> {
@@ -29,12 +31,12 @@ fn beside<T: Send + 'static>(
 }
 
 #[test]
-fn a_running_server_holds_both_locks_and_the_storage_is_no_snapshot() {
+fn a_running_server_holds_both_locks_and_there_is_no_snapshot_file() {
     assert_eq!(state(&site()), (true, true, None));
 }
 
 #[test]
-fn in_a_snapshot_it_lets_go_of_the_sublock_and_commits_go_elsewhere() {
+fn in_a_snapshot_the_sublock_is_free_and_a_does_not_change() {
     let site = site();
     let server = site.server().unwrap();
     server.commit(5).unwrap();
@@ -53,39 +55,43 @@ fn in_a_snapshot_it_lets_go_of_the_sublock_and_commits_go_elsewhere() {
 }
 
 #[test]
-fn another_code_and_a_second_enter_are_refused() {
+fn a_wrong_code_and_a_second_enter_are_refused() {
     let site = site();
     let server = site.server().unwrap();
-    assert_eq!(server.leave("x"), Err(Refused::BadCode("user/x".to_owned(), None)));
+    assert_eq!(server.leave("x"), Err(ServerError::BadCode("user/x".to_owned(), None)));
     server.enter("x").unwrap();
-    assert_eq!(server.enter("y"), Err(Refused::InUse("user/x".to_owned())));
-    let bad = Refused::BadCode("user/y".to_owned(), Some("user/x".to_owned()));
+    assert_eq!(server.enter("y"), Err(ServerError::InUse("user/x".to_owned())));
+    let bad = ServerError::BadCode("user/y".to_owned(), Some("user/x".to_owned()));
     assert_eq!(server.leave("y"), Err(bad));
-    assert_eq!(state(&site), (true, true, Some("user/x".to_owned())), "it took the sublock");
+    assert_eq!(
+        state(&site),
+        (true, true, Some("user/x".to_owned())),
+        "leave locks the sublock first"
+    );
     server.leave("x").unwrap();
 }
 
 #[test]
-fn leaving_is_refused_while_somebody_holds_the_sublock() {
+fn leaving_is_refused_while_another_process_holds_the_sublock() {
     let site = site();
     let server = site.server().unwrap();
     server.enter("x").unwrap();
     let tool = FileLock::take(&site.storage().sublock()).unwrap();
-    assert_eq!(server.leave("x"), Err(Refused::SublockHeld));
+    assert_eq!(server.leave("x"), Err(ServerError::SublockHeld));
     assert_eq!(state(&site).2, Some("user/x".to_owned()));
     drop(tool);
     server.leave("x").unwrap();
 }
 
 #[test]
-fn while_it_recombines_entering_is_refused() {
+fn entering_is_refused_while_the_server_recombines() {
     let site = site();
     let server = site.server().unwrap();
     server.enter("x").unwrap();
     server.hold_at(Step::Recombine);
     server.leave("x").unwrap();
     assert!(server.wait_at(Step::Recombine));
-    assert_eq!(server.enter("y"), Err(Refused::InUse("recombining/user/x".to_owned())));
+    assert_eq!(server.enter("y"), Err(ServerError::InUse("recombining/user/x".to_owned())));
     assert_eq!(state(&site), (true, true, None));
     server.go_on();
     server.wait_until_free();
@@ -98,12 +104,12 @@ fn packing_keeps_the_sublock() {
     let server = site.server().unwrap();
     server.pack().unwrap();
     assert_eq!(state(&site), (true, true, Some("packing".to_owned())));
-    assert_eq!(server.enter("x"), Err(Refused::InUse("packing".to_owned())));
+    assert_eq!(server.enter("x"), Err(ServerError::InUse("packing".to_owned())));
     server.end_packing().unwrap();
 }
 
 #[test]
-fn a_crash_while_packing_leaves_packing_behind_and_the_next_start_goes_on() {
+fn a_crash_while_packing_leaves_the_code_and_the_next_start_recovers() {
     let site = site();
     let server = site.server().unwrap();
     server.commit(9).unwrap();
@@ -111,7 +117,7 @@ fn a_crash_while_packing_leaves_packing_behind_and_the_next_start_goes_on() {
     server.commit(9).unwrap();
     site.crash_server();
     assert_eq!(state(&site), (false, false, Some("packing".to_owned())));
-    assert!(!site.storage().leftovers().unwrap().is_none(), "later transactions lie beside it");
+    assert!(!site.storage().leftovers().unwrap().is_none(), "later transactions are not in A/");
     site.start_server().unwrap();
     assert_eq!(state(&site), (true, true, None));
     let server = site.server().unwrap();
@@ -132,7 +138,7 @@ fn a_clean_stop_leaves_shutdown_and_everything_in_a() {
 }
 
 #[test]
-fn a_stop_in_a_snapshot_leaves_it_and_later_transactions_beside_it() {
+fn a_stop_in_a_snapshot_changes_nothing() {
     let site = site();
     let server = site.server().unwrap();
     server.enter("x").unwrap();
@@ -164,12 +170,12 @@ fn a_crash_and_a_quick_shutdown_leave_a_journal_and_the_next_start_loses_nothing
 
 #[test]
 fn a_crash_at_any_step_loses_nothing() {
-    for step in [Step::Flush, Step::CodeSet, Step::MarkWritten, Step::Recombine] {
+    in_parallel([Step::Flush, Step::CodeSet, Step::MarkWritten, Step::Recombine], |step| {
         let site = site();
         let server = site.server().unwrap();
         server.commit(9).unwrap();
         server.hold_at(step);
-        let entering = beside(&server, |server| {
+        let entering = on_a_thread(&server, |server| {
             let _ = server.enter("x");
             let _ = server.commit(9);
             let _ = server.leave("x");
@@ -182,11 +188,11 @@ fn a_crash_at_any_step_loses_nothing() {
         site.server().unwrap().enter("y").unwrap();
         assert_eq!(site.ledger().unwrap().transactions().len(), committed);
         site.ledger().unwrap().verify(&site.storage().a()).assert_holds();
-    }
+    });
 }
 
 #[test]
-fn started_while_the_sublock_is_held_it_says_startup_until_it_is_started_anew() {
+fn a_server_started_while_the_sublock_is_held_is_in_startup_until_restarted() {
     let site = site();
     site.stop_server().unwrap();
     let tool = FileLock::take(&site.storage().sublock()).unwrap();
@@ -194,8 +200,8 @@ fn started_while_the_sublock_is_held_it_says_startup_until_it_is_started_anew() 
     drop(tool);
     let server = site.server().unwrap();
     assert_eq!(state(&site), (true, false, Some("shutdown".to_owned())));
-    assert_eq!(server.enter("x"), Err(Refused::InUse("startup".to_owned())));
-    let bad = Refused::BadCode("user/x".to_owned(), Some("startup".to_owned()));
+    assert_eq!(server.enter("x"), Err(ServerError::InUse("startup".to_owned())));
+    let bad = ServerError::BadCode("user/x".to_owned(), Some("startup".to_owned()));
     assert_eq!(server.leave("x"), Err(bad));
     server.commit(9).unwrap();
     site.ledger().unwrap().verify(&site.storage().a()).assert_holds();
@@ -213,21 +219,21 @@ fn a_second_enter_waits_for_the_first() {
     let site = site();
     let server = site.server().unwrap();
     server.hold_at(Step::Flush);
-    let first = beside(&server, |server| server.enter("x"));
+    let first = on_a_thread(&server, |server| server.enter("x"));
     assert!(server.wait_at(Step::Flush));
-    assert_eq!(server.code(), Ok(None), "the code shows only near the end");
-    let second = beside(&server, |server| server.enter("y"));
+    assert_eq!(server.code(), Ok(None), "the code is set only near the end");
+    let second = on_a_thread(&server, |server| server.enter("y"));
     server.go_on();
     assert_eq!(first.join().unwrap(), Ok(()));
-    assert_eq!(second.join().unwrap(), Err(Refused::InUse("user/x".to_owned())));
+    assert_eq!(second.join().unwrap(), Err(ServerError::InUse("user/x".to_owned())));
 }
 
 #[test]
-fn a_leave_between_code_and_mark_succeeds_and_leaves_the_false_state() {
+fn a_leave_before_the_snapshot_file_is_written_leaves_a_false_state() {
     let site = site();
     let server = site.server().unwrap();
     server.hold_at(Step::CodeSet);
-    let entering = beside(&server, |server| server.enter("x"));
+    let entering = on_a_thread(&server, |server| server.enter("x"));
     assert!(server.wait_at(Step::CodeSet));
     server.leave("x").unwrap();
     server.wait_until_free();
@@ -235,19 +241,19 @@ fn a_leave_between_code_and_mark_succeeds_and_leaves_the_false_state() {
     entering.join().unwrap().unwrap();
     assert_eq!(state(&site), (true, false, Some("user/x".to_owned())));
     server.commit(9).unwrap();
-    assert_eq!(server.code(), Ok(None), "it writes A/ beside a snapshot");
+    assert_eq!(server.code(), Ok(None), "the server changes A/ although misc/snapshot exists");
 }
 
 #[test]
 fn a_code_that_is_not_ascii_and_a_full_disk_break_the_snapshot() {
     let site = site();
     let server = site.server().unwrap();
-    assert_eq!(server.enter("ü"), Err(Refused::NotAscii("user/ü".to_owned())));
+    assert_eq!(server.enter("ü"), Err(ServerError::NotAscii("user/ü".to_owned())));
     assert_eq!(state(&site), (true, true, Some(String::new())));
     server.leave("ü").unwrap();
     server.wait_until_free();
     server.fill_disk(true);
-    assert_eq!(server.enter("x"), Err(Refused::DiskFull));
+    assert_eq!(server.enter("x"), Err(ServerError::DiskFull));
     assert_eq!(server.code(), Ok(Some("user/x".to_owned())));
     assert_eq!(state(&site), (true, true, Some(String::new())));
 }
@@ -255,16 +261,14 @@ fn a_code_that_is_not_ascii_and_a_full_disk_break_the_snapshot() {
 #[test]
 fn two_servers_exclude_each_other() {
     let site = site();
-    assert!(Server::start(site.storage(), dsnap_testkit::site::Manner::default()).is_err());
+    assert!(Server::start(site.storage(), ServerConfig::default()).is_err());
 }
 
 #[test]
-fn commits_go_on_by_themselves() {
+fn a_server_can_commit_by_itself() {
     let site = Site::builder().zopes(0).commits_per_second(1000).start().unwrap();
     let server = site.server().unwrap();
-    while server.committed() < 40 {
-        std::thread::yield_now();
-    }
+    assert!(server.wait_for_commits(40));
     server.enter("x").unwrap();
     site.ledger().unwrap().verify(&site.storage().a()).assert_holds();
 }

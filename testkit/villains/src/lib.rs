@@ -1,37 +1,46 @@
-//! A method that panics, in the way that its line says: `panics enter`, `panics leave`,
-//! `panics status`, `panics words`, each followed by `silently` if it gives no words, or by the
-//! port of a Zope on this machine, which is entered first. With `PANICS_IN_ITS_NAME` in the
-//! environment it does not come so far as to be asked for anything.
+//! A method that panics in the function that its line names: `panics enter`, `panics leave`,
+//! `panics status` or `panics words`.
 //!
-//! The vices that take C are in `testkit/c/villain.c`.
-#![allow(clippy::panic, reason = "it is what this is for")]
+//! A second word `silently` makes the panic carry no message. Any other second word is the port of a
+//! Zope on this machine, which the method enters. A third word is a password, so messages name such a
+//! line by its first two. With `PANICS_IN_ITS_NAME` in the environment the method already panics
+//! while the library's table is made.
+//!
+//! The vices that need C are in `testkit/c/villain.c`.
+#![allow(clippy::panic, reason = "panicking is its purpose")]
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::panic::panic_any;
 
-use dsnap_sdk::{Entered, Left, Reason, Request, SnapshotMethod, Status};
+use dsnap_sdk::{CheckedLine, Entered, Left, Reason, Request, SnapshotMethod, Status};
 
 #[derive(Debug)]
 struct Panics;
 
 impl SnapshotMethod for Panics {
-    #[allow(clippy::disallowed_methods, reason = "its name has no other way to know")]
+    #[allow(clippy::disallowed_methods, reason = "`name` gets no request that could say so")]
     fn name(&self) -> &str {
         assert!(std::env::var_os("PANICS_IN_ITS_NAME").is_none(), "no name");
         "panics"
     }
 
-    fn check_words(&self, words: &[OsString]) -> Result<(), Reason> {
+    fn check_words(&self, words: &[OsString]) -> Result<CheckedLine, Reason> {
         panic_at("words", words);
-        Ok(())
+        let line = CheckedLine::of(words);
+        Ok(match words {
+            [at, port, _password] => {
+                line.with_label(format!("{} {}", at.display(), port.display()))
+            }
+            _ => line,
+        })
     }
 
     fn enter(&self, request: &Request<'_>) -> Entered {
         panic_at("enter", request.words);
         match request.words {
-            [_, port] => enter_at(port, request.code.as_str()),
+            [_, port] | [_, port, _] => enter_at(port, request.code.as_str()),
             _ => Entered::Held,
         }
     }
@@ -47,7 +56,7 @@ impl SnapshotMethod for Panics {
     }
 }
 
-/// Enters as `http` does.
+/// Enters a snapshot as the method `http` does.
 fn enter_at(port: &OsString, code: &str) -> Entered {
     let body = format!(
         "<?xml version='1.0'?><methodCall><methodName>enterSnapshot</methodName><params><param><value><string>{code}</string></value></param></params></methodCall>"

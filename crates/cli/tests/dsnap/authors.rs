@@ -1,5 +1,5 @@
-//! As root: a line gets nothing that whoever can have written it could not have had, be it a file
-//! that is read or a program that is run.
+//! As root: a line gets the privileges of the users who can have written it, and no more, both for
+//! the files that it reads and for the programs that it runs.
 //!
 //! These scenarios need root; without it each says that it was passed over.
 
@@ -93,7 +93,7 @@ fn an_access_file_that_the_storages_owner_cannot_read_is_named_and_the_next_line
 }
 
 #[test]
-fn a_conf_that_only_root_can_change_has_roots_rights() {
+fn a_line_of_a_conf_that_only_root_can_change_runs_as_root() {
     let Some((folder, site)) = site_of_another_user() else { return };
     let dir = site.path().to_owned();
     let trusted = folder.path().join("dsnap.conf");
@@ -145,7 +145,7 @@ exit 69
 ";
 
 #[test]
-fn a_script_of_a_conf_that_the_owner_may_change_has_the_owners_ids_all_of_them() {
+fn a_script_from_a_conf_that_the_owner_may_change_runs_with_all_ids_of_the_owner() {
     let Some((_folder, site)) = site_of_another_user() else { return };
     write_script(&site.storage().config().join("method"), LOOKS_AROUND);
     conf(&site, "exec method a1\nhttp URL access\n");
@@ -159,7 +159,7 @@ fn a_script_of_a_conf_that_the_owner_may_change_has_the_owners_ids_all_of_them()
 }
 
 #[test]
-fn a_script_that_only_root_may_execute_is_not_to_be_given_away() {
+fn no_hint_gives_away_a_script_that_only_root_may_execute() {
     let Some((folder, site)) = site_of_another_user() else { return };
     let roots = folder.path().join("method");
     write_script(&roots, "#!/bin/sh\n");
@@ -174,7 +174,7 @@ fn a_script_that_only_root_may_execute_is_not_to_be_given_away() {
 }
 
 #[test]
-fn a_library_of_such_a_conf_has_them_too() {
+fn a_library_from_a_conf_that_the_owner_may_change_runs_with_all_ids_of_the_owner() {
     let (Some((_folder, site)), plugins) =
         (site_of_another_user(), Plugins::villain("LOOKS_AROUND"))
     else {
@@ -188,7 +188,7 @@ fn a_library_of_such_a_conf_has_them_too() {
 }
 
 #[test]
-fn a_library_of_the_owners_is_good_enough_for_the_owners_line_and_not_for_roots() {
+fn a_library_of_the_owner_is_loaded_for_the_owners_line_but_not_for_roots() {
     let (Some((_folder, site)), plugins) =
         (site_of_another_user(), Plugins::villain("LOOKS_AROUND"))
     else {
@@ -208,7 +208,7 @@ fn a_library_of_the_owners_is_good_enough_for_the_owners_line_and_not_for_roots(
 }
 
 #[test]
-fn a_line_that_root_typed_runs_as_root_but_not_with_a_relative_program() {
+fn a_line_that_root_typed_runs_as_root_unless_its_program_is_relative() {
     let Some((folder, site)) = site_of_another_user() else { return };
     let text = "#!/bin/sh\nid -u >>\"$DSNAP_STORAGE/ids\"\nexit 69\n";
     let roots = folder.path().join("method");
@@ -227,8 +227,51 @@ fn a_line_that_root_typed_runs_as_root_but_not_with_a_relative_program() {
     }
 }
 
+/// Runs a line that root types, and returns the user id with which its library was called.
+#[track_caller]
+fn user_of_typed_line(site: &Site, plugins: &Plugins, line: &str) -> String {
+    let url = format!("http {} {}", site.urls()[0], site.access().display());
+    let dsnap = Dsnap::at(site).arg("--plugin-dir").arg(plugins).args(["--method", line]);
+    let ran = dsnap.args(["--method", &url, "true"]).run();
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    let status = site.path().join("status");
+    let ids = field(&fs::read_to_string(&status).unwrap(), "Uid");
+    fs::remove_file(status).unwrap();
+    ids.split(' ').next().unwrap().to_owned()
+}
+
 #[test]
-fn a_script_that_root_would_run_must_be_out_of_reach_of_the_owner() {
+fn a_library_on_a_line_that_root_typed_runs_as_root_unless_a_word_may_be_a_relative_file() {
+    let (Some((_folder, site)), plugins) =
+        (site_of_another_user(), Plugins::villain("LOOKS_AROUND"))
+    else {
+        return;
+    };
+    for (line, user) in [
+        ("villain", "0"),
+        ("villain /one /two", "0"),
+        ("villain /one two", "54321"),
+        ("villain one timeout=9", "54321"),
+        ("villain /one timeout=9", "0"),
+    ] {
+        assert_eq!(user_of_typed_line(&site, &plugins, line), user, "{line}");
+    }
+}
+
+#[test]
+fn only_the_documented_number_says_that_a_line_of_a_library_names_no_relative_file() {
+    let Some((_folder, site)) = site_of_another_user() else { return };
+    for (number, user) in [("3", "0"), ("1", "54321"), ("2", "54321"), ("7", "54321")] {
+        let plugins = Plugins::villain(&format!("CHECKS={number}"));
+        assert_eq!(user_of_typed_line(&site, &plugins, "villain word"), user, "{number}");
+    }
+    let plugins = Plugins::villain("CHECKS=-1");
+    assert_eq!(user_of_typed_line(&site, &plugins, "villain word"), "54321");
+    assert_eq!(user_of_typed_line(&site, &plugins, "villain /word"), "0");
+}
+
+#[test]
+fn root_does_not_run_a_script_that_the_owner_can_change() {
     let Some((folder, site)) = site_of_another_user() else { return };
     let owners: PathBuf = folder.path().join("method");
     write_script(&owners, "#!/bin/sh\ntouch \"$DSNAP_STORAGE/ran\"\n");

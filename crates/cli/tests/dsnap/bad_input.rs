@@ -7,7 +7,9 @@ use std::path::Path;
 
 use dsnap_testkit::{Fixture, State};
 
-use crate::support::{DIRECT, Dsnap, Ran, fixture_builder, folder, make_fifo, picture, storage};
+use crate::support::{
+    DIRECT, Dsnap, Ran, fixture_builder, folder, make_fifo, picture, root, storage,
+};
 
 /// Runs on the storage and proves that nothing but the lock files changed.
 #[track_caller]
@@ -25,7 +27,7 @@ fn write(fixture: &Fixture, name: &str, content: impl AsRef<[u8]>) {
 }
 
 #[test]
-fn what_is_not_a_storage() {
+fn a_path_that_is_not_a_storage_is_refused() {
     let empty = folder();
     for dir in [empty.path(), &empty.path().join("absent"), Path::new("/etc/passwd")] {
         Dsnap::new().knows(dir).storage(dir).arg("true").run().says(
@@ -40,7 +42,7 @@ hint: --storage takes the folder that contains A, B, config, journal and misc
 }
 
 #[test]
-fn a_file_called_a() {
+fn a_folder_with_a_file_called_a_is_not_a_storage() {
     let folder = folder();
     fs::write(folder.path().join("A"), "").unwrap();
     Dsnap::new()
@@ -66,7 +68,7 @@ fn missing_folders_are_named_with_the_command_that_makes_them() {
 }
 
 #[test]
-fn unknown_settings() {
+fn unknown_settings_are_refused_with_the_values_that_are_known() {
     for (from, to, what) in [
         (
             "format: bushy",
@@ -112,28 +114,28 @@ fn a_pipe_in_place_of_a_file_is_not_waited_for() {
 }
 
 #[test]
-fn a_strange_entry_in_the_journal_costs_nothing_but_the_run() {
+fn an_unknown_entry_in_the_journal_fails_the_run_and_changes_nothing() {
     for state in [State::Clean, State::Crashed, State::InSnapshot] {
         let fixture = storage(state);
         write(&fixture, "journal/lost+found", "x");
-        let ran = refused(&fixture, "DIR/journal/lost+found does not belong into a journal");
+        let ran = refused(&fixture, "DIR/journal/lost+found does not belong in a journal");
         ran.hint(
-            "find out what it is, and move it away: mv DIR/journal/lost+found /some/other/place",
+            "find out what it is, then move it away: mv DIR/journal/lost+found /some/other/place",
         );
     }
 }
 
 #[test]
-fn strange_things_in_transactions() {
+fn unknown_entries_in_transactions_fail_the_run_and_change_nothing() {
     let fixture = storage(State::Crashed);
     write(&fixture, "journal/working_0000000000000001_done", "a file");
-    refused(&fixture, "DIR/journal/working_0000000000000001_done does not belong into a journal");
+    refused(&fixture, "DIR/journal/working_0000000000000001_done does not belong in a journal");
     let fixture = storage(State::Crashed);
     fs::create_dir_all(fixture.path().join("journal/working_0000000000000001_done/folder"))
         .unwrap();
     refused(
         &fixture,
-        "DIR/journal/working_0000000000000001_done/folder does not belong into a journal",
+        "DIR/journal/working_0000000000000001_done/folder does not belong in a journal",
     );
     let fixture = fixture_builder()
         .format(dsnap_testkit::Format::Lawn)
@@ -144,14 +146,14 @@ fn strange_things_in_transactions() {
     write(&fixture, "journal/working_0000000000000001_done/.escape", "");
     refused(
         &fixture,
-        "DIR/journal/working_0000000000000001_done/.escape does not belong into a journal",
+        "DIR/journal/working_0000000000000001_done/.escape does not belong in a journal",
     );
 }
 
 #[test]
-fn a_folder_where_a_file_has_to_go() {
-    let hint = "no server puts it there: find out what it is before you move it away";
-    // From the journal, from `B/`, from a replica; the last folders are in nobody's way but ours.
+fn a_folder_in_the_place_of_a_file_fails_the_run_and_changes_nothing() {
+    let hint = "no server creates such a folder; find out what it is before you move it away";
+    // From the journal, from `B/`, from a replica; only this program needs the last places.
     for (state, name) in [
         (State::Crashed, None),
         (State::InSnapshot, None),
@@ -164,30 +166,31 @@ fn a_folder_where_a_file_has_to_go() {
         let name = name.unwrap_or("A/x.oid");
         let _ = fs::remove_file(fixture.path().join(name));
         fs::create_dir(fixture.path().join(name)).unwrap();
-        refused(&fixture, &format!("DIR/{name} is a folder where a file is needed")).hint(hint);
+        refused(&fixture, &format!("DIR/{name} is a folder, but a file is needed there"))
+            .hint(hint);
     }
 }
 
 #[test]
-fn a_link_where_a_folder_has_to_go() {
+fn a_link_in_the_place_of_a_folder_fails_the_run_and_changes_nothing() {
     let fixture = storage(State::Replica);
     fs::remove_dir_all(fixture.storage().a().join("x")).unwrap();
     symlink("/no/such/folder", fixture.storage().a().join("x")).unwrap();
-    refused(&fixture, "DIR/A/x is a link to no folder where a folder is needed");
+    refused(&fixture, "DIR/A/x is a link that leads to no folder, but a folder is needed there");
 }
 
 #[test]
-fn a_replica_beside_other_things() {
+fn a_replica_is_refused_while_b_or_the_journal_contain_anything_else() {
     let fixture = storage(State::Replica);
     fs::create_dir(fixture.path().join("journal/working_0000000000000001_temp")).unwrap();
-    refused(&fixture, "DIR/journal/replica.tar lies there, and journal/ beside it is not empty");
+    refused(&fixture, "DIR/journal/replica.tar exists, but journal/ contains something else, too");
     let fixture = storage(State::Replica);
     write(&fixture, "B/x", "");
-    refused(&fixture, "DIR/journal/replica.tar lies there, and B/ is not empty");
+    refused(&fixture, "DIR/journal/replica.tar exists, but B/ is not empty");
 }
 
 #[test]
-fn a_damaged_replica() {
+fn a_damaged_replica_fails_the_run_and_changes_nothing() {
     let fixture = storage(State::Replica);
     let path = fixture.storage().journal().join("replica.tar");
     let whole = fs::read(&path).unwrap();
@@ -196,7 +199,7 @@ fn a_damaged_replica() {
     for (bytes, what) in [
         (&whole[..whole.len() / 2 + 100], None),
         (&whole[..whole.len() / 2 / 512 * 512], None),
-        (&whole[..0], Some("the archive has no proper end")),
+        (&whole[..0], Some("the archive has no end marker")),
         (&flipped[..], Some("archive header checksum mismatch")),
     ] {
         fs::write(&path, bytes).unwrap();
@@ -214,11 +217,11 @@ fn a_damaged_replica() {
     // Cut exactly behind the last file: every file is whole, but nobody knows whether it was the last.
     let content = whole.len() - whole.iter().rev().take_while(|byte| **byte == 0).count();
     fs::write(&path, &whole[..content.next_multiple_of(512)]).unwrap();
-    refused(&fixture, "DIR/journal/replica.tar: the archive has no proper end");
+    refused(&fixture, "DIR/journal/replica.tar: the archive has no end marker");
 }
 
 #[test]
-fn a_replica_that_points_outside() {
+fn a_replica_that_leads_out_of_the_storage_is_refused() {
     let evil = |fill: &dyn Fn(&mut tar::Header)| {
         let mut header = tar::Header::new_ustar();
         header.set_size(0);
@@ -245,25 +248,25 @@ fn a_replica_that_points_outside() {
         })
     };
     for (archive, what) in [
-        (named("/etc/dsnap-escaped"), "`/etc/dsnap-escaped` in it leads out of the storage"),
-        (named("../escaped"), "`../escaped` in it leads out of the storage"),
-        (named("A/../../escaped"), "`A/../../escaped` in it leads out of the storage"),
-        (named("misc/sublock"), "`misc/sublock` in it belongs to no replica"),
-        (named("./journal/x"), "`./journal/x` in it belongs to no replica"),
-        (typed(tar::EntryType::Symlink), "`A/x` in it is neither a file nor a folder"),
-        (typed(tar::EntryType::Link), "`A/x` in it is neither a file nor a folder"),
-        (typed(tar::EntryType::Char), "`A/x` in it is neither a file nor a folder"),
-        (typed(tar::EntryType::Fifo), "`A/x` in it is neither a file nor a folder"),
+        (named("/etc/dsnap-escaped"), "its member `/etc/dsnap-escaped` is outside the storage"),
+        (named("../escaped"), "its member `../escaped` is outside the storage"),
+        (named("A/../../escaped"), "its member `A/../../escaped` is outside the storage"),
+        (named("misc/sublock"), "its member `misc/sublock` does not belong in a replica"),
+        (named("./journal/x"), "its member `./journal/x` does not belong in a replica"),
+        (typed(tar::EntryType::Symlink), "its member `A/x` is neither a file nor a folder"),
+        (typed(tar::EntryType::Link), "its member `A/x` is neither a file nor a folder"),
+        (typed(tar::EntryType::Char), "its member `A/x` is neither a file nor a folder"),
+        (typed(tar::EntryType::Fifo), "its member `A/x` is neither a file nor a folder"),
     ] {
         let fixture = storage(State::Replica);
         write(&fixture, "journal/replica.tar", archive);
         refused(&fixture, &format!("DIR/journal/replica.tar: {what}"))
-            .hint("it is left from replication; move it out of journal/ and replicate again, nothing else is lost");
+            .hint("the archive is left over from replication: move it out of journal/ and replicate again; nothing else is lost");
     }
 }
 
 #[test]
-fn b_that_is_a_dangling_link() {
+fn a_dangling_link_in_the_place_of_b_is_named_with_its_target() {
     let fixture = storage(State::Clean);
     fs::remove_dir(fixture.storage().b()).unwrap();
     symlink("/no/such/folder", fixture.storage().b()).unwrap();
@@ -273,7 +276,7 @@ fn b_that_is_a_dangling_link() {
 }
 
 #[test]
-fn no_mkdir_is_suggested_where_something_lies() {
+fn no_mkdir_is_suggested_for_a_path_that_exists() {
     let fixture = storage(State::Clean);
     fs::remove_dir(fixture.storage().b()).unwrap();
     fs::remove_dir(fixture.storage().journal()).unwrap();
@@ -288,7 +291,7 @@ fn no_mkdir_is_suggested_where_something_lies() {
 #[test]
 fn folders_that_cannot_be_changed_are_found_before_anything_changes() {
     if nix::unistd::geteuid().is_root() {
-        // Root may change everything; tests/dsnap/rights.rs has the same as another user.
+        root::passed_over("root may change everything; `rights` has the same as another user");
         return;
     }
     use std::os::unix::fs::PermissionsExt;

@@ -3,16 +3,15 @@
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use dsnap_engine::system::lock_holders::is_held;
 use dsnap_testkit::{Format, State};
 
 use crate::support::{
-    DIRECT, Dsnap, current_user, fixture_builder, folder, make_fifo, storage, wait_until,
-    write_script,
+    DIRECT, Dsnap, current_user, fixture_builder, folder, is_locked, make_fifo, storage,
+    wait_until, write_script,
 };
 
 #[test]
-fn the_status_is_commands() {
+fn the_exit_status_of_command_is_the_exit_status() {
     let fixture = storage(State::Clean);
     for status in [0, 1, 75, 122, 125, 255] {
         Dsnap::on(&fixture).sh(&format!("exit {status}")).run().says(status, DIRECT);
@@ -20,19 +19,19 @@ fn the_status_is_commands() {
 }
 
 #[test]
-fn a_command_killed_by_a_signal_is_128_and_its_number() {
+fn a_command_that_a_signal_killed_exits_with_128_plus_its_number() {
     let fixture = storage(State::Clean);
     Dsnap::on(&fixture).sh("kill -KILL $$").run().says(128 + 9, DIRECT);
     Dsnap::on(&fixture).sh("kill -SEGV $$").run().says(128 + 11, DIRECT);
 }
 
 #[test]
-fn a_command_that_is_not_found_is_127_and_one_that_cannot_be_executed_126() {
+fn a_command_that_is_not_found_exits_with_127_and_one_that_cannot_be_executed_with_126() {
     let fixture = storage(State::Clean);
     Dsnap::on(&fixture)
         .arg("no-such-command")
         .run()
-        .says(127, &format!("{DIRECT}COMMAND was not run: `no-such-command` is not found\n"));
+        .says(127, &format!("{DIRECT}COMMAND was not run: `no-such-command` was not found\n"));
     let closed = folder();
     std::fs::set_permissions(closed.path(), std::os::unix::fs::PermissionsExt::from_mode(0o000))
         .unwrap();
@@ -40,8 +39,8 @@ fn a_command_that_is_not_found_is_127_and_one_that_cannot_be_executed_126() {
         .env("PATH", format!("{}:/usr/bin", closed.path().display()))
         .arg("no-such-command")
         .run()
-        .says(127, &format!("{DIRECT}COMMAND was not run: `no-such-command` is not found\n"));
-    Dsnap::on(&fixture).arg("").run().ends(127, "COMMAND was not run: `` is not found");
+        .says(127, &format!("{DIRECT}COMMAND was not run: `no-such-command` was not found\n"));
+    Dsnap::on(&fixture).arg("").run().ends(127, "COMMAND was not run: `` was not found");
     Dsnap::on(&fixture).arg("/etc/passwd").run().ends(
         126,
         "COMMAND was not run: `/etc/passwd` cannot be executed: Permission denied (os error 13)",
@@ -50,13 +49,13 @@ fn a_command_that_is_not_found_is_127_and_one_that_cannot_be_executed_126() {
     write_script(&script, "#!/no/such/interpreter\n");
     Dsnap::on(&fixture).arg(&script).run().ends(
         126,
-        "COMMAND was not run: `DIR/dsnaps-script` cannot be executed: its interpreter (the first line) is not found",
+        "COMMAND was not run: `DIR/dsnaps-script` cannot be executed: the interpreter in its first line was not found",
     );
     let folder = fixture.path().display();
     for path in [format!("/no/such:{folder}"), format!("{folder}:/bin")] {
         Dsnap::on(&fixture).arg("dsnaps-script").env("PATH", path).run().ends(
             126,
-            "COMMAND was not run: `dsnaps-script` cannot be executed: its interpreter (the first line) is not found",
+            "COMMAND was not run: `dsnaps-script` cannot be executed: the interpreter in its first line was not found",
         );
     }
 }
@@ -104,7 +103,7 @@ fn the_directory_is_told_exactly_as_it_was_given() {
 }
 
 #[test]
-fn nothing_else_of_the_surroundings_is_changed() {
+fn command_inherits_everything_else_unchanged() {
     let fixture = storage(State::Clean);
     let script = "umask; ulimit -n; echo \"$OTHER\"; pwd; readlink /proc/self/fd/0; ls /proc/self/fd | wc -l; \
                   ps -o pgid= -p $$ | tr -d ' '; grep -E '^Sig(Blk|Ign)' /proc/self/status";
@@ -130,7 +129,7 @@ fn nothing_else_of_the_surroundings_is_changed() {
 }
 
 #[test]
-fn command_holds_the_sublock_even_when_the_tool_is_killed() {
+fn command_keeps_the_sublock_when_the_program_is_killed() {
     let fixture = storage(State::Clean);
     let fifo = fixture.path().join("go");
     make_fifo(&fifo);
@@ -142,8 +141,8 @@ fn command_holds_the_sublock_even_when_the_tool_is_killed() {
     assert_eq!(words[2], running.pid().to_string(), "COMMAND is a direct child");
     assert_eq!(fs::read_to_string(&sublock).unwrap(), format!(" {}\n", running.pid()));
     running.signal(nix::sys::signal::Signal::SIGKILL);
-    wait_until("the tool's end", || !is_held(&fixture.storage().run_lock()));
-    assert!(is_held(&sublock), "COMMAND lost the lock");
+    wait_until("the tool's end", || !is_locked(&fixture.storage().run_lock()));
+    assert!(is_locked(&sublock), "COMMAND lost the lock");
     Dsnap::on(&fixture).arg("true").run().ends(
         75,
         &format!(
@@ -154,11 +153,11 @@ fn command_holds_the_sublock_even_when_the_tool_is_killed() {
     );
     fs::write(&fifo, "go\n").unwrap();
     running.end();
-    wait_until("unlocking", || !is_held(&sublock));
+    wait_until("unlocking", || !is_locked(&sublock));
 }
 
 #[test]
-fn what_command_leaves_in_the_background_has_no_snapshot_any_more() {
+fn a_process_that_command_leaves_in_the_background_keeps_no_lock() {
     let fixture = storage(State::Clean);
     let fifo = fixture.path().join("go");
     make_fifo(&fifo);
@@ -166,19 +165,19 @@ fn what_command_leaves_in_the_background_has_no_snapshot_any_more() {
         .sh(&format!("(read go <{}) >/dev/null 2>&1 & exit 4", fifo.display()))
         .run()
         .says(4, DIRECT);
-    assert!(!is_held(&fixture.storage().sublock()));
+    assert!(!is_locked(&fixture.storage().sublock()));
     fs::write(&fifo, "go\n").unwrap();
 }
 
 #[test]
-fn command_does_not_inherit_the_own_lock() {
+fn command_does_not_inherit_the_run_lock() {
     let fixture = storage(State::Clean);
     let ran = Dsnap::on(&fixture).sh("ls -l /proc/self/fd").run().says(0, DIRECT);
     assert!(ran.stdout.contains("misc/sublock") && !ran.stdout.contains("dsnap.lock"), "{ran}");
 }
 
 #[test]
-fn this_process_leaves_no_core_and_command_has_the_limit_that_was_given() {
+fn the_program_dumps_no_core_and_command_has_the_limit_of_the_caller() {
     let fixture = storage(State::Clean);
     // The limit is given back for the moment in which COMMAND is started.
     let text = "until grep 'core file size *[01] ' /proc/$PPID/limits; do :; done; grep 'core file' /proc/$$/limits";

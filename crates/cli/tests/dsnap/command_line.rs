@@ -1,4 +1,4 @@
-//! Both forms of the command line, help, and misuse.
+//! Both forms of the command line, the help, and usage errors.
 
 use std::ffi::OsString;
 use std::fs;
@@ -14,10 +14,19 @@ fn dsnap(args: &[&str]) -> Ran {
 }
 
 #[test]
-fn help_fits_on_a_screen_and_a_half_with_statuses_and_an_example() {
+fn help_fits_80_columns_and_explains_methods_variables_and_statuses() {
     let help = dsnap(&["--help"]).says(0, "").stdout;
-    assert!(help.lines().count() <= 36, "{help}");
-    assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+    assert!(help.lines().count() <= 62, "{help}");
+    assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
+    for method in ["http URL ACCESS", "exec PROGRAM", "NAME", "direct", "nodirect"] {
+        assert!(help.contains(&format!("\n  {method} ")), "{method} is missing in {help}");
+    }
+    for variable in ["VERSION", "DIRECTORY", "TIMESTAMP", "CODE", "TID"] {
+        assert!(
+            help.contains(&format!("\n  SNAPSHOT_{variable} ")),
+            "{variable} is missing in {help}"
+        );
+    }
     let numbers = [
         exit_status::IN_USE,
         exit_status::BROKEN,
@@ -48,8 +57,8 @@ fn the_version_goes_to_stdout() {
 }
 
 #[test]
-fn misuse_is_one_line_and_a_hint_and_125() {
-    let general = "`dsnap --help` shows all options";
+fn a_usage_error_is_one_line_a_hint_and_status_125() {
+    let general = "`dsnap --help` lists all options";
     for (args, what, hint) in [
         (&[][..], "--storage DIR is missing", general),
         (&["--nope"], "unexpected argument '--nope' found", general),
@@ -58,15 +67,19 @@ fn misuse_is_one_line_and_a_hint_and_125() {
             "a value is required for '--storage <DIR>' but none was supplied",
             general,
         ),
-        (&["--storage", ""], "--storage is empty", general),
-        (&["--storage", "/", "-t", "-1", "true"], "-t: `-1` is negative", general),
+        (&["--storage", ""], "--storage: the directory name is empty", general),
+        (&["--storage", "/", "-t", "-1", "true"], "-t, --wait: `-1` is negative", general),
         (
             &["--storage", "/", "-t", "soon"],
-            "-t: `soon` is not a number of seconds, or one like 1.5, 90s, 10m, 2h or 1d",
+            "-t, --wait: `soon` is not a number of seconds, or one like 1.5, 90s, 10m, 2h or 1d",
             general,
         ),
-        (&["--storage", "/", "-s", ""], "-s: `` is empty", general),
-        (&["--storage", "/", "-k", "40000d"], "-k: `40000d` is more than a hundred years", general),
+        (&["--storage", "/", "-s", ""], "-s, --pause: `` is empty", general),
+        (
+            &["--storage", "/", "-k", "40000d"],
+            "-k, --kill-after: `40000d` is more than a hundred years",
+            general,
+        ),
         (
             &["--storage", "/", "--accept-existing", "x"],
             "--accept-existing: `x` is not a number of seconds, or one like 1.5, 90s, 10m, 2h or 1d",
@@ -74,17 +87,17 @@ fn misuse_is_one_line_and_a_hint_and_125() {
         ),
         (
             &["version"],
-            "--storage DIR is missing, and for the old form DIR CONF COMMAND there are too few words",
+            "--storage DIR is missing (the old form needs all of DIR, CONF and COMMAND)",
             "did you mean: dsnap --version",
         ),
         (
             &["/"],
-            "--storage DIR is missing, and for the old form DIR CONF COMMAND there are too few words",
+            "--storage DIR is missing (the old form needs all of DIR, CONF and COMMAND)",
             "did you mean: dsnap --storage /",
         ),
         (
             &["/", "-"],
-            "--storage DIR is missing, and for the old form DIR CONF COMMAND there are too few words",
+            "--storage DIR is missing (the old form needs all of DIR, CONF and COMMAND)",
             "did you mean: dsnap --storage /",
         ),
     ] {
@@ -109,7 +122,7 @@ fn without_command_the_storage_is_tested() {
         .knows(empty.path())
         .storage(empty.path())
         .run()
-        .ends(125, "no snapshot: DIR is not a DirectoryStorage directory");
+        .ends(125, "snapshot test failed: DIR is not a DirectoryStorage directory");
 }
 
 #[test]
@@ -129,7 +142,7 @@ fn the_old_form_takes_directory_conf_and_command() {
 }
 
 #[test]
-fn what_follows_command_belongs_to_command() {
+fn arguments_after_command_belong_to_command() {
     let fixture = storage(State::Clean);
     Dsnap::on(&fixture)
         .args(["--", "echo", "-v", "--storage", "--", "--help"])
@@ -144,7 +157,7 @@ fn what_follows_command_belongs_to_command() {
 }
 
 #[test]
-fn names_and_arguments_are_bytes() {
+fn paths_and_arguments_may_contain_any_bytes() {
     let folder = folder();
     let dir = folder.path().join(OsString::from_vec(b"st\xffr age".to_vec()));
     let _fixture = fixture_builder().state(State::Crashed).build_in(&dir).unwrap();

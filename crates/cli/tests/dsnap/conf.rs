@@ -6,7 +6,9 @@ use std::path::Path;
 
 use dsnap_testkit::State;
 
-use crate::support::{DIRECT, Dsnap, LOCKED, make_fifo, storage, storage_with_conf};
+use crate::support::{
+    DIRECT, Dsnap, HTTP, LOCKED, conf, make_fifo, site, storage, storage_with_conf, write_script,
+};
 
 #[test]
 fn a_missing_conf_is_named_and_direct_is_tried() {
@@ -46,10 +48,10 @@ fn malformed_lines_are_named_with_their_number_and_reason_and_passed_over() {
         &format!(
             "\
 malformed line 3 in DIR/config/snapshot.conf (`http` needs a URL and an access file)
-malformed line 4 in DIR/config/snapshot.conf (`direct` stands alone)
-malformed line 5 in DIR/config/snapshot.conf (`nodirect` stands alone)
-malformed line 6 in DIR/config/snapshot.conf (there is no method `fly`; there is: direct, http, exec)
-malformed line 7 in DIR/config/snapshot.conf (an open quote)
+malformed line 4 in DIR/config/snapshot.conf (`direct` takes no arguments)
+malformed line 5 in DIR/config/snapshot.conf (`nodirect` takes no arguments)
+malformed line 6 in DIR/config/snapshot.conf (there is no method `fly`; available: direct, http, exec)
+malformed line 7 in DIR/config/snapshot.conf (a quote is not closed)
 {DIRECT}"
         ),
     );
@@ -93,7 +95,7 @@ fn with_nodirect_a_clean_stop_is_still_used() {
 }
 
 #[test]
-fn unknown_methods_and_nodirect_leave_nothing_125() {
+fn unknown_methods_with_nodirect_leave_nothing_to_try() {
     let fixture = storage_with_conf(State::Crashed, "fly away\nnodirect\n");
     Dsnap::on(&fixture)
         .arg("true")
@@ -109,7 +111,7 @@ fn another_conf_is_read_instead_and_a_dash_is_the_default() {
     fs::write(&conf, "nonsense\n").unwrap();
     Dsnap::on(&fixture).arg("--snapshot-conf").arg(&conf).arg("true").run().says(
         0,
-        &format!("malformed line 1 in DIR/other.conf (there is no method `nonsense`; there is: direct, http, exec)\n{DIRECT}"),
+        &format!("malformed line 1 in DIR/other.conf (there is no method `nonsense`; available: direct, http, exec)\n{DIRECT}"),
     );
     let fixture = storage_with_conf(State::Crashed, "nodirect\n");
     Dsnap::on(&fixture)
@@ -139,7 +141,7 @@ fn methods_on_the_command_line_replace_the_conf_and_imply_nodirect() {
         .args(["--method", "fly away", "true"])
         .run()
         .mentions(
-            "malformed line 1 in --method (there is no method `fly`; there is: direct, http, exec)\n",
+            "malformed line 1 in --method (there is no method `fly`; available: direct, http, exec)\n",
         )
         .ends(125, "COMMAND was not run: DIR is not a snapshot (no misc/snapshot)");
     Dsnap::on(&fixture)
@@ -149,10 +151,10 @@ fn methods_on_the_command_line_replace_the_conf_and_imply_nodirect() {
 }
 
 #[test]
-fn text_that_is_not_ours_is_made_harmless() {
+fn control_characters_in_a_conf_are_not_printed() {
     let fixture = storage_with_conf(State::Clean, "red\u{1b}[31m\u{9b}\u{202e}\n");
     Dsnap::on(&fixture).arg("true").run().says(0, &format!(
-        "malformed line 1 in DIR/config/snapshot.conf (there is no method `red\u{fffd}[31m\u{fffd}\u{fffd}`; there is: direct, http, exec)\n{DIRECT}"
+        "malformed line 1 in DIR/config/snapshot.conf (there is no method `red\u{fffd}[31m\u{fffd}\u{fffd}`; available: direct, http, exec)\n{DIRECT}"
     ));
     let fixture = storage_with_conf(State::Clean, &"x".repeat(5000));
     let ran = Dsnap::on(&fixture).arg("true").run();
@@ -166,4 +168,20 @@ fn a_conf_may_be_a_link() {
     fs::write(&conf, "direct\n").unwrap();
     symlink(&conf, fixture.path().join("config/snapshot.conf")).unwrap();
     Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
+}
+
+#[test]
+fn messages_name_a_line_by_its_words_whatever_separates_and_quotes_them() {
+    let site = site();
+    write_script(&site.storage().config().join("x"), "#!/bin/sh\necho not today >&2; exit 78\n");
+    for (line, label) in [
+        ("exec  x\tenter", "exec x enter"),
+        ("exec x\t\t'enter' # why", "exec x enter"),
+        ("exec \"x\" 'a b' timeout=9", "exec x 'a b' timeout=9"),
+        ("exec x a=b 'red\u{1b}[31m'", "exec x a=b $'red\\x1b[31m'"),
+    ] {
+        conf(&site, &format!("{line}\nhttp URL access\n"));
+        let ran = Dsnap::at(&site).arg("true").run();
+        ran.says(0, &format!("{label}: not today\n{HTTP}"));
+    }
 }

@@ -1,4 +1,4 @@
-//! Never an old snapshot by accident: the rows that files alone can make.
+//! Freshness: COMMAND never runs in a stale snapshot by accident. Only cases that files make.
 
 use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -20,7 +20,7 @@ fn age_mark(fixture: &Fixture, seconds: u64) -> SystemTime {
 }
 
 #[test]
-fn what_a_killed_run_left_is_rolled_forward_and_never_used_as_it_is() {
+fn a_snapshot_of_a_killed_run_is_rolled_forward_and_never_used_as_it_is() {
     let fixture = storage(State::InSnapshot);
     let copy = fixture.path().join("copy");
     Dsnap::on(&fixture)
@@ -117,7 +117,7 @@ fn under_a_server_that_was_started_too_early_shutdown_is_not_fresh() {
 }
 
 #[test]
-fn a_mark_that_changes_while_command_runs_is_122_whatever_its_status() {
+fn a_snapshot_file_that_changes_while_command_runs_gives_status_122() {
     for (script, words) in [
         ("rm \"$0/misc/snapshot\"", "was `shutdown` and is absent now"),
         ("printf user/x >\"$0/misc/snapshot\"", "was `shutdown` and is `user/x` now"),
@@ -138,7 +138,7 @@ fn a_mark_that_changes_while_command_runs_is_122_whatever_its_status() {
 }
 
 #[test]
-fn a_server_that_came_up_meanwhile_is_told_of_and_the_status_is_commands() {
+fn a_server_that_was_started_meanwhile_is_reported_and_the_status_stays_commands() {
     let fixture = storage(State::Clean);
     Dsnap::on(&fixture)
         .args(["sh", "-c", "echo ' 4711' >\"$0/misc/lock\"; exit 9"])

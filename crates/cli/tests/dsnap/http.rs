@@ -1,4 +1,4 @@
-//! A running Zope, simulated: entered and left by http, whatever it answers.
+//! A simulated running Zope: `http` enters and leaves, and each answer has its consequence.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use nix::sys::signal::Signal::SIGTERM;
 use crate::support::{Dsnap, HTTP, assert_free, busy_site, conf, copies, site, site_builder};
 
 #[test]
-fn an_ordinary_run_says_four_lines_and_the_copy_holds_what_was_committed() {
+fn an_ordinary_run_says_four_lines_and_the_copy_contains_what_was_committed() {
     let site = busy_site();
     let (ran, copy) = copies(Dsnap::at(&site), &site, "copy");
     ran.says(0, HTTP).prints("");
@@ -59,7 +59,7 @@ fn a_command_that_is_not_found_leaves_the_snapshot() {
 }
 
 #[test]
-fn several_zopes_are_asked_in_turn_and_the_other_one_may_leave() {
+fn several_zopes_are_asked_in_turn_and_any_of_them_may_leave() {
     let site = site_builder().zopes(2).start().unwrap();
     site.fault(Some(0), Fault::Unauthorized, None, None);
     let ran = Dsnap::at(&site).arg("true").run();
@@ -213,7 +213,7 @@ fn a_server_that_ends_while_command_runs_leaves_nothing_frozen() {
 }
 
 #[test]
-fn a_server_that_comes_up_on_a_closed_storage_is_stuck_and_that_is_said() {
+fn a_server_that_was_started_on_a_locked_storage_is_reported_as_stuck() {
     let site = site();
     site.stop_server().unwrap();
     let running = Dsnap::at(&site).sh("echo begun; read go; exit 9").open_stdin().start();
@@ -224,14 +224,14 @@ fn a_server_that_comes_up_on_a_closed_storage_is_stuck_and_that_is_said() {
 }
 
 #[test]
-fn a_run_inside_a_run_asks_nobody() {
+fn a_run_inside_a_run_asks_no_server() {
     let site = site();
     let inner = format!("{} sh -c 'echo inside'", env!("CARGO_BIN_EXE_dsnap"));
     Dsnap::at(&site).sh(&inner).run().says(0, HTTP).prints("inside\n");
 }
 
 #[test]
-fn beside_a_strangers_snapshot_leftover_variables_are_no_snapshot() {
+fn leftover_variables_are_no_snapshot_during_somebody_elses_snapshot() {
     let site = site();
     site.server().unwrap().enter("stranger").unwrap();
     let ran = Dsnap::at(&site)

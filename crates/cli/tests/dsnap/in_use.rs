@@ -1,4 +1,4 @@
-//! A storage in use: who holds it, what is waited for, and the statuses 75 and 125.
+//! A storage in use: who holds a lock, what a run waits for, and the exit statuses 75 and 125.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ fn holder(holder: &locks::Holder) -> String {
 }
 
 #[test]
-fn a_storage_that_a_process_has_open_is_not_to_be_had_directly() {
+fn direct_refuses_a_storage_that_a_process_has_open() {
     let fixture = storage(State::Crashed);
     let server = locks::Holder::hold(&fixture.storage().lock()).unwrap();
     let by = holder(&server);
@@ -21,12 +21,12 @@ could not lock storage directory; tried:
   direct access: the storage is open in {by}
   misc/snapshot: DIR is open in {by} and not in a snapshot
 COMMAND was not run: the storage is open in {by}
-hint: direct access works only while no process has the storage open; snapshot.conf needs a line that asks that one
+hint: direct access works only while no process has the storage open; add a line to snapshot.conf that asks this process
 "));
 }
 
 #[test]
-fn a_snapshot_that_a_tool_uses_is_in_use_75() {
+fn a_snapshot_that_another_tool_uses_gives_status_75() {
     let fixture = storage(State::Clean);
     let tool = locks::Holder::hold(&fixture.storage().sublock()).unwrap();
     Dsnap::on(&fixture).arg("true").run().ends(
@@ -36,7 +36,7 @@ fn a_snapshot_that_a_tool_uses_is_in_use_75() {
 }
 
 #[test]
-fn another_run_of_the_tool_is_in_use_75() {
+fn another_run_of_the_program_gives_status_75() {
     let fixture = storage(State::Clean);
     let tool = locks::Holder::hold(&fixture.storage().run_lock()).unwrap();
     Dsnap::on(&fixture).arg("true").run().says(
@@ -49,7 +49,7 @@ fn another_run_of_the_tool_is_in_use_75() {
 }
 
 #[test]
-fn another_snapshot_of_a_running_server_is_in_use_75() {
+fn another_snapshot_of_a_running_server_gives_status_75() {
     let fixture = storage(State::InSnapshot);
     let _server = locks::Holder::hold(&fixture.storage().lock()).unwrap();
     let ran = Dsnap::on(&fixture).arg("true").run()

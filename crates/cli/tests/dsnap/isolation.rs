@@ -1,4 +1,4 @@
-//! What surrounds an isolated call, and that nothing ends one before its time.
+//! Isolated calls: what surrounds one, and that nothing ends it too early.
 
 use std::fs;
 use std::io::Write;
@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use crate::support::{
-    Dsnap, HTTP, OWNER, Plugins, Ran, assert_free, conf, make_fifo, port, site, site_builder,
+    Dsnap, HTTP, OWNER, Plugins, Ran, assert_free, conf, make_fifo, port, root, site, site_builder,
     wait_until, write_script,
 };
 
@@ -25,11 +25,11 @@ exit 69
 "#;
 
 #[test]
-fn a_script_is_told_what_it_needs_and_nothing_of_ours_is_open_in_it() {
+fn a_script_gets_its_arguments_and_variables_and_no_descriptor_of_the_program() {
     let site = site();
     write_script(&site.storage().config().join("method"), LOOKS_AROUND);
     conf(&site, "exec method one 'two three' timeout=9\nhttp URL access\n");
-    // A descriptor and variables that whoever starts the program has left in it.
+    // The caller of the program leaves a descriptor and variables in it.
     let dsnap = Dsnap::through_shell("exec 9</dev/zero; exec \"$@\"");
     let dsnap = dsnap.env("SNAPSHOT_OLD", "x").env("KEPT", "y").storage(site.path());
     let ran = dsnap.arg("true").run();
@@ -65,7 +65,7 @@ fn a_library_has_a_session_of_its_own_and_hears_no_signals_that_end_a_run() {
 }
 
 #[test]
-fn of_our_descriptors_a_library_has_its_own_file_and_the_pipe_for_its_answer() {
+fn a_library_inherits_only_its_own_file_and_the_pipe_for_its_answer() {
     let (site, plugins) = (site(), Plugins::villain("LOOKS_AROUND"));
     conf(&site, "villain\nhttp URL access\n");
     let dsnap = Dsnap::through_shell("exec 99</dev/zero; exec \"$@\"");
@@ -86,7 +86,7 @@ esac
 "#;
 
 /// Runs in a group of its own. In the middle of the leave that group gets the signal, as from a
-/// terminal, and so does what leaves, as from whoever ends a whole control group.
+/// terminal, and so does the process that leaves, as when a whole control group is ended.
 fn signalled_while_leaving(site: &Site, dsnap: Dsnap, signal: Signal) -> Ran {
     let waits = site.path().join("waits");
     make_fifo(&waits);
@@ -106,7 +106,7 @@ fn signalled_while_leaving(site: &Site, dsnap: Dsnap, signal: Signal) -> Ran {
 }
 
 #[test]
-fn signals_to_everybody_do_not_end_the_leave_of_a_script() {
+fn a_signal_to_all_processes_does_not_end_the_leave_of_a_script() {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let site = site_builder().zopes(0).start().unwrap();
         write_script(&site.storage().config().join("method"), SLOW_LEAVE);
@@ -118,7 +118,7 @@ fn signals_to_everybody_do_not_end_the_leave_of_a_script() {
 }
 
 #[test]
-fn signals_to_everybody_do_not_end_the_leave_of_a_library() {
+fn a_signal_to_all_processes_does_not_end_the_leave_of_a_library() {
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
         let (site, plugins) = (site(), Plugins::traitor("LEAVES_SLOWLY"));
         let line = format!("traitor {} timeout=60", port(&site));
@@ -146,17 +146,17 @@ fn a_call_whose_program_was_killed_ends_by_itself_soon_after_its_time() {
 }
 
 #[test]
-fn a_lower_limit_than_ours_is_kept() {
+fn a_lower_limit_of_address_space_is_kept() {
+    if !root::required("start the program as another user") {
+        return;
+    }
     let plugins = Plugins::villain("NONE");
-    let limited = ["bash", "-c", "ulimit -v 1500000 && exec \"$@\"", "bash"];
-    let ran = Dsnap::through(&limited).arg("--list-methods").arg("--plugin-dir").arg(&plugins);
-    let ran = ran.change(|command| {
+    let dsnap = Dsnap::through_shell("ulimit -v 1500000 && exec \"$@\"").arg("--list-methods");
+    let dsnap = dsnap.arg("--plugin-dir").arg(&plugins).change(|command| {
         command.uid(OWNER);
     });
-    if nix::unistd::geteuid().is_root() {
-        let ran = ran.knows(plugins.path()).run();
-        assert!(ran.stdout.contains("\nvillain "), "{ran}");
-    }
+    let ran = dsnap.knows(plugins.path()).run();
+    assert!(ran.stdout.contains("\nvillain "), "{ran}");
 }
 
 /// A leave that goes on once the file `go` is there, and says something then.
@@ -167,7 +167,7 @@ echo aloud; echo words >&2; touch done
 "#;
 
 #[test]
-fn a_leave_that_says_something_outlives_the_tool() {
+fn a_leave_that_prints_outlives_the_program() {
     let site = site_builder().zopes(0).start().unwrap();
     write_script(&site.storage().config().join("method"), LATE_WORDS);
     let run = Dsnap::at(&site).args(["--method", "exec method", "true"]).spawn();

@@ -7,9 +7,9 @@ use dsnap_testkit::State;
 use crate::support::{Dsnap, Plugins, storage};
 
 const LINKED: &str = "\
-direct  VERSION, works on a storage that no process has open; linked in
-http    VERSION, works with the process that has the storage open; linked in
-exec    VERSION, works with the process that has the storage open; linked in
+direct  VERSION, for a storage that no process has open; built in
+http    VERSION, for a storage that a server has open; built in
+exec    VERSION, for a storage that a server has open; built in
 ";
 
 fn without_version(text: &str) -> String {
@@ -17,7 +17,7 @@ fn without_version(text: &str) -> String {
 }
 
 #[test]
-fn without_a_storage_it_is_what_there_is() {
+fn without_a_storage_all_methods_are_listed() {
     let ran = Dsnap::new().arg("--list-methods").run().says(0, "");
     assert_eq!(without_version(&ran.stdout), LINKED);
 }
@@ -29,23 +29,23 @@ fn libraries_are_listed_with_their_file_and_rejected_ones_with_the_reason() {
     fs::write(plugins.file("http"), "").unwrap();
     let ran = Dsnap::new().knows_as(plugins.path(), "PLUGINS");
     let ran = ran.arg("--list-methods").arg("--plugin-dir").arg(&plugins).run().says(0, "");
-    let loaded = "villain  1\u{fffd}[2J, works with the process that has the storage open; interface 1, PLUGINS/libdsnap_villain.so\n";
+    let loaded = "villain  1\u{fffd}[2J, for a storage that a server has open; loaded from PLUGINS/libdsnap_villain.so, interface 1\n";
     assert!(ran.stdout.contains(loaded), "{ran}");
-    let broken = "not usable: PLUGINS/libdsnap_broken.so: it cannot be loaded: file too short\n";
+    let broken = "unusable: PLUGINS/libdsnap_broken.so: it cannot be loaded: file too short\n";
     assert!(ran.stdout.contains(broken), "{ran}");
     let hidden =
-        "not usable: PLUGINS/libdsnap_http.so: the method `http` that is linked in comes first\n";
+        "unusable: PLUGINS/libdsnap_http.so: the method `http` that is linked in comes first\n";
     assert!(ran.stdout.contains(hidden), "{ran}");
 }
 
 #[test]
-fn with_a_storage_the_lines_of_its_conf_are_listed_and_one_without_a_method_is_status_1() {
+fn a_storages_conf_lines_are_listed_and_a_line_without_a_method_gives_status_1() {
     let fixture = storage(State::Clean);
     let conf = fixture.path().join("config/snapshot.conf");
     fs::write(&conf, "# both\nhttp http://localhost:1/ access\nexec /bin/true\n").unwrap();
     let ran = Dsnap::on(&fixture).arg("--list-methods").run().says(0, "");
     let lines = "
-Tried, in this order (DIR/config/snapshot.conf):
+Methods to try, in this order (from DIR/config/snapshot.conf):
   http://localhost:1/   (line 2 in DIR/config/snapshot.conf)
   exec /bin/true   (line 3 in DIR/config/snapshot.conf)
   direct access   (the last resort)
@@ -65,7 +65,7 @@ Tried, in this order (DIR/config/snapshot.conf):
 }
 
 #[test]
-fn for_programs_it_is_one_document() {
+fn the_list_for_programs_is_one_json_document() {
     let (fixture, plugins) = (storage(State::Clean), Plugins::villain("OTHER_ABI"));
     fs::write(fixture.path().join("config/snapshot.conf"), "villain\n").unwrap();
     let ran = Dsnap::on(&fixture).args(["--list-methods", "--json", "--plugin-dir"]).arg(&plugins);
@@ -84,10 +84,10 @@ fn for_programs_it_is_one_document() {
 }
 
 #[test]
-fn it_does_nothing_else() {
+fn listing_is_not_combined_with_anything_else() {
     let ran = Dsnap::new().args(["--list-methods", "--recover"]).run();
-    ran.mentions("usage: --list-methods does nothing else");
+    ran.mentions("usage: --list-methods cannot be combined with --recover, --code or COMMAND");
     let ran = Dsnap::new().args(["--list-methods", "--method", "fly"]).run();
     ran.mentions("usage: --list-methods needs --storage DIR");
-    Dsnap::new().arg("--json").run().mentions("usage: --json is for --list-methods");
+    Dsnap::new().arg("--json").run().mentions("usage: --json works only with --list-methods");
 }

@@ -1,15 +1,10 @@
-//! Scenarios of the program, on storages as DirectoryStorage leaves them.
+//! Scenarios of the program, on storages in the states in which DirectoryStorage leaves them.
 //!
-//! One module a chapter of what the tool promises. A scenario states the status and both
-//! streams; silence is what is expected by default. The order of a run under methods that hold
-//! the storage is played in `crates/core/tests`, the comparison with the original is
-//! `cargo xtask interop`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a scenario that goes wrong is to fail"
-)]
-#![allow(clippy::disallowed_methods, reason = "scenarios start the program, and others beside it")]
+//! Each module is a chapter of what the program promises, and contains scenarios only; what they
+//! share is in `support`. A scenario states the exit status and both streams. The order of a run
+//! is in `crates/engine/tests/run`, the comparison with the original tool in `cargo xtask interop`.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a scenario fails")]
+#![allow(clippy::disallowed_methods, reason = "scenarios start the program and others")]
 
 mod authors;
 mod bad_input;
@@ -21,6 +16,7 @@ mod guide;
 mod http;
 mod in_use;
 mod isolation;
+mod labels;
 mod listing;
 mod nested;
 mod orphans;

@@ -1,4 +1,4 @@
-//! A run inside a run: nothing is entered or left; leftover variables are an error.
+//! A run inside a run: it enters and leaves nothing, and leftover variables are an error.
 
 use std::fs;
 
@@ -27,7 +27,7 @@ fn a_run_inside_a_run_just_runs_command() {
 }
 
 #[test]
-fn without_storage_a_first_operand_that_is_no_folder_is_command() {
+fn inside_a_run_a_first_operand_that_is_not_a_folder_is_command() {
     let fixture = storage(State::Clean);
     Dsnap::on(&fixture).args([DSNAP, "echo", "inside"]).run().says(0, DIRECT).prints("inside\n");
 }
@@ -111,14 +111,14 @@ fn variables_of_a_run_that_is_over_are_no_snapshot_of_another_one() {
 }
 
 #[test]
-fn inside_the_original_which_sets_no_code_the_lock_is_enough() {
+fn inside_the_original_tool_which_sets_no_code_a_held_sublock_is_enough() {
     let fixture = storage(State::Clean);
     let _original = locks::Holder::hold(&fixture.storage().sublock()).unwrap();
     leftover(&fixture).args(["echo", "inside"]).run().says(0, "").prints("inside\n");
 }
 
 #[test]
-fn afterwards_it_looks_again() {
+fn a_run_inside_a_run_checks_the_snapshot_again_afterwards() {
     let fixture = storage(State::Clean);
     let ran = Dsnap::on(&fixture)
         .args([DSNAP, "sh", "-c", "rm \"$0/misc/snapshot\""])
@@ -136,7 +136,7 @@ fn no_conf_is_read_and_nothing_is_retried_inside() {
         .says(127, "\
 Entered snapshot using direct access
 Locked snapshot mode
-COMMAND was not run: `no-such-command` is not found
+COMMAND was not run: `no-such-command` was not found
 Unlocked snapshot mode
 ");
 }

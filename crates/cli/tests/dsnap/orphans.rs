@@ -1,16 +1,15 @@
-//! What a killed run leaves behind, and copies of a storage that is held.
+//! Killed runs: what they leave behind, and copies of a storage that is in a snapshot.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use dsnap_engine::record::run_lock::RunRecord;
-use dsnap_engine::system::lock_holders::is_held;
 use dsnap_engine::system::process::ProcessId;
 use dsnap_testkit::Site;
 use dsnap_testkit::site::{Call, Fault};
 use nix::sys::signal::Signal::SIGKILL;
 
-use crate::support::{Dsnap, HTTP, Running, picture, site, wait_until};
+use crate::support::{Dsnap, HTTP, Running, is_locked, picture, site, wait_until};
 
 /// A run whose COMMAND waits for its stdin to end.
 fn begun(site: &Site) -> Running {
@@ -25,7 +24,7 @@ fn killed(site: &Site) -> Running {
     };
     wait_until("a record of COMMAND", names_command);
     running.signal(SIGKILL);
-    wait_until("the tool's end", || !is_held(&site.storage().run_lock()));
+    wait_until("the tool's end", || !is_locked(&site.storage().run_lock()));
     running
 }
 
@@ -37,7 +36,7 @@ fn finish(running: Running) {
 }
 
 #[test]
-fn as_long_as_command_of_a_killed_run_lives_the_storage_is_in_use() {
+fn the_storage_is_in_use_while_command_of_a_killed_run_is_alive() {
     let site = site();
     let running = killed(&site);
     let ran = Dsnap::at(&site).arg("true").run();
@@ -54,7 +53,7 @@ fn as_long_as_command_of_a_killed_run_lives_the_storage_is_in_use() {
 }
 
 #[test]
-fn a_backup_after_a_killed_run_holds_what_was_committed_since() {
+fn a_backup_after_a_killed_run_contains_what_was_committed_since() {
     let site = site();
     finish(killed(&site));
     site.server().unwrap().commit(10).unwrap();
@@ -68,14 +67,14 @@ fn a_backup_after_a_killed_run_holds_what_was_committed_since() {
 }
 
 #[test]
-fn the_repair_is_said_even_with_q() {
+fn a_clean_up_is_reported_even_with_q() {
     let site = site();
     finish(killed(&site));
     Dsnap::at(&site).args(["-q", "true"]).run().mentions("which an earlier run had left behind");
 }
 
 #[test]
-fn recover_does_only_the_repair() {
+fn recover_only_cleans_up() {
     let site = site();
     finish(killed(&site));
     let code = site.held().unwrap();
@@ -90,9 +89,11 @@ fn recover_with_a_code_leaves_a_snapshot_whose_record_is_lost() {
     let site = site();
     site.server().unwrap().enter("lost").unwrap();
     let ran = Dsnap::at(&site).arg("--recover").run();
-    ran.says(0, "").prints("DIR: nothing of dsnap to leave; it is in the snapshot `user/lost`\n");
+    ran.says(0, "").prints(
+        "DIR is in the snapshot `user/lost`, which no run of dsnap is known to have entered\n",
+    );
     let ran = Dsnap::at(&site).args(["--recover", "--code", "other"]).run();
-    ran.says(122, "not recovered: DIR is in the snapshot `user/lost`, not in user/other\n");
+    ran.says(122, "--recover failed: DIR is in the snapshot `user/lost`, not in `user/other`\n");
     assert_eq!(site.held().as_deref(), Some("user/lost"));
     let ran = Dsnap::at(&site).args(["--recover", "--code", "user/lost"]).run();
     ran.says(0, "Left the snapshot user/lost, which an earlier run had left behind\n");
@@ -100,7 +101,7 @@ fn recover_with_a_code_leaves_a_snapshot_whose_record_is_lost() {
 }
 
 #[test]
-fn recover_with_a_code_takes_its_record_away_also_where_nothing_is_held() {
+fn recover_with_a_code_removes_its_record_even_without_a_snapshot() {
     let site = site();
     finish(killed(&site));
     let code = site.held().unwrap();
@@ -123,7 +124,7 @@ fn recover_on_a_storage_that_nobody_has_open_sends_nothing() {
 }
 
 #[test]
-fn what_cannot_be_left_is_named_with_the_command_that_repairs_it() {
+fn a_snapshot_that_cannot_be_left_is_named_with_the_command_that_cleans_up() {
     let site = site();
     let running = begun(&site);
     let code = site.held().unwrap();
@@ -133,7 +134,7 @@ fn what_cannot_be_left_is_named_with_the_command_that_repairs_it() {
     let ran = Dsnap::at(&site).args(["--recover"]).run();
     assert_eq!(ran.status.code(), Some(122), "{ran}");
     let ran = ran
-        .mentions(&format!("not recovered: DIR is still in snapshot mode (code {code}): "))
+        .mentions(&format!("--recover failed: DIR is still in snapshot mode (code {code}): "))
         .mentions("hint: dsnap --storage DIR --recover\n");
     assert!(ran.stderr.contains("not authorised"), "{ran}");
     site.no_faults();
@@ -165,7 +166,7 @@ fn on(copy: &Path) -> Dsnap {
 }
 
 #[test]
-fn a_copy_of_a_held_storage_is_not_rolled_forward_and_nothing_is_sent() {
+fn a_copy_of_a_storage_in_a_snapshot_is_not_rolled_forward_and_nothing_is_sent() {
     let site = site();
     let running = begun(&site);
     site.server().unwrap().commit(10).unwrap();
@@ -212,7 +213,7 @@ fn both_hints_for_a_copy_work_when_they_are_followed_literally() {
 }
 
 #[test]
-fn a_server_that_comes_up_on_a_torn_record_is_used_all_the_same() {
+fn a_torn_record_is_reported_and_does_not_stop_the_run() {
     let site = site();
     finish(killed(&site));
     let path = site.storage().run_lock();

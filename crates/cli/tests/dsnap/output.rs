@@ -11,7 +11,7 @@ use nix::sys::signal::Signal::SIGXFSZ;
 use crate::support::{DIRECT, Dsnap, storage};
 
 #[test]
-fn stdout_is_commands() {
+fn stdout_belongs_to_command() {
     Dsnap::on(&storage(State::Crashed)).args(["-vv", "echo", "mine"]).run().prints("mine\n");
 }
 
@@ -62,7 +62,7 @@ fn closed_descriptors_are_opened_on_the_null_device_first() {
 }
 
 #[test]
-fn a_stderr_that_nobody_reads_holds_up_no_run() {
+fn a_stderr_that_nobody_reads_does_not_block_a_run() {
     let fixture = storage(State::Crashed);
     let (_nobody_reads, mut stderr) = std::io::pipe().unwrap();
     let room = nix::fcntl::fcntl(&stderr, FcntlArg::F_SETPIPE_SZ(4096)).unwrap();

@@ -1,4 +1,4 @@
-//! What `direct` makes of each wreck, and that it may be stopped between any two files.
+//! Recovery by `direct`: from every state of a storage, and stopped between any two files.
 
 use std::cell::Cell;
 use std::fs;
@@ -55,7 +55,7 @@ fn on_a_clean_storage_nothing_is_written() {
 }
 
 #[test]
-fn a_packing_servers_marks_are_passed_over_and_vanish_with_their_folders() {
+fn mark_files_of_a_packing_server_vanish_with_their_folders() {
     let fixture = storage(State::Crashed);
     let journal = fixture.storage().journal();
     let done = fs::read_dir(&journal)
@@ -69,7 +69,7 @@ fn a_packing_servers_marks_are_passed_over_and_vanish_with_their_folders() {
 }
 
 #[test]
-fn the_replica_is_kept_beside_the_locks() {
+fn the_replica_archive_is_kept_in_misc() {
     let fixture = storage(State::Replica);
     let archive = fs::read(fixture.storage().journal().join("replica.tar")).unwrap();
     Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
@@ -191,11 +191,11 @@ fn a_failing_step_stops_and_reports_and_leaves_no_snapshot() {
     let Entered::Failed(refusal) = enter_asked_by(&fixture, &InTheWay(target.clone())) else {
         panic!("a folder was replaced by a file")
     };
-    let what = "nothing is lost, but the storage is no snapshot until it is rolled forward";
+    let what = "nothing is lost, but A/ is not a snapshot until the storage is recovered";
     assert!(refusal.text().ends_with(what), "{refusal}");
     assert_eq!(
         refusal.hints(),
-        ["remove the cause and run dsnap again: it goes on where it stopped"]
+        ["fix the cause and run dsnap again: the recovery continues where it stopped"]
     );
     assert!(!fixture.storage().snapshot().exists());
     fs::remove_dir_all(&target).unwrap();
@@ -212,7 +212,7 @@ fn a_replicas_files_and_folders_get_their_modes_and_times() {
 }
 
 #[test]
-fn a_replica_on_another_file_system_than_misc_costs_nothing_but_the_run() {
+fn a_replica_on_another_file_system_than_misc_fails_the_run_and_changes_nothing() {
     let Some(elsewhere) = on_another_file_system() else { return };
     let fixture = storage(State::Replica);
     let (journal, mark) = (fixture.storage().journal(), fixture.storage().snapshot());

@@ -36,7 +36,7 @@ fn no_new_file_below_the_storage_belongs_to_root() {
 }
 
 #[test]
-fn command_is_root_with_all_ids() {
+fn command_runs_as_root_with_all_ids() {
     let Some((_folder, fixture)) = storage_of_another_user(State::Crashed) else { return };
     let ran = Dsnap::on(&fixture)
         .args(["grep", "-E", "^(Uid|Gid|Groups)", "/proc/self/status"])
@@ -50,17 +50,17 @@ fn command_is_root_with_all_ids() {
 }
 
 #[test]
-fn whether_command_exists_is_asked_with_its_rights() {
+fn command_is_looked_up_with_the_callers_privileges() {
     let Some((_folder, fixture)) = storage_of_another_user(State::Clean) else { return };
     let roots = folder();
     let script = roots.path().join("script");
     write_script(&script, "#!/no/such/interpreter\n");
     let ran = Dsnap::on(&fixture).knows(roots.path()).arg(&script).run();
-    ran.ends(126, "COMMAND was not run: `DIR/script` cannot be executed: its interpreter (the first line) is not found");
+    ran.ends(126, "COMMAND was not run: `DIR/script` cannot be executed: the interpreter in its first line was not found");
 }
 
 #[test]
-fn signals_are_sent_with_commands_rights() {
+fn signals_are_passed_on_with_the_callers_privileges() {
     let Some((_folder, fixture)) = storage_of_another_user(State::Clean) else { return };
     let running = Dsnap::on(&fixture)
         .sh("trap 'exit 40' TERM; echo begun; while :; do sleep 0.01; done")
@@ -70,7 +70,7 @@ fn signals_are_sent_with_commands_rights() {
 }
 
 #[test]
-fn a_b_that_leads_where_the_owner_may_not_write_gains_nothing() {
+fn a_link_from_b_to_a_folder_of_root_is_not_followed_with_roots_privileges() {
     let Some((folder, fixture)) = storage_of_another_user(State::InSnapshot) else { return };
     let elsewhere = folder.path().join("roots");
     fs::rename(fixture.storage().b(), &elsewhere).unwrap();
@@ -85,7 +85,7 @@ fn a_b_that_leads_where_the_owner_may_not_write_gains_nothing() {
 }
 
 #[test]
-fn a_folder_that_the_owner_cannot_reach_is_not_called_missing() {
+fn a_folder_that_the_owner_cannot_reach_is_reported_as_such_and_not_as_missing() {
     let Some((_folder, fixture)) = storage_of_another_user(State::Clean) else { return };
     chown_all(fixture.path(), OWNER, GROUP);
     chown(fixture.path(), Some(0), Some(0)).unwrap();
@@ -96,7 +96,7 @@ fn a_folder_that_the_owner_cannot_reach_is_not_called_missing() {
 }
 
 #[test]
-fn a_folder_above_that_the_owner_may_not_pass_is_named_and_not_given_away() {
+fn a_folder_above_that_the_owner_may_not_pass_is_named_and_no_hint_gives_it_away() {
     let Some((folder, fixture)) = storage_of_another_user(State::Clean) else { return };
     let (private, sub) = (folder.path().join("pri vate"), folder.path().join("pri vate/sub"));
     fs::create_dir_all(&sub).unwrap();
@@ -119,7 +119,7 @@ fn a_folder_above_that_the_owner_may_not_pass_is_named_and_not_given_away() {
 }
 
 #[test]
-fn who_holds_a_lock_is_shown_to_the_owners_rights_too() {
+fn the_holder_of_a_lock_is_named_under_the_owners_privileges_too() {
     let Some((_folder, fixture)) = storage_of_another_user(State::Clean) else { return };
     let running =
         Dsnap::on(&fixture).args(["sh", "-c", "echo begun; read line"]).open_stdin().start();
@@ -234,14 +234,14 @@ fn a_link_and_its_target_must_have_one_owner() {
 }
 
 #[test]
-fn the_own_lock_has_its_mode_whatever_the_umask() {
+fn the_mode_of_the_run_lock_does_not_depend_on_the_umask() {
     let Some((_folder, fixture)) = storage_of_another_user(State::Crashed) else { return };
     runs_under_roots_umask(&fixture);
     assert_eq!(fs::metadata(fixture.storage().run_lock()).unwrap().mode() & 0o7777, 0o660);
 }
 
 #[test]
-fn what_is_made_under_the_umask_of_roots_cron_is_like_its_neighbours() {
+fn new_files_and_folders_have_the_mode_of_their_neighbours_whatever_the_umask() {
     for state in [State::Crashed, State::InSnapshot, State::Replica] {
         let Some((_folder, fixture)) = storage_of_another_user(state) else { return };
         fs::remove_file(fixture.storage().lock()).unwrap();

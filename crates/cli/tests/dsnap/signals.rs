@@ -1,4 +1,4 @@
-//! Signals end a run in order, in every phase.
+//! Signals: each ends a run in order, in every phase.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -9,7 +9,9 @@ use dsnap_testkit::{State, locks};
 use nix::libc::SYS_rt_sigqueueinfo;
 use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
-use crate::support::{DIRECT, Dsnap, fixture_builder, make_fifo, root, storage, wait_until};
+use crate::support::{
+    DIRECT, Dsnap, fixture_builder, is_locked, make_fifo, root, storage, wait_until,
+};
 
 /// COMMAND that ends with 40 when `signal` comes.
 fn trapping(signal: &str) -> String {
@@ -27,7 +29,7 @@ fn a_signal_is_passed_on_and_command_is_waited_for() {
 }
 
 #[test]
-fn a_command_that_does_not_catch_it_is_128_and_its_number() {
+fn a_command_that_a_passed_on_signal_killed_exits_with_128_plus_its_number() {
     let fixture = storage(State::Clean);
     let running = Dsnap::on(&fixture).args(["sh", "-c", "echo begun; exec sleep 600"]).start();
     running.signal(SIGTERM);
@@ -35,7 +37,7 @@ fn a_command_that_does_not_catch_it_is_128_and_its_number() {
 }
 
 #[test]
-fn a_second_signal_never_skips_the_end() {
+fn a_second_signal_does_not_skip_the_end_of_the_run() {
     let fixture = storage(State::Clean);
     // Not `read` in bash: a signal just before it waits is not heard until it has read.
     let script = "n=0; trap 'echo once; n=$((n+1))' TERM; echo begun; while [ $n -lt 2 ]; do sleep 0.01; done; exit 3";
@@ -44,11 +46,11 @@ fn a_second_signal_never_skips_the_end() {
     assert_eq!(running.next_line(), "once");
     running.signal(SIGTERM);
     running.end().says(3, DIRECT);
-    assert!(!is_held(&fixture.storage().sublock()));
+    assert!(!is_locked(&fixture.storage().sublock()));
 }
 
 #[test]
-fn minus_k_kills_a_command_that_does_not_end() {
+fn minus_k_kills_a_command_that_is_still_running() {
     let fixture = storage(State::Clean);
     let script = "trap '' TERM; echo begun; while :; do sleep 0.01; done";
     let running = Dsnap::on(&fixture).args(["-k", "0.1"]).sh(script).start();
@@ -64,7 +66,7 @@ fn a_signal_that_command_itself_sends_is_not_passed_back_and_starts_no_clock() {
 }
 
 #[test]
-fn a_signal_whose_sender_is_not_told_is_passed_on() {
+fn a_signal_without_a_known_sender_is_passed_on() {
     // A timer's, a finished input's or output's, a looked-up name's.
     for code in [-2, -4, -60] {
         let fixture = storage(State::Clean);
@@ -89,14 +91,14 @@ sys.exit(ctypes.CDLL(None).syscall(call, pid, signal, info))";
 }
 
 #[test]
-fn a_signal_while_waiting_is_the_status_and_nothing_is_held() {
+fn a_signal_while_waiting_ends_the_run_with_its_number_and_no_lock() {
     let fixture = storage(State::Clean);
     let _tool = locks::Holder::hold(&fixture.storage().sublock()).unwrap();
     let mut waiting = Dsnap::on(&fixture).args(["-t", "10m", "-s", "10m", "true"]).spawn();
     waiting.wait_for("Retrying snapshot.... (");
-    assert!(!is_held(&fixture.storage().run_lock()));
+    assert!(!is_locked(&fixture.storage().run_lock()));
     waiting.signal(SIGTERM);
-    waiting.end().ends(128 + 15, "COMMAND was not run: stopped by signal TERM");
+    waiting.end().ends(128 + 15, "COMMAND was not run: dsnap was stopped by signal TERM");
 }
 
 #[test]
@@ -109,13 +111,16 @@ fn a_signal_ends_the_wait_for_a_conf_that_nobody_writes() {
         dsnap.open_stdin()
     };
     for conf in [&fifo, Path::new("/dev/stdin")] {
-        for (what, last) in [("true", "COMMAND was not run"), ("--recover", "not recovered")] {
+        for (what, last) in [
+            ("true", "COMMAND was not run: dsnap was stopped by signal "),
+            ("--recover", "--recover failed: stopped by signal "),
+        ] {
             let waiting = run(conf, &[what]).spawn();
             wait_until("opening the conf", || has_open(waiting.pid(), conf));
             waiting.signal(SIGTERM);
             let ran = waiting.ends_by_itself();
             assert_eq!(ran.status.code(), Some(128 + 15), "{ran}");
-            assert!(ran.stderr.starts_with(&format!("{last}: stopped by signal ")), "{ran}");
+            assert!(ran.stderr.starts_with(last), "{ran}");
         }
     }
     assert!(!fixture.storage().run_lock().exists(), "something was begun");
@@ -174,7 +179,7 @@ os.execv(sys.argv[1], sys.argv[1:])";
 const HUP_AND_INT: u64 = 0b11;
 
 /// The bits of a mask in `/proc/PID/status` for signals up to 17 (CHLD), which a run is about:
-/// whoever runs the tests may ignore some of the others.
+/// the caller of the tests may ignore some of the others.
 fn named_signals(line: &str) -> u64 {
     let mask = line.split_whitespace().last().unwrap();
     u64::from_str_radix(mask, 16).unwrap() & ((1 << 17) - 1)
@@ -189,7 +194,7 @@ fn a_stop_while_direct_recovers_takes_effect_between_two_files_and_the_next_run_
     let ran = recovering.end();
     // The machine may have been quicker than the signal; then there is nothing to see here.
     if ran.status.code() != Some(0) {
-        let ran = ran.ends(128 + 15, "COMMAND was not run: stopped by signal TERM");
+        let ran = ran.ends(128 + 15, "COMMAND was not run: dsnap was stopped by signal TERM");
         assert!(!fixture.storage().snapshot().exists(), "{ran}");
     }
     Dsnap::on(&fixture).arg("true").run().says(0, DIRECT);
@@ -197,7 +202,7 @@ fn a_stop_while_direct_recovers_takes_effect_between_two_files_and_the_next_run_
 }
 
 #[test]
-fn as_pid_1_it_does_the_same_and_reaps() {
+fn as_pid_1_the_program_does_the_same_and_reaps_orphans() {
     if !root::required("make a pid namespace") {
         return;
     }

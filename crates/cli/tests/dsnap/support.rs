@@ -25,7 +25,9 @@ pub(crate) use outcome::Ran;
 pub(crate) use program::{Dsnap, Running};
 pub(crate) use replica::{assert_like_the_replica, write_replica_with_folders};
 pub(crate) use site::{assert_free, busy_site, conf, copies, port, site, site_builder};
-pub(crate) use storage::{fixture_builder, make_fifo, picture, storage, storage_with_conf};
+pub(crate) use storage::{
+    fixture_builder, is_locked, make_fifo, picture, storage, storage_with_conf,
+};
 pub(crate) use terminal::Terminal;
 pub(crate) use users::{
     GROUP, OWNER, chown_all, current_user, site_of_another_user, storage_of_another_user,

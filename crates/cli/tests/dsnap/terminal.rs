@@ -28,12 +28,12 @@ fn the_live_line_tells_what_is_waited_for_and_vanishes() {
     assert!(lines[0].contains(" left: another"), "{shown:?}");
     let width = |line: &&str| line.chars().count();
     assert_eq!(width(&lines[0]), 67, "a line that wraps stays, and `^C` is added: {shown:?}");
-    assert_eq!(lines.last(), Some(&"COMMAND was not run: stopped by signal TERM\r\n"));
+    assert_eq!(lines.last(), Some(&"COMMAND was not run: dsnap was stopped by signal TERM\r\n"));
     drop(tool);
 }
 
 #[test]
-fn a_terminal_that_cannot_take_a_line_away_gets_one_line_a_retry() {
+fn a_terminal_that_cannot_erase_a_line_gets_one_line_for_each_retry() {
     for name in ["dumb", ""] {
         let (fixture, terminal) = (storage(State::Clean), Terminal::new());
         let tool = locks::Holder::hold(&fixture.storage().run_lock()).unwrap();
@@ -52,7 +52,7 @@ fn a_terminal_that_cannot_take_a_line_away_gets_one_line_a_retry() {
 }
 
 #[test]
-fn a_terminal_that_was_stopped_holds_up_neither_a_signal_nor_a_run() {
+fn a_stopped_terminal_blocks_neither_a_signal_nor_a_run() {
     let (fixture, terminal) = (storage(State::Clean), Terminal::new());
     let tool = locks::Holder::hold(&fixture.storage().run_lock()).unwrap();
     let run = terminal.run(waiting(&fixture, "xterm"));
@@ -66,7 +66,7 @@ fn a_terminal_that_was_stopped_holds_up_neither_a_signal_nor_a_run() {
 }
 
 #[test]
-fn a_terminal_that_nobody_reads_holds_up_no_run() {
+fn a_terminal_that_nobody_reads_does_not_block_a_run() {
     let (fixture, terminal) = (storage(State::Crashed), Terminal::unread());
     terminal.fill();
     let long = "x".repeat(900);

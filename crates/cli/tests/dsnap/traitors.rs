@@ -1,4 +1,4 @@
-//! Methods that really enter, and then misbehave: what was entered is left again.
+//! Methods that enter and then misbehave: the snapshot is left all the same.
 
 use dsnap_testkit::Site;
 
@@ -18,12 +18,12 @@ fn enters_and_is_left(vice: &str) {
 }
 
 #[test]
-fn one_without_a_vice_enters_and_leaves() {
+fn a_correct_library_enters_and_leaves() {
     enters_and_is_left("NONE");
 }
 
 #[test]
-fn one_that_dies_once_it_has_entered_is_used_under_the_next_line_and_left() {
+fn a_snapshot_is_used_and_left_by_the_next_line_after_the_library_crashes() {
     let site = site();
     let line = format!("traitor {} timeout=20", port(&site));
     let ran = run(&site, &Plugins::traitor("DIES_AFTER_ENTERING"), &line);
@@ -32,17 +32,17 @@ fn one_that_dies_once_it_has_entered_is_used_under_the_next_line_and_left() {
 }
 
 #[test]
-fn one_that_dies_while_it_leaves_is_left_by_the_next_line() {
+fn a_crash_while_leaving_is_made_good_by_the_next_line() {
     enters_and_is_left("CANNOT_LEAVE");
 }
 
 #[test]
-fn one_that_dies_after_it_has_left_has_left() {
+fn a_crash_after_leaving_changes_nothing() {
     enters_and_is_left("DIES_AFTER_LEAVING");
 }
 
 #[test]
-fn one_whose_leave_fails_the_second_time_is_left_by_the_next_line_then() {
+fn a_second_leave_that_fails_is_made_good_by_the_next_line() {
     let (site, plugins) = (site(), Plugins::traitor("LEAVES_ONCE"));
     let line = format!("traitor {}", port(&site));
     for _ in 0..2 {
@@ -52,7 +52,7 @@ fn one_whose_leave_fails_the_second_time_is_left_by_the_next_line_then() {
 }
 
 #[test]
-fn one_that_panics_while_it_leaves_is_left_by_the_next_line() {
+fn a_panic_while_leaving_is_made_good_by_the_next_line() {
     let (site, plugins) = (site(), Plugins::panics());
     let line = format!("panics leave {}", port(&site));
     run(&site, &plugins, &line).says(0, &entered_by(&line));

@@ -31,7 +31,7 @@ fn listed(plugins: &Path) -> Ran {
 fn accepted(plugins: &Path) {
     let ran = listed(plugins);
     assert!(ran.stdout.contains("\nvillain "), "{ran}");
-    assert!(!ran.stdout.contains("not usable"), "{ran}");
+    assert!(!ran.stdout.contains("unusable"), "{ran}");
 }
 
 /// Refused with that reason; and what the hint says, done literally, cures it.
@@ -45,7 +45,7 @@ fn refused(plugins: &Path, part: &Path, reason: &str) {
 }
 
 #[test]
-fn the_library_its_folder_and_every_folder_above_must_be_closed_to_others() {
+fn nobody_else_may_be_able_to_change_a_library_or_a_folder_above_it() {
     let (folder, inner) = nested();
     accepted(&inner);
     let library = inner.join("libdsnap_villain.so");
@@ -58,7 +58,7 @@ fn the_library_its_folder_and_every_folder_above_must_be_closed_to_others() {
 }
 
 #[test]
-fn a_library_or_folder_of_somebody_else_is_refused() {
+fn a_library_or_folder_of_another_user_is_refused() {
     if !root::required("give files away") {
         return;
     }
@@ -71,7 +71,7 @@ fn a_library_or_folder_of_somebody_else_is_refused() {
 }
 
 #[test]
-fn a_link_counts_with_what_it_leads_to() {
+fn a_link_is_judged_by_its_target_too() {
     let (folder, inner) = nested();
     let plugins = folder.path().join("plugins");
     fs::create_dir(&plugins).unwrap();
@@ -83,7 +83,7 @@ fn a_link_counts_with_what_it_leads_to() {
 }
 
 #[test]
-fn a_link_of_somebody_else_is_refused_whatever_it_leads_to() {
+fn a_link_of_another_user_is_refused_whatever_its_target() {
     if !root::required("give files away") {
         return;
     }
@@ -99,7 +99,7 @@ fn a_link_of_somebody_else_is_refused_whatever_it_leads_to() {
 }
 
 #[test]
-fn a_script_and_the_folders_above_it_must_be_closed_to_others_too() {
+fn nobody_else_may_be_able_to_change_a_script_or_a_folder_above_it() {
     let site = site();
     let folder = folder();
     let method = folder.path().join("method");
@@ -117,7 +117,7 @@ fn a_script_and_the_folders_above_it_must_be_closed_to_others_too() {
 }
 
 #[test]
-fn a_sticky_folder_above_is_fine() {
+fn a_sticky_folder_above_a_library_is_accepted() {
     let (folder, inner) = nested();
     fs::set_permissions(folder.path().join("outer"), Permissions::from_mode(0o1777)).unwrap();
     accepted(&inner);
@@ -134,7 +134,7 @@ mount -o remount,ro "$1" || exit 99
 "#;
 
 #[test]
-fn a_config_map_on_a_read_only_mount_is_fine_and_on_another_is_not() {
+fn a_config_map_is_accepted_only_on_a_read_only_mount() {
     if !root::required("mount") {
         return;
     }
@@ -147,7 +147,7 @@ fn a_config_map_on_a_read_only_mount_is_fine_and_on_another_is_not() {
         .output();
     let Ok(output) = shell.as_ref().filter_may_mount() else { return };
     let said = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(said.matches("not usable").count(), 1, "{said}");
+    assert_eq!(said.matches("unusable").count(), 1, "{said}");
     assert!(said.contains("can be changed by everybody"), "{said}");
     assert_eq!(said.matches("\nvillain ").count(), 1, "{said}");
 }
@@ -167,7 +167,7 @@ impl<'a> MayMount<'a> for Result<&'a std::process::Output, &'a std::io::Error> {
 }
 
 #[test]
-fn the_environments_path_is_searched_unless_rights_were_raised() {
+fn the_environments_path_is_searched_unless_privileges_were_raised() {
     if !root::required("raise rights") {
         return;
     }
@@ -183,7 +183,7 @@ fn the_environments_path_is_searched_unless_rights_were_raised() {
     };
     let (ordinary, raised) = (list(0o755), list(0o4755));
     assert!(ordinary.contains("\nvillain "), "{ordinary}");
-    assert!(raised.contains("linked in") && !raised.contains("villain"), "{raised}");
+    assert!(raised.contains("built in") && !raised.contains("villain"), "{raised}");
 }
 
 /// As `setcap cap_net_bind_service=ep` writes it.
@@ -193,7 +193,7 @@ os.setxattr(sys.argv[1], "security.capability", struct.pack("<5I", 0x02000001, 1
 "#;
 
 #[test]
-fn a_capability_of_the_program_file_raises_rights_too() {
+fn a_capability_of_the_program_file_raises_privileges_too() {
     if !root::required("give a file capabilities") {
         return;
     }
@@ -214,7 +214,7 @@ fn a_capability_of_the_program_file_raises_rights_too() {
         return root::passed_over("no process can have capabilities here");
     };
     let said = String::from_utf8(output.stdout).unwrap();
-    assert!(said.contains("linked in") && !said.contains("villain"), "{said}");
+    assert!(said.contains("built in") && !said.contains("villain"), "{said}");
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn a_relative_folder_in_the_environments_path_is_passed_over() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_looked_into_is_not_passed_over() {
+fn a_plugin_folder_that_cannot_be_read_is_reported() {
     if !root::required("act for another user") {
         return;
     }

@@ -1,14 +1,13 @@
-//! A Zope that does not answer as it should, and the races of an enter that comes late: in the
-//! end nothing is held, or it is said what may be.
+//! A Zope that does not answer as it should, and an enter that takes effect late: at the end of the
+//! run no snapshot is left, or the run names the one that may be.
 
 use std::time::Duration;
 
-use dsnap_engine::system::lock_holders::is_held;
 use dsnap_testkit::site::{Call, Fault, Step};
 use nix::sys::signal::Signal::SIGTERM;
 
 use crate::support::{
-    Dsnap, HTTP, assert_free, conf, copies, in_parallel, site, site_builder, wait_until,
+    Dsnap, HTTP, assert_free, conf, copies, in_parallel, is_locked, site, site_builder, wait_until,
 };
 
 /// What comes of a fault that meets `enterSnapshot` once, with no other line: the status, and
@@ -25,20 +24,20 @@ const FAULTS_OF_ENTERING: [(Fault, i32, &str); 16] = [
     (Fault::Unauthorized, 125, "not authorised"),
     (Fault::Forbidden, 125, "403"),
     (Fault::Refused, 125, "LockError: Couldn't lock"),
-    (Fault::Deaf, 125, "whether it still enters"),
-    (Fault::ResetBefore, 125, "whether it still enters"),
-    (Fault::ServerError, 125, "whether it still enters"),
-    (Fault::LoginForm, 125, "whether it still enters"),
-    (Fault::Disconnected, 125, "whether it still enters"),
+    (Fault::Deaf, 125, "may still be entered; the next run checks again"),
+    (Fault::ResetBefore, 125, "may still be entered; the next run checks again"),
+    (Fault::ServerError, 125, "may still be entered; the next run checks again"),
+    (Fault::LoginForm, 125, "may still be entered; the next run checks again"),
+    (Fault::Disconnected, 125, "may still be entered; the next run checks again"),
 ];
 
 const LEFT: &str = "Left snapshot mode";
 
 #[test]
-fn each_fault_of_entering_leaves_nothing_held_or_says_so() {
+fn after_each_fault_of_entering_no_snapshot_is_left_or_the_run_says_so() {
     in_parallel(FAULTS_OF_ENTERING, |(fault, status, words)| {
         let site = site();
-        conf(&site, "http URL access timeout=1\nnodirect\n");
+        conf(&site, "http URL access timeout=3\nnodirect\n");
         site.fault(None, fault, Some(Call::Enter), Some(1));
         let ran = Dsnap::at(&site).arg("true").run().mentions(words);
         assert_eq!(ran.status.code(), Some(status), "{fault:?}: {ran}");
@@ -55,7 +54,7 @@ fn each_fault_of_leaving_is_tried_again_until_it_is_confirmed() {
     with_each_fault(|fault| {
         let site = site();
         // The slow fault is slower than the line allows.
-        conf(&site, "http URL access timeout=1\n");
+        conf(&site, "http URL access timeout=3\n");
         site.fault(None, fault, Some(Call::Leave), Some(1));
         let ran = Dsnap::at(&site).arg("true").run().counts(LEFT, 1);
         assert_eq!(ran.status.code(), Some(0), "{fault:?}: {ran}");
@@ -77,10 +76,10 @@ fn with_each_fault(play: impl Fn(Fault) + Sync) {
 }
 
 #[test]
-fn each_fault_of_the_question_before_a_leave_is_tried_again_until_it_is_confirmed() {
+fn each_fault_of_the_status_call_before_a_leave_is_tried_again_until_it_is_confirmed() {
     with_each_fault(|fault| {
         let site = site();
-        conf(&site, "http URL access timeout=1\n");
+        conf(&site, "http URL access timeout=3\n");
         site.fault(None, fault, Some(Call::Status), Some(1));
         let ran = Dsnap::at(&site).arg("true").run();
         assert_eq!(ran.status.code(), Some(0), "{fault:?}: {ran}");
@@ -90,16 +89,16 @@ fn each_fault_of_the_question_before_a_leave_is_tried_again_until_it_is_confirme
 }
 
 #[test]
-fn while_that_question_is_not_answered_the_snapshot_is_named_with_the_command_that_repairs_it() {
+fn a_snapshot_whose_server_does_not_answer_is_named_with_the_command_that_cleans_up() {
     with_each_fault(|fault| {
         let site = site();
-        conf(&site, "http URL access timeout=1\n");
+        conf(&site, "http URL access timeout=3\n");
         site.server().unwrap().enter("lost").unwrap();
         site.fault(None, fault, Some(Call::Status), None);
         let ran = Dsnap::at(&site).args(["--recover", "--code", "lost"]).run();
         assert_eq!(ran.status.code(), Some(122), "{fault:?}: {ran}");
         assert_eq!(site.held().as_deref(), Some("user/lost"), "no leave was sent: {fault:?}");
-        ran.mentions("not recovered: DIR is still in snapshot mode (code user/lost): ")
+        ran.mentions("--recover failed: DIR is still in snapshot mode (code user/lost): ")
             .mentions("hint: dsnap --storage DIR --recover");
         site.no_faults();
         let ran = Dsnap::at(&site).args(["--recover", "--code", "lost"]).run();
@@ -109,14 +108,14 @@ fn while_that_question_is_not_answered_the_snapshot_is_named_with_the_command_th
 }
 
 #[test]
-fn a_leave_that_needed_more_than_one_try_is_said_even_with_q() {
+fn a_leave_that_needed_more_than_one_try_is_reported_even_with_q() {
     let site = site();
     site.fault(None, Fault::Refused, Some(Call::Leave), Some(2));
     Dsnap::at(&site).args(["-q", "true"]).run().says(0, "Left snapshot mode (at try 3)\n");
 }
 
 #[test]
-fn a_leave_that_would_come_before_the_enter_shows_is_not_sent() {
+fn no_leave_is_sent_before_the_enter_shows() {
     let site = site();
     conf(&site, "http URL access timeout=1\n");
     let server = site.server().unwrap();
@@ -126,7 +125,7 @@ fn a_leave_that_would_come_before_the_enter_shows_is_not_sent() {
     let ran = run.end().mentions("may still be entered; the next run checks again");
     assert_eq!(ran.status.code(), Some(125), "{ran}");
     server.go_on();
-    wait_until("the late enter", || site.held().is_some() && !is_held(&site.storage().sublock()));
+    wait_until("the late enter", || site.held().is_some() && !is_locked(&site.storage().sublock()));
     // The next run finds the record, and leaves what came late.
     Dsnap::at(&site)
         .arg("true")
@@ -137,7 +136,7 @@ fn a_leave_that_would_come_before_the_enter_shows_is_not_sent() {
 }
 
 #[test]
-fn a_leave_between_code_and_mark_is_not_sent_either() {
+fn no_leave_is_sent_before_the_snapshot_file_is_written() {
     let site = site();
     conf(&site, "http URL access timeout=1\n");
     let server = site.server().unwrap();
@@ -162,7 +161,7 @@ fn a_stop_while_the_enter_is_on_its_way_waits_for_it_and_leaves() {
     server.go_on();
     run.end()
         .mentions("Left snapshot mode")
-        .ends(128 + 15, "COMMAND was not run: stopped by signal TERM");
+        .ends(128 + 15, "COMMAND was not run: dsnap was stopped by signal TERM");
     assert_free(&site);
 }
 
@@ -195,7 +194,7 @@ fn an_enter_that_flushes_longer_than_its_line_allows_is_waited_for_by_the_next_a
 }
 
 #[test]
-fn a_full_disk_costs_its_line_and_nothing_stays_held() {
+fn a_full_disk_fails_its_line_and_leaves_no_snapshot() {
     let site = site();
     let method = site.storage().config().join("method");
     std::fs::write(&method, "#!/bin/sh\ntouch \"$DSNAP_STORAGE/asked\"\nexit 69\n").unwrap();

@@ -1,4 +1,4 @@
-//! Libraries and scripts that misbehave: each costs its line, with the reason, and never the run.
+//! Libraries and scripts that misbehave: each fails its line, with the reason, and never the run.
 
 use std::fs;
 
@@ -44,40 +44,40 @@ fn costs_the_line(line: &str, vice: &str, reason: &str) {
 }
 
 #[test]
-fn one_that_crashes() {
+fn a_library_that_crashes_fails_its_line() {
     costs_its_line("ABORTS", "it was killed by SIGABRT");
     costs_its_line("SEGFAULTS", "it was killed by SIGSEGV");
 }
 
 #[test]
-fn one_that_never_ends() {
+fn a_library_that_never_returns_is_killed_and_fails_its_line() {
     is_killed_after_a_second("HANGS");
     is_killed_after_a_second("SPINS");
     is_killed_after_a_second("STOPS");
 }
 
 #[test]
-fn one_that_goes_away_without_an_answer() {
-    costs_its_line("EXITS", "it ended with status 0, without an answer");
-    costs_its_line("CLOSES_ALL", "it ended with status 0, without an answer");
+fn a_library_that_exits_without_an_answer_fails_its_line() {
+    costs_its_line("EXITS", "it exited with status 0, without an answer");
+    costs_its_line("CLOSES_ALL", "it exited with status 0, without an answer");
 }
 
 #[test]
-fn one_that_allocates_without_end() {
+fn a_library_that_allocates_without_end_fails_its_line() {
     let site = site();
     let ran = run(&site, &Plugins::villain("ALLOCATES"), "villain timeout=60");
     ran.says(0, &format!("villain timeout=60: it was killed by SIGABRT\n{HTTP}"));
 }
 
 #[test]
-fn one_that_talks_nonsense_is_made_harmless() {
+fn control_characters_of_a_library_are_not_printed() {
     let said = "\u{fffd}[31mred\u{fffd}\u{fffd}\u{fffd} and more";
     costs_its_line("SAYS_NONSENSE", &format!("{said}\nhint: {said}"));
     costs_its_line("RETURNS_NONSENSE", "it gave back -559038737, which is no result of this call");
 }
 
 #[test]
-fn one_that_prints_a_lot_is_heard_out_and_shown_only_with_v() {
+fn the_output_of_a_library_is_shown_only_with_v() {
     let (site, plugins) = (site(), Plugins::villain("PRINTS"));
     run(&site, &plugins, "villain").says(0, HTTP);
     let ran = Dsnap::at(&site).arg("-v").arg("--plugin-dir").arg(&plugins).arg("true").run();
@@ -87,13 +87,13 @@ fn one_that_prints_a_lot_is_heard_out_and_shown_only_with_v() {
 }
 
 #[test]
-fn one_that_talks_without_end_is_still_understood() {
+fn the_reason_of_a_library_is_shortened() {
     let reason = "m".repeat(1000) + "…";
     costs_its_line("TALKS", &reason);
 }
 
 #[test]
-fn what_one_does_to_its_own_process_is_its_own_affair() {
+fn a_library_cannot_change_the_process_of_the_program() {
     let (site, plugins) = (site(), Plugins::villain("CHANGES_THE_PROCESS"));
     conf(&site, "villain\nhttp URL access\n");
     let ran = Dsnap::at(&site).arg("--plugin-dir").arg(&plugins);
@@ -104,7 +104,7 @@ fn what_one_does_to_its_own_process_is_its_own_affair() {
 }
 
 #[test]
-fn what_one_leaves_behind_in_its_group_is_ended() {
+fn a_process_that_a_library_leaves_in_its_group_is_ended() {
     let (site, plugins) = (site(), Plugins::villain("LEAVES_A_CHILD"));
     run(&site, &plugins, "villain").says(0, HTTP);
     let child = fs::read_to_string(site.path().join("child")).unwrap();
@@ -122,14 +122,14 @@ fn lived_on(site: &Site) {
 }
 
 #[test]
-fn what_one_detaches_from_its_group_keeps_its_pipes_and_holds_up_nobody() {
+fn a_process_that_a_library_detaches_lives_on_and_blocks_no_run() {
     let (site, plugins) = (site(), Plugins::villain("LEAVES_A_DAEMON"));
     run(&site, &plugins, "villain").says(0, HTTP);
     lived_on(&site);
 }
 
 #[test]
-fn one_that_talks_on_and_on_is_heard_to_the_end_and_shown_as_one_line_with_some_hints() {
+fn a_reason_is_shown_as_one_line_and_five_hints_at_most() {
     let (site, plugins) = (site(), Plugins::villain("TALKS_ON"));
     let hints = "hint: one hundred bottles of beer\n".repeat(5);
     run(&site, &plugins, "villain timeout=60")
@@ -140,13 +140,13 @@ fn one_that_talks_on_and_on_is_heard_to_the_end_and_shown_as_one_line_with_some_
 }
 
 #[test]
-fn one_that_waits_hears_that_it_is_to_stop() {
+fn a_library_that_waits_is_asked_to_stop() {
     let (site, plugins) = (site(), Plugins::villain("WAITS_UNTIL_ASKED_TO_STOP"));
     conf(&site, "villain\nhttp URL access\n");
     let waiting = Dsnap::at(&site).arg("--plugin-dir").arg(&plugins).arg("true").spawn();
     wait_until("the call", || site.path().join("begun").exists());
     waiting.signal(Signal::SIGTERM);
-    waiting.end().ends(128 + 15, "COMMAND was not run: stopped by signal TERM");
+    waiting.end().ends(128 + 15, "COMMAND was not run: dsnap was stopped by signal TERM");
     assert!(site.path().join("asked").exists());
     assert_free(&site);
 }
@@ -165,7 +165,7 @@ fn a_library_of_another_version_of_the_interface_names_both() {
 }
 
 #[test]
-fn a_library_whose_tables_are_too_short_or_missing() {
+fn a_library_with_short_or_missing_tables_is_not_loaded() {
     is_not_loaded("SHORT_LIBRARY", "the table of the library has 8 bytes, and 24 are needed");
     is_not_loaded("SHORT_METHOD", "the table of a method has 64 bytes, and 72 are needed");
     is_not_loaded("NO_TABLE", "its dsnap_entry gives back no table");
@@ -174,21 +174,21 @@ fn a_library_whose_tables_are_too_short_or_missing() {
 }
 
 #[test]
-fn a_library_that_is_no_plugin() {
+fn a_library_that_is_not_a_plugin_is_not_loaded() {
     is_not_loaded("NO_SYMBOL", "it is no plugin of dsnap: it has no function dsnap_entry");
     is_not_loaded("NO_NAME", "the name of a method is none: it must be a-z, then a-z, 0-9 or _");
     is_not_loaded("OTHER_NAME", "it offers no method `villain`, but: somebody");
 }
 
 #[test]
-fn a_library_that_ends_or_waits_while_it_is_loaded() {
-    is_not_loaded("EXITS_IN_ITS_INITIALISER", "it ended with status 0, without an answer");
+fn a_library_that_exits_or_waits_while_it_is_loaded_is_not_loaded() {
+    is_not_loaded("EXITS_IN_ITS_INITIALISER", "it exited with status 0, without an answer");
     let waits = "it was killed after 5 s, when its time was up";
     is_not_loaded("WAITS_IN_ITS_INITIALISER", waits);
 }
 
 #[test]
-fn a_file_that_is_no_library() {
+fn a_file_that_is_not_a_library_is_not_loaded() {
     let (site, plugins) = (site(), Plugins::none());
     fs::write(plugins.file("villain"), "no library at all\n".repeat(99)).unwrap();
     let ran = run(&site, &plugins, "villain");
@@ -196,7 +196,7 @@ fn a_file_that_is_no_library() {
 }
 
 #[test]
-fn a_panic_becomes_words_and_where_it_may_have_had_its_effect_that_is_not_known() {
+fn a_panic_becomes_the_reason_of_its_line() {
     let (site, plugins) = (site(), Plugins::panics());
     let said = "panics enter: the method panicked: no way to enter";
     run(&site, &plugins, "panics enter").says(0, &format!("{said}\n{HTTP}"));
@@ -215,7 +215,7 @@ fn a_line_that_is_longer_than_a_pipe_reaches_a_library() {
 }
 
 #[test]
-fn a_panic_before_there_is_a_name_is_a_library_without_a_table() {
+fn a_library_that_panics_in_its_name_is_not_loaded() {
     let (site, plugins) = (site(), Plugins::panics());
     conf(&site, "panics enter\nhttp URL access\n");
     let dsnap = Dsnap::at(&site).knows_as(plugins.path(), "PLUGINS").arg("--plugin-dir");
@@ -248,7 +248,7 @@ fn with_script(site: &Site, text: &str, line: &str) -> Ran {
 }
 
 #[test]
-fn what_was_entered_before_a_crash_is_used_and_left() {
+fn a_snapshot_that_was_entered_before_a_crash_is_used_and_left() {
     let site = site();
     let ran = with_script(&site, &enters(&site, "kill -9 $$"), "exec method");
     ran.says(0, &format!("exec method: it was killed by SIGKILL\n{HTTP}"));
@@ -256,7 +256,7 @@ fn what_was_entered_before_a_crash_is_used_and_left() {
 }
 
 #[test]
-fn what_its_own_line_cannot_leave_is_left_by_another() {
+fn a_snapshot_that_its_own_line_cannot_leave_is_left_by_another() {
     for then in ["[ $1 = enter ]", "[ $1 = enter ] || kill -9 $$", "[ $1 = enter ] || sleep 999"] {
         let site = site();
         let ran = with_script(&site, &enters(&site, then), "exec method timeout=1");
@@ -281,20 +281,20 @@ fn script_costs_the_line(line: &str, text: &str, reason: &str) {
 }
 
 #[test]
-fn scripts_that_misbehave() {
+fn a_script_that_misbehaves_fails_its_line() {
     script_costs_its_line("kill -SEGV $$", "it was killed by SIGSEGV");
     script_costs_the_line("exec method timeout=1", "sleep 999", KILLED);
-    script_costs_its_line("exit 1", "it ended with status 1");
-    script_costs_its_line("echo no >&2; exit 7", "no (it ended with status 7)");
+    script_costs_its_line("exit 1", "it exited with status 1");
+    script_costs_its_line("echo no >&2; exit 7", "no (it exited with status 7)");
     script_costs_its_line("printf 'a\\033[31m\\377\\n' >&2; exit 78", "a\u{fffd}[31m\u{fffd}");
-    script_costs_its_line("exec >&- 2>&- 0<&-; exit 3", "it ended with status 3");
+    script_costs_its_line("exec >&- 2>&- 0<&-; exit 3", "it exited with status 3");
     let unfinished = "printf 'the reason' >&2; setsid sleep 9 & exit 78";
     script_costs_its_line(unfinished, "the reason");
     script_costs_its_line("yes | head -c 3000000 >&2; echo why >&2; exit 78", "why");
 }
 
 #[test]
-fn a_script_that_prints_a_lot_or_leaves_a_child_behind_is_heard_out() {
+fn a_child_that_a_script_leaves_behind_is_ended_and_its_output_read() {
     let site = site();
     let text = "#!/bin/sh\nyes | head -c 9000000; sleep 999 & echo $! >\"$DSNAP_STORAGE/child\"; exit 69\n";
     with_script(&site, text, "exec method").says(0, HTTP);
@@ -304,7 +304,7 @@ fn a_script_that_prints_a_lot_or_leaves_a_child_behind_is_heard_out() {
 }
 
 #[test]
-fn what_a_script_detaches_keeps_its_pipes_and_holds_up_nobody() {
+fn a_process_that_a_script_detaches_lives_on_and_blocks_no_run() {
     let site = site();
     let daemon = r#"echo $$ >"$DSNAP_STORAGE/child"; exec sleep 300"#;
     let text = format!(
@@ -321,7 +321,7 @@ fn the_reason_of_a_script_is_its_last_line_however_much_it_said_before() {
 }
 
 #[test]
-fn a_script_that_is_missing_or_cannot_run_says_so() {
+fn a_script_that_is_missing_or_cannot_be_executed_is_named_with_the_reason() {
     let site = site();
     for (line, reason) in [
         ("exec absent", "DIR/config/absent: No such file or directory (os error 2)"),

@@ -1,36 +1,48 @@
-//! Result numbers, and the kinds of what a method says. A number is a promise: it is never used
-//! again for something else, and one that retires stays here as a comment. 0 is none of them, so
-//! that a forgotten result is not taken for success.
+//! Result numbers, the kinds of what a method says, and what `check_words` returns.
+//!
+//! A number is a promise: it is never used again for something else, and a number that retires
+//! stays here as a comment. No result is 0, so that a forgotten result is not taken for success.
 
-/// `enter`: in snapshot mode under the request's code. The caller must leave it again.
+/// `enter`: the storage is in snapshot mode under the request's code, and must be left.
 pub const DSNAP_HELD: i32 = 1;
-/// `enter`: the storage is closed and a snapshot; there is nothing to leave.
+/// `enter`: the storage is closed and is a snapshot as it is. There is nothing to leave.
 pub const DSNAP_DONE: i32 = 2;
-/// Another snapshot, a pack or a recombination is in the way. With a reason; waiting helps.
+/// Another snapshot, a pack or a recombination is in progress. With a reason. Waiting helps.
 pub const DSNAP_BUSY: i32 = 3;
-/// Not to be had: not reachable, not running. With a reason; waiting helps.
+/// Nobody answers: the server is not running or cannot be reached. With a reason. Waiting helps.
 pub const DSNAP_UNAVAILABLE: i32 = 4;
-/// Bad words on the line, or no permission: a person must act. With a reason.
+/// The line is wrong, or a permission is missing: a person must act. With a reason.
 pub const DSNAP_REFUSED: i32 = 5;
-/// Anything else; from `enter`: known to have had no effect. With a reason.
+/// Something else went wrong. From `enter`: the call certainly had no effect. With a reason.
 pub const DSNAP_FAILED: i32 = 6;
-/// `enter`: something was sent and the answer is missing. With a reason.
+/// `enter`: something was sent, and its outcome is not known. With a reason.
 pub const DSNAP_UNKNOWN: i32 = 7;
-/// `leave`: left, or there was nothing to leave.
+/// `leave`: the snapshot is left, or there was nothing to leave.
 pub const DSNAP_LEFT: i32 = 8;
-/// `status`: `enter` would find nothing in its way.
+/// `status`: nothing is in the way of an `enter`.
 pub const DSNAP_COULD_ENTER: i32 = 9;
-/// `status`: a snapshot is held; its code is said as DSNAP_SAY_CODE.
+/// `status`: the storage is in snapshot mode. The method says the code as DSNAP_SAY_CODE.
 pub const DSNAP_IS_HELD: i32 = 10;
-/// `status`: the method has no way to look. No error.
+/// `status`: the method cannot look. This is not an error.
 pub const DSNAP_CANNOT_TELL: i32 = 11;
 
-/// A line of words, shown with `-v`.
+/// One line of text, which the program shows with `-v`.
 pub const DSNAP_SAY_WORDS: u32 = 1;
-/// The reason of the result that follows: one line, a fragment in lower case without a full
-/// stop. Of several the last counts.
+/// The reason of the result that follows: one line, a lower-case fragment without a full stop. If
+/// a method says several, the last one counts.
 pub const DSNAP_SAY_REASON: u32 = 2;
-/// What a person should do about it: one line. Of several each is one way.
+/// What a person should do about it, in one line. Several hints are alternatives.
 pub const DSNAP_SAY_HINT: u32 = 3;
-/// `status`: the code that is held, as the server says it (`user/CODE`).
+/// `status`: the code of the snapshot, as the server says it (`user/CODE`).
 pub const DSNAP_SAY_CODE: u32 = 4;
+/// `check_words`: how messages name the line, in one line of text. A method whose words can
+/// contain a password must say this, without the password. Otherwise messages show the words. If a
+/// method says several, the last one counts; outside of `check_words` a label has no effect.
+pub const DSNAP_SAY_LABEL: u32 = 5;
+
+/// `check_words`: the words can follow the method's name.
+pub const DSNAP_WORDS_USABLE: u32 = 1;
+/// A flag that `check_words` may add to DSNAP_WORDS_USABLE: no word names a file relative to
+/// `conf_folder`. If root types such a line, the method keeps root's privileges. Without the flag
+/// it gets those of the storage owner, unless every word is an absolute path.
+pub const DSNAP_WORDS_NO_RELATIVE_FILES: u32 = 2;

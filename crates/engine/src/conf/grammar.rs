@@ -1,29 +1,29 @@
-//! The grammar of `snapshot.conf`: lines into words.
+//! The grammar of `snapshot.conf`: splits text into lines, and lines into words.
 //!
-//! One method a line. Which methods there are, and what a line's words mean to one, is decided
-//! in [`plan`](crate::conf::plan).
+//! Each line names one method. Which methods exist, and what the words mean to a method, is not known
+//! here: [`plan`](crate::conf::plan) finds out.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-/// A line that names something.
+/// A line that contains words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// Its number in the file; every line counts, from 1.
+    /// The number of the line in the file. Every line counts, from 1.
     pub number: usize,
-    /// Its text without the comment and outer blanks.
+    /// The text of the line, without its comment and outer blanks.
     pub text: Vec<u8>,
-    /// Its words, unquoted; at least one. Or why it has none.
+    /// The words of the line, unquoted and at least one; or why it is malformed.
     pub words: Result<Vec<OsString>, &'static str>,
 }
 
-/// The lines of a conf file that are not empty and not only a comment.
+/// Reads the lines of a conf file, without those that are empty or only a comment.
 pub fn lines(text: &[u8]) -> Vec<Line> {
     let numbered = text.split(|&byte| byte == b'\n').zip(1..);
     numbered.filter_map(|(text, number)| line(text, number)).collect()
 }
 
-/// One line; `None` if it holds nothing.
+/// Reads one line; `None` if it is empty or only a comment.
 pub fn line(text: &[u8], number: usize) -> Option<Line> {
     let (words, end) = split(text);
     let words = words.map(|words| words.into_iter().map(OsString::from_vec).collect::<Vec<_>>());
@@ -31,7 +31,7 @@ pub fn line(text: &[u8], number: usize) -> Option<Line> {
     (words != Ok(Vec::new())).then_some(Line { number, text, words })
 }
 
-/// Where the reading of a line stands.
+/// Where in a line the splitter is.
 #[derive(Clone, Copy, PartialEq)]
 enum State {
     Between,
@@ -40,7 +40,7 @@ enum State {
     Double,
 }
 
-/// The words of a line, and where the comment begins (or the line ends).
+/// Splits a line into words. Also returns where its comment begins or, without one, its end.
 fn split(line: &[u8]) -> (Result<Vec<Vec<u8>>, &'static str>, usize) {
     let mut words: Vec<Vec<u8>> = Vec::new();
     let mut word = Vec::new();
@@ -73,14 +73,15 @@ fn split(line: &[u8]) -> (Result<Vec<Vec<u8>>, &'static str>, usize) {
         }
     }
     match state {
-        State::Single | State::Double => return (Err("an open quote"), line.len()),
+        State::Single | State::Double => return (Err("a quote is not closed"), line.len()),
         State::Word => words.push(word),
         State::Between => {}
     }
     (Ok(words), line.len())
 }
 
-/// What a backslash and a byte mean: within double quotes it stays unless it protects something.
+/// Resolves a backslash before a byte. In double quotes the backslash stays, unless the byte is one
+/// that it protects.
 fn unescaped(byte: u8, state: State) -> impl Iterator<Item = u8> {
     let stays = state == State::Double && !matches!(byte, b'"' | b'\\' | b'$' | b'`');
     stays.then_some(b'\\').into_iter().chain([byte])
@@ -112,29 +113,29 @@ mod tests {
     }
 
     #[test]
-    fn a_comment_begins_a_word_and_is_not_inside_one() {
+    fn a_hash_begins_a_comment_only_where_a_word_could_begin() {
         assert_eq!(words("direct # last").unwrap(), ["direct"]);
         assert_eq!(words("http http://a/#x '#y' # z").unwrap(), ["http", "http://a/#x", "#y"]);
         assert_eq!(words("# it's only words"), Ok(vec![]));
     }
 
     #[test]
-    fn the_text_of_a_line_is_without_comment_and_blanks() {
+    fn the_text_of_a_line_has_no_comment_and_no_outer_blanks() {
         let line = line(b"  exec  'a b' # c ", 7).unwrap();
         assert_eq!((line.number, line.text.as_slice()), (7, &b"exec  'a b'"[..]));
     }
 
     #[test]
-    fn open_quotes_and_nul_are_malformed() {
-        assert_eq!(words("exec 'a"), Err("an open quote"));
-        assert_eq!(words("exec \"a"), Err("an open quote"));
+    fn open_quotes_and_nul_bytes_are_malformed() {
+        assert_eq!(words("exec 'a"), Err("a quote is not closed"));
+        assert_eq!(words("exec \"a"), Err("a quote is not closed"));
         assert_eq!(words("exec a\\"), Err("a backslash at its end"));
         assert_eq!(words("exec a\0b"), Err("a NUL byte"));
         assert_eq!(words("exec a\\\0b"), Err("a NUL byte"));
     }
 
     #[test]
-    fn every_line_counts_from_one_and_empty_ones_are_skipped() {
+    fn every_line_is_counted_from_one_and_empty_lines_are_skipped() {
         let lines = lines(b"\n# words\n  \r\ndirect\nnodirect");
         let seen: Vec<_> = lines.iter().map(|line| (line.number, line.text.clone())).collect();
         assert_eq!(seen, [(4, b"direct".to_vec()), (5, b"nodirect".to_vec())]);
@@ -142,7 +143,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn what_a_shell_quoter_writes_is_read_back(words in proptest::collection::vec("[^\0\r\n]{1,12}", 1..5)) {
+        fn words_quoted_by_a_shell_quoter_are_read_back(words in proptest::collection::vec("[^\0\r\n]{1,12}", 1..5)) {
             let quoted: Vec<_> = words.iter().map(|word| shlex::try_quote(word).unwrap()).collect();
             let line = line(quoted.join(" ").as_bytes(), 1).unwrap();
             let read: Vec<_> = line.words.unwrap().into_iter().map(|word| word.into_string().unwrap()).collect();
@@ -150,7 +151,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_the_reading_fail(text in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+        fn arbitrary_bytes_are_read_without_a_panic(text in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
             for line in lines(&text) {
                 proptest::prop_assert!(line.words.map_or(true, |words| !words.is_empty()));
             }

@@ -1,11 +1,11 @@
-//! The plan of a run: which methods are tried, in which order.
+//! The plan of a run: which methods are tried, and in which order.
 //!
-//! Made once a run from `snapshot.conf` or from the `--method` lines. Lines that mean nothing
-//! are named and passed over, as the original has done since 1.1.12.
+//! The program makes one plan per run, from `snapshot.conf` or from the `--method` lines. As in the
+//! original since 1.1.12, a line that cannot be used is reported and skipped. Which words a line
+//! has is [`grammar`]'s part; with whose privileges it is called is decided in `line_source`.
 
 use std::cell::OnceCell;
-use std::ffi::{OsStr, OsString};
-use std::fs::File;
+use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -13,25 +13,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dsnap_core::Reason;
-use dsnap_core::method::{Methods, SnapshotMethod, WorksWith};
+use dsnap_core::method::{CheckedLine, Methods, SnapshotMethod, WorksWith};
 use dsnap_core::text::{self, Harmless};
 
 use crate::conf::grammar::{self, Line};
+use crate::conf::label::label;
+use crate::conf::line_source::{self, LineSource, TrustLevel};
 use crate::durations;
 use crate::storage::Storage;
 use crate::system::privileges::Privileges;
-use crate::system::{reading, trust};
+use crate::system::reading;
 
 /// The method that is tried last unless a line says otherwise.
 const LAST_RESORT: &str = "direct";
-/// The line that forbids that.
+/// The line that forbids the last resort.
 const NO_LAST_RESORT: &str = "nodirect";
-/// The user id of root.
-const ROOT: u32 = 0;
-/// A conf file larger than this is none.
-const LARGEST: u64 = 1 << 20;
 
-/// Where the lines come from.
+/// Where the lines of a plan come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// `DIR/config/snapshot.conf`.
@@ -42,103 +40,52 @@ pub enum Source {
     Lines(Vec<OsString>),
 }
 
-/// One method to try.
+/// One method to try, as one line describes it.
+// wide: what a run needs of one line; each field comes from it or from its method alone.
 #[derive(Debug)]
 pub struct Step {
     /// The method.
     pub method: Arc<dyn SnapshotMethod>,
-    /// The words after its name.
+    /// The words after the method's name, without `timeout=`.
     pub words: Vec<OsString>,
-    /// How long an answer is waited for, if the line says so.
+    /// How long one call may take, if the line says so.
     pub timeout: Option<Duration>,
-    /// The line, without comment and outer blanks.
+    /// The text of the line, without its comment and outer blanks.
     pub line: Vec<u8>,
-    /// How messages call it.
+    /// How messages name the line.
     pub label: String,
-    /// Where it stands, for messages: `line 3 in FILE`.
+    /// Where the line stands, for messages: `line 3 in FILE`.
     pub location: String,
-    /// Whether it is called with the rights that the program was started with.
+    /// Whether the method is called with the privileges with which the program was started.
     pub with_caller_privileges: bool,
-    /// Its server turned out to serve another storage, and how: not tried again in this run.
+    /// Why the line is not tried again in this run: its server serves another storage.
     pub wrong_server: OnceCell<Reason>,
 }
 
 impl Step {
-    /// Calls the method, with the rights that its line has.
+    /// Calls the method with the privileges of its line.
     pub(crate) fn call<T>(
         &self,
-        rights: &Privileges,
+        privileges: &Privileges,
         call: impl FnOnce(&dyn SnapshotMethod) -> T,
     ) -> T {
         let call = || call(&*self.method);
-        if self.with_caller_privileges { rights.with_caller_privileges(call) } else { call() }
+        if self.with_caller_privileges { privileges.with_caller_privileges(call) } else { call() }
     }
 }
 
-/// Who can have written a line: it gets nothing that its author could not have had.
-#[derive(Clone, Copy)]
-struct Author<'a> {
-    who: Who,
-    rights: &'a Privileges,
-    stopped: &'a dyn Fn() -> bool,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Who {
-    /// Nobody but root.
-    Root,
-    /// Whoever started the program.
-    CommandLine,
-    /// Perhaps somebody else.
-    Anybody,
-}
-
-impl Author<'_> {
-    /// The method of that name, and whether it is to be called with the rights that the program
-    /// was started with.
-    fn find(
-        self,
-        name: &OsStr,
-        words: &[OsString],
-        methods: &dyn Methods,
-    ) -> Result<(Arc<dyn SnapshotMethod>, bool), Reason> {
-        let find = |with_caller_privileges| {
-            self.with_rights(with_caller_privileges, || methods.find(name.as_bytes()))
-        };
-        // Files of the storage are the owner's, whoever says that they are to be worked on; and
-        // so are those in a folder that the owner may change.
-        let owners = |method: &dyn SnapshotMethod| {
-            let relative = || method.names_relative_files(words);
-            method.works_with() == WorksWith::Nobody
-                || matches!(self.who, Who::CommandLine) && relative()
-        };
-        let found = find(false);
-        match (self.who, &found) {
-            (Who::Anybody, _) => return found.map(|method| (method, false)),
-            (_, Ok(method)) if owners(&**method) => return found.map(|method| (method, false)),
-            _ => {}
-        }
-        let method = find(true)?;
-        if owners(&*method) { found.map(|method| (method, false)) } else { Ok((method, true)) }
-    }
-
-    fn with_rights<T>(self, with_caller_privileges: bool, work: impl FnOnce() -> T) -> T {
-        if with_caller_privileges { self.rights.with_caller_privileges(work) } else { work() }
-    }
-}
-
-/// What is tried, in order.
+/// The methods to try, in order.
 #[derive(Debug)]
 pub struct Plan {
     /// The methods.
     pub steps: Vec<Step>,
-    /// The folder that relative names on lines are relative to.
+    /// The folder to which file names on lines are relative, as an absolute path.
     pub conf_folder: PathBuf,
-    /// What is to be said about lines and files that could not be used, in order.
+    /// Messages about lines and files that cannot be used, in order.
     pub complaints: Vec<String>,
-    /// Whether a line has no method that can be used.
+    /// Whether a line is malformed, or names a method that cannot be used.
     pub malformed: bool,
-    /// The file that the lines come from, for people.
+    /// The file that the lines come from, for people to read.
     pub source: String,
 }
 
@@ -150,95 +97,38 @@ impl Plan {
         source: &Source,
         storage: &Storage,
         methods: &dyn Methods,
-        rights: &Privileges,
+        privileges: &Privileges,
         locks_reach: bool,
         stopped: &dyn Fn() -> bool,
     ) -> Self {
-        let author = |who| Author { who, rights, stopped };
+        let planner = Planner { methods, privileges, stopped };
         match source {
-            Source::Lines(lines) => {
-                Self::of_options(lines, storage, methods, author(Who::CommandLine))
-            }
+            Source::Lines(lines) => planner.plan_options(storage.config(), lines),
             Source::File(path) => {
-                // Somebody who names it may mean a pipe.
-                let text = read(path, rights, &|| reading::open_any(path), stopped);
-                Self::of_file(path, text, methods, &author, locks_reach)
+                // A file that the user names may be a pipe.
+                let open = || reading::open_any(path);
+                let text = line_source::read(path, privileges, &open, stopped);
+                planner.plan_file(path, text, locks_reach)
             }
             Source::Default => {
                 let path = storage.given().join("config/snapshot.conf");
-                let text = read(&path, rights, &|| reading::open(&path), stopped);
-                Self::of_file(&path, text, methods, &author, locks_reach)
+                let open = || reading::open(&path);
+                let text = line_source::read(&path, privileges, &open, stopped);
+                planner.plan_file(&path, text, locks_reach)
             }
         }
-    }
-
-    fn of_options(
-        lines: &[OsString],
-        storage: &Storage,
-        methods: &dyn Methods,
-        author: Author<'_>,
-    ) -> Self {
-        let mut plan = Self::empty(storage.config(), "--method".to_owned());
-        for (line, number) in lines.iter().zip(1..) {
-            let location = format!("line {number} in --method");
-            match grammar::line(line.as_bytes(), number) {
-                Some(line) => {
-                    plan.add(&line, &location, methods, author);
-                }
-                None => plan.complaints.push(format!("malformed {location} (it is empty)")),
-            }
-        }
-        plan
-    }
-
-    fn of_file<'a>(
-        path: &Path,
-        text: io::Result<(Vec<u8>, Who)>,
-        methods: &dyn Methods,
-        author: &dyn Fn(Who) -> Author<'a>,
-        locks_reach: bool,
-    ) -> Self {
-        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        let mut plan = Self::empty(folder, text::path(path));
-        let mut last_resort = true;
-        match text {
-            Ok((text, who)) => {
-                let author = author(who);
-                for line in grammar::lines(&text) {
-                    let location = format!("line {} in {}", line.number, plan.source);
-                    last_resort &= !plan.add(&line, &location, methods, author);
-                }
-            }
-            Err(error) => {
-                plan.complaints.push(format!("failed to open {} ({error})", text::path(path)))
-            }
-        }
-        if last_resort && locks_reach {
-            plan.add_last_resort(methods);
-        }
-        plan
     }
 
     fn empty(conf_folder: PathBuf, source: String) -> Self {
-        // The folder of a bare name is the empty path, which is none.
+        // A bare file name has the empty path as its folder, which is the working directory.
         let conf_folder = Path::new(".").join(conf_folder);
         let conf_folder = std::path::absolute(&conf_folder).unwrap_or(conf_folder);
         Self { steps: Vec::new(), conf_folder, complaints: Vec::new(), malformed: false, source }
     }
 
-    /// Adds what a line says; true if it decides about the last resort.
-    fn add(
-        &mut self,
-        line: &Line,
-        location: &str,
-        methods: &dyn Methods,
-        author: Author<'_>,
-    ) -> bool {
-        if (author.stopped)() {
-            // What a library says of itself may take a while.
-            return false;
-        }
-        match Self::step(line, location, methods, author) {
+    /// Takes the result of reading a line. Returns true if the line decides about the last resort.
+    fn add(&mut self, read: Result<Option<Step>, Reason>, location: &str) -> bool {
+        match read {
             Ok(Some(step)) => {
                 let decides = step.method.name() == LAST_RESORT;
                 self.steps.push(step);
@@ -253,100 +143,115 @@ impl Plan {
             }
         }
     }
+}
 
-    /// The step that a line describes; none for `nodirect`.
-    fn step(
-        line: &Line,
-        location: &str,
-        methods: &dyn Methods,
-        author: Author<'_>,
-    ) -> Result<Option<Step>, Reason> {
-        let mut words = line.words.clone().map_err(Reason::new)?;
-        let name = words.remove(0);
+/// Makes plans out of lines.
+struct Planner<'a> {
+    methods: &'a dyn Methods,
+    privileges: &'a Privileges,
+    stopped: &'a dyn Fn() -> bool,
+}
+
+impl Planner<'_> {
+    fn plan_options(&self, conf_folder: PathBuf, lines: &[OsString]) -> Plan {
+        let mut plan = Plan::empty(conf_folder, "--method".to_owned());
+        for (line, number) in lines.iter().zip(1..) {
+            let location = format!("line {number} in --method");
+            match grammar::line(line.as_bytes(), number) {
+                Some(line) => {
+                    self.add(&mut plan, &line, &location, TrustLevel::CommandLine);
+                }
+                None => plan.complaints.push(format!("malformed {location} (it is empty)")),
+            }
+        }
+        plan
+    }
+
+    fn plan_file(
+        &self,
+        path: &Path,
+        text: io::Result<(Vec<u8>, TrustLevel)>,
+        locks_reach: bool,
+    ) -> Plan {
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let mut plan = Plan::empty(folder, text::path(path));
+        let mut last_resort = true;
+        match text {
+            Ok((text, trust)) => {
+                for line in grammar::lines(&text) {
+                    let location = format!("line {} in {}", line.number, plan.source);
+                    last_resort &= !self.add(&mut plan, &line, &location, trust);
+                }
+            }
+            Err(error) => {
+                plan.complaints.push(format!("failed to open {} ({error})", text::path(path)));
+            }
+        }
+        if last_resort && locks_reach {
+            plan.steps.extend(self.last_resort());
+        }
+        plan
+    }
+
+    /// Adds the step of a line. Returns true if the line decides about the last resort.
+    fn add(&self, plan: &mut Plan, line: &Line, location: &str, trust: TrustLevel) -> bool {
+        // Asking a library about a line may take a while.
+        !(self.stopped)() && plan.add(self.step(line, location, trust), location)
+    }
+
+    /// Reads the step that a line describes; `None` for `nodirect`.
+    fn step(&self, line: &Line, location: &str, trust: TrustLevel) -> Result<Option<Step>, Reason> {
+        let all_words = line.words.clone().map_err(Reason::new)?;
+        let Some((name, words)) = all_words.split_first() else { return Ok(None) };
         if (name == LAST_RESORT || name == NO_LAST_RESORT) && !words.is_empty() {
-            return Err(Reason::new(format!("`{}` stands alone", text::harmless(&name))));
+            return Err(Reason::new(format!("`{}` takes no arguments", text::harmless(name))));
         }
         if name == NO_LAST_RESORT {
             return Ok(None);
         }
-        let (method, with_caller_privileges) =
-            author.find(&name, without_timeout(&words), methods)?;
-        let timeout = match method.works_with() {
-            WorksWith::Owner => take_timeout(&mut words).map_err(Reason::new)?,
-            WorksWith::Nobody => None,
+        let source = LineSource { trust, privileges: self.privileges };
+        let candidate = source.find(name, self.methods)?;
+        let (words, timeout) = match candidate.method.works_with() {
+            WorksWith::Owner => split_timeout(words).map_err(Reason::new)?,
+            WorksWith::Nobody => (words, None),
         };
-        let label = method.label(&Harmless(&line.text).to_string());
-        let (line, location) = (line.text.clone(), location.to_owned());
-        let wrong_server = OnceCell::new();
-        let step = Step {
+        let checked = candidate.check_words(words)?;
+        let (method, with_caller_privileges) = candidate.settle(&checked)?;
+        Ok(Some(Step {
+            label: label(&*method, checked, &all_words),
             method,
-            words,
+            words: words.to_vec(),
             timeout,
-            line,
-            label,
-            location,
+            line: line.text.clone(),
+            location: location.to_owned(),
             with_caller_privileges,
-            wrong_server,
-        };
-        author.with_rights(with_caller_privileges, || step.method.check_words(&step.words))?;
-        Ok(Some(step))
+            wrong_server: OnceCell::new(),
+        }))
     }
 
-    fn add_last_resort(&mut self, methods: &dyn Methods) {
-        if let Ok(method) = methods.find(LAST_RESORT.as_bytes()) {
-            let label = method.label(LAST_RESORT);
-            let location = "the last resort".to_owned();
-            self.steps.push(Step {
-                method,
-                words: Vec::new(),
-                timeout: None,
-                line: LAST_RESORT.into(),
-                label,
-                location,
-                with_caller_privileges: false,
-                wrong_server: OnceCell::new(),
-            });
-        }
+    fn last_resort(&self) -> Option<Step> {
+        let method = self.methods.find(LAST_RESORT.as_bytes()).ok()?;
+        let checked = method.check_words(&[]).unwrap_or_else(|_| CheckedLine::of(&[]));
+        Some(Step {
+            label: label(&*method, checked, &[LAST_RESORT.into()]),
+            method,
+            words: Vec::new(),
+            timeout: None,
+            line: LAST_RESORT.into(),
+            location: "the last resort".to_owned(),
+            with_caller_privileges: false,
+            wrong_server: OnceCell::new(),
+        })
     }
 }
 
-/// The words but for a last one that is the program's, not the method's.
-fn without_timeout(words: &[OsString]) -> &[OsString] {
-    match words.split_last() {
-        Some((last, rest)) if last.as_bytes().starts_with(b"timeout=") => rest,
-        _ => words,
-    }
-}
-
-/// Takes a last word `timeout=DURATION` off a line.
-fn take_timeout(words: &mut Vec<OsString>) -> Result<Option<Duration>, String> {
-    let Some(value) = words.last().and_then(|word| word.as_bytes().strip_prefix(b"timeout="))
-    else {
-        return Ok(None);
-    };
+/// Splits a last word `timeout=DURATION` off the words of a line.
+fn split_timeout(words: &[OsString]) -> Result<(&[OsString], Option<Duration>), String> {
+    let Some((last, rest)) = words.split_last() else { return Ok((words, None)) };
+    let Some(value) = last.as_bytes().strip_prefix(b"timeout=") else { return Ok((words, None)) };
     let value = Harmless(value).to_string();
     let timeout = durations::parse(&value).map_err(|error| format!("timeout `{value}` {error}"))?;
-    words.pop();
-    Ok(Some(timeout))
-}
-
-/// Reads a conf file; as root only if nobody but root can change it.
-fn read(
-    path: &Path,
-    rights: &Privileges,
-    open: &dyn Fn() -> io::Result<File>,
-    stopped: &dyn Fn() -> bool,
-) -> io::Result<(Vec<u8>, Who)> {
-    let trusted =
-        rights.are_lowered() && rights.with_caller_privileges(|| only_root_can_change(path));
-    let file = if trusted { rights.with_caller_privileges(open) } else { open() }?;
-    let text = reading::read_waiting_for_writer(file, LARGEST, stopped)?;
-    Ok((text, if trusted { Who::Root } else { Who::Anybody }))
-}
-
-/// Whether the lines of a conf can be nobody's but root's.
-fn only_root_can_change(path: &Path) -> bool {
-    std::path::absolute(path).is_ok_and(|path| trust::check_writable_only_by(&path, ROOT).is_ok())
+    Ok((rest, Some(timeout)))
 }
 
 #[cfg(test)]
@@ -354,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_folder_of_a_bare_name_is_the_working_directory() {
+    fn the_folder_of_a_bare_file_name_is_the_working_directory() {
         let here = std::env::current_dir().unwrap();
         for (folder, resolved) in
             [("", here.clone()), ("etc", here.join("etc")), ("/etc", "/etc".into())]

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use dsnap_core::Code;
@@ -17,8 +18,8 @@ use crate::limits::{MAX_LOCK_FILE, MAX_RECORDS};
 use crate::record::checksummed::{ChecksummedLine, LineWriter};
 use crate::record::entry::Record;
 use crate::record::evidence::Evidence;
+use crate::storage::durability::Durability;
 use crate::storage::{Storage, snapshot_lock};
-use crate::system::durability::Durability;
 use crate::system::flock::{FileLock, LockError};
 use crate::system::process::{Host, ProcessId};
 use crate::system::{access, lock_holders, reading};
@@ -51,6 +52,8 @@ pub struct RunLock {
     lock: FileLock,
     inode: u64,
     durability: Durability,
+    /// `misc/`: a file that was just made may be lost unless its folder is synced, too.
+    folder: PathBuf,
     damaged: usize,
     written: RefCell<Written>,
 }
@@ -78,7 +81,7 @@ impl RunLock {
                     // Whatever the umask, see MODE. If the system refuses, the lock is still good.
                     let _ = lock.file().set_permissions(Permissions::from_mode(MODE));
                 }
-                Self::read(lock, Durability::wanted_for(storage)).map_err(no_access)
+                Self::read(lock, Durability::of_storage(storage), storage.misc()).map_err(no_access)
             }
             Err(LockError::Held) => {
                 let by = lock_holders::holder(&path);
@@ -88,7 +91,7 @@ impl RunLock {
         }
     }
 
-    fn read(lock: FileLock, durability: Durability) -> io::Result<Self> {
+    fn read(lock: FileLock, durability: Durability, folder: PathBuf) -> io::Result<Self> {
         let inode = lock.file().metadata()?.ino();
         let content = lock.read()?;
         let content = String::from_utf8_lossy(&content);
@@ -100,7 +103,7 @@ impl RunLock {
             }
         }
         let written = RefCell::new(Written { run: None, records });
-        Ok(Self { lock, inode, durability, damaged, written })
+        Ok(Self { lock, inode, durability, folder, damaged, written })
     }
 
     /// Returns how many lines cannot be read; they are ignored.
@@ -164,7 +167,7 @@ impl RunLock {
         written.records.push(record);
         let surplus = written.records.len().saturating_sub(MAX_RECORDS);
         written.records.drain(..surplus);
-        let done = self.write(&written).and_then(|()| self.durability.sync(self.lock.file()));
+        let done = self.write(&written).and_then(|()| self.sync());
         if done.is_err() {
             written.records = before;
             // The file may be half written; try to restore it.
@@ -200,6 +203,12 @@ impl RunLock {
         let mut written = self.written.borrow_mut();
         change(&mut written);
         let _ = self.write(&written);
+    }
+
+    /// Puts the file on disk, as far as the settings of the storage want that.
+    fn sync(&self) -> io::Result<()> {
+        self.durability.file(self.lock.file())?;
+        self.durability.folder(&self.folder)
     }
 
     fn write(&self, written: &Written) -> io::Result<()> {
@@ -304,6 +313,13 @@ mod tests {
         let (_folder, storage) = storage();
         let _lock = RunLock::take(&storage).unwrap();
         assert_eq!(fs::metadata(storage.run_lock()).unwrap().mode() & 0o7777, 0o660);
+    }
+
+    #[test]
+    fn the_file_and_the_folder_misc_are_synced() {
+        let (_folder, storage) = storage();
+        let lock = RunLock::take(&storage).unwrap();
+        assert_eq!((lock.durability, &lock.folder), (Durability::Full, &storage.misc()));
     }
 
     #[test]

@@ -70,7 +70,7 @@ fn leave_named(session: &Session<'_>, run_lock: &RunLock, code: &Code) -> Result
                 .leave()
         }
         Content::User(_) => Err(Failure::permanent(format!(
-            "{} is in the snapshot {}, not in user/{code}",
+            "{} is in the snapshot {}, not in `user/{code}`",
             text::path(session.storage.root()),
             file.content
         ))),
@@ -82,11 +82,13 @@ fn leave_named(session: &Session<'_>, run_lock: &RunLock, code: &Code) -> Result
 fn words(storage: &Storage, copied: bool) -> Result<String, Reason> {
     let root = text::path(storage.root());
     if copied {
-        return Ok(format!("{root}: it is a copy; what its original holds is forgotten here"));
+        return Ok(format!("{root}: this is a copy; records of the original have been removed"));
     }
     Ok(match snapshot_lock::read_snapshot_file(storage)?.content {
         other @ Content::User(_) => {
-            format!("{root}: nothing of dsnap to leave; it is in the snapshot {other}")
+            format!(
+                "{root} is in the snapshot {other}, which no run of dsnap is known to have entered"
+            )
         }
         _ => format!("{root}: nothing to leave"),
     })

@@ -8,6 +8,7 @@ use dsnap_core::method::{Entered, WorksWith};
 
 use crate::conf::plan::Step;
 use crate::failure::{Failure, Retry};
+use crate::run::event;
 use crate::run::job::NotRun;
 
 /// How a line ended that did not bring a fresh snapshot.
@@ -106,14 +107,15 @@ impl<'a> Tried<'a> {
     /// Says why the try failed. `last` is what `misc/snapshot` itself says against running.
     pub(crate) fn conclude(&self, last: Failure) -> NotRun {
         let retry = self.retry(&last);
-        let failures = || self.0.iter().map(|(_, end)| end.failure());
-        let torn = self.torn().map(LineEnd::failure);
-        let decisive = torn.into_iter().chain(failures()).find(|it| it.retry() == retry);
-        let failure = retry.because(decisive.as_ref().unwrap_or(&last).reason().clone());
-        let lines = self.0.iter().map(|(step, _)| step.label.clone());
-        let tried = lines.zip(failures()).chain([("misc/snapshot".to_owned(), last)]);
-        let tried = tried.map(|(label, failure)| (label, failure.into_reason())).collect();
-        NotRun::NoSnapshot { tried, failure }
+        let torn = self.torn().map(|end| end.failure().into_reason());
+        let mut lines = self.0.iter().filter(|(_, end)| end.failure().retry() == retry);
+        let decisive = torn.filter(|_| retry == Retry::Pointless);
+        let decisive = decisive.or_else(|| lines.next().map(|(step, end)| named(step, end)));
+        let failure = retry.because(decisive.unwrap_or_else(|| last.reason().clone()));
+        let reason =
+            |(step, end): &(&Step, LineEnd)| (step.label.clone(), end.failure().into_reason());
+        let storage = ("misc/snapshot".to_owned(), last.into_reason());
+        NotRun::NoSnapshot { tried: self.0.iter().map(reason).chain([storage]).collect(), failure }
     }
 
     /// Says what another try may bring, all lines considered.
@@ -149,6 +151,16 @@ impl<'a> Tried<'a> {
     fn without_server(&self) -> impl Iterator<Item = &LineEnd> {
         self.0.iter().filter(|(step, _)| works_without_server(step)).map(|(_, end)| end)
     }
+}
+
+/// Returns the reason of a line, with the label of the line if the words need a subject.
+fn named(step: &Step, end: &LineEnd) -> Reason {
+    let reason = end.failure().into_reason();
+    if *end == LineEnd::PassedOver || works_without_server(step) {
+        return reason;
+    }
+    let text = event::of_line(&step.label, reason.text());
+    reason.with_text(text)
 }
 
 fn works_without_server(step: &Step) -> bool {

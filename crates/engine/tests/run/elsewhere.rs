@@ -1,5 +1,5 @@
-//! What an earlier run entered at the server of another storage and could not leave: tried again,
-//! without keeping anybody from this storage.
+//! Snapshots of another storage that an earlier run entered and could not leave: a run tries again,
+//! and uses this storage all the same.
 
 use std::fs;
 
@@ -7,53 +7,52 @@ use dsnap_core::method::{Entered, Left};
 use dsnap_engine::record::entry::Record;
 use dsnap_engine::record::evidence::Evidence;
 
-use crate::orphans::{LEFT, after, left_behind, records};
-use crate::stage::{Deed, Stage, because, enter, leave, nothing};
+use crate::support::{
+    LEFT, Scenario, SideEffect, after, because, enter, leave, left_behind, nothing, records,
+};
 
 /// An open storage, and that it was left behind by this line.
-fn stage(line: &str, zope: Vec<(Deed, Left)>, wrong: Vec<(Deed, Left)>) -> Stage {
-    let stage = Stage::open().owner("zope", vec![(enter(), Entered::Held)], zope).owner(
-        "wrong",
-        Vec::new(),
-        wrong,
-    );
+fn scenario(line: &str, zope: Vec<(SideEffect, Left)>, wrong: Vec<(SideEffect, Left)>) -> Scenario {
+    let scenario = Scenario::open()
+        .server_method("zope", vec![(enter(), Entered::Held)], zope)
+        .server_method("wrong", Vec::new(), wrong);
     let line = line.as_bytes().to_vec();
-    left_behind(&stage, "", |record| Record { evidence: Evidence::Elsewhere, line, ..record });
-    stage
+    left_behind(&scenario, "", |record| Record { evidence: Evidence::Elsewhere, line, ..record });
+    scenario
 }
 
 #[test]
-fn it_is_left_by_its_line_once_that_answers() {
+fn a_snapshot_of_another_storage_is_left_by_its_line_once_that_answers() {
     let left = || (nothing(), Left::Left);
-    let stage = stage("wrong", vec![(leave(), Left::Left)], vec![left()]);
-    stage.play(0, &after(&["wrong leaves", LEFT]));
-    assert_eq!(records(&stage), []);
+    let scenario = scenario("wrong", vec![(leave(), Left::Left)], vec![left()]);
+    scenario.play(0, after(&["wrong leaves", LEFT]));
+    assert_eq!(records(&scenario), []);
 }
 
 #[test]
-fn as_long_as_it_is_not_that_is_said_and_the_run_goes_on() {
+fn a_snapshot_of_another_storage_that_cannot_be_left_is_reported_and_the_run_goes_on() {
     let no_help = |_| (nothing(), Left::Left);
     let zope = (0..3).map(no_help).chain([(leave(), Left::Left)]).collect();
     let wrong = (0..3).map(|_| (nothing(), Left::Refused(because("401")))).collect();
-    let stage = stage("wrong", zope, wrong);
+    let scenario = scenario("wrong", zope, wrong);
     let asked = ["wrong leaves", "zope leaves"].repeat(3);
     let said = "the server at wrong (another storage) is still in the snapshot user/db-1-left: 401";
-    stage.play(0, &after(&[&asked[..], &[said]].concat()));
-    assert_eq!(records(&stage).len(), 1);
+    scenario.play(0, after(&[&asked[..], &[said]].concat()));
+    assert_eq!(records(&scenario).len(), 1);
 }
 
 #[test]
-fn once_its_line_is_corrected_that_is_said_a_last_time() {
-    let stage = stage("old", vec![(leave(), Left::Left)], Vec::new());
-    stage.play(0, &after(&["an earlier run entered the snapshot user/db-1-left of another storage by `old` (line 2 in snapshot.conf), and that line is gone"]));
-    assert_eq!(records(&stage), []);
+fn a_snapshot_of_another_storage_is_reported_a_last_time_once_its_line_is_gone() {
+    let scenario = scenario("old", vec![(leave(), Left::Left)], Vec::new());
+    scenario.play(0, after(&["an earlier run entered the snapshot user/db-1-left of another storage by `old` (line 2 in snapshot.conf), and that line is gone"]));
+    assert_eq!(records(&scenario), []);
 }
 
 #[test]
-fn while_nobody_has_this_storage_open_nothing_is_sent() {
-    let stage = Stage::closed().owner("zope", Vec::new(), Vec::new());
-    left_behind(&stage, "", |record| Record { evidence: Evidence::Elsewhere, ..record });
-    fs::write(stage.storage.snapshot(), "shutdown").unwrap();
-    assert_eq!(stage.run().status(), 0);
-    assert_eq!(records(&stage).len(), 1);
+fn nothing_is_sent_for_another_storage_while_no_process_has_this_one_open() {
+    let scenario = Scenario::closed().server_method("zope", Vec::new(), Vec::new());
+    left_behind(&scenario, "", |record| Record { evidence: Evidence::Elsewhere, ..record });
+    fs::write(scenario.storage.snapshot(), "shutdown").unwrap();
+    assert_eq!(scenario.run().status(), 0);
+    assert_eq!(records(&scenario).len(), 1);
 }

@@ -1,13 +1,9 @@
-//! Scenarios of a run: the order of things, and that the snapshot is left whatever happens.
+//! Scenarios of a run: its order, and that it leaves the snapshot on every way out.
 //!
-//! The methods are scripted and the storage is a bare one; locks and files are real. Every actor
-//! writes into one journal, and a scenario states the whole of it. What the linked methods do to
+//! The methods are scripted and the storage is empty; locks and files are real. Methods and
+//! program write into one journal, and a scenario states all of it. What the linked methods do to
 //! real storages is tested with the program, in `crates/cli/tests`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a scenario that goes wrong is to fail"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a scenario fails")]
 
 mod accepting;
 mod closed;
@@ -16,5 +12,5 @@ mod freshness;
 mod leaving;
 mod orphans;
 mod retrying;
-mod stage;
+mod support;
 mod unknown;

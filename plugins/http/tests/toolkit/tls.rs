@@ -2,61 +2,14 @@
 //!
 //! A server that is not trusted receives no request.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
-use std::sync::Arc;
-use std::thread;
-
 use dsnap_core::method::{Entered, Status};
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
-};
+use rcgen::{BasicConstraints, IsCa, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
+use crate::support::certificates::{Authority, certificate_for, server_config};
 use crate::support::conf_line::{ConfLine, expect};
 use crate::support::replies;
-use crate::support::server::{Reply, Server};
-use crate::support::wait;
-
-/// A certificate authority.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new() -> Self {
-        Self::named("an authority")
-    }
-
-    fn named(name: &str) -> Self {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    fn pem(&self) -> String {
-        self.0.pem()
-    }
-
-    /// Configures a server with a certificate of this authority.
-    fn server_config(&self, params: &CertificateParams) -> ServerConfig {
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.0).unwrap();
-        config(certificate.der().clone(), &key)
-    }
-}
-
-fn config(certificate: rustls::pki_types::CertificateDer<'static>, key: &KeyPair) -> ServerConfig {
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ServerConfig::builder_with_provider(provider);
-    let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-    builder.with_single_cert(vec![certificate], key).unwrap()
-}
-
-fn certificate_for(name: &str) -> CertificateParams {
-    CertificateParams::new([name.to_owned()]).unwrap()
-}
+use crate::support::server::{Reply, Server, server_answering};
 
 /// Makes a line for `https://localhost` that trusts the certificates in this PEM text.
 fn line_trusting(port: u16, trusted: &str) -> ConfLine {
@@ -89,7 +42,7 @@ fn a_ca_file_may_contain_several_certificates_and_the_servers_own() {
     let key = KeyPair::generate().unwrap();
     let own = certificate_for("localhost").self_signed(&key).unwrap();
     let trusted = format!("a comment\n{}{}", Authority::new().pem(), own.pem());
-    let server = Server::start_tls(config(own.der().clone(), &key), [replies::nil()]);
+    let server = Server::start_tls(server_config(own.der().clone(), &key), [replies::nil()]);
     assert_eq!(line_trusting(server.port(), &trusted).enter(), Entered::Held);
 }
 
@@ -152,25 +105,12 @@ fn the_certificate_of_an_authority_is_refused_as_that_of_a_server() {
     let mut params = certificate_for("localhost");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let own = params.self_signed(&key).unwrap();
-    let server = config(own.der().clone(), &key);
+    let server = server_config(own.der().clone(), &key);
     expect_refused(
         server,
         &own.pem(),
         &["is that of a certificate authority (CA:TRUE)", "ca=FILE"],
     );
-}
-
-/// Starts a server that answers the first bytes of the handshake with these. Returns its port.
-fn server_answering(bytes: &'static [u8]) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        let mut stream = wait::accept(&listener).unwrap();
-        let _ = stream.read(&mut [0; 4096]);
-        let _ = stream.write_all(bytes);
-        let _ = stream.read(&mut [0; 4096]);
-    });
-    port
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl Dsnap {
         Self { command, replaced: Vec::new() }
     }
 
-    /// `dsnap --storage DIR`; its conf is an empty file if there is none, so that none is missed.
+    /// `dsnap --storage DIR`; without a conf it gets an empty one, so that no message is about that.
     pub(crate) fn on(fixture: &Fixture) -> Self {
         let conf = fixture.path().join("config/snapshot.conf");
         if !conf.exists() {

@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::PathBuf;
 
-use dsnap_engine::system::lock_holders::is_held;
 use dsnap_testkit::Site;
 use dsnap_testkit::site::Builder;
 
 use super::folder::prefer_memory;
 use super::outcome::Ran;
 use super::program::Dsnap;
+use super::storage::is_locked;
 
 /// Says what a site is to be.
 pub(crate) fn site_builder() -> Builder {
@@ -58,5 +58,5 @@ pub(crate) fn copies(dsnap: Dsnap, site: &Site, to: &str) -> (Ran, PathBuf) {
 pub(crate) fn assert_free(site: &Site) {
     site.server().unwrap().wait_until_free();
     assert_eq!(site.held(), None);
-    assert!(is_held(&site.storage().sublock()), "the server has its lock back");
+    assert!(is_locked(&site.storage().sublock()), "the server has its lock back");
 }

@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::Path;
 
+use dsnap_engine::system::flock::FileLock;
 use dsnap_testkit::tree::Tree;
 use dsnap_testkit::{Builder, Fixture, State};
 use nix::sys::stat::Mode;
 
 use super::folder::prefer_memory;
 
-/// What every run may write, whatever becomes of it.
+/// The files that every run may write, even one that fails.
 const LOCK_FILES: [&str; 3] = ["misc/lock", "misc/sublock", "misc/dsnap.lock"];
 
 /// Says what a storage is to be.
@@ -33,6 +34,13 @@ pub(crate) fn storage_with_conf(state: State, conf: &str) -> Fixture {
 /// Takes a picture of a storage without its lock files, to prove that nothing else changed.
 pub(crate) fn picture(storage: &Path) -> Tree {
     Tree::of(storage).unwrap().without(&LOCK_FILES)
+}
+
+/// Whether somebody holds the lock on a file that nobody is about to lock.
+///
+/// It is tried, because a reader of `/proc/locks` may miss one while others come and go.
+pub(crate) fn is_locked(path: &Path) -> bool {
+    FileLock::take_without_pid(path).is_err()
 }
 
 /// Makes a named pipe.

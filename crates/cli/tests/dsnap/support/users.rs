@@ -20,7 +20,7 @@ pub(crate) const GROUP: u32 = 54_322;
 
 /// Makes a storage of another user, in a folder that everybody may pass through.
 ///
-/// Without root there is none, and the scenario is passed over.
+/// Returns nothing without root; then the scenario is passed over.
 #[track_caller]
 pub(crate) fn storage_of_another_user(state: State) -> Option<(tempfile::TempDir, Fixture)> {
     let folder = folder_for_another_user()?;
@@ -32,7 +32,7 @@ pub(crate) fn storage_of_another_user(state: State) -> Option<(tempfile::TempDir
 
 /// Starts a site whose storage belongs to another user.
 ///
-/// Without root there is none, and the scenario is passed over.
+/// Returns nothing without root; then the scenario is passed over.
 #[track_caller]
 pub(crate) fn site_of_another_user() -> Option<(tempfile::TempDir, Site)> {
     let folder = folder_for_another_user()?;

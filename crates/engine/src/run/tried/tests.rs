@@ -74,14 +74,14 @@ fn the_greatest_chance_decides_and_names_its_first_reason() {
     let table = [
         // A single server line.
         (Some(PassedOver), None, no_snapshot(), Retry::MayHelp, "no process has this storage open"),
-        (Some(Busy(reason("pack"))), None, open(), Retry::WhenFree, "pack"),
-        (Some(Unavailable(reason("down"))), None, open(), Retry::MayHelp, "down"),
-        (Some(Unknown(reason("lost"))), None, open(), Retry::MayHelp, "lost"),
-        (Some(Refused(reason("401"))), None, open(), Retry::Pointless, "401"),
-        (Some(Failed(reason("disk"))), None, open(), Retry::Pointless, "disk"),
-        (Some(WrongServer(reason("wrong"))), None, open(), Retry::Pointless, "wrong"),
-        (Some(NotFresh(Failure::in_use("held"))), None, open(), Retry::WhenFree, "held"),
-        (Some(NotFresh(Failure::unavailable("opened"))), None, open(), Retry::MayHelp, "opened"),
+        (Some(Busy(reason("pack"))), None, open(), Retry::WhenFree, "server: pack"),
+        (Some(Unavailable(reason("down"))), None, open(), Retry::MayHelp, "server: down"),
+        (Some(Unknown(reason("lost"))), None, open(), Retry::MayHelp, "server: lost"),
+        (Some(Refused(reason("401"))), None, open(), Retry::Pointless, "server: 401"),
+        (Some(Failed(reason("disk"))), None, open(), Retry::Pointless, "server: disk"),
+        (Some(WrongServer(reason("wrong"))), None, open(), Retry::Pointless, "server: wrong"),
+        (Some(NotFresh(Failure::in_use("held"))), None, open(), Retry::WhenFree, "server: held"),
+        (Some(NotFresh(Failure::unavailable("opened"))), None, open(), Retry::MayHelp, "server: opened"),
         // What the storage itself says may decide.
         (Some(Refused(reason("401"))), None, user(), Retry::WhenFree, "user"),
         (None, None, open(), Retry::Pointless, "open"),
@@ -89,8 +89,8 @@ fn the_greatest_chance_decides_and_names_its_first_reason() {
         // That `direct` finds the storage open counts only where no server was asked.
         (None, Some(opened()), open(), Retry::MayHelp, "open in zope"),
         (Some(PassedOver), Some(opened()), open(), Retry::MayHelp, "no process has this storage open"),
-        (Some(Refused(reason("401"))), Some(opened()), open(), Retry::Pointless, "401"),
-        (Some(WrongServer(reason("wrong"))), Some(opened()), open(), Retry::Pointless, "wrong"),
+        (Some(Refused(reason("401"))), Some(opened()), open(), Retry::Pointless, "server: 401"),
+        (Some(WrongServer(reason("wrong"))), Some(opened()), open(), Retry::Pointless, "server: wrong"),
         (Some(Refused(reason("401"))), Some(Busy(reason("tool"))), open(), Retry::WhenFree, "tool"),
         // Files that `direct` refuses do not become a snapshot by waiting...
         (None, Some(Refused(reason("stray"))), no_snapshot(), Retry::Pointless, "stray"),
@@ -99,7 +99,7 @@ fn the_greatest_chance_decides_and_names_its_first_reason() {
         // ...nor does a copy that may be torn, whatever else was tried.
         (None, Some(TornCopy(reason("torn"))), no_snapshot(), Retry::Pointless, "torn"),
         (Some(PassedOver), Some(TornCopy(reason("torn"))), no_snapshot(), Retry::Pointless, "torn"),
-        (Some(Busy(reason("pack"))), Some(TornCopy(reason("torn"))), open(), Retry::WhenFree, "pack"),
+        (Some(Busy(reason("pack"))), Some(TornCopy(reason("torn"))), open(), Retry::WhenFree, "server: pack"),
     ];
     for (server, direct, last, retry, text) in table {
         let row = format!("{server:?}, {direct:?}, {last:?}");

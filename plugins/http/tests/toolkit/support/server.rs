@@ -64,7 +64,7 @@ pub(crate) struct Server {
 const END: &[u8] = b"END\r\n\r\n";
 
 /// More than any client reads of an endless reply, in bytes.
-const MAX_ENDLESS_REPLY: usize = 256 << 20;
+const MAX_ENDLESS_REPLY: u64 = 256 << 20;
 
 impl Server {
     /// Starts a server that gives these replies and then closes its port.
@@ -187,10 +187,7 @@ fn give_reply<S: Read + Write>(
         }
         Reply::Endless(bytes) => {
             stream.write_all(&bytes)?;
-            let chunk = [b'x'; 4096];
-            for _ in 0..MAX_ENDLESS_REPLY / chunk.len() {
-                stream.write_all(&chunk)?;
-            }
+            io::copy(&mut io::repeat(b'x').take(MAX_ENDLESS_REPLY), stream)?;
         }
         Reply::WhenTold(told, bytes) => {
             told.recv_timeout(WAIT_LIMIT).unwrap();
@@ -216,4 +213,17 @@ fn read_request(stream: &mut impl Read) -> io::Result<Received> {
     let mut body = vec![0; length.unwrap_or(0)];
     stream.read_exact(&mut body)?;
     Ok(Received { head, body: String::from_utf8(body).unwrap() })
+}
+
+/// Starts a server that answers the first bytes of the handshake with these. Returns its port.
+pub(crate) fn server_answering(bytes: &'static [u8]) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        let mut stream = wait::accept(&listener).unwrap();
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(bytes);
+        let _ = stream.read(&mut [0; 4096]);
+    });
+    port
 }

@@ -1,0 +1,51 @@
+//! The texts of `--help` that do not describe a single option.
+//!
+//! The options are described where they are defined, in [`args`](crate::args). No line may be
+//! wider than a terminal of 80 columns.
+
+/// The widest help, in columns.
+pub(crate) const MAX_COLUMNS: usize = 80;
+
+pub(crate) const ABOUT: &str = "\
+Runs COMMAND while a DirectoryStorage is in snapshot mode. Meanwhile its main
+directory A/ contains every transaction committed before the run, and nothing
+writes to A/. The server keeps working; its new transactions go to B/.
+
+dsnap enters snapshot mode with the first method that works, locks the snapshot,
+checks that it is fresh (not left over from an earlier time), and runs COMMAND.
+Then it unlocks and leaves, even if COMMAND fails or a signal arrives. Without
+COMMAND it does all of this as a test.";
+
+pub(crate) const USAGE: &str = "\
+dsnap [OPTIONS] --storage DIR [COMMAND [ARG]...]
+       dsnap [OPTIONS] DIR CONF COMMAND [ARG]...     (old form; CONF may be -)";
+
+pub(crate) const DETAILS: &str = "\
+A DURATION or AGE is a number of seconds, or one like 1.5, 90s, 10m, 2h or 1d.
+
+Methods, one on each line of the conf file, tried in order until one works:
+  http URL ACCESS  ask the DirectoryStorageToolkit at URL in a Zope server;
+                   the first line of the file ACCESS is user:password
+  exec PROGRAM     ask a program of yours: PROGRAM enter, later PROGRAM leave
+  NAME             ask the loadable method in the library libdsnap_NAME.so
+  direct           work on the storage itself, while no server has it open;
+                   tried last if the file has no direct or nodirect line
+  nodirect         do not try direct last
+
+COMMAND finds these variables in its environment:
+  SNAPSHOT_VERSION    2, the version of these variables
+  SNAPSHOT_DIRECTORY  DIR, as given
+  SNAPSHOT_TIMESTAMP  seconds since 1970; A/ is at least as recent
+  SNAPSHOT_CODE       the name of this snapshot
+  SNAPSHOT_TID        the last transaction in A/, 16 hexadecimal digits
+
+Exit status: the status of COMMAND (128+N if signal N killed it), or
+  75     COMMAND was not run: the storage was in use for the whole of -t
+  122    COMMAND ran, but its snapshot changed, or could not be left afterwards
+  125    COMMAND was not run: no fresh snapshot, or a mistake in the options
+  126    COMMAND cannot be executed
+  127    COMMAND was not found
+  128+N  COMMAND was not run: signal N stopped dsnap
+
+Example: try for up to an hour, then back up what a restore needs:
+  dsnap --storage /srv/ds -t 1h tar -czf /backup/ds.tgz -C /srv/ds A config";

@@ -1,0 +1,12 @@
+//! What the scenarios share: the scenario itself, its scripted methods, the journal that is
+//! expected, and what an earlier run left behind.
+
+mod journal;
+mod left_behind;
+mod method;
+mod scenario;
+
+pub(crate) use journal::{NOTHING, journal, ordinary_run};
+pub(crate) use left_behind::{LEFT, after, left_behind, records, zope};
+pub(crate) use method::{SideEffect, because, enter, leave, nothing, write_snapshot};
+pub(crate) use scenario::{Scenario, reason};

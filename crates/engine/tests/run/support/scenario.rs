@@ -1,0 +1,232 @@
+//! A scenario: a bare storage, scripted methods, and a program that writes down what happens.
+
+use std::cell::{Cell, RefCell};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use dsnap_core::Reason;
+use dsnap_core::method::{Entered, Left, Methods, SnapshotMethod, WorksWith};
+use dsnap_engine::conf::plan::Source;
+use dsnap_engine::run;
+use dsnap_engine::run::environment::Environment;
+use dsnap_engine::run::event::Event;
+use dsnap_engine::run::job::{CommandEnd, Job, NotRun, Outcome, Program, Timing};
+use dsnap_engine::storage::Storage;
+use dsnap_engine::system::flock::FileLock;
+use dsnap_engine::system::privileges::Privileges;
+use dsnap_engine::system::process::ProcessId;
+
+use super::method::{Scripted, SideEffect};
+
+/// What methods and the program write into, in order.
+pub(super) type Journal = Arc<Mutex<Vec<String>>>;
+
+/// What COMMAND does.
+type Command = Box<dyn FnMut(&Storage) -> CommandEnd>;
+
+/// A storage, the lines of its conf, and what happens in a run.
+///
+/// More fields than usual: each is one thing that a scenario can choose.
+pub(crate) struct Scenario {
+    pub(crate) storage: Storage,
+    pub(crate) job: Job,
+    methods: Vec<Arc<Scripted>>,
+    conf: String,
+    journal: Journal,
+    stop: Cell<Option<i32>>,
+    stop_at_event: Option<&'static str>,
+    command: RefCell<Command>,
+    pub(crate) server: Arc<Mutex<Option<FileLock>>>,
+    _folder: tempfile::TempDir,
+}
+
+impl Scenario {
+    /// Makes an open storage: a server (this process) holds `misc/lock`. No method, no conf line.
+    pub(crate) fn open() -> Self {
+        let scenario = Self::closed();
+        let server = FileLock::take(&scenario.storage.lock()).unwrap();
+        *scenario.server.lock().unwrap() = Some(server);
+        scenario
+    }
+
+    /// Makes a storage that no process has open.
+    pub(crate) fn closed() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["A", "B", "journal", "misc", "config"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        fs::write(
+            folder.path().join("config/settings"),
+            "[structure]\nversion: 0.11\nformat: flat\n[filesystem]\nsync: 0\n",
+        )
+        .unwrap();
+        let quick = Duration::from_millis(1);
+        Self {
+            storage: Storage::open(folder.path()).unwrap(),
+            job: Job {
+                command: Some("scripted".into()),
+                recover: "dsnap --storage DIR --recover".to_owned(),
+                timing: Timing { pending_enter: quick, leave_retry: quick, leave_pause: quick },
+                ..Job::default()
+            },
+            methods: Vec::new(),
+            conf: String::new(),
+            journal: Journal::default(),
+            stop: Cell::new(None),
+            stop_at_event: None,
+            command: RefCell::new(Box::new(|_| CommandEnd::Exited(0))),
+            server: Arc::default(),
+            _folder: folder,
+        }
+    }
+
+    /// Adds a line with a method of its own that asks the server.
+    pub(crate) fn server_method(
+        self,
+        name: &'static str,
+        enters: Vec<(SideEffect, Entered)>,
+        leaves: Vec<(SideEffect, Left)>,
+    ) -> Self {
+        self.method(name, WorksWith::Owner, enters, leaves)
+    }
+
+    /// Adds a line with a method of its own that works on the files.
+    pub(crate) fn file_method(
+        self,
+        name: &'static str,
+        enters: Vec<(SideEffect, Entered)>,
+    ) -> Self {
+        self.method(name, WorksWith::Nobody, enters, Vec::new())
+    }
+
+    fn method(
+        mut self,
+        name: &'static str,
+        works_with: WorksWith,
+        enters: Vec<(SideEffect, Entered)>,
+        leaves: Vec<(SideEffect, Left)>,
+    ) -> Self {
+        self.conf += &format!("{name}\n");
+        let (enters, leaves) = (Mutex::new(enters.into()), Mutex::new(leaves.into()));
+        let journal = Arc::clone(&self.journal);
+        self.methods.push(Arc::new(Scripted { name, works_with, enters, leaves, journal }));
+        self
+    }
+
+    /// Says what COMMAND does.
+    pub(crate) fn command(self, command: impl FnMut(&Storage) -> CommandEnd + 'static) -> Self {
+        *self.command.borrow_mut() = Box::new(command);
+        self
+    }
+
+    /// Lets a TERM come when this event is reported.
+    pub(crate) fn stopped_at(mut self, event: &'static str) -> Self {
+        self.stop_at_event = Some(event);
+        self
+    }
+
+    /// Changes what the run is to do.
+    pub(crate) fn job(mut self, change: impl FnOnce(&mut Job)) -> Self {
+        change(&mut self.job);
+        self
+    }
+
+    /// Plays the scenario, and asserts its exit status and its whole journal.
+    #[track_caller]
+    pub(crate) fn play(&self, status: u8, journal: impl IntoIterator<Item: AsRef<str>>) -> Outcome {
+        let outcome = self.run();
+        let expected: Vec<_> = journal.into_iter().map(|line| line.as_ref().to_owned()).collect();
+        assert_eq!(self.said(), expected, "{outcome:#?}");
+        assert_eq!(outcome.status(), status, "{outcome:#?}");
+        self.assert_no_locks();
+        outcome
+    }
+
+    /// Plays the scenario.
+    pub(crate) fn run(&self) -> Outcome {
+        let conf = self.storage.root().join("config/snapshot.conf");
+        fs::write(&conf, format!("nodirect\n{}", self.conf)).unwrap();
+        let job = Job { source: Source::File(conf), ..self.job.clone() };
+        let privileges = Privileges::of_owner(&self.storage.a()).unwrap();
+        run::run(&job, &self.storage, &privileges, self, self)
+    }
+
+    /// Asserts that the run lock and the sublock are free.
+    #[track_caller]
+    pub(crate) fn assert_no_locks(&self) {
+        for path in [self.storage.run_lock(), self.storage.sublock()] {
+            assert!(FileLock::take_without_pid(&path).is_ok(), "{} is held", path.display());
+        }
+    }
+
+    /// Ends the server, as a side effect of a call.
+    pub(crate) fn ends_server(&self) -> SideEffect {
+        let server = Arc::clone(&self.server);
+        Box::new(move |_, _| drop(server.lock().unwrap().take()))
+    }
+
+    /// The journal so far.
+    pub(crate) fn said(&self) -> Vec<String> {
+        self.journal.lock().unwrap().clone()
+    }
+
+    fn note(&self, words: impl Into<String>) {
+        self.journal.lock().unwrap().push(words.into());
+    }
+}
+
+impl Methods for Scenario {
+    fn find(&self, name: &[u8]) -> Result<Arc<dyn SnapshotMethod>, Reason> {
+        let found = self.methods.iter().find(|method| method.name.as_bytes() == name);
+        found.map(|method| Arc::clone(method) as _).ok_or_else(|| Reason::new("no such method"))
+    }
+}
+
+impl Program for Scenario {
+    fn report(&self, event: Event) {
+        // Only the first line: the hints below it are not part of the order.
+        let words = event.to_string();
+        let words = words.lines().next().unwrap_or_default();
+        if self.stop_at_event.is_some_and(|at| words.starts_with(at)) {
+            self.stop.set(Some(15));
+        }
+        self.note(words);
+    }
+
+    fn stopped(&self) -> Option<i32> {
+        self.stop.get()
+    }
+
+    fn pause(&self, pause: Duration, _left: Duration, reason: &Reason) {
+        self.note(format!("pause: {}", reason.text()));
+        self.assert_no_locks();
+        std::thread::sleep(pause);
+    }
+
+    fn run_command(
+        &self,
+        environment: Option<&Environment<'_>>,
+        began: &mut dyn FnMut(ProcessId),
+    ) -> CommandEnd {
+        began(ProcessId::own());
+        let environment = environment.unwrap();
+        assert_eq!(environment.directory, PathBuf::from(self.storage.given()));
+        assert!(
+            FileLock::take_without_pid(&self.storage.sublock()).is_err(),
+            "COMMAND runs without the sublock"
+        );
+        self.note("COMMAND runs");
+        (self.command.borrow_mut())(&self.storage)
+    }
+}
+
+/// The reason of a run that had no snapshot.
+#[track_caller]
+pub(crate) fn reason(outcome: &Outcome) -> String {
+    match &outcome.command {
+        Err(NotRun::NoSnapshot { failure, .. }) => failure.reason().text().to_owned(),
+        other => panic!("there was a snapshot: {other:?}"),
+    }
+}

@@ -1,0 +1,46 @@
+//! What the caller learns while files are moved, and where it can stop the recovery.
+
+use std::time::Instant;
+
+use dsnap_core::Reason;
+use dsnap_core::method::{Caller, Message};
+use dsnap_engine::limits;
+
+use crate::reasons::unfinished;
+
+/// Counts and reports the files of a recovery, and stops it between two of them on request.
+pub(crate) struct Progress<'a> {
+    caller: &'a dyn Caller,
+    done: u64,
+    expected: Option<u64>,
+    reported: Instant,
+}
+
+impl<'a> Progress<'a> {
+    pub(crate) fn new(caller: &'a dyn Caller) -> Self {
+        Self { caller, done: 0, expected: None, reported: Instant::now() }
+    }
+
+    /// Tells how many more files there will be.
+    pub(crate) fn expect(&mut self, more: usize) {
+        self.expected = Some(self.done + more as u64);
+    }
+
+    /// Counts a file that is about to be moved, removed or unpacked.
+    ///
+    /// # Errors
+    ///
+    /// The caller wants to stop.
+    pub(crate) fn next_file(&mut self) -> Result<(), Reason> {
+        if self.caller.should_stop() {
+            return Err(unfinished("asked to stop during the recovery"));
+        }
+        self.done += 1;
+        if self.reported.elapsed() >= limits::PROGRESS_INTERVAL {
+            self.reported = Instant::now();
+            let (done, of) = (self.done, self.expected);
+            self.caller.say(Message::Progress { done, of, unit: "files" });
+        }
+        Ok(())
+    }
+}

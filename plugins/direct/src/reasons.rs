@@ -1,0 +1,93 @@
+//! Error texts that several steps share, and what a recovery that stopped means to the user.
+
+use std::ffi::OsStr;
+use std::fmt::Display;
+use std::io;
+use std::path::Path;
+
+use dsnap_core::{Reason, text};
+use dsnap_engine::quoting;
+use dsnap_engine::system::access;
+
+/// What to do about a recovery that stopped.
+pub(crate) const RUN_AGAIN: &str =
+    "fix the cause and run dsnap again: the recovery continues where it stopped";
+
+/// Says why a recovery stopped halfway, and what that means.
+pub(crate) fn unfinished(what: impl Display) -> Reason {
+    unfinished_without_hint(what).hint(RUN_AGAIN)
+}
+
+/// Says on which path a recovery stopped halfway. `action` is what could not be done, for example
+/// `cannot remove`. If a permission is missing, the first hint gives it.
+pub(crate) fn unfinished_at(action: &str, path: &Path, error: &io::Error) -> Reason {
+    let Some(missing) = missing_permission(path, error) else {
+        return unfinished(format!("{action} {}", at(path, error)));
+    };
+    let reason =
+        unfinished_without_hint(format!("{action} {}: {}", text::path(path), missing.text()));
+    missing.hints().iter().fold(reason, Reason::hint).hint(RUN_AGAIN)
+}
+
+/// Finds the folder that this user may not change. The survey found all of them writable, but that
+/// may have changed since.
+fn missing_permission(path: &Path, error: &io::Error) -> Option<Reason> {
+    if error.kind() != io::ErrorKind::PermissionDenied {
+        return None;
+    }
+    let folder = path.ancestors().skip(1).find(|folder| folder.exists())?;
+    access::check_can_change_entries(folder).err()
+}
+
+fn unfinished_without_hint(what: impl Display) -> Reason {
+    Reason::new(format!(
+        "{what}; nothing is lost, but A/ is not a snapshot until the storage is recovered"
+    ))
+}
+
+/// Says that something cannot be read.
+pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Reason {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => access::path_error(path, "cannot be read", error),
+        _ => Reason::new(at(path, error)),
+    }
+}
+
+/// Says that no server puts something into a journal.
+pub(crate) fn unexpected_in_journal(path: &Path) -> Reason {
+    let mv = ["mv".as_ref(), path.as_os_str(), OsStr::new("/some/other/place")];
+    Reason::new(format!("{} does not belong in a journal", text::path(path)))
+        .hint(format!("find out what it is, then move it away: {}", quoting::command_line(mv)))
+}
+
+/// Formats `PATH: ERROR`.
+pub(crate) fn at(path: &Path, error: impl Display) -> String {
+    format!("{}: {}", text::path(path), text::harmless(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_permission_that_is_missing_halfway_is_named_with_its_cure() {
+        // Even root cannot create files there.
+        let path = Path::new("/proc/sys/file");
+        let denied = io::ErrorKind::PermissionDenied.into();
+        let reason = unfinished_at("cannot create", path, &denied);
+        let begin = "cannot create /proc/sys/file: /proc/sys cannot be changed by user ";
+        assert!(reason.text().starts_with(begin), "{reason}");
+        assert!(reason.text().contains("; nothing is lost, but "), "{reason}");
+        assert!(reason.hints()[0].ends_with(" /proc/sys"), "{reason}");
+        assert_eq!(reason.hints()[1], RUN_AGAIN);
+    }
+
+    #[test]
+    fn another_failure_halfway_has_only_the_error() {
+        let error = io::Error::from(io::ErrorKind::IsADirectory);
+        let reason = unfinished_at("cannot create", Path::new("/proc/sys/file"), &error);
+        let begin = "cannot create /proc/sys/file: is a directory; ";
+        assert!(reason.text().starts_with(begin), "{reason}");
+        assert_eq!(reason.hints(), [RUN_AGAIN]);
+    }
+}

@@ -1,0 +1,70 @@
+//! The syncs of a recovery: what a failed one means to the user, and a record of them for tests.
+//!
+//! What the settings of a storage want synced is deliberately elsewhere: in the engine's
+//! [`Durability`], which also makes the system calls.
+
+use std::io;
+use std::path::Path;
+
+use dsnap_core::Reason;
+use dsnap_engine::storage::durability::Durability;
+
+use crate::reasons::{at, unfinished};
+
+/// Puts the entries of `folder` on disk. With `dirsync: 0` a sync of its file system does that.
+pub(crate) fn folder(durability: Durability, folder: &Path) -> Result<(), Reason> {
+    match durability {
+        Durability::Full => {
+            record("folder", folder);
+            durability.folder(folder).map_err(|error| not_synced(folder, &error))
+        }
+        Durability::NoFolders | Durability::None => file_system(durability, folder),
+    }
+}
+
+/// Puts everything done so far on the file system of `folder` on disk.
+pub(crate) fn file_system(durability: Durability, folder: &Path) -> Result<(), Reason> {
+    if durability != Durability::None {
+        record("file system", folder);
+    }
+    durability.file_system(folder).map_err(|error| not_synced(folder, &error))
+}
+
+fn not_synced(folder: &Path, error: &io::Error) -> Reason {
+    let reason = unfinished(format!("cannot sync {}", at(folder, error)));
+    match error.kind() {
+        io::ErrorKind::InvalidInput => reason.hint(
+            "this file system cannot sync folders: set `dirsync: 0` under [posix] in config/settings",
+        ),
+        _ => reason,
+    }
+}
+
+#[cfg(not(test))]
+fn record(_what: &'static str, _folder: &Path) {}
+
+#[cfg(test)]
+pub(crate) use recording::{record, recorded};
+
+/// Only a power cut would show what is synced, and in which order; unit tests read it here.
+#[cfg(test)]
+mod recording {
+    use std::cell::RefCell;
+    use std::path::{Path, PathBuf};
+
+    type Syncs = Vec<(&'static str, PathBuf)>;
+
+    thread_local! {
+        static SYNCS: RefCell<Syncs> = const { RefCell::new(Vec::new()) };
+    }
+
+    pub(crate) fn record(what: &'static str, folder: &Path) {
+        SYNCS.with_borrow_mut(|syncs| syncs.push((what, folder.to_owned())));
+    }
+
+    /// Does some work, and returns the syncs that it made.
+    pub(crate) fn recorded<T>(work: impl FnOnce() -> T) -> (T, Syncs) {
+        SYNCS.take();
+        (work(), SYNCS.take())
+    }
+}

@@ -1,0 +1,26 @@
+//! What is tested, and how: the suite's input.
+
+use std::fmt;
+
+use dsnap_core::method::Methods;
+
+use super::method_line::MethodLine;
+
+/// The method under test, and how to test it.
+pub struct Suite<'a> {
+    /// The line that names the method.
+    pub line: MethodLine,
+    /// Creates a new registry for every check, so that no instance outlives its check.
+    pub methods: &'a dyn Fn() -> Box<dyn Methods>,
+    /// Nothing else runs in this process: output on stdout and processes that are left behind
+    /// come from the method.
+    pub owns_process: bool,
+    /// Skip checks that take more than a few seconds.
+    pub quick: bool,
+}
+
+impl fmt::Debug for Suite<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Suite").field("line", &self.line).finish_non_exhaustive()
+    }
+}

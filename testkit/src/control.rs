@@ -1,0 +1,163 @@
+//! The control port of a site: orders for the simulated server from programs that are no clients
+//! of a Zope.
+//!
+//! One connection carries one order: a line of words. The answer is a text that begins with `ok`,
+//! `busy`, `gone` (no server has the storage open) or `error`. So a method under test can use the
+//! port, too. While the site runs, a file of the storage contains the port. The client for command
+//! lines is `dsnap-testkit ctl`.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::Site;
+use crate::site::fault_spec::list_of_faults;
+use crate::site::{FaultSpec, ServerError};
+
+/// The orders, for people.
+const ORDERS: &str = "enter [CODE], leave [CODE], stop, start, crash, commit N, pack, end-packing, \
+    status, fault [FAULT... | none]";
+/// The code of an order without one.
+const DEFAULT_CODE: &str = "testkit";
+
+/// Returns the path of the file that contains a site's port.
+pub fn port_file(dir: &Path) -> PathBuf {
+    dir.join("misc/dsnap-testkit.port")
+}
+
+/// A listener for orders. Dropping it closes the port.
+#[derive(Debug)]
+pub struct Control {
+    address: SocketAddr,
+    file: PathBuf,
+    ended: Arc<AtomicBool>,
+}
+
+impl Control {
+    /// Listens on a free port of the loopback interface, for orders to this site.
+    ///
+    /// # Errors
+    ///
+    /// No port is free, or the port cannot be written to the storage.
+    pub fn listen(site: &Arc<Site>) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let (address, file) = (listener.local_addr()?, port_file(site.path()));
+        fs::write(&file, format!("{}\n", address.port()))?;
+        let (site, ended) = (Arc::downgrade(site), Arc::new(AtomicBool::new(false)));
+        let control = Self { address, file, ended: Arc::clone(&ended) };
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let site = site.upgrade().filter(|_| !ended.load(Ordering::SeqCst));
+                let Some(site) = site else { return };
+                // A client that has closed needs no answer.
+                std::thread::spawn(move || serve(&stream, &site));
+            }
+        });
+        Ok(control)
+    }
+
+    /// Returns the address of the port.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.file);
+        self.ended.store(true, Ordering::SeqCst);
+        // The listening thread looks at the flag only when a client connects.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+fn serve(stream: &TcpStream, site: &Site) -> io::Result<()> {
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line)?;
+    let words: Vec<_> = line.split_whitespace().collect();
+    let mut stream = stream;
+    match execute(site, &words) {
+        Ok(text) => writeln!(stream, "ok {text}"),
+        Err(OrderError { word, text }) => writeln!(stream, "{word} {text}"),
+    }
+}
+
+/// Why an order was not executed.
+struct OrderError {
+    /// `busy`, `gone` or `error`.
+    word: &'static str,
+    text: String,
+}
+
+impl From<String> for OrderError {
+    fn from(text: String) -> Self {
+        Self { word: "error", text }
+    }
+}
+
+impl From<io::Error> for OrderError {
+    fn from(error: io::Error) -> Self {
+        error.to_string().into()
+    }
+}
+
+impl From<ServerError> for OrderError {
+    fn from(error: ServerError) -> Self {
+        let word = match error {
+            ServerError::InUse(_) | ServerError::SublockHeld => "busy",
+            ServerError::Ended => "gone",
+            _ => "error",
+        };
+        let text = match error {
+            ServerError::InUse(code) => format!("the storage is in use by {code}"),
+            ServerError::BadCode(given, Some(code)) => {
+                format!("the storage is in the snapshot {code}, not {given}")
+            }
+            ServerError::BadCode(given, None) => format!("there is no snapshot {given}"),
+            ServerError::SublockHeld => "another process holds misc/sublock".to_owned(),
+            ServerError::NotAscii(_) => {
+                "the code is not ASCII, and now the snapshot is broken".to_owned()
+            }
+            ServerError::DiskFull => "the disk is full, and now the snapshot is broken".to_owned(),
+            ServerError::Ended => "no server has the storage open".to_owned(),
+        };
+        Self { word, text }
+    }
+}
+
+/// Executes an order; returns the text of the answer.
+fn execute(site: &Site, words: &[&str]) -> Result<String, OrderError> {
+    match words {
+        ["enter"] => site.server()?.enter(DEFAULT_CODE)?,
+        ["enter", code] => site.server()?.enter(code)?,
+        ["leave"] => site.server()?.leave(DEFAULT_CODE)?,
+        ["leave", code] => site.server()?.leave(code)?,
+        ["pack"] => site.server()?.pack()?,
+        ["end-packing"] => site.server()?.end_packing()?,
+        ["stop"] => site.stop_server()?,
+        ["start"] => site.start_server()?,
+        ["crash"] => site.crash_server(),
+        ["commit", count] => {
+            let count = count.parse().map_err(|_| format!("`{count}` is not a number"))?;
+            site.server()?.commit(count)?;
+        }
+        ["status"] => {
+            return Ok(site.server()?.code()?.unwrap_or_else(|| "in no snapshot".to_owned()));
+        }
+        ["fault"] => return Ok(list_of_faults()),
+        ["fault", "none"] => site.no_faults(),
+        ["fault", faults @ ..] => {
+            let specs = faults.iter().map(|fault| FaultSpec::parse(fault));
+            let specs = specs.collect::<Result<Vec<_>, _>>()?;
+            specs.into_iter().for_each(|spec| site.add_fault(spec));
+        }
+        _ => {
+            let order = words.join(" ");
+            return Err(format!("unknown order `{order}`; the orders are: {ORDERS}").into());
+        }
+    }
+    Ok(String::new())
+}
