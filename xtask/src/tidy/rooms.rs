@@ -74,7 +74,7 @@ fn compare_edges(plan: &Plan, edges: &[Edge<'_>]) -> Vec<Finding> {
     findings
 }
 
-/// The room of a file; the root of the crate, which has none, is in no edge.
+/// The room of a file; empty for the root of the crate, which every room may use.
 fn room<'e>(end: &'e End<'_>) -> &'e str {
     end.module.first().map_or("", String::as_str)
 }
