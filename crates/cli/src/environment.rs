@@ -9,7 +9,14 @@ use std::path::PathBuf;
 
 use dsnap_engine::run::nested::Inherited;
 
-use crate::resolve::CallerEnvironment;
+/// The variables of the caller's environment that matter, beside those that COMMAND inherits.
+#[derive(Debug, Default)]
+pub(crate) struct CallerEnvironment {
+    /// The run whose COMMAND started this program.
+    pub(crate) outer_run: Option<Inherited>,
+    /// The folders that are searched for loadable methods after those of `--plugin-dir`.
+    pub(crate) plugin_path: Vec<PathBuf>,
+}
 
 /// Reads the variables that matter.
 pub(crate) fn read() -> CallerEnvironment {

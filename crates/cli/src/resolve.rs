@@ -15,6 +15,7 @@ use dsnap_engine::run::nested::Inherited;
 use dsnap_engine::{durations, limits, quoting};
 
 use crate::args::{self, Args, MethodArgs, RunArgs, UsageError};
+use crate::environment::CallerEnvironment;
 use crate::spawn::CommandSpec;
 
 /// Everything that the program needs to know to act.
@@ -31,15 +32,6 @@ pub(crate) struct Invocation {
     pub(crate) plugin_dirs: Vec<PathBuf>,
     /// The run that this one is nested in.
     pub(crate) outer_run: Option<Inherited>,
-}
-
-/// The variables of the caller's environment that matter, beside those that COMMAND inherits.
-#[derive(Debug, Default)]
-pub(crate) struct CallerEnvironment {
-    /// The run whose COMMAND started this program.
-    pub(crate) outer_run: Option<Inherited>,
-    /// The folders that are searched for loadable methods after those of `--plugin-dir`.
-    pub(crate) plugin_path: Vec<PathBuf>,
 }
 
 /// What the program does with the storage.

@@ -68,6 +68,7 @@ pub struct DsnapCaller {
 ///
 /// The program owns the request and everything it points to. Both are valid until the method's
 /// function returns. The method copies what it wants to keep longer, and writes to nothing.
+// wide: the layout of the interface
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct DsnapRequest {
@@ -94,6 +95,7 @@ pub struct DsnapRequest {
 /// The library owns the table and everything it points to. All of it stays valid and unchanged
 /// until the process ends; the program never unloads a library. A later release of the interface
 /// may add fields at the end, so an older library has a smaller `size`.
+// wide: the layout of the interface
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct DsnapMethod {

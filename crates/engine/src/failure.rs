@@ -21,7 +21,7 @@ pub enum Failure {
 /// What another try may bring. The order is that of importance: of several failures the greatest
 /// decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Retry {
+pub(crate) enum Retry {
     /// It would fail in the same way.
     Pointless,
     /// It may succeed once somebody answers.
@@ -58,7 +58,7 @@ impl Failure {
     }
 
     /// Says what another try may bring.
-    pub fn retry(&self) -> Retry {
+    pub(crate) fn retry(&self) -> Retry {
         match self {
             Self::Permanent(_) => Retry::Pointless,
             Self::Unavailable(_) => Retry::MayHelp,

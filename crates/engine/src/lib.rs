@@ -13,7 +13,7 @@
 pub mod conf;
 pub mod durations;
 pub mod exit_status;
-pub mod failure;
+mod failure;
 pub mod limits;
 pub mod quoting;
 pub mod record;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use dsnap_core::Reason;
 
 use crate::conf::plan::Source;
-use crate::failure::Failure;
+pub use crate::failure::Failure;
 use crate::run::environment::Environment;
 use crate::run::event::Event;
 use crate::system::process::ProcessId;

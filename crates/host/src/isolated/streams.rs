@@ -15,6 +15,7 @@ use super::OnAnswer;
 use crate::lines::{LimitedCaller, LineSplitter};
 
 /// The streams of a process, and the descriptor that tells when it has ended.
+// wide: one field for each pipe, and what was read from it
 pub(super) struct Streams<'a> {
     pub(super) caller: &'a LimitedCaller<'a>,
     pidfd: OwnedFd,

@@ -8,7 +8,8 @@ use std::sync::Mutex;
 
 /// Set to 1, a scenario that needs root and cannot run fails.
 const REQUIRE: &str = "DSNAP_TEST_REQUIRE_ROOT";
-/// Names a file to which each scenario that ran as root adds its name, once.
+/// Names a file to which each scenario that needs root adds a line, once: its name if it ran,
+/// `skipped NAME` if not.
 const LOG: &str = "DSNAP_TEST_ROOT_LOG";
 
 /// Decides whether a scenario that needs root runs.
@@ -24,6 +25,7 @@ pub(crate) fn required(what: &str) -> bool {
     } else {
         let required = env::var_os(REQUIRE).is_some_and(|value| value == "1");
         assert!(!required, "{REQUIRE} is 1, and {name} cannot run: only root can {what}");
+        record(&format!("skipped {name}"));
         passed_over(&format!("only root can {what}"));
     }
     root
