@@ -1,7 +1,7 @@
 //! What the command line means, together with the environment.
 //!
 //! The old form, the new form and a nested run become one [`Invocation`] here. The arguments
-//! themselves are parsed in [`args`](crate::args).
+//! themselves are parsed in [`args`].
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;

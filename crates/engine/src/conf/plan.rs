@@ -90,7 +90,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Makes the plan. `locks_reach` is what [`mounts`](crate::system::mounts) says of the storage.
+    /// Makes the plan. `locks_reach` says whether locks on the file system of the storage reach other
+    /// machines.
     ///
     /// If `stopped` says that the program was asked to end meanwhile, the plan may be incomplete.
     pub fn make(
