@@ -68,7 +68,7 @@ pub(crate) struct RunArgs {
     /// Pause between two tries (default: 10)
     #[arg(short = 's', long, value_name = "DURATION", allow_hyphen_values = true)]
     pub(crate) pause: Option<OsString>,
-    /// Kill COMMAND this long after a stop signal
+    /// Kill COMMAND this long after a TERM or INT
     #[arg(short, long, value_name = "DURATION", allow_hyphen_values = true)]
     pub(crate) kill_after: Option<OsString>,
     /// Accept an existing snapshot of at most this age

@@ -7,9 +7,9 @@
 pub(crate) const MAX_COLUMNS: usize = 80;
 
 pub(crate) const ABOUT: &str = "\
-Runs COMMAND while a DirectoryStorage is in snapshot mode. Meanwhile its main
-directory A/ contains every transaction committed before the run, and nothing
-writes to A/. The server keeps working; its new transactions go to B/.
+Runs COMMAND while a DirectoryStorage is in snapshot mode. While COMMAND runs,
+nothing writes to the main directory A/ of the storage, which contains every
+transaction committed before. The server keeps working and commits to B/.
 
 dsnap enters snapshot mode with the first method that works, locks the snapshot,
 checks that it is fresh (not left over from an earlier time), and runs COMMAND.
@@ -29,19 +29,21 @@ Methods, one on each line of the conf file, tried in order until one works:
   exec PROGRAM     ask a program of yours: PROGRAM enter, later PROGRAM leave
   NAME             ask the loadable method in the library libdsnap_NAME.so
   direct           work on the storage itself, while no server has it open;
-                   tried last if the file has no direct or nodirect line
+                   tried last if the file has no direct or nodirect line,
+                   or if there is no file; nothing has to be left afterwards
   nodirect         do not try direct last
 
 COMMAND finds these variables in its environment:
   SNAPSHOT_VERSION    2, the version of these variables
   SNAPSHOT_DIRECTORY  DIR, as given
-  SNAPSHOT_TIMESTAMP  seconds since 1970; A/ is at least as recent
+  SNAPSHOT_TIMESTAMP  seconds since 1970; A/ has all that was committed before
   SNAPSHOT_CODE       the name of this snapshot
   SNAPSHOT_TID        the last transaction in A/, 16 hexadecimal digits
 
 Exit status: the status of COMMAND (128+N if signal N killed it), or
-  75     COMMAND was not run: the storage was in use for the whole of -t
-  122    COMMAND ran, but its snapshot changed, or could not be left afterwards
+  75     COMMAND was not run: another snapshot, pack or run was in the way (-t)
+  122    COMMAND ran, but the snapshot changed meanwhile (do not trust the
+         result), or could not be left (the messages say what to do)
   125    COMMAND was not run: no fresh snapshot, or a mistake in the options
   126    COMMAND cannot be executed
   127    COMMAND was not found

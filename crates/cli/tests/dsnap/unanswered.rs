@@ -24,11 +24,11 @@ const FAULTS_OF_ENTERING: [(Fault, i32, &str); 16] = [
     (Fault::Unauthorized, 125, "not authorised"),
     (Fault::Forbidden, 125, "403"),
     (Fault::Refused, 125, "LockError: Couldn't lock"),
-    (Fault::Deaf, 125, "may still be entered; the next run checks again"),
-    (Fault::ResetBefore, 125, "may still be entered; the next run checks again"),
-    (Fault::ServerError, 125, "may still be entered; the next run checks again"),
-    (Fault::LoginForm, 125, "may still be entered; the next run checks again"),
-    (Fault::Disconnected, 125, "may still be entered; the next run checks again"),
+    (Fault::Deaf, 125, "may still begin; the next run checks that"),
+    (Fault::ResetBefore, 125, "may still begin; the next run checks that"),
+    (Fault::ServerError, 125, "may still begin; the next run checks that"),
+    (Fault::LoginForm, 125, "may still begin; the next run checks that"),
+    (Fault::Disconnected, 125, "may still begin; the next run checks that"),
 ];
 
 const LEFT: &str = "Left snapshot mode";
@@ -122,7 +122,7 @@ fn no_leave_is_sent_before_the_enter_shows() {
     server.hold_at(Step::Flush);
     let run = Dsnap::at(&site).arg("true").spawn();
     assert!(server.wait_at(Step::Flush));
-    let ran = run.end().mentions("may still be entered; the next run checks again");
+    let ran = run.end().mentions("may still begin; the next run checks that");
     assert_eq!(ran.status.code(), Some(125), "{ran}");
     server.go_on();
     wait_until("the late enter", || site.held().is_some() && !is_locked(&site.storage().sublock()));

@@ -107,7 +107,7 @@ impl fmt::Display for Event {
             }
             Self::MayStillCome(label, code) => write!(
                 f,
-                "{label}: the snapshot user/{code} may still be entered; the next run checks again"
+                "{label}: the snapshot user/{code} may still begin; the next run checks that"
             ),
             Self::NotLeft(reason) => write!(f, "{reason}"),
             Self::ServerEnded => {

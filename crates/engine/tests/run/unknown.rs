@@ -55,7 +55,7 @@ fn an_enter_that_may_still_take_effect_is_reported_and_kept_and_no_leave_is_sent
     let said = scenario.said();
     assert_eq!(said[..2], ["zope enters", "zope: no answer"]);
     assert!(said[2].starts_with("zope: the snapshot user/"), "{said:?}");
-    assert!(said[2].ends_with(" may still be entered; the next run checks again"), "{said:?}");
+    assert!(said[2].ends_with(" may still begin; the next run checks that"), "{said:?}");
     assert_eq!((said.len(), states(&scenario)), (3, vec![Evidence::Unknown]));
 }
 
