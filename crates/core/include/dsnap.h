@@ -141,7 +141,7 @@ struct dsnap_request {
     struct dsnap_bytes storage;
     // The folder to which file names on the line are relative, as an absolute path.
     struct dsnap_bytes conf_folder;
-    // The words of the line after the method's name, unquoted. May be NULL if there are none.
+    // The words of the line after the method's name, unquoted. NULL is allowed if the line has no words.
     const struct dsnap_bytes *words;
     // The number of words.
     uint64_t word_count;

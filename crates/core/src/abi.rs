@@ -78,7 +78,7 @@ pub struct DsnapRequest {
     pub storage: DsnapBytes,
     /// The folder to which file names on the line are relative, as an absolute path.
     pub conf_folder: DsnapBytes,
-    /// The words of the line after the method's name, unquoted. May be NULL if there are none.
+    /// The words of the line after the method's name, unquoted. NULL is allowed if the line has no words.
     pub words: *const DsnapBytes,
     /// The number of words.
     pub word_count: u64,

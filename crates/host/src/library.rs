@@ -135,7 +135,7 @@ impl Method {
         };
         let name = text(table.name).filter(|name| is_name(name));
         let name =
-            name.ok_or("the name of a method is none: it must be a-z, then a-z, 0-9 or _")?;
+            name.ok_or("a method has an invalid name: it must be a-z, then a-z, 0-9 or _")?;
         if table.enter.is_none() || table.leave.is_none() || table.status.is_none() {
             return Err(format!("the method `{name}` lacks a function"));
         }

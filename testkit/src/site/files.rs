@@ -129,7 +129,7 @@ impl Files {
     }
 }
 
-/// Moves the first file found below `from` to the same place below `to`; false if there is none.
+/// Moves the first file found below `from` to the same place below `to`. Returns false if it finds no file.
 fn move_one_below(from: &Path, to: &Path) -> io::Result<bool> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;

@@ -176,7 +176,7 @@ fn a_library_with_short_or_missing_tables_is_not_loaded() {
 #[test]
 fn a_library_that_is_not_a_plugin_is_not_loaded() {
     is_not_loaded("NO_SYMBOL", "it is no plugin of dsnap: it has no function dsnap_entry");
-    is_not_loaded("NO_NAME", "the name of a method is none: it must be a-z, then a-z, 0-9 or _");
+    is_not_loaded("NO_NAME", "a method has an invalid name: it must be a-z, then a-z, 0-9 or _");
     is_not_loaded("OTHER_NAME", "it offers no method `villain`, but: somebody");
 }
 

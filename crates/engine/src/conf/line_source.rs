@@ -73,8 +73,8 @@ impl<'a> LineSource<'a> {
 
     /// Tells whether a line must be called with the storage owner's privileges.
     ///
-    /// A method that works on the files works on the owner's, whoever wrote the line. So does a
-    /// line that names files in a folder which the owner may change.
+    /// A method that works on the files changes the owner's files, so it always needs them. So does a
+    /// line that names files in a folder that the owner may change.
     fn needs_owner(self, method: &dyn SnapshotMethod, checked: &CheckedLine) -> bool {
         method.works_with() == WorksWith::Nobody
             || match self.trust {

@@ -28,7 +28,7 @@ pub struct Host {
 }
 
 impl ProcessId {
-    /// Finds the running process with that pid; `None` if there is none. A zombie does not run.
+    /// Finds the running process with that pid; `None` if it does not exist, or is a zombie.
     pub fn of(pid: i32) -> Option<Self> {
         let stat = Process::new(pid).ok()?.stat().ok()?;
         let runs = !matches!(stat.state, 'Z' | 'X');
