@@ -71,6 +71,14 @@ pub const MAX_LOCK_FILE: u64 = 1 << 20;
 pub const MAX_SNAPSHOT_FILE: u64 = 4096;
 /// Records in `misc/dsnap.lock`, in number; the oldest are dropped.
 pub const MAX_RECORDS: usize = 64;
+/// The table of mounts. What does not fit is unknown.
+pub const MAX_MOUNT_TABLE: u64 = 16 << 20;
+/// The table of locks. What does not fit is unknown.
+pub const MAX_LOCK_TABLE: u64 = 16 << 20;
+/// What the system says about one descriptor: locks stand at the beginning.
+pub const MAX_FDINFO: u64 = 4096;
+/// Descriptors of other processes that are looked at to find out who holds a lock, in number.
+pub const MAX_DESCRIPTORS_LOOKED_AT: usize = 1 << 17;
 /// Symbolic links followed on one path, in number: as many as Linux follows.
 pub const MAX_SYMLINKS: usize = 40;
 /// The first line of an access file, in bytes.

@@ -3,6 +3,7 @@
 //! Nothing here knows a storage.
 
 pub mod access;
+pub(crate) mod fdinfo;
 pub mod flock;
 pub mod lock_holders;
 pub mod modes;

@@ -5,21 +5,24 @@
 //! free.
 
 use std::fmt;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use dsnap_core::text;
 use procfs::process::Process;
-use procfs::{Current, LockType, Locks};
 
+use crate::limits::{MAX_DESCRIPTORS_LOOKED_AT, MAX_LOCK_TABLE};
+use crate::system::fdinfo::{FdInfo, number};
+use crate::system::mounts::{self, Mount};
 use crate::system::privileges::as_real_user;
 use crate::system::users::user_name;
 
 /// A process that holds a lock, as far as it can be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holder {
-    /// The system confirms that this process has the very file open.
+    /// The system confirms that this process has the lock.
     Process {
         /// Its number.
         pid: i32,
@@ -43,44 +46,99 @@ impl fmt::Display for Holder {
 
 /// Says whether the system shows that the file at `path` is locked. `false` means *unknown*.
 pub fn is_held(path: &Path) -> bool {
-    pid_of_holder(path).is_some()
+    LockFile::open(path).is_some_and(|file| file.locker().is_some())
 }
 
 /// Returns who holds the lock on `path`, which is known to be held.
+///
+/// Descriptors of other processes are neither opened nor followed: one that leads to a dead FUSE or
+/// NFS server would never answer.
 pub fn holder(path: &Path) -> Holder {
-    let Ok(file) = fs::metadata(path).map(|found| (found.dev(), found.ino())) else {
-        return Holder::Unseen;
-    };
-    let locker = pid_of_holder(path);
+    let Some(file) = LockFile::open(path) else { return Holder::Unseen };
+    let (locker, lock) = (file.locker(), file.identity());
     as_real_user(|| {
         // The process that took the lock comes first. Perhaps only a child that inherited it is
         // left.
         let locker = locker.and_then(|pid| Process::new(pid).ok());
         let everybody = procfs::process::all_processes().into_iter().flatten().flatten();
-        let confirmed = locker.into_iter().chain(everybody).find(|process| has_open(process, file));
+        let mut left = MAX_DESCRIPTORS_LOOKED_AT;
+        let mut holds = |process: &Process| holds(process, lock, &mut left);
+        let confirmed = locker.into_iter().chain(everybody).find(|process| holds(process));
         confirmed.map_or(Holder::Unseen, |process| describe(&process))
     })
 }
 
-/// Returns the pid that `/proc/locks` gives for the lock on `path`; 0 if it gives none.
-fn pid_of_holder(path: &Path) -> Option<i32> {
-    let file = fs::metadata(path).ok()?;
-    let (major, minor) = (rustix::fs::major(file.dev()), rustix::fs::minor(file.dev()));
-    let is_it = |lock: &procfs::Lock| {
-        lock.lock_type == LockType::FLock
-            && lock.inode == file.ino()
-            && (lock.devmaj, lock.devmin) == (major, minor)
-    };
-    Locks::current().ok()?.0.iter().find(|lock| is_it(lock)).map(|lock| lock.pid.unwrap_or(0))
+/// A file that may be locked.
+struct LockFile {
+    file: OwnedFd,
+    inode: u64,
 }
 
-fn has_open(process: &Process, file: (u64, u64)) -> bool {
-    let Ok(entries) = fs::read_dir(format!("/proc/{}/fd", process.pid)) else {
-        return false;
-    };
-    entries
-        .flatten()
-        .any(|entry| fs::metadata(entry.path()).is_ok_and(|open| (open.dev(), open.ino()) == file))
+/// A file as `/proc/locks` names it: major and minor number of its device, and its inode.
+type Identity = ((u32, u32), u64);
+
+impl LockFile {
+    fn open(path: &Path) -> Option<Self> {
+        let file = mounts::open_to_look(path).ok()?;
+        let inode = FdInfo::of(file.as_fd()).ok().and_then(|info| info.inode());
+        let inode = inode.or_else(|| Some(rustix::fs::fstat(&file).ok()?.st_ino))?;
+        Some(Self { file, inode })
+    }
+
+    /// Returns the pid that `/proc/locks` gives for the lock on this file.
+    fn locker(&self) -> Option<i32> {
+        let table = BufReader::new(File::open("/proc/locks").ok()?.take(MAX_LOCK_TABLE));
+        let lines = table.split(b'\n').map_while(Result::ok);
+        let locks = lines.filter_map(|line| Flock::parse(&line));
+        let mut locks = locks.filter(|lock| lock.file.1 == self.inode).peekable();
+        // Finding out the device takes the table of mounts.
+        locks.peek()?;
+        let file = self.identity();
+        locks.find(|lock| lock.file == file).map(|lock| lock.pid)
+    }
+
+    /// Says how `/proc/locks` names this file. Its device is that of the mount, not the one that
+    /// `stat(2)` gives: these differ on btrfs and overlay.
+    fn identity(&self) -> Identity {
+        let device = Mount::of(self.file.as_fd()).map(|mount| mount.device()).or_else(|| {
+            // A mount that is not in the table, as in a chroot. On most file systems this is right.
+            let device = rustix::fs::fstat(&self.file).ok()?.st_dev;
+            Some((rustix::fs::major(device), rustix::fs::minor(device)))
+        });
+        (device.unwrap_or_default(), self.inode)
+    }
+}
+
+/// A lock of `flock(2)` that is held.
+#[derive(Debug, PartialEq, Eq)]
+struct Flock {
+    /// The process that took it, which may be gone; 0 if it cannot be seen.
+    pid: i32,
+    file: Identity,
+}
+
+impl Flock {
+    /// Reads a line of `/proc/locks`: `1: FLOCK  ADVISORY  WRITE 42 fe:00:4711 0 EOF`.
+    fn parse(line: &[u8]) -> Option<Self> {
+        let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        // A process that waits for the lock has an arrow as second word.
+        words.nth(1).filter(|kind| *kind == b"FLOCK")?;
+        let pid = number(words.nth(2)?)?;
+        let mut file = std::str::from_utf8(words.next()?).ok()?.split(':');
+        let mut half = || u32::from_str_radix(file.next()?, 16).ok();
+        let device = (half()?, half()?);
+        Some(Self { pid, file: (device, file.next()?.parse().ok()?) })
+    }
+}
+
+/// Says whether a process has the lock through one of its descriptors. `left` is how many may still
+/// be looked at.
+fn holds(process: &Process, lock: Identity, left: &mut usize) -> bool {
+    let has_lock =
+        |info: FdInfo| info.locks().filter_map(Flock::parse).any(|held| held.file == lock);
+    let paths = FdInfo::paths(process.pid).take(*left).inspect(|_| *left -= 1);
+    // A process may end, or close a file, while it is looked at.
+    paths.filter_map(|path| FdInfo::read(&path).ok()).any(has_lock)
 }
 
 fn describe(process: &Process) -> Holder {
@@ -92,6 +150,8 @@ fn describe(process: &Process) -> Holder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+
     use crate::system::flock::FileLock;
 
     #[test]
@@ -113,5 +173,53 @@ mod tests {
         let path = folder.path().join("lock");
         let _open = fs::File::create(&path).unwrap();
         assert!(!is_held(&path));
+    }
+
+    #[test]
+    fn an_end_to_looking_is_an_unseen_holder() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let _lock = FileLock::take(&path).unwrap();
+        let own = Process::myself().unwrap();
+        let file = LockFile::open(&path).unwrap().identity();
+        let mut left = 1 << 10;
+        assert!(holds(&own, file, &mut left) && left < 1 << 10);
+        assert!(!holds(&own, file, &mut 0));
+    }
+
+    fn parse(line: &str) -> Option<(i32, Identity)> {
+        Flock::parse(line.as_bytes()).map(|lock| (lock.pid, lock.file))
+    }
+
+    #[test]
+    fn a_held_lock_is_read() {
+        let file = ((0xfe, 0), 4711);
+        assert_eq!(parse("1: FLOCK  ADVISORY  WRITE 42 fe:00:4711 0 EOF"), Some((42, file)));
+        assert_eq!(parse("99: FLOCK  ADVISORY  READ  0 fe:00:4711 0 EOF"), Some((0, file)));
+        let large = ((0xfff, 0xf_ffff), u64::MAX);
+        let line = format!("1: FLOCK  ADVISORY  WRITE 42 fff:fffff:{} 0 EOF", u64::MAX);
+        assert_eq!(parse(&line), Some((42, large)));
+    }
+
+    #[test]
+    fn waiting_for_a_lock_and_other_kinds_of_locks_are_no_held_lock() {
+        assert_eq!(parse("1: -> FLOCK  ADVISORY  WRITE 42 fe:00:4711 0 EOF"), None);
+        assert_eq!(parse("1: POSIX  ADVISORY  WRITE 42 fe:00:4711 0 EOF"), None);
+        assert_eq!(parse("1: OFDLCK ADVISORY  WRITE -1 fe:00:4711 0 EOF"), None);
+        assert_eq!(parse("1: LEASE  ACTIVE    READ  42 fe:00:4711 0 EOF"), None);
+        assert_eq!(parse("1: FLOCK  ADVISORY  WRITE 42 <none>:0 0 EOF"), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_the_kernel_writes_is_read_back(pid: i32, major: u32, minor: u32, inode: u64) {
+            let line = format!("1: FLOCK  ADVISORY  WRITE {pid} {major:02x}:{minor:02x}:{inode} 0 EOF");
+            proptest::prop_assert_eq!(parse(&line), Some((pid, ((major, minor), inode))));
+        }
+
+        #[test]
+        fn any_line_is_read_without_a_panic(words in proptest::collection::vec(proptest::sample::select(vec!["1:", "->", "FLOCK", "-1", "fe:00:1", "fe:00", ":", "\u{fe}", ""]), 0..9)) {
+            let _ = parse(&words.join(" "));
+        }
     }
 }
