@@ -44,6 +44,9 @@ pub const RECOMBINING_POLL_INTERVAL: Duration = Duration::from_millis(500);
 pub const RECOMBINING_LAST_STEP_TIMEOUT: Duration = Duration::from_secs(2);
 /// The pause between two looks at a file or lock that is about to change.
 pub const FILE_POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// How long the descriptors of other processes are searched for the one that holds a lock. A user
+/// can have a great many of them; if the time is up, the holder is one that cannot be seen.
+pub const HOLDER_SEARCH_TIMEOUT: Duration = Duration::from_secs(3);
 /// The pause between two tries of a run, unless `-s` gives another.
 pub const DEFAULT_RETRY_PAUSE: Duration = Duration::from_secs(10);
 /// The shortest pause between two tries: `-s` with less counts as this.
@@ -77,8 +80,6 @@ pub const MAX_MOUNT_TABLE: u64 = 16 << 20;
 pub const MAX_LOCK_TABLE: u64 = 16 << 20;
 /// What the system says about one descriptor: locks stand at the beginning.
 pub const MAX_FDINFO: u64 = 4096;
-/// Descriptors of other processes that are looked at to find out who holds a lock, in number.
-pub const MAX_DESCRIPTORS_LOOKED_AT: usize = 1 << 17;
 /// Symbolic links followed on one path, in number: as many as Linux follows.
 pub const MAX_SYMLINKS: usize = 40;
 /// The first line of an access file, in bytes.

@@ -26,6 +26,18 @@ hint: direct access works only while no process has the storage open; add a line
 }
 
 #[test]
+fn a_process_that_inherited_a_lock_is_its_holder_once_the_locker_is_gone() {
+    let fixture = storage(State::Crashed);
+    let inherit = "exec 9>>\"$LOCK\"; flock --nonblock 9 || exit 99; \"$@\" 9>&-; exit";
+    let dsnap = Dsnap::through_shell(inherit).knows(fixture.path()).storage(fixture.path());
+    let ran =
+        dsnap.env("LOCK", fixture.storage().lock()).args(["--method", "direct", "true"]).run();
+    let by = "COMMAND was not run: the storage is open in bash (pid ";
+    assert!(ran.stderr.lines().any(|line| line.starts_with(by)), "{ran}");
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+}
+
+#[test]
 fn a_snapshot_that_another_tool_uses_gives_status_75() {
     let fixture = storage(State::Clean);
     let tool = locks::Holder::hold(&fixture.storage().sublock()).unwrap();

@@ -18,6 +18,7 @@ mod in_use;
 mod isolation;
 mod labels;
 mod listing;
+mod mounts;
 mod nested;
 mod orphans;
 mod output;

@@ -13,6 +13,7 @@ use crate::system::lock_holders;
 
 const ROLL_FORWARD: &str =
     "let dsnap roll it forward (a line `direct`, or --method direct), or start the server once";
+const ROLL_FORWARD_IF_CLOSED: &str = "dsnap cannot tell whether a server has the storage open: if none has, on any machine, let dsnap roll it forward (a line `direct`, or --method direct)";
 
 /// Says why COMMAND cannot run in what `misc/snapshot` shows.
 pub(crate) fn why_not_usable(
@@ -46,8 +47,8 @@ impl Existing<'_> {
             let hint = "a line in snapshot.conf must lead to that server; see the reasons above";
             return Failure::permanent(what).hint(hint);
         }
-        let failure = Failure::unavailable(format!("{root} is not a snapshot (no misc/snapshot)"));
-        if self.openness == Openness::Closed { failure.hint(ROLL_FORWARD) } else { failure }
+        Failure::unavailable(format!("{root} is not a snapshot (no misc/snapshot)"))
+            .hint(self.roll_forward())
     }
 
     fn user(&self) -> Failure {
@@ -61,7 +62,7 @@ impl Existing<'_> {
         Failure::permanent(format!(
             "{root} was left in the snapshot {content}{since}; later transactions are not in it"
         ))
-        .hint(ROLL_FORWARD)
+        .hint(self.roll_forward())
     }
 
     fn packing(&self) -> Failure {
@@ -70,7 +71,7 @@ impl Existing<'_> {
             return Failure::in_use(format!("{root} is being packed (begun{since})"));
         }
         Failure::permanent(format!("{root} was being packed when its server crashed{since}"))
-            .hint(ROLL_FORWARD)
+            .hint(self.roll_forward())
     }
 
     fn shut_down(&self) -> Failure {
@@ -84,24 +85,38 @@ impl Existing<'_> {
             return Failure::permanent(what).hint(hint);
         }
         if self.storage.leftovers().is_ok_and(Leftovers::is_none) {
-            return Failure::permanent(format!(
+            let failure = Failure::permanent(format!(
                 "{root} was closed cleanly{since}, but its files might change at any moment; see the reasons above"
             ));
+            return match self.openness {
+                Openness::Unknown => failure.hint(ROLL_FORWARD_IF_CLOSED),
+                Openness::Open | Openness::Closed => failure,
+            };
         }
         Failure::permanent(format!(
             "{root} was closed{since}, but transactions were committed that are not in A/"
         ))
-        .hint(ROLL_FORWARD)
+        .hint(self.roll_forward())
     }
 
     fn broken(&self) -> Failure {
         let (root, content) = (self.root(), &self.file.content);
-        let hint =
-            if self.is_open() { "restart the server that has it open" } else { ROLL_FORWARD };
+        let hint = if self.is_open() {
+            "restart the server that has it open"
+        } else {
+            self.roll_forward()
+        };
         Failure::permanent(format!(
             "misc/snapshot in {root} is {content}: the storage is not in a snapshot that can be used"
         ))
         .hint(hint)
+    }
+
+    fn roll_forward(&self) -> &'static str {
+        match self.openness {
+            Openness::Unknown => ROLL_FORWARD_IF_CLOSED,
+            Openness::Open | Openness::Closed => ROLL_FORWARD,
+        }
     }
 
     fn is_open(&self) -> bool {

@@ -20,7 +20,7 @@ pub(crate) enum Openness {
     Open,
     /// No process does, on any machine that can reach the storage.
     Closed,
-    /// It cannot be told: locks do not reach other machines, or the lock cannot be tried.
+    /// It cannot be told: locks are not known to reach other machines, or the lock cannot be tried.
     Unknown,
 }
 
@@ -34,13 +34,13 @@ pub(crate) struct MainLock {
 }
 
 impl MainLock {
-    /// Makes the lock of a storage. `reaches` says whether locks on its file system reach other
-    /// machines.
+    /// Makes the lock of a storage. `reaches` says whether locks on its file system are known to
+    /// reach other machines.
     pub(crate) fn of(storage: &Storage, reaches: bool) -> Self {
         Self { path: storage.lock(), reaches, tried: Cell::new(None) }
     }
 
-    /// Says whether a lock that is free here is free on every machine.
+    /// Says whether a lock that is free here is known to be free on every machine.
     pub(crate) fn reaches(&self) -> bool {
         self.reaches
     }

@@ -9,11 +9,12 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::time::Instant;
 
 use dsnap_core::text;
 use procfs::process::Process;
 
-use crate::limits::{MAX_DESCRIPTORS_LOOKED_AT, MAX_LOCK_TABLE};
+use crate::limits::{HOLDER_SEARCH_TIMEOUT, MAX_LOCK_TABLE};
 use crate::system::fdinfo::{FdInfo, number};
 use crate::system::mounts::{self, Mount};
 use crate::system::privileges::as_real_user;
@@ -61,9 +62,9 @@ pub fn holder(path: &Path) -> Holder {
         // left.
         let locker = locker.and_then(|pid| Process::new(pid).ok());
         let everybody = procfs::process::all_processes().into_iter().flatten().flatten();
-        let mut left = MAX_DESCRIPTORS_LOOKED_AT;
-        let mut holds = |process: &Process| holds(process, lock, &mut left);
-        let confirmed = locker.into_iter().chain(everybody).find(|process| holds(process));
+        let end = Instant::now() + HOLDER_SEARCH_TIMEOUT;
+        let confirmed =
+            locker.into_iter().chain(everybody).find(|process| holds(process, lock, end));
         confirmed.map_or(Holder::Unseen, |process| describe(&process))
     })
 }
@@ -131,12 +132,11 @@ impl Flock {
     }
 }
 
-/// Says whether a process has the lock through one of its descriptors. `left` is how many may still
-/// be looked at.
-fn holds(process: &Process, lock: Identity, left: &mut usize) -> bool {
-    let has_lock =
-        |info: FdInfo| info.locks().filter_map(Flock::parse).any(|held| held.file == lock);
-    let paths = FdInfo::paths(process.pid).take(*left).inspect(|_| *left -= 1);
+/// Says whether a process has the lock through one of its descriptors. `end` ends the search, because
+/// a process may have very many, and ones about which the kernel has very much to say.
+fn holds(process: &Process, lock: Identity, end: Instant) -> bool {
+    let has_lock = |info: FdInfo| info.locks().filter_map(Flock::parse).any(|it| it.file == lock);
+    let paths = FdInfo::paths(process.pid).take_while(|_| Instant::now() < end);
     // A process may end, or close a file, while it is looked at.
     paths.filter_map(|path| FdInfo::read(&path).ok()).any(has_lock)
 }
@@ -176,15 +176,14 @@ mod tests {
     }
 
     #[test]
-    fn an_end_to_looking_is_an_unseen_holder() {
+    fn the_search_for_a_holder_ends_with_its_time() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
         let _lock = FileLock::take(&path).unwrap();
         let own = Process::myself().unwrap();
         let file = LockFile::open(&path).unwrap().identity();
-        let mut left = 1 << 10;
-        assert!(holds(&own, file, &mut left) && left < 1 << 10);
-        assert!(!holds(&own, file, &mut 0));
+        assert!(holds(&own, file, Instant::now() + HOLDER_SEARCH_TIMEOUT));
+        assert!(!holds(&own, file, Instant::now()));
     }
 
     fn parse(line: &str) -> Option<(i32, Identity)> {

@@ -1,0 +1,184 @@
+//! Where a storage is mounted: do locks there reach, and who holds them?
+//!
+//! Each scenario mounts in a mount namespace of its own, which vanishes with its processes. An
+//! overlay stands for every file system on which a lock that a server holds is not seen: the server
+//! locks the file below it.
+
+use std::path::Path;
+
+use dsnap_testkit::tree::Tree;
+use dsnap_testkit::{Fixture, State, locks};
+
+use crate::support::{DIRECT, Dsnap, Ran, in_parallel, picture, root, storage_of_another_user};
+
+/// Names for a mount point, as `printf` writes them.
+const NAMES: [&str; 6] = ["plain", "a blank", r"back\\040slash", r"tab\tand\nline", r"#,", r"\377"];
+
+/// Prepares a mount namespace and becomes the program. `$1` is the folder of the storage `ds`, and
+/// `$at` a mount point in it.
+fn in_namespace(folder: &Path, name: &str, script: &str) -> Dsnap {
+    prepared(&["unshare", "--mount"], folder, name, script)
+}
+
+fn prepared(unshare: &[&str], folder: &Path, name: &str, script: &str) -> Dsnap {
+    let at = "cd \"$1\" && at=$1/$(printf \"$2\") && mkdir \"$at\" || exit 99; shift 2";
+    let script = format!("{at}\n{script}");
+    let shell = ["bash", "-c", &script, "bash", folder.to_str().unwrap(), name];
+    Dsnap::through(&[unshare, &shell].concat())
+}
+
+/// Where nothing can be mounted, that is said aloud.
+fn unless_unmountable(ran: Ran) -> Option<Ran> {
+    if matches!(ran.status.code(), Some(99 | 1)) {
+        root::passed_over("nothing of that kind can be mounted here");
+        return None;
+    }
+    Some(ran)
+}
+
+#[track_caller]
+fn is_not_touched(ran: Ran, fixture: &Fixture, before: &Tree) {
+    let Some(ran) = unless_unmountable(ran) else { return };
+    assert_eq!(before.difference(&picture(fixture.path())), None, "{ran}");
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+}
+
+/// It is not told where the upper layer is.
+const OVERLAY: &str = r#"
+mkdir low work && mount -t overlay -o lowerdir=low,upperdir=ds,workdir=work none "$at" || exit 99
+exec "$@" --storage "$at" true
+"#;
+
+#[test]
+fn an_open_storage_is_not_rolled_forward_where_its_lock_does_not_reach() {
+    in_parallel(NAMES, |name| {
+        let Some((folder, fixture)) = storage_of_another_user(State::Crashed) else { return };
+        let before = picture(fixture.path());
+        let _server = locks::Holder::hold(&fixture.storage().lock()).unwrap();
+        is_not_touched(in_namespace(folder.path(), name, OVERLAY).run(), &fixture, &before);
+    });
+}
+
+const UNRELATED_MOUNT: &str = r#"
+mount -t tmpfs none "$at" && mkdir ovl low work || exit 99
+mount -t overlay -o lowerdir=low,upperdir=ds,workdir=work none ovl || exit 99
+exec "$@" --storage ovl true
+"#;
+
+#[test]
+fn an_unrelated_mount_with_an_odd_name_changes_nothing_about_that() {
+    in_parallel(NAMES, |name| {
+        let Some((folder, fixture)) = storage_of_another_user(State::Crashed) else { return };
+        let before = picture(fixture.path());
+        let _server = locks::Holder::hold(&fixture.storage().lock()).unwrap();
+        let ran = in_namespace(folder.path(), name, UNRELATED_MOUNT).run();
+        is_not_touched(ran, &fixture, &before);
+    });
+}
+
+const NO_TABLE: &str = r#"
+mkdir low work && mount -t overlay -o lowerdir=low,upperdir=ds,workdir=work none "$at" || exit 99
+mount -t tmpfs none /proc || exit 99
+exec "$@" --storage "$at" true
+"#;
+
+#[test]
+fn without_a_mount_table_locks_are_not_known_to_reach() {
+    let Some((folder, fixture)) = storage_of_another_user(State::Crashed) else { return };
+    let before = picture(fixture.path());
+    let _server = locks::Holder::hold(&fixture.storage().lock()).unwrap();
+    is_not_touched(in_namespace(folder.path(), "x", NO_TABLE).run(), &fixture, &before);
+}
+
+/// A copy of the storage on a file system of that kind, in memory.
+fn copied_to(kind: &str) -> String {
+    format!(
+        "mount -t {kind} none \"$at\" && cp -a ds/. \"$at\" || exit 99\n\
+         exec \"$@\" --storage \"$at\" true"
+    )
+}
+
+#[test]
+fn on_a_file_system_of_an_unknown_kind_direct_is_no_last_resort() {
+    in_parallel(NAMES, |name| {
+        let Some((folder, _fixture)) = storage_of_another_user(State::Crashed) else { return };
+        let dsnap = in_namespace(folder.path(), name, &copied_to("ramfs"));
+        let Some(ran) = unless_unmountable(dsnap.run()) else { return };
+        assert_eq!(ran.status.code(), Some(125), "{ran}");
+        ran.hint("dsnap cannot tell whether a server has the storage open: if none has, on any machine, let dsnap roll it forward (a line `direct`, or --method direct)");
+    });
+}
+
+#[test]
+fn on_a_file_system_of_an_unknown_kind_direct_is_used_if_a_line_says_so() {
+    let Some((folder, _fixture)) = storage_of_another_user(State::Crashed) else { return };
+    let dsnap = in_namespace(folder.path(), "x", &copied_to("ramfs")).args(["--method", "direct"]);
+    if let Some(ran) = unless_unmountable(dsnap.run()) {
+        ran.says(0, DIRECT);
+    }
+}
+
+#[test]
+fn a_local_file_system_may_be_mounted_under_any_name() {
+    in_parallel(NAMES, |name| {
+        let Some((folder, _fixture)) = storage_of_another_user(State::Crashed) else { return };
+        let dsnap = in_namespace(folder.path(), name, &copied_to("tmpfs"));
+        if let Some(ran) = unless_unmountable(dsnap.run()) {
+            ran.says(0, DIRECT);
+        }
+    });
+}
+
+/// An overlay whose layers are on two file systems: `stat(2)` gives each file another device.
+const TWO_LAYERS: &str = r#"
+mkdir low work && mount -t ramfs none low || exit 99
+mount -t overlay -o xino=off,lowerdir=low,upperdir=ds,workdir=work none "$at" || exit 99
+exec 8>>"$at/misc/sublock" && flock --nonblock 8 || exit 99
+"$@" --storage "$at" true 8>&-; exit
+"#;
+
+#[test]
+fn a_lock_is_seen_where_stat_gives_another_device_than_the_mount_table() {
+    let Some((folder, _fixture)) = storage_of_another_user(State::InSnapshot) else { return };
+    let dsnap = in_namespace(folder.path(), "x", TWO_LAYERS).args(["--method", "nodirect"]);
+    let Some(ran) = unless_unmountable(dsnap.run()) else { return };
+    ran.mentions("; misc/sublock is held by bash (pid ");
+}
+
+/// A FUSE server that never answers, and a process that has a descriptor on it. The program sees
+/// that one, and not the server of the storage.
+const DEAD_FUSE: &str = r#"
+exec 7<>/dev/fuse || exit 99
+mount -i -t fuse -o fd=7,rootmode=40000,user_id=0,group_id=0,allow_other none "$at" || exit 99
+exec 6< <(python3 -c '
+import os, signal, sys
+os.open(sys.argv[1], os.O_PATH)
+print("open", flush=True)
+signal.pause()
+' "$at")
+read -u 6 || exit 99
+timeout --signal KILL 60 "$@" --storage ds true 7>&- 6>&-
+"#;
+
+#[test]
+fn a_dead_fuse_server_does_not_stall_the_search_for_a_holder() {
+    let Some((folder, fixture)) = storage_of_another_user(State::Clean) else { return };
+    let _tool = locks::Holder::hold(&fixture.storage().sublock()).unwrap();
+    let unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    let dsnap = prepared(&unshare, folder.path(), "dead", DEAD_FUSE);
+    let Some(ran) = unless_unmountable(dsnap.run()) else { return };
+    let by = "a process that cannot be seen from here";
+    ran.ends(75, &format!("COMMAND was not run: a snapshot of the storage is in use by {by}"));
+}
+
+#[test]
+fn a_server_that_cannot_be_seen_from_here_keeps_direct_away() {
+    let Some((_folder, fixture)) = storage_of_another_user(State::Crashed) else { return };
+    let before = picture(fixture.path());
+    let _server = locks::Holder::hold(&fixture.storage().lock()).unwrap();
+    let unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    let ran = Dsnap::through(&unshare).storage(fixture.path()).arg("true").run();
+    let by = "the storage is open in a process that cannot be seen from here";
+    let ran = ran.ends(125, &format!("COMMAND was not run: {by}"));
+    assert_eq!(before.difference(&picture(fixture.path())), None, "{ran}");
+}
