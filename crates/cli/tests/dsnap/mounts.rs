@@ -1,8 +1,8 @@
-//! Where a storage is mounted: do locks there reach, and who holds them?
+//! Where a storage is mounted: do locks reach other machines there, and who holds them?
 //!
 //! Each scenario mounts in a mount namespace of its own, which vanishes with its processes. An
-//! overlay stands for every file system on which a lock that a server holds is not seen: the server
-//! locks the file below it.
+//! overlay stands for a file system on which the lock of a server is not seen: the server locks the
+//! file in the upper layer.
 
 use std::path::Path;
 
@@ -27,10 +27,10 @@ fn prepared(unshare: &[&str], folder: &Path, name: &str, script: &str) -> Dsnap 
     Dsnap::through(&[unshare, &shell].concat())
 }
 
-/// Where nothing can be mounted, that is said aloud.
+/// Passes the scenario over, and says so, where its namespace or file system cannot be made.
 fn unless_unmountable(ran: Ran) -> Option<Ran> {
     if matches!(ran.status.code(), Some(99 | 1)) {
-        root::passed_over("nothing of that kind can be mounted here");
+        root::passed_over("its namespace or file system cannot be made here");
         return None;
     }
     Some(ran)
@@ -76,18 +76,30 @@ fn an_unrelated_mount_with_an_odd_name_changes_nothing_about_that() {
     });
 }
 
-const NO_TABLE: &str = r#"
-mkdir low work && mount -t overlay -o lowerdir=low,upperdir=ds,workdir=work none "$at" || exit 99
-mount -t tmpfs none /proc || exit 99
+/// The same, but with a path that can be looked up.
+const LOCAL_OVERLAY: &str = r#"
+mkdir low work && mount -t overlay -o "lowerdir=low,upperdir=$PWD/ds,workdir=work" none "$at" || exit 99
+$HIDE || exit 99
 exec "$@" --storage "$at" true
 "#;
+
+#[test]
+fn an_overlay_on_a_local_disk_counts_as_one() {
+    let Some((folder, _fixture)) = storage_of_another_user(State::Crashed) else { return };
+    let dsnap = in_namespace(folder.path(), "x", LOCAL_OVERLAY).env("HIDE", "true");
+    if let Some(ran) = unless_unmountable(dsnap.run()) {
+        ran.says(0, DIRECT);
+    }
+}
 
 #[test]
 fn without_a_mount_table_locks_are_not_known_to_reach() {
     let Some((folder, fixture)) = storage_of_another_user(State::Crashed) else { return };
     let before = picture(fixture.path());
     let _server = locks::Holder::hold(&fixture.storage().lock()).unwrap();
-    is_not_touched(in_namespace(folder.path(), "x", NO_TABLE).run(), &fixture, &before);
+    let hide = "mount -t tmpfs none /proc";
+    let dsnap = in_namespace(folder.path(), "x", LOCAL_OVERLAY).env("HIDE", hide);
+    is_not_touched(dsnap.run(), &fixture, &before);
 }
 
 /// A copy of the storage on a file system of that kind, in memory.
@@ -177,7 +189,8 @@ fn a_server_that_cannot_be_seen_from_here_keeps_direct_away() {
     let before = picture(fixture.path());
     let _server = locks::Holder::hold(&fixture.storage().lock()).unwrap();
     let unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
-    let ran = Dsnap::through(&unshare).storage(fixture.path()).arg("true").run();
+    let dsnap = Dsnap::through(&unshare).storage(fixture.path()).arg("true");
+    let Some(ran) = unless_unmountable(dsnap.run()) else { return };
     let by = "the storage is open in a process that cannot be seen from here";
     let ran = ran.ends(125, &format!("COMMAND was not run: {by}"));
     assert_eq!(before.difference(&picture(fixture.path())), None, "{ran}");

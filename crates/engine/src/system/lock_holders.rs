@@ -98,11 +98,11 @@ impl LockFile {
         locks.find(|lock| lock.file == file).map(|lock| lock.pid)
     }
 
-    /// Says how `/proc/locks` names this file. Its device is that of the mount, not the one that
+    /// Returns how `/proc/locks` names this file. The device is that of the mount, not the one that
     /// `stat(2)` gives: these differ on btrfs and overlay.
     fn identity(&self) -> Identity {
         let device = Mount::of(self.file.as_fd()).map(|mount| mount.device()).or_else(|| {
-            // A mount that is not in the table, as in a chroot. On most file systems this is right.
+            // In a chroot, the mount may not be in the table. Most file systems have one device only.
             let device = rustix::fs::fstat(&self.file).ok()?.st_dev;
             Some((rustix::fs::major(device), rustix::fs::minor(device)))
         });
@@ -132,8 +132,8 @@ impl Flock {
     }
 }
 
-/// Says whether a process has the lock through one of its descriptors. `end` ends the search, because
-/// a process may have very many, and ones about which the kernel has very much to say.
+/// Says whether a process has the lock through one of its descriptors. The search stops at `end`: a
+/// process may have a great many descriptors, and the kernel may take long to describe one of them.
 fn holds(process: &Process, lock: Identity, end: Instant) -> bool {
     let has_lock = |info: FdInfo| info.locks().filter_map(Flock::parse).any(|it| it.file == lock);
     let paths = FdInfo::paths(process.pid).take_while(|_| Instant::now() < end);

@@ -1,7 +1,7 @@
 //! The mount on which an open file lies, and what follows from its file system.
 //!
 //! On some file systems `flock` succeeds but locks nothing beyond this machine. There, a free lock
-//! proves nothing. Only kinds of which the opposite is known count.
+//! proves nothing. Locks count as reaching other machines only where that is known.
 //!
 //! A mount is found by its number, never by comparing paths: a path may have been exchanged since
 //! the file was opened, and a mount point may have any name.
@@ -101,7 +101,8 @@ impl Mount {
         self.superblock_options.first().is_some_and(|option| option == b"ro")
     }
 
-    /// Says whether a lock that is free here is known to be free on every machine.
+    /// Says whether a lock that is free here is known to be free on every machine. An overlay is
+    /// judged by the layer that it writes to.
     pub(crate) fn locks_reach(&self) -> bool {
         match self.kind() {
             b"nfs" | b"nfs4" => !self.locks_of_nfs_are_local(),
@@ -120,8 +121,8 @@ impl Mount {
         })
     }
 
-    /// Finds the mount of the layer that an overlay writes to. The path may be relative to a folder
-    /// that is not known, or belong to another mount namespace.
+    /// Finds the mount of the layer that an overlay writes to. Returns nothing if its path is
+    /// relative, or is not seen from here: it may belong to another mount namespace.
     fn upper_layer(&self) -> Option<Self> {
         let mut options = self.superblock_options.iter();
         let path = options.find_map(|option| option.strip_prefix(b"upperdir="))?;
