@@ -90,6 +90,11 @@ pub const MAX_CA_FILE: usize = 1 << 20;
 pub const MAX_XML_DEPTH: usize = 64;
 /// How many characters of a server's fault a message shows.
 pub const MAX_SHOWN_FAULT_CHARS: usize = 300;
+/// The shortest secret that is masked where it stands in a server's words, in characters. Words with a
+/// shorter one are not shown at all.
+pub const MIN_MASKED_IN_PLACE: usize = 8;
+/// Under how many layers of escapes (a URL in XML in JSON) a secret is looked for.
+pub const MAX_ESCAPE_LAYERS: usize = 3;
 /// The methods that one library may offer.
 pub const MAX_METHODS_PER_LIBRARY: u64 = 64;
 /// The name or version of a method in a library, in bytes. A longer one is ignored.

@@ -13,10 +13,12 @@ use dsnap_engine::limits::MAX_ACCESS_LINE;
 use reqwest::header::HeaderValue;
 
 use crate::file;
+use crate::secrets::Secrets;
 
 /// The user and password that authorise a call.
 pub(crate) struct Credentials {
     header: HeaderValue,
+    secrets: Secrets,
 }
 
 /// Shows neither user nor password.
@@ -34,19 +36,24 @@ impl Credentials {
     /// The file cannot be read, or its first line does not contain a user and a password in plain
     /// text. The text names the path and never quotes the line.
     pub(crate) fn read(path: &Path) -> Result<Self, Reason> {
-        let bytes = file::read_beginning(path, MAX_ACCESS_LINE + 1)?;
+        let bytes = file::read_beginning(path, BYTE_ORDER_MARK.len() + MAX_ACCESS_LINE + 1)?;
         let (user, password) = parse(&bytes).map_err(|flaw| flaw.reason(path))?;
         let encoded = STANDARD.encode([user, b":", password].concat());
         // Every byte of Base64 is valid in a header, so this conversion does not fail.
         let mut header = HeaderValue::try_from(format!("Basic {encoded}"))
             .map_err(|_| Flaw::NoColon.reason(path))?;
         header.set_sensitive(true);
-        Ok(Self { header })
+        Ok(Self { header, secrets: Secrets::new(user, password) })
     }
 
     /// Returns the value of the `Authorization` header.
     pub(crate) fn header(&self) -> HeaderValue {
         self.header.clone()
+    }
+
+    /// Returns what no message may repeat.
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 }
 
@@ -78,8 +85,12 @@ impl Flaw {
     }
 }
 
+/// What some editors write at the beginning of a file; it is no part of the user's name.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Takes user and password from the first line, without the white space around them.
 fn parse(bytes: &[u8]) -> Result<(&[u8], &[u8]), Flaw> {
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     if bytes.is_empty() {
         return Err(Flaw::Empty);
     }
@@ -99,13 +110,16 @@ fn parse(bytes: &[u8]) -> Result<(&[u8], &[u8]), Flaw> {
     }
 }
 
-/// Says whether a password begins with the name of an encryption scheme, as in `{SHA}…`, `{SSHA}…` or
-/// `{CRYPT}…`.
+/// The encryption schemes that some version of Zope or of its password managers knows.
+const ENCRYPTION_SCHEMES: [&str; 9] =
+    ["SSHA", "SHA", "SHA256", "CRYPT", "MYSQL", "BCRYPT", "PBKDF2", "PBKDF2-SHA256", "SMD5"];
+
+/// Says whether a password begins with the name of an encryption scheme, as in `{SSHA}…`. Any other
+/// word in braces may be part of a password in plain text.
 fn is_encrypted(password: &[u8]) -> bool {
     let Some(rest) = password.strip_prefix(b"{") else { return false };
-    let scheme = rest.split(|&byte| byte == b'}').next().unwrap_or_default();
-    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
-    !scheme.is_empty() && scheme.len() < rest.len() && scheme.iter().all(is_word)
+    let Some(end) = rest.iter().position(|&byte| byte == b'}') else { return false };
+    ENCRYPTION_SCHEMES.iter().any(|known| rest[..end].eq_ignore_ascii_case(known.as_bytes()))
 }
 
 #[cfg(test)]
@@ -113,6 +127,9 @@ mod tests {
     use super::*;
     use std::fs;
     use std::path::PathBuf;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     struct Folder(tempfile::TempDir);
 
@@ -140,7 +157,9 @@ mod tests {
             (b"\xe4dmin:s\xfecret\n", b"\xe4dmin:s\xfecret"),
             (b"admin:{}x", b"admin:{}x"),
             (b"admin:{no scheme}x", b"admin:{no scheme}x"),
+            (b"admin:{secret}x", b"admin:{secret}x"),
             (b"admin:secret\n\0", b"admin:secret"),
+            (b"\xef\xbb\xbfadmin:secret\r\n", b"admin:secret"),
         ] {
             let header = Folder::new().read(content).unwrap().header();
             assert_eq!(header.to_str().unwrap(), format!("Basic {}", STANDARD.encode(sent)));
@@ -171,12 +190,15 @@ mod tests {
     #[test]
     fn a_line_of_4096_bytes_is_not_too_long() {
         let line = [b"a:".to_vec(), vec![b's'; 4094], b"\n".to_vec()].concat();
-        assert!(Folder::new().read(line).is_ok());
+        assert!(Folder::new().read(&line).is_ok());
+        assert!(Folder::new().read([BYTE_ORDER_MARK, &line].concat()).is_ok());
     }
 
     #[test]
     fn an_encrypted_password_is_refused() {
-        for scheme in ["{SHA}", "{SSHA}", "{CRYPT}", "{sha}", "{PBKDF2-SHA256}", " {SHA}"] {
+        for scheme in
+            ["{SHA}", "{SSHA}", "{CRYPT}", "{sha}", "{PBKDF2-SHA256}", "{MySQL}", " {SHA}"]
+        {
             let reason = Folder::new().read(format!("admin:{scheme}c2VjcmV0")).unwrap_err();
             assert!(reason.text().ends_with("cannot be sent to a server"), "{reason}");
             assert!(!reason.to_string().contains("c2VjcmV0"), "{reason}");
@@ -208,5 +230,50 @@ mod tests {
         let credentials = Folder::new().read("admin:secret").unwrap();
         assert_eq!(format!("{credentials:?}"), "Credentials");
         assert!(!format!("{:?}", credentials.header()).contains("YWRtaW4"));
+    }
+    /// Words without a colon, and without white space around them.
+    fn field() -> impl Strategy<Value = Vec<u8>> {
+        let letter = any::<u8>().prop_filter("no separator", |byte| !b":\n\0".contains(byte));
+        vec(letter, 1..20).prop_map(|word| word.trim_ascii().to_vec())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_well_formed_pair_reads_back(
+            (mark, user, password) in (any::<bool>(), field(), field()),
+            blanks in "[ \t\r]{0,3}",
+            rest in "(:[^\0\n]{0,9})?(\n\\PC{0,9})?",
+        ) {
+            prop_assume!(!user.is_empty() && !is_encrypted(&password));
+            prop_assume!(!user.starts_with(BYTE_ORDER_MARK));
+            let (mark, blanks) = (if mark { BYTE_ORDER_MARK } else { b"" }, blanks.as_bytes());
+            let line = [mark, blanks, &user, blanks, b":", blanks, &password, blanks, rest.as_bytes()];
+            let line = line.concat();
+            prop_assert_eq!(parse(&line), Ok((&*user, &*password)));
+        }
+
+        #[test]
+        fn of_any_content_only_the_first_line_counts_and_no_flaw_quotes_it(
+            content in vec(any::<u8>(), 0..64),
+            at in 0..64_usize,
+            more in vec(any::<u8>(), 0..64),
+        ) {
+            let (before, after) = content.split_at(at.min(content.len()));
+            let content = [before, b"SECRET", after].concat();
+            let followed = [&*content, b"\n", &*more].concat();
+            prop_assert_eq!(parse(&content), parse(&followed));
+            match parse(&content) {
+                Ok((user, password)) => {
+                    prop_assert!(!user.is_empty());
+                    prop_assert!(![user, password].concat().iter().any(|byte| b":\n\0".contains(byte)));
+                }
+                Err(flaw) => {
+                    let reason = flaw.reason(Path::new("/srv/access")).to_string();
+                    prop_assert!(!reason.contains("SECRET"), "{}", reason);
+                }
+            }
+        }
     }
 }

@@ -13,6 +13,7 @@ use crate::address::{self, URL_HINT};
 use crate::call_error::CallError;
 use crate::client::Response;
 use crate::fault::{Fault, Meaning};
+use crate::secrets::Secrets;
 use crate::xml::{self, Document};
 
 /// A toolkit's answer to a call.
@@ -25,12 +26,14 @@ pub(crate) enum Answer {
 }
 
 /// The toolkit that gives the answers, as messages name it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Endpoint<'a> {
     /// The URL, without secrets.
     pub(crate) url: &'a str,
     /// The file that contains user and password.
     pub(crate) access_file: &'a Path,
+    /// What no message may repeat.
+    pub(crate) secrets: &'a Secrets,
 }
 
 impl Endpoint<'_> {
@@ -64,7 +67,7 @@ impl Endpoint<'_> {
             return Err(unusable(format!("{url} answered without a Content-Type, not with XML")));
         }
         if !media_type.eq_ignore_ascii_case("text/xml") {
-            let media_type = text::harmless(media_type);
+            let media_type = self.secrets.shown(media_type);
             return Err(unusable(format!("{url} answered with {media_type}, not with XML")));
         }
         match xml::read_response(&response.body) {
@@ -81,7 +84,7 @@ impl Endpoint<'_> {
     fn redirect(self, response: &Response) -> CallError {
         let (url, status) = (self.url, response.status);
         let target = String::from_utf8_lossy(&response.location).into_owned();
-        let shown = address::shown_target(&target);
+        let shown = self.secrets.shown(&address::target(&target));
         if leads_to_login(&target) {
             let what = format!("{url} redirects to a login form ({shown})");
             return CallError::FaultyServer(self.not_authorised(&what));
@@ -103,7 +106,7 @@ impl Endpoint<'_> {
     /// Explains a fault that means the same after every call. Returns `None` for a fault whose
     /// meaning depends on the call.
     pub(crate) fn explain(self, fault: &Fault) -> Option<CallError> {
-        let (url, summary) = (self.url, fault.summary());
+        let (url, summary) = (self.url, fault.summary(self.secrets));
         match fault.meaning() {
             Meaning::NotFound => Some(CallError::Refused(no_toolkit(url, "NotFound"))),
             Meaning::Unauthorized => {
@@ -122,7 +125,7 @@ impl Endpoint<'_> {
 
     /// Says that a call failed with a fault without a known meaning.
     pub(crate) fn call_failed(self, method: &str, fault: &Fault) -> Reason {
-        Reason::new(format!("{method} failed at {}: {}", self.url, fault.summary()))
+        Reason::new(format!("{method} failed at {}: {}", self.url, fault.summary(self.secrets)))
             .hint("look in the server's error log for more")
     }
 }

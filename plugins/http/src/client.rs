@@ -10,13 +10,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dsnap_core::{Reason, text};
+use dsnap_core::Reason;
 use dsnap_engine::limits;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::{Client, StatusCode, redirect, retry};
 use rustls::ClientConfig;
 use tower::util::MapResponseLayer;
 
+use crate::access::Credentials;
 use crate::address::Address;
 use crate::call_error::CallError;
 use crate::deadline::Deadline;
@@ -39,7 +40,7 @@ pub(crate) struct Response {
 /// A client for one address.
 pub(crate) struct HttpClient<'a> {
     pub(crate) address: &'a Address,
-    pub(crate) credentials: HeaderValue,
+    pub(crate) credentials: &'a Credentials,
     pub(crate) tls: &'a ClientConfig,
     pub(crate) deadline: &'a Deadline<'a>,
 }
@@ -62,9 +63,9 @@ impl HttpClient<'_> {
         runtime.shutdown_background();
         response.map_err(|error| {
             if connected.load(Ordering::Relaxed) {
-                error.after_connecting(self.address, self.deadline)
+                error.after_connecting(self)
             } else {
-                error.before_connecting(self.address, self.deadline)
+                error.before_connecting(self)
             }
         })
     }
@@ -93,7 +94,7 @@ impl HttpClient<'_> {
     async fn exchange(&self, client: &Client, document: String) -> Result<Response, SendError> {
         let request = client
             .post(self.address.url().clone())
-            .header(AUTHORIZATION, self.credentials.clone())
+            .header(AUTHORIZATION, self.credentials.header())
             .header(CONTENT_TYPE, "text/xml")
             .body(document);
         let mut incoming = request.send().await.map_err(SendError::Http)?;
@@ -135,8 +136,13 @@ impl HttpClient<'_> {
         }
     }
 
+    /// Shows an error, which may contain words of the server: harmless, and without our secrets.
+    pub(crate) fn shown(&self, error: &str) -> String {
+        self.credentials.secrets().shown(error)
+    }
+
     fn no_client(&self, error: &dyn Error) -> CallError {
-        let (url, error) = (self.address.shown(), text::harmless(error.to_string()));
+        let (url, error) = (self.address.shown(), self.shown(&error.to_string()));
         CallError::Unreachable(Reason::new(format!("cannot prepare a request to {url}: {error}")))
     }
 }

@@ -1,7 +1,8 @@
 //! What a server's snapshot code says about the current use of its storage.
 
-use dsnap_core::text::Harmless;
 use dsnap_core::{Code, Reason};
+
+use crate::answer::Endpoint;
 
 /// The use that keeps the server from entering a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,18 +43,19 @@ pub(crate) fn stuck_since_startup(url: &str) -> Reason {
 }
 
 /// Says what the server is busy with.
-pub(crate) fn busy_with_task(url: &str, task: &str) -> Reason {
+pub(crate) fn busy_with_task(endpoint: Endpoint<'_>, task: &str) -> Reason {
+    let url = endpoint.url;
     Reason::new(if task == "packing" {
         format!("the server at {url} is packing")
     } else {
-        let task = Harmless(task.as_bytes());
+        let task = endpoint.secrets.shown(task);
         format!("the server at {url} is recombining: it merges B/ back into A/ ({task})")
     })
 }
 
 /// Says that the server is in a snapshot under another code.
-pub(crate) fn in_another_snapshot(url: &str, code: &str) -> Reason {
-    let code = Harmless(code.as_bytes());
+pub(crate) fn in_another_snapshot(endpoint: Endpoint<'_>, code: &str) -> Reason {
+    let (url, code) = (endpoint.url, endpoint.secrets.shown(code));
     Reason::new(format!("the server at {url} is already in another snapshot ({code})"))
 }
 

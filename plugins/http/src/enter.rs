@@ -3,7 +3,7 @@
 use dsnap_core::method::{Entered, Left};
 use dsnap_core::{Code, Reason};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Endpoint};
 use crate::current_use::{self, CurrentUse};
 use crate::fault::{Fault, Meaning};
 use crate::leave;
@@ -22,7 +22,7 @@ pub(crate) fn enter(toolkit: &Toolkit<'_>, code: &Code) -> Entered {
 fn fault_of_enter(toolkit: &Toolkit<'_>, code: &Code, fault: &Fault) -> Entered {
     let endpoint = toolkit.endpoint();
     match fault.meaning() {
-        Meaning::InUse(current) => in_use(endpoint.url, code, &current),
+        Meaning::InUse(current) => in_use(endpoint, code, &current),
         _ => match endpoint.explain(fault) {
             Some(error) => error.into(),
             None => settle(toolkit, code, endpoint.call_failed("enterSnapshot", fault)),
@@ -30,14 +30,16 @@ fn fault_of_enter(toolkit: &Toolkit<'_>, code: &Code, fault: &Fault) -> Entered 
     }
 }
 
-fn in_use(url: &str, code: &Code, current: &CurrentUse) -> Entered {
+fn in_use(endpoint: Endpoint<'_>, code: &Code, current: &CurrentUse) -> Entered {
     match current {
         // The server makes a second enter wait for the first. So the first one is over, and was
         // successful.
         current if current.is_snapshot(code) => Entered::Held,
-        CurrentUse::Startup => Entered::Refused(current_use::stuck_since_startup(url)),
-        CurrentUse::ServerTask(task) => Entered::Busy(current_use::busy_with_task(url, task)),
-        CurrentUse::Snapshot(other) => Entered::Busy(current_use::in_another_snapshot(url, other)),
+        CurrentUse::Startup => Entered::Refused(current_use::stuck_since_startup(endpoint.url)),
+        CurrentUse::ServerTask(task) => Entered::Busy(current_use::busy_with_task(endpoint, task)),
+        CurrentUse::Snapshot(other) => {
+            Entered::Busy(current_use::in_another_snapshot(endpoint, other))
+        }
     }
 }
 

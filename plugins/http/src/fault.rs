@@ -9,6 +9,7 @@ use dsnap_core::text;
 use dsnap_engine::limits::MAX_SHOWN_FAULT_CHARS;
 
 use crate::current_use::CurrentUse;
+use crate::secrets::Secrets;
 
 const PREFIX: &str = "Unexpected Zope exception:";
 const TRACEBACK: &str = "Traceback (most recent call last):";
@@ -87,14 +88,15 @@ impl Fault {
         Some(CurrentUse::parse(code.to_owned()))
     }
 
-    /// Shows the exception on one line, cut at [`MAX_SHOWN_FAULT_CHARS`].
-    pub(crate) fn summary(&self) -> String {
+    /// Shows the exception on one line, without secrets and cut at [`MAX_SHOWN_FAULT_CHARS`].
+    pub(crate) fn summary(&self, secrets: &Secrets) -> String {
         let message = self.message.split_whitespace().collect::<Vec<_>>().join(" ");
         let line = match (self.class.as_str(), message.as_str()) {
             ("", message) => message.to_owned(),
             (class, "") => class.to_owned(),
             (class, message) => format!("{class}: {message}"),
         };
+        let line = secrets.mask(&line);
         let short: String = line.chars().take(MAX_SHOWN_FAULT_CHARS).collect();
         let end = if short.len() < line.len() { "…" } else { "" };
         text::harmless(short + end)
@@ -116,6 +118,10 @@ mod tests {
 
     fn snapshot(code: &str) -> Meaning {
         Meaning::InUse(CurrentUse::Snapshot(code.to_owned()))
+    }
+
+    fn no_secrets() -> Secrets {
+        Secrets::new(b"admin", b"")
     }
 
     const IN_USE: &str = "Unexpected Zope exception: <class 'DirectoryStorage.utils.DirectoryStorageError'> - Can not enter snapshot mode: snapshot already in use by 'user/host-1001'";
@@ -172,28 +178,33 @@ mod tests {
     #[test]
     fn a_summary_is_the_exception_on_one_line() {
         let words = "DirectoryStorageError: Can not enter snapshot mode: snapshot already in use by 'user/host-1001'";
-        assert_eq!(Fault::parse(IN_USE).summary(), words);
-        assert_eq!(Fault::parse(DEBUG).summary(), words);
-        let not_found = Fault::parse(NOT_FOUND).summary();
+        assert_eq!(Fault::parse(IN_USE).summary(&no_secrets()), words);
+        assert_eq!(Fault::parse(DEBUG).summary(&no_secrets()), words);
+        let not_found = Fault::parse(NOT_FOUND).summary(&no_secrets());
         assert!(not_found.starts_with("NotFound: Site Error An error was"), "{not_found}");
         let disconnected =
             "Unexpected Zope exception: <class 'ZEO.Exceptions.ClientDisconnected'> - ";
-        assert_eq!(Fault::parse(disconnected).summary(), "ClientDisconnected");
-        assert_eq!(Fault::parse("some\x1b[31m words").summary(), "some\u{fffd}[31m words");
+        assert_eq!(Fault::parse(disconnected).summary(&no_secrets()), "ClientDisconnected");
+        assert_eq!(
+            Fault::parse("some\x1b[31m words").summary(&no_secrets()),
+            "some\u{fffd}[31m words"
+        );
     }
 
     #[test]
     fn a_long_summary_is_cut() {
-        let shown = Fault::parse(&"ä".repeat(10_000)).summary();
+        let shown = Fault::parse(&"ä".repeat(10_000)).summary(&no_secrets());
         assert_eq!(shown, "ä".repeat(300) + "…");
     }
 
     proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
+
         #[test]
         fn a_summary_of_any_text_is_one_short_line(words in "\\PC{0,9}(Traceback \\(most recent call last\\):|already in use by |Unexpected Zope exception:| - |'|\n| |\u{1b}|\\PC){0,30}") {
             let fault = Fault::parse(&words);
             fault.meaning();
-            let shown = fault.summary();
+            let shown = fault.summary(&no_secrets());
             proptest::prop_assert!(!shown.chars().any(char::is_control), "{shown:?}");
             proptest::prop_assert!(shown.chars().count() <= MAX_SHOWN_FAULT_CHARS + 1);
         }

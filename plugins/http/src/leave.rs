@@ -49,8 +49,11 @@ fn nothing_to_leave(toolkit: &Toolkit<'_>, current: Option<&CurrentUse>) -> Left
 fn fault_of_leave(toolkit: &Toolkit<'_>, fault: &Fault) -> Left {
     let endpoint = toolkit.endpoint();
     if fault.meaning() == Meaning::Locked {
-        let text =
-            format!("the server at {} cannot lock misc/sublock: {}", endpoint.url, fault.summary());
+        let text = format!(
+            "the server at {} cannot lock misc/sublock: {}",
+            endpoint.url,
+            fault.summary(endpoint.secrets)
+        );
         let hint = "wait until the process that still uses the snapshot has ended";
         return Left::Busy(Reason::new(text).hint(hint));
     }

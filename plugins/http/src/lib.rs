@@ -7,6 +7,7 @@
 //! - `line`, `address`, `access` and `file` for the line and the files that it names,
 //! - `client`, `tls`, `deadline` and `send_error` for one HTTP request,
 //! - `answer`, `xml`, `fault` and `current_use` for what the response says,
+//! - `secrets` for what a server's words must not repeat,
 //! - `call_error` for why there is no usable answer.
 //!
 //! All of them depend on one question: was anything sent? Before that, a failure has no effect.
@@ -28,6 +29,7 @@ mod fault;
 mod file;
 mod leave;
 mod line;
+mod secrets;
 mod send_error;
 mod status;
 mod tls;
@@ -76,7 +78,7 @@ impl SnapshotMethod for Http {
 
     fn status(&self, request: &Request<'_>) -> Status {
         match Toolkit::of(request, limits::LEAVE_TIMEOUT) {
-            Ok(toolkit) => status::status(&toolkit),
+            Ok(toolkit) => status::status(&toolkit, request.code),
             Err(reason) => Status::Refused(reason),
         }
     }

@@ -6,12 +6,13 @@
 use std::error::Error;
 use std::io;
 
-use dsnap_core::{Reason, text};
+use dsnap_core::Reason;
 use dsnap_engine::limits;
 
-use crate::address::{Address, URL_HINT};
+use crate::address::URL_HINT;
 use crate::call_error::CallError;
-use crate::deadline::{Deadline, DeadlineError};
+use crate::client::HttpClient;
+use crate::deadline::DeadlineError;
 use crate::tls;
 
 /// Why a request brought no response.
@@ -26,12 +27,8 @@ pub(crate) enum SendError {
 
 impl SendError {
     /// Explains a failure before the connection was made: nothing was sent.
-    pub(crate) fn before_connecting(
-        &self,
-        address: &Address,
-        deadline: &Deadline<'_>,
-    ) -> CallError {
-        let url = address.shown();
+    pub(crate) fn before_connecting(&self, client: &HttpClient<'_>) -> CallError {
+        let (url, deadline) = (client.address.shown(), client.deadline);
         let text = match self {
             Self::Deadline(DeadlineError::Stopped | DeadlineError::StoppedWithoutAnswer) => {
                 let text = format!("stopped before anything was sent to {url}");
@@ -40,12 +37,12 @@ impl SendError {
             Self::Deadline(DeadlineError::TimedOut) => {
                 format!("no connection to {url} within {:?}", deadline.limit())
             }
-            Self::Http(error) => match tls::handshake_failure(address, &error_chain(error)) {
+            Self::Http(error) => match tls::handshake_failure(client, &error_chain(error)) {
                 Some(reason) => return CallError::Refused(reason),
                 None if error.is_timeout() => {
                     format!("no connection to {url} within {:?}", limits::CONNECT_TIMEOUT)
                 }
-                None => format!("{url} cannot be reached: {}", root_cause(error)),
+                None => format!("{url} cannot be reached: {}", root_cause(client, error)),
             },
             // Without a connection there is no response that could be too large.
             Self::TooLarge => format!("{url} cannot be reached"),
@@ -55,8 +52,8 @@ impl SendError {
     }
 
     /// Explains a failure after the connection was made: the call may have had its effect.
-    pub(crate) fn after_connecting(&self, address: &Address, deadline: &Deadline<'_>) -> CallError {
-        let url = address.shown();
+    pub(crate) fn after_connecting(&self, client: &HttpClient<'_>) -> CallError {
+        let (url, deadline) = (client.address.shown(), client.deadline);
         CallError::NoAnswer(match self {
             Self::Deadline(DeadlineError::TimedOut) => {
                 Reason::new(format!("no answer from {url} within {:?}", deadline.limit()))
@@ -66,9 +63,10 @@ impl SendError {
                 Reason::new(format!("stopped before {url} answered"))
             }
             Self::Http(error) => {
-                Reason::new(format!("no complete answer from {url}: {}", root_cause(error))).hint(
-                    "look in the server's log, and check that the port speaks HTTP, not HTTPS",
-                )
+                Reason::new(format!("no complete answer from {url}: {}", root_cause(client, error)))
+                    .hint(
+                        "look in the server's log, and check that the port speaks HTTP, not HTTPS",
+                    )
             }
             Self::TooLarge => {
                 let limit = limits::MAX_ANSWER;
@@ -93,6 +91,6 @@ fn source<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'stat
     }
 }
 
-fn root_cause(error: &reqwest::Error) -> String {
-    error_chain(error).last().map_or_else(String::new, |error| text::harmless(error.to_string()))
+fn root_cause(client: &HttpClient<'_>, error: &reqwest::Error) -> String {
+    error_chain(error).last().map_or_else(String::new, |error| client.shown(&error.to_string()))
 }

@@ -49,7 +49,11 @@ impl<'a> Toolkit<'a> {
 
     /// Returns what messages about answers need.
     pub(crate) fn endpoint(&self) -> Endpoint<'_> {
-        Endpoint { url: self.url(), access_file: &self.line.access }
+        Endpoint {
+            url: self.url(),
+            access_file: &self.line.access,
+            secrets: self.credentials.secrets(),
+        }
     }
 
     /// Asks the server to enter a snapshot under `code`.
@@ -104,7 +108,7 @@ impl<'a> Toolkit<'a> {
         })?;
         let client = HttpClient {
             address: &self.line.address,
-            credentials: self.credentials.header(),
+            credentials: &self.credentials,
             tls: &self.tls,
             deadline: &self.deadline,
         };

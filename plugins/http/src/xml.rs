@@ -168,6 +168,8 @@ mod tests {
     }
 
     proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
+
         #[test]
         fn no_document_makes_the_reader_panic(parts in proptest::collection::vec(PARTS, 0..12)) {
             read_response(parts.concat().as_bytes());

@@ -142,6 +142,8 @@ mod tests {
     }
 
     proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
+
         #[test]
         fn words_quoted_by_a_shell_quoter_are_read_back(words in proptest::collection::vec("[^\0\r\n]{1,12}", 1..5)) {
             let quoted: Vec<_> = words.iter().map(|word| shlex::try_quote(word).unwrap()).collect();

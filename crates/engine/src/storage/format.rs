@@ -168,6 +168,8 @@ mod tests {
     }
 
     proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
+
         #[test]
         fn no_name_leads_outside(name in "[ot.x/]{0,4}[0-9A-F.]{0,20}", at in 0..4usize) {
             proptest::prop_assume!(!name.contains('/'));

@@ -9,7 +9,7 @@ mod enter;
 mod interruption;
 mod leave;
 mod line;
-
+mod secrets;
 mod status;
 mod support;
 mod tls;

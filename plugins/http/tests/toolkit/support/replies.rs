@@ -38,6 +38,11 @@ pub(crate) fn code(code: &str) -> Reply {
     value(&format!("<string>{code}</string>"))
 }
 
+/// Replies with a fault with this `faultString`.
+pub(crate) fn fault_saying(text: &str) -> Reply {
+    Reply::Bytes(fault_bytes(text))
+}
+
 /// Makes the bytes of a fault with this `faultString`.
 fn fault_bytes(text: &str) -> Vec<u8> {
     let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
