@@ -1,12 +1,16 @@
 //! A simulated running Zope: `http` enters and leaves, and each answer has its consequence.
 
 use std::fs;
+use std::io::Write;
 
 use dsnap_testkit::Site;
 use dsnap_testkit::site::{Call, Fault, Step};
 use nix::sys::signal::Signal::SIGTERM;
 
-use crate::support::{Dsnap, HTTP, assert_free, busy_site, conf, copies, site, site_builder};
+use crate::support::{
+    Dsnap, HTTP, ScriptedServer, assert_free, busy_site, conf, copies, in_parallel, site,
+    site_builder,
+};
 
 #[test]
 fn an_ordinary_run_says_four_lines_and_the_copy_contains_what_was_committed() {
@@ -242,4 +246,65 @@ fn leftover_variables_are_no_snapshot_during_somebody_elses_snapshot() {
         .run();
     assert_eq!(ran.status.code(), Some(125), "{ran}");
     ran.mentions("no process holds misc/sublock in DIR, and no run with that code is alive");
+}
+
+/// The password, the pair and the header that a run sends, as servers and proxies repeat them.
+const REPEATED_SECRETS: [&str; 5] = [
+    "adminpass",
+    "admin:adminpass",
+    "Authorization: Basic YWRtaW46YWRtaW5wYXNz",
+    "%61dmin%70ass",
+    "admin&amp;#112;ass",
+];
+
+/// Answers of a server that repeats SECRET: status and headers, then the text of a fault.
+const REPEATING_ANSWERS: [(&str, &str, &str); 5] = [
+    (
+        "200 OK\r\nContent-Type: text/xml",
+        "Unexpected Zope exception: SECRET",
+        "enterSnapshot failed",
+    ),
+    (
+        "200 OK\r\nContent-Type: text/xml",
+        "Traceback (most recent call last):\n  File SECRET\nKeyError: SECRET",
+        "enterSnapshot failed",
+    ),
+    (
+        "200 OK\r\nContent-Type: text/xml",
+        "snapshot already in use by 'user/SECRET'",
+        "already in another snapshot",
+    ),
+    ("200 OK\r\nContent-Type: text/SECRET", "SECRET", "not with XML"),
+    ("302 SECRET\r\nLocation: http://SECRET@h/SECRET?SECRET", "SECRET", "redirects to"),
+];
+
+#[test]
+fn a_server_that_repeats_the_password_or_the_header_does_not_make_dsnap_show_them() {
+    let cases = REPEATED_SECRETS.iter().flat_map(|it| REPEATING_ANSWERS.map(|answer| (it, answer)));
+    in_parallel(cases, |(secret, (head, said, words))| {
+        let head = head.replace("SECRET", secret);
+        let said = said.replace("SECRET", secret);
+        let server = ScriptedServer::start(move |request, stream| {
+            let asks = String::from_utf8_lossy(request).contains("currentSnapshotCode");
+            let result = if asks {
+                "<params><param><value><nil/></value></param></params>".to_owned()
+            } else {
+                format!(
+                    "<fault><value><struct><member><name>faultString</name><value><string>{said}</string></value></member></struct></value></fault>"
+                )
+            };
+            let body = format!("<methodResponse>{result}</methodResponse>");
+            let head = if asks { "200 OK\r\nContent-Type: text/xml" } else { head.as_str() };
+            let length = body.len();
+            write!(stream, "HTTP/1.1 {head}\r\nContent-Length: {length}\r\n\r\n{body}")
+        });
+        let site = site();
+        conf(&site, &format!("http {} access\nhttp URL access\n", server.url()));
+        let ran = Dsnap::at(&site).args(["-v", "true"]).run().mentions(words);
+        assert_eq!(ran.status.code(), Some(0), "{ran}");
+        for shown in ["adminpass", "YWRtaW46", "%70ass", "#112;"] {
+            assert!(!ran.stderr.contains(shown), "{ran}");
+        }
+        assert_free(&site);
+    });
 }

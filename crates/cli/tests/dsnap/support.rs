@@ -12,6 +12,7 @@ mod process;
 mod program;
 mod replica;
 pub(crate) mod root;
+mod scripted_server;
 mod site;
 mod storage;
 mod terminal;
@@ -24,6 +25,7 @@ pub(crate) use libraries::{Plugins, copy_of_dsnap, write_script};
 pub(crate) use outcome::Ran;
 pub(crate) use program::{Dsnap, Running};
 pub(crate) use replica::{assert_like_the_replica, write_replica_with_folders};
+pub(crate) use scripted_server::ScriptedServer;
 pub(crate) use site::{assert_free, busy_site, conf, copies, port, site, site_builder};
 pub(crate) use storage::{
     fixture_builder, is_locked, make_fifo, picture, storage, storage_with_conf,
