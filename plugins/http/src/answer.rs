@@ -139,3 +139,6 @@ fn leads_to_login(target: &str) -> bool {
     let target = target.to_ascii_lowercase();
     ["login", "log_in", "signin", "came_from", "acl_users"].iter().any(|sign| target.contains(sign))
 }
+
+#[cfg(test)]
+mod properties;

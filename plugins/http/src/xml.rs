@@ -50,6 +50,9 @@ fn fault_string(value: Option<Value>) -> String {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -166,16 +169,4 @@ mod tests {
         assert_eq!(nested(20), None);
         assert_eq!(nested(50_000), None);
     }
-
-    proptest::proptest! {
-        #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
-
-        #[test]
-        fn no_document_makes_the_reader_panic(parts in proptest::collection::vec(PARTS, 0..12)) {
-            read_response(parts.concat().as_bytes());
-        }
-    }
-
-    /// Parts of responses, and other text.
-    const PARTS: &str = "</?(methodResponse|params|param|fault|value|struct|member|name|string|nil)/?>|faultString|<!--|-->|<!\\[CDATA\\[|&[a-z#0-9]{0,4};?|\\PC{0,3}";
 }
