@@ -82,6 +82,9 @@ pub fn in_words(duration: Duration) -> String {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -95,6 +95,8 @@ pub const MAX_SHOWN_FAULT_CHARS: usize = 300;
 pub const MIN_MASKED_IN_PLACE: usize = 8;
 /// Under how many layers of escapes (a URL in XML in JSON) a secret is looked for.
 pub const MAX_ESCAPE_LAYERS: usize = 3;
+/// How many characters of a wrong value in `config/settings` a message shows.
+pub const MAX_SHOWN_SETTING_CHARS: usize = 100;
 /// The methods that one library may offer.
 pub const MAX_METHODS_PER_LIBRARY: u64 = 64;
 /// The name or version of a method in a library, in bytes. A longer one is ignored.

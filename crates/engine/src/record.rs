@@ -5,3 +5,6 @@ pub mod entry;
 pub mod evidence;
 mod identity_fields;
 pub mod run_lock;
+
+#[cfg(test)]
+mod properties;

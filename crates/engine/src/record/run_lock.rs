@@ -277,6 +277,9 @@ impl RunRecord {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use std::fs;
 

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use crate::limits::MAX_SHOWN_SETTING_CHARS;
 use crate::storage::format::Format;
 
 /// The settings that matter here.
@@ -37,7 +38,9 @@ impl fmt::Display for SettingsError {
             Self::Line(number) => write!(f, "line {number} is neither a section nor a setting"),
             Self::Missing(section, key) => write!(f, "there is no `{key}` in section [{section}]"),
             Self::Value(section, key, value, valid) => {
-                write!(f, "[{section}] {key} is {value:?}; it can only be {valid}")
+                let short: String = value.chars().take(MAX_SHOWN_SETTING_CHARS).collect();
+                let cut = if short.len() < value.len() { "…" } else { "" };
+                write!(f, "[{section}] {key} is {short:?}{cut}; it can only be {valid}")
             }
         }
     }
@@ -160,6 +163,9 @@ fn without_comment(value: &str) -> &str {
         _ => value,
     }
 }
+
+#[cfg(test)]
+mod properties;
 
 #[cfg(test)]
 mod tests {

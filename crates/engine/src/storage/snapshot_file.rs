@@ -121,6 +121,9 @@ impl fmt::Display for Content {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
