@@ -37,6 +37,9 @@ impl fmt::Display for Code {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -46,6 +46,9 @@ pub fn path(path: impl AsRef<Path>) -> String {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

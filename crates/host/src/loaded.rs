@@ -298,3 +298,6 @@ impl Caller for SilentCaller {
         false
     }
 }
+
+#[cfg(test)]
+mod properties;
