@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dsnap_core::Reason;
+use dsnap_core::{Reason, text};
 use dsnap_engine::limits;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::{Client, StatusCode, redirect, retry};
@@ -62,10 +62,11 @@ impl HttpClient<'_> {
         // A thread may still be looking up the host name. Do not wait for it.
         runtime.shutdown_background();
         response.map_err(|error| {
+            let (address, secrets) = (self.address, self.credentials.secrets());
             if connected.load(Ordering::Relaxed) {
-                error.after_connecting(self)
+                error.after_connecting(address, secrets, self.deadline)
             } else {
-                error.before_connecting(self)
+                error.before_connecting(address, secrets, self.deadline)
             }
         })
     }
@@ -136,13 +137,8 @@ impl HttpClient<'_> {
         }
     }
 
-    /// Shows an error, which may contain words of the server: harmless, and without our secrets.
-    pub(crate) fn shown(&self, error: &str) -> String {
-        self.credentials.secrets().shown(error)
-    }
-
     fn no_client(&self, error: &dyn Error) -> CallError {
-        let (url, error) = (self.address.shown(), self.shown(&error.to_string()));
+        let (url, error) = (self.address.shown(), text::harmless(error.to_string()));
         CallError::Unreachable(Reason::new(format!("cannot prepare a request to {url}: {error}")))
     }
 }

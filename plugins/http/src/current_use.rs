@@ -2,7 +2,7 @@
 
 use dsnap_core::{Code, Reason};
 
-use crate::answer::Endpoint;
+use crate::secrets::Secrets;
 
 /// The use that keeps the server from entering a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,19 +43,18 @@ pub(crate) fn stuck_since_startup(url: &str) -> Reason {
 }
 
 /// Says what the server is busy with.
-pub(crate) fn busy_with_task(endpoint: Endpoint<'_>, task: &str) -> Reason {
-    let url = endpoint.url;
+pub(crate) fn busy_with_task(url: &str, secrets: &Secrets, task: &str) -> Reason {
     Reason::new(if task == "packing" {
         format!("the server at {url} is packing")
     } else {
-        let task = endpoint.secrets.shown(task);
+        let task = secrets.shown(task);
         format!("the server at {url} is recombining: it merges B/ back into A/ ({task})")
     })
 }
 
 /// Says that the server is in a snapshot under another code.
-pub(crate) fn in_another_snapshot(endpoint: Endpoint<'_>, code: &str) -> Reason {
-    let (url, code) = (endpoint.url, endpoint.secrets.shown(code));
+pub(crate) fn in_another_snapshot(url: &str, secrets: &Secrets, code: &str) -> Reason {
+    let code = secrets.shown(code);
     Reason::new(format!("the server at {url} is already in another snapshot ({code})"))
 }
 

@@ -31,14 +31,17 @@ fn fault_of_enter(toolkit: &Toolkit<'_>, code: &Code, fault: &Fault) -> Entered 
 }
 
 fn in_use(endpoint: Endpoint<'_>, code: &Code, current: &CurrentUse) -> Entered {
+    let Endpoint { url, secrets, .. } = endpoint;
     match current {
         // The server makes a second enter wait for the first. So the first one is over, and was
         // successful.
         current if current.is_snapshot(code) => Entered::Held,
-        CurrentUse::Startup => Entered::Refused(current_use::stuck_since_startup(endpoint.url)),
-        CurrentUse::ServerTask(task) => Entered::Busy(current_use::busy_with_task(endpoint, task)),
+        CurrentUse::Startup => Entered::Refused(current_use::stuck_since_startup(url)),
+        CurrentUse::ServerTask(task) => {
+            Entered::Busy(current_use::busy_with_task(url, secrets, task))
+        }
         CurrentUse::Snapshot(other) => {
-            Entered::Busy(current_use::in_another_snapshot(endpoint, other))
+            Entered::Busy(current_use::in_another_snapshot(url, secrets, other))
         }
     }
 }

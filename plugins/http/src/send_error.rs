@@ -9,10 +9,10 @@ use std::io;
 use dsnap_core::Reason;
 use dsnap_engine::limits;
 
-use crate::address::URL_HINT;
+use crate::address::{Address, URL_HINT};
 use crate::call_error::CallError;
-use crate::client::HttpClient;
-use crate::deadline::DeadlineError;
+use crate::deadline::{Deadline, DeadlineError};
+use crate::secrets::Secrets;
 use crate::tls;
 
 /// Why a request brought no response.
@@ -27,8 +27,13 @@ pub(crate) enum SendError {
 
 impl SendError {
     /// Explains a failure before the connection was made: nothing was sent.
-    pub(crate) fn before_connecting(&self, client: &HttpClient<'_>) -> CallError {
-        let (url, deadline) = (client.address.shown(), client.deadline);
+    pub(crate) fn before_connecting(
+        &self,
+        address: &Address,
+        secrets: &Secrets,
+        deadline: &Deadline<'_>,
+    ) -> CallError {
+        let url = address.shown();
         let text = match self {
             Self::Deadline(DeadlineError::Stopped | DeadlineError::StoppedWithoutAnswer) => {
                 let text = format!("stopped before anything was sent to {url}");
@@ -37,13 +42,15 @@ impl SendError {
             Self::Deadline(DeadlineError::TimedOut) => {
                 format!("no connection to {url} within {:?}", deadline.limit())
             }
-            Self::Http(error) => match tls::handshake_failure(client, &error_chain(error)) {
-                Some(reason) => return CallError::Refused(reason),
-                None if error.is_timeout() => {
-                    format!("no connection to {url} within {:?}", limits::CONNECT_TIMEOUT)
+            Self::Http(error) => {
+                match tls::handshake_failure(address, secrets, &error_chain(error)) {
+                    Some(reason) => return CallError::Refused(reason),
+                    None if error.is_timeout() => {
+                        format!("no connection to {url} within {:?}", limits::CONNECT_TIMEOUT)
+                    }
+                    None => format!("{url} cannot be reached: {}", root_cause(secrets, error)),
                 }
-                None => format!("{url} cannot be reached: {}", root_cause(client, error)),
-            },
+            }
             // Without a connection there is no response that could be too large.
             Self::TooLarge => format!("{url} cannot be reached"),
         };
@@ -52,8 +59,13 @@ impl SendError {
     }
 
     /// Explains a failure after the connection was made: the call may have had its effect.
-    pub(crate) fn after_connecting(&self, client: &HttpClient<'_>) -> CallError {
-        let (url, deadline) = (client.address.shown(), client.deadline);
+    pub(crate) fn after_connecting(
+        &self,
+        address: &Address,
+        secrets: &Secrets,
+        deadline: &Deadline<'_>,
+    ) -> CallError {
+        let url = address.shown();
         CallError::NoAnswer(match self {
             Self::Deadline(DeadlineError::TimedOut) => {
                 Reason::new(format!("no answer from {url} within {:?}", deadline.limit()))
@@ -62,12 +74,11 @@ impl SendError {
             Self::Deadline(DeadlineError::Stopped | DeadlineError::StoppedWithoutAnswer) => {
                 Reason::new(format!("stopped before {url} answered"))
             }
-            Self::Http(error) => {
-                Reason::new(format!("no complete answer from {url}: {}", root_cause(client, error)))
-                    .hint(
-                        "look in the server's log, and check that the port speaks HTTP, not HTTPS",
-                    )
-            }
+            Self::Http(error) => Reason::new(format!(
+                "no complete answer from {url}: {}",
+                root_cause(secrets, error)
+            ))
+            .hint("look in the server's log, and check that the port speaks HTTP, not HTTPS"),
             Self::TooLarge => {
                 let limit = limits::MAX_ANSWER;
                 Reason::new(format!("the answer from {url} is larger than {limit} bytes"))
@@ -91,6 +102,6 @@ fn source<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'stat
     }
 }
 
-fn root_cause(client: &HttpClient<'_>, error: &reqwest::Error) -> String {
-    error_chain(error).last().map_or_else(String::new, |error| client.shown(&error.to_string()))
+fn root_cause(secrets: &Secrets, error: &reqwest::Error) -> String {
+    error_chain(error).last().map_or_else(String::new, |error| secrets.shown(&error.to_string()))
 }

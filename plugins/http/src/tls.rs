@@ -15,8 +15,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{AlertDescription, CertificateError, ClientConfig, OtherError, RootCertStore, crypto};
 
 use crate::address::Address;
-use crate::client::HttpClient;
 use crate::file;
+use crate::secrets::Secrets;
 
 /// Makes the TLS configuration for an address. An `https://` server must have a certificate of an
 /// authority in the `ca=` file, or without such a file, of one that this machine trusts.
@@ -66,13 +66,14 @@ fn read_roots(path: &Path) -> Result<RootCertStore, Reason> {
 /// Says why the TLS handshake failed, if a person must act. `errors` are those of a failed connection,
 /// outermost first.
 pub(crate) fn handshake_failure(
-    client: &HttpClient<'_>,
+    address: &Address,
+    secrets: &Secrets,
     errors: &[&(dyn Error + 'static)],
 ) -> Option<Reason> {
     let error = errors.iter().find_map(|error| error.downcast_ref::<rustls::Error>())?;
-    let url = client.address.shown();
+    let url = address.shown();
     Some(match error {
-        rustls::Error::InvalidCertificate(error) => untrusted_certificate(client, error),
+        rustls::Error::InvalidCertificate(error) => untrusted_certificate(address, secrets, error),
         rustls::Error::PeerIncompatible(error) => no_secure_version(url, &format!("{error:?}")),
         rustls::Error::AlertReceived(
             alert @ (AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure),
@@ -80,7 +81,7 @@ pub(crate) fn handshake_failure(
         rustls::Error::InvalidMessage(_) => Reason::new(format!("{url} does not speak TLS"))
             .hint("check the port: this one may be for http://"),
         other => {
-            let error = client.shown(&other.to_string());
+            let error = secrets.shown(&other.to_string());
             Reason::new(format!("no TLS connection to {url}: {error}"))
         }
     })
@@ -91,15 +92,18 @@ fn no_secure_version(url: &str, error: &str) -> Reason {
         .hint("make the server offer TLS 1.2 or 1.3")
 }
 
-fn untrusted_certificate(client: &HttpClient<'_>, error: &CertificateError) -> Reason {
-    let (flaw, hint) = certificate_flaw(client, error);
-    Reason::new(format!("the certificate of {} {flaw}", client.address.shown())).hint(hint)
+fn untrusted_certificate(address: &Address, secrets: &Secrets, error: &CertificateError) -> Reason {
+    let (flaw, hint) = certificate_flaw(&address.host(), secrets, error);
+    Reason::new(format!("the certificate of {} {flaw}", address.shown())).hint(hint)
 }
 
 /// Says what is wrong with a certificate, and what to do.
-fn certificate_flaw(client: &HttpClient<'_>, error: &CertificateError) -> (String, &'static str) {
+fn certificate_flaw(
+    host: &str,
+    secrets: &Secrets,
+    error: &CertificateError,
+) -> (String, &'static str) {
     use CertificateError as E;
-    let host = client.address.host();
     match error {
         // A bad signature: a trusted authority has the right name, but another key.
         E::UnknownIssuer | E::BadSignature => (
@@ -108,7 +112,7 @@ fn certificate_flaw(client: &HttpClient<'_>, error: &CertificateError) -> (Strin
         ),
         E::NotValidForName => (format!("is not for {host}"), NAME_HINT),
         E::NotValidForNameContext { presented, .. } => {
-            (format!("is not for {host}, but for {}", list_names(client, presented)), NAME_HINT)
+            (format!("is not for {host}, but for {}", list_names(secrets, presented)), NAME_HINT)
         }
         E::Expired | E::ExpiredContext { .. } => (
             "has expired".to_owned(),
@@ -123,7 +127,7 @@ fn certificate_flaw(client: &HttpClient<'_>, error: &CertificateError) -> (Strin
             "give the server a certificate without CA:TRUE, and name it or its authority's with ca=FILE",
         ),
         other => (
-            format!("is not accepted: {}", client.shown(&other.to_string())),
+            format!("is not accepted: {}", secrets.shown(&other.to_string())),
             "inspect it with `openssl s_client`, and make a new one",
         ),
     }
@@ -132,8 +136,8 @@ fn certificate_flaw(client: &HttpClient<'_>, error: &CertificateError) -> (Strin
 const NAME_HINT: &str = "use one of the certificate's names in the URL";
 
 /// Lists the names of a certificate. rustls writes them as `DnsName("zope.example")`.
-fn list_names(client: &HttpClient<'_>, names: &[String]) -> String {
+fn list_names(secrets: &Secrets, names: &[String]) -> String {
     let plain = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
     let names: Vec<_> = names.iter().map(plain).collect();
-    if names.is_empty() { "no name at all".to_owned() } else { client.shown(&names.join(", ")) }
+    if names.is_empty() { "no name at all".to_owned() } else { secrets.shown(&names.join(", ")) }
 }
