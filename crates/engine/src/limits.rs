@@ -93,6 +93,8 @@ pub const MAX_SHOWN_FAULT_CHARS: usize = 300;
 /// The shortest secret that is masked where it stands in a server's words, in characters. Words with a
 /// shorter one are not shown at all.
 pub const MIN_MASKED_IN_PLACE: usize = 8;
+/// The longest words of a server in which secrets are looked for, in bytes. Longer ones are not shown.
+pub const MAX_MASKED_WORDS: usize = 1 << 16;
 /// Under how many layers of escapes (a URL in XML in JSON) a secret is looked for.
 pub const MAX_ESCAPE_LAYERS: usize = 3;
 /// How many characters of a wrong value in `config/settings` a message shows.

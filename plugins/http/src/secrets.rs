@@ -14,12 +14,14 @@ use std::borrow::Cow;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use dsnap_core::text;
-use dsnap_engine::limits::{MAX_ESCAPE_LAYERS, MIN_MASKED_IN_PLACE};
+use dsnap_engine::limits::{MAX_ESCAPE_LAYERS, MAX_MASKED_WORDS, MIN_MASKED_IN_PLACE};
 
 use self::spelling::Notation;
 
 /// What stands in place of a secret.
 const MASK: &str = "***";
+/// What stands in place of a text that takes too long to search.
+const TOO_LONG: &str = "[not shown: it is too long]";
 /// What stands in place of a whole text.
 const WITHHELD: &str = "[not shown: it may contain the password]";
 
@@ -54,6 +56,9 @@ impl Secrets {
     /// of the text is withheld: between the letters of ordinary words, the gaps would spell out a
     /// password of a few letters, and the end of an escaped one is not certain.
     pub(crate) fn mask<'w>(&self, words: &'w str) -> Cow<'w, str> {
+        if words.len() > MAX_MASKED_WORDS {
+            return Cow::Borrowed(TOO_LONG);
+        }
         let long = |secret: &&String| secret.chars().count() >= MIN_MASKED_IN_PLACE;
         let mut masked = Cow::Borrowed(words);
         for secret in self.spellings.iter().filter(long) {

@@ -13,6 +13,7 @@ mod command_line;
 mod conf;
 mod freshness;
 mod guide;
+mod hostile;
 mod http;
 mod in_use;
 mod isolation;

@@ -65,6 +65,12 @@ fn a_header_that_was_broken_into_lines_is_recognised() {
 }
 
 #[test]
+fn a_text_that_is_too_long_to_search_is_withheld() {
+    assert_eq!(mask("adminpass", &"x".repeat(MAX_MASKED_WORDS)).len(), MAX_MASKED_WORDS);
+    assert_eq!(mask("adminpass", &"x".repeat(MAX_MASKED_WORDS + 1)), TOO_LONG);
+}
+
+#[test]
 fn without_a_password_nothing_is_masked() {
     assert_eq!(mask("", "admin: YWRtaW46"), "admin: YWRtaW46");
 }
