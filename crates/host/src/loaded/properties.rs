@@ -96,8 +96,12 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_answered_becomes_one_short_harmless_reason(stream in vec(line(), 0..40)) {
-        let stream = stream.concat();
+    fn whatever_is_answered_becomes_one_short_harmless_reason(
+        stream in vec(line(), 0..40),
+        hints in vec(bytes(), 0..9),
+    ) {
+        let hints = hints.into_iter().map(|hint| wire::line(&Answer::Said(DSNAP_SAY_HINT, hint)));
+        let stream: Vec<_> = stream.into_iter().chain(hints).flatten().collect();
         let listener = Listener::default();
         let mut reply = read(&stream, &[4096], &LimitedCaller::new(&listener));
         prop_assert!(listener.0.get() <= limits::MAX_CALL_OUTPUT);

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::*;
+use crate::current_use::{self, CurrentUse};
 
 const ACCESS: &str = "/srv/ds/config/access";
 
@@ -46,7 +47,21 @@ fn changed(body: &[u8], (begin, end, change): &(Index, Index, Change)) -> Vec<u8
     }
 }
 
+/// Words of a fault, as an exception may have them.
+const WORDS: &str = "(Unexpected Zope exception: |Traceback \\(most recent call last\\):\n|  File \"x\"\n)?(<class 'a\\.[A-Z][a-zA-Z]{0,9}'> - |[A-Z][a-z]{0,9}: )?(adminpass|admin%70ass|already in use by 'user/|recombining/|\u{1b}\\[1m|\u{202e}|['\n ]|\\PC){0,20}";
+
+/// Writes the document of a fault.
+fn fault(words: &str) -> Vec<u8> {
+    let words = words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    format!("<methodResponse><fault><value><struct><member><name>faultString</name><value><string>{words}</string></value></member></struct></value></fault></methodResponse>").into_bytes()
+}
+
 fn body() -> impl Strategy<Value = Vec<u8>> {
+    let changed = changed_body();
+    prop_oneof![changed, WORDS.prop_map(|words| fault(&words))]
+}
+
+fn changed_body() -> impl Strategy<Value = Vec<u8>> {
     (select(&RECORDED[..]), vec(change(), 0..4)).prop_map(|(recorded, changes)| {
         let recorded = recorded.as_bytes().to_vec();
         changes.iter().fold(recorded, |body, change| changed(&body, change))
@@ -63,13 +78,23 @@ fn response() -> impl Strategy<Value = Response> {
     })
 }
 
-/// Everything that a reason can say of a response.
+/// Everything that a reason can say of a response, a server's code included.
 fn reasons(endpoint: Endpoint<'_>, response: &Response) -> Vec<Reason> {
     match endpoint.read_answer(response) {
         Ok(Answer::Value(_)) => Vec::new(),
         Ok(Answer::Fault(fault)) => {
             let explained = endpoint.explain(&fault).map(CallError::into_reason);
-            explained.into_iter().chain([endpoint.call_failed("enterSnapshot", &fault)]).collect()
+            let in_use = match fault.meaning() {
+                Meaning::InUse(CurrentUse::Snapshot(code)) => {
+                    Some(current_use::in_another_snapshot(endpoint.url, endpoint.secrets, &code))
+                }
+                Meaning::InUse(CurrentUse::ServerTask(task)) => {
+                    Some(current_use::busy_with_task(endpoint.url, endpoint.secrets, &task))
+                }
+                _ => None,
+            };
+            let failed = endpoint.call_failed("enterSnapshot", &fault);
+            explained.into_iter().chain(in_use).chain([failed]).collect()
         }
         Err(error) => vec![error.into_reason()],
     }
@@ -90,7 +115,7 @@ proptest! {
             for line in reason.hints().iter().map(String::as_str).chain([reason.text()]) {
                 prop_assert!(!line.chars().any(text::is_harmful), "{:?}", line);
                 prop_assert!(line.chars().count() < text::MAX_SHOWN_CHARS + 200, "{}", line);
-                prop_assert!(!line.contains("adminpass"), "{}", line);
+                prop_assert!(!line.contains("adminpass") && !line.contains("%70"), "{}", line);
             }
         }
     }

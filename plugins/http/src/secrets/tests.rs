@@ -28,6 +28,7 @@ fn a_long_secret_is_replaced_where_it_stands() {
 fn a_text_with_a_short_password_is_withheld() {
     assert_eq!(mask("in", "already in use"), WITHHELD);
     assert_eq!(mask("7", "line 7"), WITHHELD);
+    assert_eq!(mask("+=", "a += b"), WITHHELD);
     assert_eq!(mask("in", "all else"), "all else");
 }
 
