@@ -35,4 +35,18 @@ mod tests {
         assert_eq!(quoted(OsStr::from_bytes(b"a\xff\n")), "$'a\\xff\\n'");
         assert_eq!(command_line([OsStr::new("mkdir"), OsStr::new("a b")]), "mkdir 'a b'");
     }
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn any_words_become_one_harmless_line_and_printable_ones_read_back(
+            words in proptest::collection::vec("(\\PC|[ '\"\\\\$`!^*?~\n\u{1b}\u{202e}]){0,9}", 1..4),
+        ) {
+            let line = command_line(words.iter().map(OsStr::new));
+            proptest::prop_assert!(!line.chars().any(text::is_harmful), "{line:?}");
+            if !words.concat().chars().any(text::is_harmful) {
+                proptest::prop_assert_eq!(shlex::split(&line), Some(words));
+            }
+        }
+    }
 }
