@@ -109,7 +109,7 @@ impl Conf {
             source: plan.source.clone(),
             lines: plan.steps.iter().map(line).collect(),
             complaints: plan.complaints.clone(),
-            usable: !plan.malformed,
+            usable: plan.malformed == 0,
         }
     }
 }

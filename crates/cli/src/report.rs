@@ -59,7 +59,7 @@ impl<'a> Frontend<'a> {
 
 impl Program for Frontend<'_> {
     fn report(&self, event: Event) {
-        if matches!(event, Event::Progress(..)) && self.show_live_line(&event.to_string()) {
+        if matches!(event, Event::Progress { .. }) && self.show_live_line(&event.to_string()) {
             return;
         }
         output::clear_live_line();

@@ -82,7 +82,8 @@ __attribute__((visibility("default"))) const struct dsnap_library *dsnap_entry(v
 // a method says several, the last one counts.
 #define DSNAP_SAY_REASON 2
 
-// What a person should do about it, in one line. Several hints are alternatives.
+// What a person should do about it, in one line. Several hints are alternatives. Messages show
+// them behind the label of the line, so that they are not taken for advice of the program.
 #define DSNAP_SAY_HINT 3
 
 // `status`: the code of the snapshot, as the server says it (`user/CODE`).
@@ -90,7 +91,8 @@ __attribute__((visibility("default"))) const struct dsnap_library *dsnap_entry(v
 
 // `check_words`: how messages name the line, in one line of text. A method whose words can
 // contain a password must say this, without the password. Otherwise messages show the words. If a
-// method says several, the last one counts; outside of `check_words` a label has no effect.
+// method says several, the last one counts; outside of `check_words` a label has no effect. Unless
+// the label begins with the name of the method, messages show the name before it.
 #define DSNAP_SAY_LABEL 5
 
 // `check_words`: the words can follow the method's name.
@@ -161,7 +163,8 @@ struct dsnap_request {
 struct dsnap_method {
     // sizeof this structure, as the library knows it.
     uint64_t size;
-    // The word that names the method on a line of snapshot.conf: `[a-z][a-z0-9_]*`.
+    // The word that names the method on a line of snapshot.conf: `[a-z][a-z0-9_]*`, but not
+    // `failed`, `hint` or `malformed`, with which messages of the program begin.
     struct dsnap_bytes name;
     // The method's own version, for people to read.
     struct dsnap_bytes version;

@@ -101,7 +101,8 @@ pub struct DsnapRequest {
 pub struct DsnapMethod {
     /// sizeof this structure, as the library knows it.
     pub size: u64,
-    /// The word that names the method on a line of snapshot.conf: `[a-z][a-z0-9_]*`.
+    /// The word that names the method on a line of snapshot.conf: `[a-z][a-z0-9_]*`, but not
+    /// `failed`, `hint` or `malformed`, with which messages of the program begin.
     pub name: DsnapBytes,
     /// The method's own version, for people to read.
     pub version: DsnapBytes,

@@ -156,11 +156,20 @@ impl CheckedLine {
     }
 }
 
-/// Tells whether a word can name a method on a line: a-z, then a-z, 0-9 or _.
+/// What a word must be to name a method on a line, for messages.
+pub const NAME_RULE: &str =
+    "it must be a-z, then a-z, 0-9 or _, and not one of: failed, hint, malformed";
+
+/// Tells whether a word can name a method on a line, by [`NAME_RULE`].
+///
+/// A few words cannot, because messages that scripts know begin with them. What a method says begins
+/// with its name, so it could not be told from such a message.
 pub fn is_name(word: &str) -> bool {
+    const RESERVED: [&str; 3] = ["failed", "hint", "malformed"];
     let mut letters = word.bytes();
     letters.next().is_some_and(|first| first.is_ascii_lowercase())
         && letters.all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'_')
+        && !RESERVED.contains(&word)
 }
 
 /// Whether a method needs the server.

@@ -16,6 +16,9 @@ pub const LAST_ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 pub const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long after its time a call in its own process ends by itself if its program is gone.
 pub const ABANDONED_CALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an isolated process may take to end after it was killed. One that became another user
+/// cannot be killed by every caller, and one that waits for a broken disk ends late or never.
+pub const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a method that waits or works asks whether it should stop, at least.
 pub const STOP_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -55,6 +58,11 @@ pub const MIN_RETRY_PAUSE: Duration = Duration::from_millis(100);
 pub const MAX_DURATION: Duration = Duration::from_secs(3_155_760_000);
 /// How often a method that moves files reports its progress.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the progress of an isolated process is passed on, at most.
+pub const MIN_PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
+/// The pause between two reads from a process that has written more than [`MAX_CALL_OUTPUT`]: what
+/// it writes is not shown any more.
+pub const FLOOD_PAUSE: Duration = Duration::from_millis(10);
 
 // Sizes, in bytes unless they say otherwise.
 
@@ -62,10 +70,22 @@ pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 pub const MAX_CALL_OUTPUT: usize = 1 << 20;
 /// The address space of a process in which a loaded method is called.
 pub const MAX_ADDRESS_SPACE: u64 = 2 << 30;
-/// The answer of a server or a method.
+/// The answer of a server, or all answers in one call of a loaded method.
 pub const MAX_ANSWER: usize = 1 << 20;
+/// How much longer the answers of a loaded method may become with each second of the call: its
+/// progress.
+pub const MAX_ANSWER_PER_SECOND: usize = 4096;
+/// The words that a loaded method says in one call, in the form in which they are answered. The
+/// rest is not passed on, so that there is room for the result.
+pub const MAX_SAID_WORDS: usize = 1 << 19;
+/// The unit of progress. The rest is cut off.
+pub const MAX_UNIT: usize = 64;
 /// A conf file.
 pub const MAX_CONF_FILE: u64 = 1 << 20;
+/// The lines of a conf file that are tried, in number. The rest is only counted.
+pub const MAX_USABLE_LINES: usize = 100;
+/// The malformed lines of a conf file that are named, in number. The rest is only counted.
+pub const MAX_MALFORMED_LINES: usize = 20;
 /// `config/settings`.
 pub const MAX_SETTINGS_FILE: u64 = 1 << 20;
 /// A lock file, `misc/dsnap.lock` included.

@@ -63,7 +63,15 @@ pub(crate) fn check(words: &[OsString]) -> Result<CheckedLine, String> {
     let (url, access, ca) = split(words)?;
     let is_relative = |file: &OsStr| !Path::new(file).is_absolute();
     let names_relative_files = is_relative(access) || ca.is_some_and(is_relative);
-    Ok(CheckedLine { label: Some(address::shown(url)), names_relative_files })
+    Ok(CheckedLine { label: Some(label(url)), names_relative_files })
+}
+
+/// Names a line: by its URL or, if that does not look like one, by the method and the word. Messages
+/// begin with the label, so a word alone could look like a message of the program.
+fn label(url: &OsStr) -> String {
+    let shown = address::shown(url);
+    let looks_like_url = ["http://", "https://"].iter().any(|scheme| shown.starts_with(scheme));
+    if looks_like_url { shown } else { format!("http {shown}") }
 }
 
 #[cfg(test)]

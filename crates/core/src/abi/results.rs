@@ -31,13 +31,15 @@ pub const DSNAP_SAY_WORDS: u32 = 1;
 /// The reason of the result that follows: one line, a lower-case fragment without a full stop. If
 /// a method says several, the last one counts.
 pub const DSNAP_SAY_REASON: u32 = 2;
-/// What a person should do about it, in one line. Several hints are alternatives.
+/// What a person should do about it, in one line. Several hints are alternatives. Messages show
+/// them behind the label of the line, so that they are not taken for advice of the program.
 pub const DSNAP_SAY_HINT: u32 = 3;
 /// `status`: the code of the snapshot, as the server says it (`user/CODE`).
 pub const DSNAP_SAY_CODE: u32 = 4;
 /// `check_words`: how messages name the line, in one line of text. A method whose words can
 /// contain a password must say this, without the password. Otherwise messages show the words. If a
-/// method says several, the last one counts; outside of `check_words` a label has no effect.
+/// method says several, the last one counts; outside of `check_words` a label has no effect. Unless
+/// the label begins with the name of the method, messages show the name before it.
 pub const DSNAP_SAY_LABEL: u32 = 5;
 
 /// `check_words`: the words can follow the method's name.

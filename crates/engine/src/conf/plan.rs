@@ -19,10 +19,10 @@ use dsnap_core::text::{self, Harmless};
 use crate::conf::grammar::{self, Line};
 use crate::conf::label::label;
 use crate::conf::line_source::{self, LineSource, TrustLevel};
-use crate::durations;
 use crate::storage::Storage;
 use crate::system::privileges::Privileges;
 use crate::system::reading;
+use crate::{durations, limits};
 
 /// The method that is tried last unless a line says otherwise.
 const LAST_RESORT: &str = "direct";
@@ -83,8 +83,10 @@ pub struct Plan {
     pub conf_folder: PathBuf,
     /// Messages about lines and files that cannot be used, in order.
     pub complaints: Vec<String>,
-    /// Whether a line is malformed, or names a method that cannot be used.
-    pub malformed: bool,
+    /// How many lines are malformed, or name a method that cannot be used.
+    pub malformed: usize,
+    /// How many lines are too many to be tried.
+    surplus: usize,
     /// The file that the lines come from, for people to read.
     pub source: String,
 }
@@ -124,7 +126,14 @@ impl Plan {
         // A bare file name has the empty path as its folder, which is the working directory.
         let conf_folder = Path::new(".").join(conf_folder);
         let conf_folder = std::path::absolute(&conf_folder).unwrap_or(conf_folder);
-        Self { steps: Vec::new(), conf_folder, complaints: Vec::new(), malformed: false, source }
+        Self {
+            steps: Vec::new(),
+            conf_folder,
+            complaints: Vec::new(),
+            malformed: 0,
+            surplus: 0,
+            source,
+        }
     }
 
     /// Takes the result of reading a line. Returns true if the line decides about the last resort.
@@ -137,11 +146,31 @@ impl Plan {
             }
             Ok(None) => true,
             Err(reason) => {
-                let what = format!("malformed {location} ({})", reason.text());
-                self.complaints.push(reason.with_text(what).to_string());
-                self.malformed = true;
+                self.malformed += 1;
+                if self.malformed <= limits::MAX_MALFORMED_LINES {
+                    let what = format!("malformed {location} ({})", reason.text());
+                    self.complaints.push(reason.with_text(what).to_string());
+                }
                 false
             }
+        }
+    }
+
+    /// Says how many lines are not tried, and how many malformed ones were not named.
+    fn count_rest(&mut self) {
+        if self.surplus > 0 {
+            let (source, most) = (&self.source, limits::MAX_USABLE_LINES);
+            let what = format!(
+                "{source} has more than {most} lines to try; lines left out: {}",
+                self.surplus
+            );
+            self.complaints.push(what);
+        }
+        let unnamed = self.malformed.saturating_sub(limits::MAX_MALFORMED_LINES);
+        if unnamed > 0 {
+            let source = &self.source;
+            self.complaints
+                .push(format!("malformed lines in {source} that are not shown: {unnamed}"));
         }
     }
 }
@@ -165,6 +194,7 @@ impl Planner<'_> {
                 None => plan.complaints.push(format!("malformed {location} (it is empty)")),
             }
         }
+        plan.count_rest();
         plan
     }
 
@@ -183,6 +213,7 @@ impl Planner<'_> {
                     let location = format!("line {} in {}", line.number, plan.source);
                     last_resort &= !self.add(&mut plan, &line, &location, trust);
                 }
+                plan.count_rest();
             }
             Err(error) => {
                 plan.complaints.push(format!("failed to open {} ({error})", text::path(path)));
@@ -197,7 +228,16 @@ impl Planner<'_> {
     /// Adds the step of a line. Returns true if the line decides about the last resort.
     fn add(&self, plan: &mut Plan, line: &Line, location: &str, trust: TrustLevel) -> bool {
         // Asking a library about a line may take a while.
-        !(self.stopped)() && plan.add(self.step(line, location, trust), location)
+        if (self.stopped)() {
+            return false;
+        }
+        if plan.steps.len() >= limits::MAX_USABLE_LINES {
+            let name = line.words.as_ref().ok().and_then(|words| words.first());
+            let is = |word: &str| name.is_some_and(|name| name == word);
+            plan.surplus += usize::from(!is(NO_LAST_RESORT));
+            return is(NO_LAST_RESORT) || is(LAST_RESORT);
+        }
+        plan.add(self.step(line, location, trust), location)
     }
 
     /// Reads the step that a line describes; `None` for `nodirect`.
@@ -216,7 +256,7 @@ impl Planner<'_> {
             WorksWith::Owner => split_timeout(words).map_err(Reason::new)?,
             WorksWith::Nobody => (words, None),
         };
-        let checked = candidate.check_words(words)?;
+        let checked = candidate.check_words(words).map_err(|it| it.given_by(location))?;
         let (method, with_caller_privileges) = candidate.settle(&checked)?;
         Ok(Some(Step {
             label: label(&*method, checked, &all_words),

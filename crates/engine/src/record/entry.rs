@@ -24,6 +24,9 @@ pub struct Record {
     pub code: Code,
     /// The conf line that entered it, without comment and outer blanks.
     pub line: Vec<u8>,
+    /// How messages name the line, which itself may contain a password. Empty in a record of an
+    /// older release.
+    pub label: String,
     /// Where that line stands, for messages.
     pub conf: String,
     /// What is known of it.
@@ -54,6 +57,7 @@ impl Record {
             .field("code", self.code.as_str())
             .field("state", self.evidence.name())
             .field("line", &self.line)
+            .field("label", &self.label)
             .field("conf", &self.conf)
             .number("closes", u8::from(self.may_close))
             .number("since", self.since)
@@ -69,9 +73,10 @@ impl Record {
     pub(crate) fn from_line(line: &str) -> Option<Self> {
         let fields = ChecksummedLine::parse(line, KIND)?;
         Some(Self {
-            code: Code::from_bytes(&fields.bytes("code")?)?,
+            code: Code::from_file(&fields.bytes("code")?)?,
             evidence: Evidence::from_name(&fields.text("state")?)?,
             line: fields.bytes("line")?,
+            label: fields.text("label").unwrap_or_default(),
             conf: fields.text("conf")?,
             may_close: fields.number::<u8>("closes")? != 0,
             since: fields.number("since")?,
@@ -94,6 +99,7 @@ pub(crate) mod tests {
         Record {
             code: Code::from_bytes(code.as_bytes()).unwrap(),
             line: b"http http://x/ 'my access' \xff".to_vec(),
+            label: "http://x/".to_owned(),
             conf: "/srv/ds/config/snapshot.conf".to_owned(),
             evidence: Evidence::Unknown,
             may_close: true,
@@ -105,6 +111,26 @@ pub(crate) mod tests {
             storage: "/srv/ds".into(),
             directory: 17,
             file: 18,
+        }
+    }
+
+    #[test]
+    fn a_record_of_an_older_release_has_no_label() {
+        let older = record("db-1-x").to_line().replace(" label=http://x/", "");
+        let content = older.rsplit_once(" crc=").unwrap().0;
+        let older = format!("{content} crc={:08x}", crc32fast::hash(content.as_bytes()));
+        let read = Record { label: String::new(), ..record("db-1-x") };
+        assert_eq!(Record::from_line(&older), Some(read));
+    }
+
+    #[test]
+    fn a_record_whose_code_this_program_never_makes_cannot_be_read() {
+        for code in ["../../etc/x", "a;id", "-rf", "a$x"] {
+            let forged =
+                record("db-1-x").to_line().replace(" code=db-1-x ", &format!(" code={code} "));
+            let content = forged.rsplit_once(" crc=").unwrap().0;
+            let forged = format!("{content} crc={:08x}", crc32fast::hash(content.as_bytes()));
+            assert_eq!(Record::from_line(&forged), None, "{code}");
         }
     }
 

@@ -102,6 +102,10 @@ impl RunLock {
                 None => damaged += usize::from(!is_other_line(line)),
             }
         }
+        // This program keeps no more, so somebody else wrote the others.
+        let surplus = records.len().saturating_sub(MAX_RECORDS);
+        records.drain(..surplus);
+        damaged += surplus;
         let written = RefCell::new(Written { run: None, records });
         Ok(Self { lock, inode, durability, folder, damaged, written })
     }
@@ -267,7 +271,7 @@ impl RunRecord {
     fn from_line(line: &str) -> Option<Self> {
         let fields = ChecksummedLine::parse(line, RUN)?;
         Some(Self {
-            code: Code::from_bytes(&fields.bytes("code")?)?,
+            code: Code::from_file(&fields.bytes("code")?)?,
             tool: ProcessId::from_fields(fields, "tool")?,
             command: ProcessId::from_fields(fields, "command"),
             host: Host::from_fields(fields)?,

@@ -144,7 +144,7 @@ impl<'a> Attempt<'a> {
         }
         let result = self.entering.enter(step);
         let entered = matches!(result, Entered::Held).then_some(Evidence::Elsewhere);
-        match LineEnd::of(result) {
+        match LineEnd::of(result, &step.label) {
             Some(end) => {
                 self.note(step, end);
                 Round::Over

@@ -3,8 +3,6 @@
 //! A run that holds the run lock knows that no other run is using those snapshots now; their COMMANDs
 //! may. Nothing is sent while no server has the storage open.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant, SystemTime};
 
 use dsnap_core::{Code, Reason, text};
@@ -38,9 +36,7 @@ pub(crate) fn clean_up(
     run_lock: &RunLock,
     ours: Option<&Code>,
 ) -> Result<bool, Failure> {
-    if run_lock.damaged() > 0 {
-        session.program.report(Event::Damaged(run_lock.damaged()));
-    }
+    report_damaged(session, run_lock);
     if run_lock.is_copy() && copy::is_complete(session.storage) {
         run_lock.forget_copied();
     }
@@ -63,10 +59,17 @@ pub(crate) fn clean_up_named(
     run_lock: &RunLock,
     code: &Code,
 ) -> Result<(), Failure> {
+    report_damaged(session, run_lock);
     for record in run_lock.records().iter().filter(|record| &record.code == code) {
         Orphan { session, run_lock, record, purpose: Purpose::Named }.clean_up()?;
     }
     Ok(())
+}
+
+fn report_damaged(session: &Session<'_>, run_lock: &RunLock) {
+    if run_lock.damaged() > 0 {
+        session.program.report(Event::Damaged(run_lock.damaged()));
+    }
 }
 
 /// Says whether the server is still recombining after a snapshot was left at `left_at`: it refuses
@@ -190,9 +193,11 @@ impl Orphan<'_> {
         .hint(leave::cure_elsewhere(code))
     }
 
+    /// Names the recorded line without its text, which may contain a password.
     fn recorded_line(&self) -> String {
-        let line = text::harmless(OsStr::from_bytes(&self.record.line));
-        format!("`{line}` ({})", text::harmless(&self.record.conf))
+        let Record { label, conf, .. } = self.record;
+        let conf = text::harmless(conf);
+        if label.is_empty() { conf } else { format!("`{}` ({conf})", text::harmless(label)) }
     }
 
     /// Opens a storage again that the enter closed: only where that was, and only by its line.

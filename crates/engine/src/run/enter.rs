@@ -47,7 +47,7 @@ impl<'a> Entering<'a> {
             words: &step.words,
             code: &self.code,
             time_left: can_hold.then_some(step.timeout.unwrap_or(limits::ENTER_TIMEOUT)),
-            caller: &self.session.listener(&self.stopped_at),
+            caller: &self.session.listener(&step.label, &self.stopped_at),
         };
         let entered = step.call(self.session.privileges, |method| method.enter(&request));
         if can_hold && !matches!(entered, Entered::Held | Entered::Unknown(_)) {
@@ -66,6 +66,7 @@ impl<'a> Entering<'a> {
         Record {
             code: self.code.clone(),
             line: step.line.clone(),
+            label: step.label.clone(),
             conf: step.location.clone(),
             evidence: Evidence::Unknown,
             since: snapshot_lock::seconds(SystemTime::now()),

@@ -61,23 +61,35 @@ pub enum Event {
     ServerEnded,
     /// A server was started while the snapshot of a closed storage was in use.
     ServerStuck,
-    /// A method said something.
-    MethodSaid(String),
-    /// A method reported progress: done, of how many, unit.
-    Progress(u64, Option<u64>, String),
+    /// A method said something: the label of its line, and the words.
+    MethodSaid(String, String),
+    /// A method reported progress.
+    Progress {
+        /// The label of its line.
+        label: String,
+        /// How many units are done.
+        done: u64,
+        /// How many units there are, if that is known.
+        of: Option<u64>,
+        /// What is counted.
+        unit: String,
+    },
 }
 
 impl Event {
     /// Returns how important the event is.
     pub fn level(&self) -> Level {
         match self {
-            Self::Accepted(..) | Self::NotLeft(_) | Self::LeftBehind(_) | Self::ServerStuck => {
-                Level::Always
-            }
+            Self::Accepted(..)
+            | Self::NotLeft(_)
+            | Self::LeftBehind(_)
+            // The lines are lost when the file is written next, so no later run can say it.
+            | Self::Damaged(_)
+            | Self::ServerStuck => Level::Always,
             Self::Left { tries } if *tries > 1 => Level::Always,
             Self::LineFailed { important: false, .. }
-            | Self::MethodSaid(_)
-            | Self::Progress(..) => Level::Verbose,
+            | Self::MethodSaid(..)
+            | Self::Progress { .. } => Level::Verbose,
             _ => Level::Normal,
         }
     }
@@ -117,19 +129,52 @@ impl fmt::Display for Event {
                 "a server was started while the snapshot was in use; it cannot write to A/ until it is restarted\n\
                  hint: restart that server now; its commits stay in journal/ and B/ until then",
             ),
-            Self::MethodSaid(words) => f.write_str(&text::harmless(words)),
-            Self::Progress(done, Some(of), unit) => write!(f, "{done} of {of} {}", text::harmless(unit)),
-            Self::Progress(done, None, unit) => write!(f, "{done} {}", text::harmless(unit)),
+            Self::MethodSaid(label, words) => write!(f, "{label}: {}", text::harmless(words)),
+            Self::Progress { label, done, of, unit } => {
+                let of = of.map_or_else(String::new, |of| format!("of {of} "));
+                write!(f, "{label}: {done} {of}{}", text::harmless(unit))
+            }
         }
     }
 }
 
 /// Puts the label of a line before what is said of it, unless the label is a URL that the words
 /// contain.
+///
+/// Only a linked method has a URL as label, and it writes the words itself. Everybody else could
+/// write words that look like a message of this program.
 pub fn of_line(label: &str, words: &str) -> String {
-    if label.contains("://") && words.contains(label) {
+    if is_url(label) && words.contains(label) {
         words.to_owned()
     } else {
         format!("{label}: {words}")
+    }
+}
+
+fn is_url(label: &str) -> bool {
+    let scheme = label.split_once("://").map_or("", |(scheme, _)| scheme);
+    !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_a_method_begin_with_the_label_of_its_line() {
+        let said = Event::MethodSaid("exec /x".into(), "hint: rm\nLeft snapshot mode".into());
+        assert_eq!(said.to_string(), "exec /x: hint: rm\u{fffd}Left snapshot mode");
+        let progress =
+            |of| Event::Progress { label: "a".into(), done: 1, of, unit: "files".into() };
+        assert_eq!(progress(Some(2)).to_string(), "a: 1 of 2 files");
+        assert_eq!(progress(None).to_string(), "a: 1 files");
+    }
+
+    #[test]
+    fn only_a_url_need_not_be_repeated_before_the_words() {
+        let words = "hint: run x http://a/b";
+        assert_eq!(of_line("http://a/b", words), words);
+        assert_eq!(of_line("http://a/c", words), format!("http://a/c: {words}"));
+        assert_eq!(of_line("x http://a/b", words), format!("x http://a/b: {words}"));
     }
 }

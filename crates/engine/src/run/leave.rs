@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::limits;
 use crate::record::evidence::Evidence;
 use crate::record::run_lock::RunLock;
-use crate::run::event::Event;
+use crate::run::event::{self, Event};
 use crate::run::session::Session;
 use crate::storage::main_lock::Openness;
 use crate::storage::snapshot_file::SnapshotFile;
@@ -189,10 +189,10 @@ impl<'a> EnteredSnapshot<'a> {
             words: &step.words,
             code: &self.code,
             time_left: Some(step.timeout.unwrap_or(limits::LEAVE_TIMEOUT)),
-            caller: &self.session.ignoring_stop(),
+            caller: &self.session.ignoring_stop(&step.label),
         };
         let left = step.call(self.session.privileges, |method| method.leave(&request));
-        let answer = Failure::of_leave(left);
+        let answer = Failure::of_leave(left, &step.label);
         match self.evidence {
             Evidence::Here => self.confirmed_by_file(step, answer),
             Evidence::Closed => answer,
@@ -221,6 +221,8 @@ impl<'a> EnteredSnapshot<'a> {
         let (code, why) = (&self.code, reason.text());
         if let (Evidence::Elsewhere, Some(step)) = (self.evidence, self.step) {
             let label = &step.label;
+            // The message names the line itself.
+            let why = why.strip_prefix(&format!("{label}: ")).unwrap_or(why);
             let what = format!(
                 "the server at {label} (another storage) is still in the snapshot user/{code}: {why}"
             );
@@ -247,15 +249,18 @@ impl<'a> EnteredSnapshot<'a> {
 }
 
 impl Failure {
-    /// Says what the answer to a leave means: only that somebody uses the snapshot passes by itself.
-    fn of_leave(left: Left) -> Result<(), Self> {
-        match left {
-            Left::Left => Ok(()),
-            Left::Busy(reason) => Err(Self::InUse(reason)),
+    /// Says what the answer to a leave by the line with that label means: only that somebody uses
+    /// the snapshot passes by itself.
+    fn of_leave(left: Left, label: &str) -> Result<(), Self> {
+        let (failure, reason): (fn(Reason) -> Self, _) = match left {
+            Left::Left => return Ok(()),
+            Left::Busy(reason) => (Self::InUse, reason),
             Left::Unavailable(reason) | Left::Refused(reason) | Left::Failed(reason) => {
-                Err(Self::Permanent(reason))
+                (Self::Permanent, reason)
             }
-        }
+        };
+        let text = event::of_line(label, reason.text());
+        Err(failure(reason.given_by(label).with_text(text)))
     }
 }
 

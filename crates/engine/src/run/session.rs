@@ -1,12 +1,13 @@
 //! What a run, a recovery and a listing share: the storage, the plan, and the program around them.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::time::Instant;
 
 use dsnap_core::method::{Caller, Message, Methods};
 
 use crate::conf::plan::Plan;
+use crate::limits;
 use crate::run::event::Event;
 use crate::run::job::{Job, NotRun, Program};
 use crate::storage::Storage;
@@ -81,32 +82,59 @@ impl<'a> Session<'a> {
         self.lock.openness()
     }
 
-    /// Makes a caller for entering: it asks the method to stop once the program was asked to end,
-    /// and notes in `stopped_at` when that was first seen.
-    pub(crate) fn listener<'b>(&self, stopped_at: &'b OnceCell<Instant>) -> Listener<'b>
+    /// Makes a caller for entering by the line with that label: it asks the method to stop once the
+    /// program was asked to end, and notes in `stopped_at` when that was first seen.
+    pub(crate) fn listener<'b>(
+        &self,
+        label: &'b str,
+        stopped_at: &'b OnceCell<Instant>,
+    ) -> Listener<'b>
     where
         'a: 'b,
     {
-        Listener { program: self.program, stopped_at: Some(stopped_at) }
+        Listener { stopped_at: Some(stopped_at), ..self.ignoring_stop(label) }
     }
 
-    /// Makes a caller for leaving: it never asks the method to stop.
-    pub(crate) fn ignoring_stop(&self) -> Listener<'a> {
-        Listener { program: self.program, stopped_at: None }
+    /// Makes a caller for leaving by the line with that label: it never asks the method to stop.
+    pub(crate) fn ignoring_stop<'b>(&self, label: &'b str) -> Listener<'b>
+    where
+        'a: 'b,
+    {
+        let left = Cell::new(limits::MAX_CALL_OUTPUT);
+        Listener { program: self.program, label, left, stopped_at: None }
     }
 }
 
 /// Passes on what a method says, and asks it to stop when the program was asked to end.
 pub(crate) struct Listener<'a> {
     program: &'a dyn Program,
+    label: &'a str,
+    /// How many bytes of words may still be shown in this call, labels included.
+    left: Cell<usize>,
     stopped_at: Option<&'a OnceCell<Instant>>,
+}
+
+impl Listener<'_> {
+    /// Says whether there is room for words, and takes it. Once there is not, nothing more is shown.
+    fn has_room_for(&self, words: &str) -> bool {
+        let needed = words.len() + self.label.len();
+        let left = self.left.get().checked_sub(needed);
+        self.left.set(left.unwrap_or(0));
+        left.is_some()
+    }
 }
 
 impl Caller for Listener<'_> {
     fn say(&self, message: Message<'_>) {
+        if matches!(message, Message::Words(words) if !self.has_room_for(words)) {
+            return;
+        }
+        let label = self.label.to_owned();
         self.program.report(match message {
-            Message::Words(words) => Event::MethodSaid(words.to_owned()),
-            Message::Progress { done, of, unit } => Event::Progress(done, of, unit.to_owned()),
+            Message::Words(words) => Event::MethodSaid(label, words.to_owned()),
+            Message::Progress { done, of, unit } => {
+                Event::Progress { label, done, of, unit: unit.to_owned() }
+            }
         });
     }
 

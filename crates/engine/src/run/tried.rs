@@ -36,16 +36,18 @@ pub(crate) enum LineEnd {
 }
 
 impl LineEnd {
-    /// Takes the end from a method's result; `None` if the method reports success.
-    pub(crate) fn of(entered: Entered) -> Option<Self> {
-        match entered {
-            Entered::Held | Entered::Done => None,
-            Entered::Busy(reason) => Some(Self::Busy(reason)),
-            Entered::Unavailable(reason) => Some(Self::Unavailable(reason)),
-            Entered::Refused(reason) => Some(Self::Refused(reason)),
-            Entered::Failed(reason) => Some(Self::Failed(reason)),
-            Entered::Unknown(reason) => Some(Self::Unknown(reason)),
-        }
+    /// Takes the end from the result of a method, whose line has that label; `None` if the method
+    /// reports success.
+    pub(crate) fn of(entered: Entered, label: &str) -> Option<Self> {
+        let (end, reason): (fn(Reason) -> Self, _) = match entered {
+            Entered::Held | Entered::Done => return None,
+            Entered::Busy(reason) => (Self::Busy, reason),
+            Entered::Unavailable(reason) => (Self::Unavailable, reason),
+            Entered::Refused(reason) => (Self::Refused, reason),
+            Entered::Failed(reason) => (Self::Failed, reason),
+            Entered::Unknown(reason) => (Self::Unknown, reason),
+        };
+        Some(end(reason.given_by(label)))
     }
 
     /// Says what the end means for retrying.

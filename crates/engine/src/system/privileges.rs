@@ -99,9 +99,10 @@ impl Privileges {
     }
 }
 
-/// Looks at other processes as the user who started the program: with lowered privileges, `/proc`
-/// does not show which files root's processes have open. `look` must do nothing else.
-pub(crate) fn as_real_user<T>(look: impl FnOnce() -> T) -> T {
+/// Looks at other processes, or sends a signal, as the user who started the program: with lowered
+/// privileges, `/proc` does not show which files root's processes have open, and a process that
+/// became another user gets no signal. `look` must do nothing else.
+pub fn as_real_user<T>(look: impl FnOnce() -> T) -> T {
     let lowered = unistd::geteuid();
     let raised = unistd::getuid() != lowered && unistd::seteuid(unistd::getuid()).is_ok();
     let result = look();

@@ -1,4 +1,6 @@
-//! Users: the effective one, and names for numbers.
+//! Users: the effective one, names for numbers, and what the system's database says of them.
+
+use std::path::PathBuf;
 
 use dsnap_core::text;
 use nix::unistd::{self, Uid, User};
@@ -13,5 +15,37 @@ pub fn user_name(uid: u32) -> String {
     match User::from_uid(Uid::from_raw(uid)) {
         Ok(Some(user)) => text::harmless(user.name),
         _ => uid.to_string(),
+    }
+}
+
+/// What the system's database says of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The name, or the number of a user whom the database does not know.
+    pub name: String,
+    /// The home folder; `/` if the database does not know any.
+    pub home: PathBuf,
+}
+
+/// Looks up a user.
+pub fn account(uid: u32) -> Account {
+    let known = User::from_uid(Uid::from_raw(uid)).ok().flatten();
+    let (name, home) = known.map_or_else(Default::default, |user| (user.name, user.dir));
+    Account {
+        name: if name.is_empty() { uid.to_string() } else { name },
+        home: if home.is_absolute() { home } else { "/".into() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_whom_the_database_does_not_know_has_a_number_and_no_home() {
+        let root = Account { name: "root".to_owned(), home: "/root".into() };
+        assert_eq!(account(0), root);
+        let unknown = Account { name: "4000000000".to_owned(), home: "/".into() };
+        assert_eq!(account(4_000_000_000), unknown);
     }
 }

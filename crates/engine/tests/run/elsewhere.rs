@@ -8,7 +8,7 @@ use dsnap_engine::record::entry::Record;
 use dsnap_engine::record::evidence::Evidence;
 
 use crate::support::{
-    LEFT, Scenario, SideEffect, after, because, enter, leave, left_behind, nothing, records,
+    LEFT, Scenario, SideEffect, after, because, enter, leave, left_behind, nothing, records, zope,
 };
 
 /// An open storage, and that it was left behind by this line.
@@ -16,8 +16,9 @@ fn scenario(line: &str, zope: Vec<(SideEffect, Left)>, wrong: Vec<(SideEffect, L
     let scenario = Scenario::open()
         .server_method("zope", vec![(enter(), Entered::Held)], zope)
         .server_method("wrong", Vec::new(), wrong);
-    let line = line.as_bytes().to_vec();
-    left_behind(&scenario, "", |record| Record { evidence: Evidence::Elsewhere, line, ..record });
+    let (line, label) = (line.as_bytes().to_vec(), line.to_owned());
+    let elsewhere = |record| Record { evidence: Evidence::Elsewhere, line, label, ..record };
+    left_behind(&scenario, "", elsewhere);
     scenario
 }
 
@@ -46,6 +47,27 @@ fn a_snapshot_of_another_storage_is_reported_a_last_time_once_its_line_is_gone()
     let scenario = scenario("old", vec![(leave(), Left::Left)], Vec::new());
     scenario.play(0, after(&["an earlier run entered the snapshot user/db-1-left of another storage by `old` (line 2 in snapshot.conf), and that line is gone"]));
     assert_eq!(records(&scenario), []);
+}
+
+#[test]
+fn a_line_that_is_gone_is_named_by_its_label_because_it_may_contain_a_password() {
+    for (label, named) in [
+        ("http://host/", "`http://host/` (line 2 in snapshot.conf)"),
+        // A record of an older release.
+        ("", "line 2 in snapshot.conf"),
+    ] {
+        let scenario = zope(Vec::new());
+        left_behind(&scenario, "", |record| Record {
+            evidence: Evidence::Elsewhere,
+            line: b"http http://user:correct-horse@host/ access".to_vec(),
+            label: label.to_owned(),
+            ..record
+        });
+        scenario.run();
+        let said = scenario.said().join("\n");
+        assert!(said.contains(&format!("by {named}, and that line is gone")), "{said}");
+        assert!(!said.contains("correct-horse"), "{said}");
+    }
 }
 
 #[test]

@@ -143,7 +143,7 @@ fn a_snapshot_that_cannot_be_left_gives_status_122_with_storage_code_and_reason(
     let text = outcome.not_left.unwrap().text().to_owned();
     let root = scenario.storage.root().display().to_string();
     let code = fs::read_to_string(scenario.storage.snapshot()).unwrap();
-    assert_eq!(text, format!("{root} is still in snapshot mode (code {code}): `startup`"));
+    assert_eq!(text, format!("{root} is still in snapshot mode (code {code}): zope: `startup`"));
 }
 
 #[test]

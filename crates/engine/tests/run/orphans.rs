@@ -54,7 +54,10 @@ fn the_storage_is_in_use_while_somebody_holds_the_sublock() {
     let scenario = zope((0..1000).map(|_| busy()).collect());
     left_behind(&scenario, "user/db-1-left", |record| record);
     let outcome = scenario.run();
-    assert_eq!((outcome.status(), reason(&outcome)), (75, "somebody holds misc/sublock".into()));
+    assert_eq!(
+        (outcome.status(), reason(&outcome)),
+        (75, "zope: somebody holds misc/sublock".into())
+    );
     assert_eq!(records(&scenario).len(), 1);
 }
 
@@ -66,7 +69,7 @@ fn an_earlier_snapshot_that_cannot_be_left_fails_the_run_and_stays_on_record() {
     let outcome = scenario.play(125, &["zope leaves"; 3]);
     assert!(
         reason(&outcome)
-            .ends_with("is still in snapshot mode (code user/db-1-left): not authorised")
+            .ends_with("is still in snapshot mode (code user/db-1-left): zope: not authorised")
     );
     assert_eq!(records(&scenario).len(), 1);
 }
@@ -135,7 +138,9 @@ fn a_signal_while_a_clean_up_fails_sets_the_status() {
     fs::write(&path, fs::read_to_string(&path).unwrap() + "torn").unwrap();
     let outcome = scenario.run();
     assert_eq!(outcome.status(), 128 + 15);
-    assert!(scenario.said().last().unwrap().ends_with("(code user/db-1-left): not authorised"));
+    assert!(
+        scenario.said().last().unwrap().ends_with("(code user/db-1-left): zope: not authorised")
+    );
     assert_eq!(records(&scenario).len(), 1);
 }
 

@@ -21,6 +21,7 @@ fn record(storage: &Storage, evidence: Evidence) -> Record {
     Record {
         code: dsnap_core::Code::from_bytes(CODE.as_bytes()).unwrap(),
         line: b"zope".to_vec(),
+        label: "zope".to_owned(),
         conf: "line 2 in snapshot.conf".to_owned(),
         evidence,
         may_close: true,
