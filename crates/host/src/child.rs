@@ -13,11 +13,15 @@ use std::os::fd::{FromRawFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+use dsnap_core::abi::{
+    DSNAP_SAY_CODE, DSNAP_SAY_HINT, DSNAP_SAY_LABEL, DSNAP_SAY_REASON, DSNAP_SAY_WORDS,
+};
 use dsnap_engine::limits;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::library::{Library, Listener};
+use crate::lines::Meter;
 use crate::wire::{self, Answer, Bytes, Call, Verb};
 
 /// The first argument of a program that is started to make one call.
@@ -46,7 +50,7 @@ pub fn answer_isolated_call() {
 
 fn answer(answers: File, library: RawFd, length: u32) {
     // Never closed: that would fail if a library closed all descriptors.
-    let pipe = ManuallyDrop::new(AnswerPipe { pipe: Mutex::new(answers) });
+    let pipe = ManuallyDrop::new(AnswerPipe(Mutex::new(Answers::of(answers))));
     let result = limit_address_space().and_then(|()| read_request(length)).and_then(|call| {
         let library = Library::open(&PathBuf::from(format!("/proc/self/fd/{library}")))?;
         if call.verb == Verb::Describe {
@@ -55,7 +59,7 @@ fn answer(answers: File, library: RawFd, length: u32) {
         }
         library.call(&call, &*pipe)
     });
-    pipe.send(&result.map_or_else(Answer::NotCalled, Answer::Result));
+    pipe.finish(&result.map_or_else(Answer::NotCalled, Answer::Result));
 }
 
 /// Limits the memory of this process, so that a library that allocates without end harms no other.
@@ -82,28 +86,92 @@ fn read_request(length: u32) -> Result<Call, String> {
 }
 
 /// The pipe for answers. A method may say something from several threads.
-struct AnswerPipe {
-    pipe: Mutex<File>,
+struct AnswerPipe(Mutex<Answers>);
+
+/// What was answered so far.
+///
+/// The parent ends a call whose answers are too long. A method may talk on all the same: words and
+/// progress are left out then, and what belongs to the result is kept for the end.
+struct Answers {
+    pipe: File,
+    /// How many bytes of words may still be sent.
+    words_left: usize,
+    progress: Meter,
+    /// What belongs to the result, with its kind.
+    kept: Vec<(u32, Vec<u8>)>,
+}
+
+impl Answers {
+    fn of(pipe: File) -> Self {
+        let (progress, words_left) = (Meter::default(), limits::MAX_SAID_WORDS);
+        Self { pipe, words_left, progress, kept: Vec::new() }
+    }
+
+    fn send(&mut self, answer: &Answer) {
+        // A parent that is gone does not need the answer.
+        let _ = self.pipe.write_all(&wire::line(answer));
+    }
+
+    fn say(&mut self, kind: u32, text: &[u8]) {
+        let text = &text[..text.len().min(limits::MAX_SAID_TEXT)];
+        match kind {
+            DSNAP_SAY_WORDS => self.say_words(text),
+            DSNAP_SAY_REASON | DSNAP_SAY_CODE | DSNAP_SAY_LABEL => {
+                self.kept.retain(|(known, _)| *known != kind);
+                self.kept.push((kind, text.to_vec()));
+            }
+            DSNAP_SAY_HINT if self.hints() < limits::MAX_HINTS => {
+                self.kept.push((kind, text.to_vec()));
+            }
+            _ => {}
+        }
+    }
+
+    fn say_words(&mut self, text: &[u8]) {
+        let line = wire::line(&Answer::Said(DSNAP_SAY_WORDS, Bytes(text.to_vec())));
+        if let Some(left) = self.words_left.checked_sub(line.len()) {
+            self.words_left = left;
+            let _ = self.pipe.write_all(&line);
+        }
+    }
+
+    fn hints(&self) -> usize {
+        self.kept.iter().filter(|(kind, _)| *kind == DSNAP_SAY_HINT).count()
+    }
 }
 
 impl AnswerPipe {
     fn send(&self, answer: &Answer) {
-        let line = wire::line(answer);
-        // A parent that is gone does not need the answer.
-        if let Ok(mut pipe) = self.pipe.lock() {
-            let _ = pipe.write_all(&line);
+        if let Ok(mut answers) = self.0.lock() {
+            answers.send(answer);
+        }
+    }
+
+    /// Sends what belongs to the result, and the result.
+    fn finish(&self, result: &Answer) {
+        if let Ok(mut answers) = self.0.lock() {
+            for (kind, text) in std::mem::take(&mut answers.kept) {
+                answers.send(&Answer::Said(kind, Bytes(text)));
+            }
+            answers.send(result);
         }
     }
 }
 
 impl Listener for AnswerPipe {
     fn say(&self, kind: u32, text: &[u8]) {
-        let text = &text[..text.len().min(limits::MAX_SAID_TEXT)];
-        self.send(&Answer::Said(kind, Bytes(text.to_vec())));
+        if let Ok(mut answers) = self.0.lock() {
+            answers.say(kind, text);
+        }
     }
 
     fn progress(&self, done: u64, of: u64, unit: &[u8]) {
-        self.send(&Answer::Progress(done, of, Bytes(unit.to_vec())));
+        let unit = Bytes(unit[..unit.len().min(limits::MAX_UNIT)].to_vec());
+        if let Ok(mut answers) = self.0.lock()
+            && answers.progress.passes()
+        {
+            answers.send(&Answer::Progress(done, of, unit));
+        }
     }
 
     /// Looks for one more byte behind the request.

@@ -1,13 +1,17 @@
 //! A process that isolates one call: started, listened to, and ended here.
 //!
-//! The process has a session of its own and ignores the signals that end a run. It has none of our
-//! descriptors, and if root lowered its privileges, the process cannot raise them again. The call
-//! ends when the process does, even if another process still has its pipes open. When it ends or its
-//! time is up, its whole process group is killed.
+//! The process has a session of its own, works in `/` and ignores the signals that end a run. It has
+//! none of our descriptors. If root lowered its privileges, the process cannot raise them again, and
+//! it gets nothing of root's environment and keyrings. The call ends when the process does, even if
+//! another process still has its pipes open. When it ends or its time is up, its whole process group
+//! is killed. Nothing that it sends makes this program's memory grow without limit.
 //!
-//! Nothing else in this crate starts a process. `start` does so, `streams` is what is read and
-//! written. What the answers mean is the caller's part (`loaded`, the method `exec`).
+//! Nothing else in this crate starts a process. `start` does so, with what `environment` and
+//! `privileges` leave it; `streams` is what is read and written. What the answers mean is the
+//! caller's part (`loaded`, the method `exec`).
 
+mod environment;
+mod privileges;
 mod start;
 mod streams;
 
@@ -18,10 +22,11 @@ use std::time::{Duration, Instant};
 
 use dsnap_core::method::Caller;
 use dsnap_engine::limits;
-use nix::errno::Errno;
+use dsnap_engine::system::privileges::as_real_user;
 use nix::sys::signal::{self, Signal};
-use nix::sys::wait::{WaitStatus, waitpid};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use self::streams::Streams;
 use crate::lines::LimitedCaller;
@@ -60,6 +65,10 @@ pub enum ProcessEnd {
     Killed(Signal),
     /// Killed by this program after this time: its time was up, or it did not stop when asked to.
     TimeUp(Duration),
+    /// Killed by this program, because its answers were too long.
+    AnsweredTooMuch,
+    /// It should have been killed, but it still runs. It has this process id.
+    NotKilled(i32),
 }
 
 impl std::fmt::Display for ProcessEnd {
@@ -73,6 +82,10 @@ impl std::fmt::Display for ProcessEnd {
                     "it was killed after {} s, when its time was up",
                     time.as_secs_f32().round()
                 )
+            }
+            Self::AnsweredTooMuch => f.write_str("it was killed, because it answered without end"),
+            Self::NotKilled(pid) => {
+                write!(f, "its time was up, but it cannot be killed and still runs (pid {pid})")
             }
         }
     }
@@ -135,31 +148,59 @@ impl Process {
                 deadline.saturating_duration_since(Instant::now())
             });
             if left.is_zero() {
-                self.end();
-                streams.finish(on_answer);
-                return Ok(ProcessEnd::TimeUp(began.elapsed()));
+                return Ok(self.kill(streams, on_answer, ProcessEnd::TimeUp(began.elapsed())));
+            }
+            if streams.answers_are_too_long(began.elapsed()) {
+                return Ok(self.kill(streams, on_answer, ProcessEnd::AnsweredTooMuch));
             }
             if streams.wait(left.min(limits::STOP_POLL_INTERVAL / 2), on_answer)? {
                 // Kills the group before another process can get its number.
-                let end = self.end();
+                let end = self.end().unwrap_or(ProcessEnd::NotKilled(self.pid.as_raw()));
                 streams.finish(on_answer);
                 return Ok(end);
             }
         }
     }
 
+    /// Kills the process for the reason `end`.
+    fn kill(
+        &mut self,
+        streams: &mut Streams<'_>,
+        on_answer: OnAnswer<'_>,
+        end: ProcessEnd,
+    ) -> ProcessEnd {
+        let ended = self.end();
+        streams.finish(on_answer);
+        ended.map_or(ProcessEnd::NotKilled(self.pid.as_raw()), |_| end)
+    }
+
     /// Kills the process group and reaps its leader. A leader that had already exited keeps its own
-    /// exit status.
-    fn end(&mut self) -> ProcessEnd {
+    /// exit status. `None` if the leader still runs.
+    fn end(&mut self) -> Option<ProcessEnd> {
         self.ended = true;
-        let _ = signal::killpg(self.pid, Signal::SIGKILL);
-        loop {
-            return match waitpid(self.pid, None) {
-                Err(Errno::EINTR) => continue,
-                Ok(WaitStatus::Signaled(_, signal, _)) => ProcessEnd::Killed(signal),
-                Ok(WaitStatus::Exited(_, status)) => ProcessEnd::Exited(status),
-                _ => ProcessEnd::Exited(-1),
-            };
+        // It may have become another user, whom the storage owner cannot send a signal.
+        let _ = as_real_user(|| signal::killpg(self.pid, Signal::SIGKILL));
+        wait_for_end(self.pid, limits::KILL_TIMEOUT);
+        match waitpid(self.pid, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) => None,
+            Ok(WaitStatus::Signaled(_, signal, _)) => Some(ProcessEnd::Killed(signal)),
+            Ok(WaitStatus::Exited(_, status)) => Some(ProcessEnd::Exited(status)),
+            _ => Some(ProcessEnd::Exited(-1)),
+        }
+    }
+}
+
+/// Waits until a child has ended, for `timeout` at most.
+fn wait_for_end(child: Pid, timeout: Duration) {
+    let deadline = Instant::now() + timeout;
+    let Ok(pidfd) = streams::pidfd(child.as_raw()) else { return };
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left).unwrap_or_default();
+        let mut polled = [PollFd::new(&pidfd, PollFlags::IN)];
+        // A signal to this program may interrupt the wait.
+        if left.is_zero() || poll(&mut polled, Some(&timeout)) != Err(rustix::io::Errno::INTR) {
+            return;
         }
     }
 }

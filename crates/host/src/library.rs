@@ -14,7 +14,7 @@ use dsnap_core::abi::{
     DSNAP_ABI_VERSION, DSNAP_NO_LIMIT, DSNAP_WORDS_USABLE, DsnapBytes, DsnapCaller, DsnapEntry,
     DsnapLibrary, DsnapMethod, DsnapRequest,
 };
-use dsnap_core::method::is_name;
+use dsnap_core::method::{NAME_RULE, is_name};
 use dsnap_engine::limits;
 use libloading::os::unix::{Library as Shared, RTLD_LOCAL, RTLD_NOW};
 
@@ -134,8 +134,7 @@ impl Method {
             copy.assume_init()
         };
         let name = text(table.name).filter(|name| is_name(name));
-        let name =
-            name.ok_or("a method has an invalid name: it must be a-z, then a-z, 0-9 or _")?;
+        let name = name.ok_or_else(|| format!("a method has an invalid name: {NAME_RULE}"))?;
         if table.enter.is_none() || table.leave.is_none() || table.status.is_none() {
             return Err(format!("the method `{name}` lacks a function"));
         }

@@ -46,12 +46,13 @@ pub(crate) struct LoadedMethod {
 struct Reply {
     methods: Vec<MethodDescription>,
     reason: Option<String>,
+    /// What the method advises.
     hints: Vec<String>,
     label: Option<String>,
     code: Vec<u8>,
     result: Option<i64>,
     /// Why there is no result.
-    error: Option<String>,
+    error: Option<Reason>,
 }
 
 impl Plugin {
@@ -68,16 +69,13 @@ impl Plugin {
         let call = Call::without_storage(Verb::Describe, "", &[]);
         let mut reply = self.call(&call, Some(limits::DESCRIBE_TIMEOUT), &SilentCaller);
         let Some(error) = reply.error.take() else { return Ok(reply.methods) };
-        reply.error = Some(format!("{}: {error}", text::path(&self.path)));
-        Err(reply.take_reason())
+        let text = format!("{}: {}", text::path(&self.path), error.text());
+        Err(error.with_text(text))
     }
 
     fn call(&self, call: &Call, time: Option<Duration>, caller: &dyn Caller) -> Reply {
-        self.try_call(call, time, caller).unwrap_or_else(|reason| Reply {
-            error: Some(reason.text().to_owned()),
-            hints: reason.hints().to_vec(),
-            ..Reply::default()
-        })
+        let failed = |reason| Reply { error: Some(reason), ..Reply::default() };
+        self.try_call(call, time, caller).unwrap_or_else(failed)
     }
 
     fn try_call(
@@ -111,7 +109,7 @@ impl Plugin {
             caller.say(Message::Words(&String::from_utf8_lossy(&last)));
         }
         if reply.result.is_none() && reply.error.is_none() {
-            reply.error = Some(without_answer(ended.end));
+            reply.error = Some(Reason::new(without_answer(ended.end)));
         }
         Ok(reply)
     }
@@ -142,16 +140,22 @@ impl Reply {
     /// Adds one line of the answer.
     fn add(&mut self, line: &[u8], caller: &dyn Caller) {
         match serde_json::from_slice(line) {
-            Ok(Answer::Method(description)) => self.methods.push(description),
+            Ok(Answer::Method(description)) if self.has_room_for_method() => {
+                self.methods.push(description);
+            }
             Ok(Answer::Said(kind, text)) => self.add_text(kind, &text, caller),
             Ok(Answer::Progress(done, of, unit)) => {
                 let (of, unit) = ((of > 0).then_some(of), String::from_utf8_lossy(&unit.0));
                 caller.say(Message::Progress { done, of, unit: &unit });
             }
-            Ok(Answer::NotCalled(why)) => self.error = Some(Harmless(why.as_bytes()).to_string()),
+            Ok(Answer::NotCalled(why)) => self.error = Some(Reason::new(text::harmless(why))),
             Ok(Answer::Result(number)) => self.result = Some(number),
-            Err(_) => {}
+            Ok(Answer::Method(_)) | Err(_) => {}
         }
+    }
+
+    fn has_room_for_method(&self) -> bool {
+        (self.methods.len() as u64) < limits::MAX_METHODS_PER_LIBRARY
     }
 
     fn add_text(&mut self, kind: u32, text: &Bytes, caller: &dyn Caller) {
@@ -169,22 +173,22 @@ impl Reply {
 
     /// Takes the reason: why there is no result, or what the method said.
     fn take_reason(&mut self) -> Reason {
-        let reason = self.error.take().or(self.reason.take());
-        let reason = reason.unwrap_or_else(|| "it gives no reason".to_owned());
-        self.hints.drain(..).fold(Reason::new(reason), Reason::hint)
+        let said = self.reason.take().unwrap_or_else(|| "it gives no reason".to_owned());
+        let reason = self.error.take().unwrap_or_else(|| Reason::new(said));
+        self.hints.drain(..).fold(reason, Reason::foreign_hint)
     }
 
     /// Reads the result of `check_words`.
     ///
     /// The flag is trusted only in the one number that has no other flag. An older library may
     /// return any nonzero number for usable words.
-    fn checked_line(mut self, words: &[OsString]) -> Result<CheckedLine, Reason> {
+    fn checked_line(mut self, name: &str, words: &[OsString]) -> Result<CheckedLine, Reason> {
         let Some(result) = self.result.filter(|result| *result != 0 && self.error.is_none()) else {
             return Err(self.take_reason());
         };
         let default = CheckedLine::of(words);
         Ok(CheckedLine {
-            label: self.label,
+            label: self.label.map(|label| named(name, label)),
             names_relative_files: default.names_relative_files
                 && result != i64::from(DSNAP_WORDS_USABLE | DSNAP_WORDS_NO_RELATIVE_FILES),
         })
@@ -195,7 +199,7 @@ impl Reply {
         if let Some(number) = self.result.filter(|_| self.error.is_none()) {
             let reason = self.reason.take().map_or_else(String::new, |it| format!("{it}; "));
             let what = format!("{reason}it gave back {number}, which is no result of this call");
-            self.error = Some(what);
+            self.error = Some(Reason::new(what));
         }
         self.take_reason()
     }
@@ -204,6 +208,14 @@ impl Reply {
     fn number(&self) -> Option<i32> {
         self.result.filter(|_| self.error.is_none()).and_then(|it| it.try_into().ok())
     }
+}
+
+/// Makes a label begin with the name of its method. Messages begin with the label, and a library
+/// must not choose words that look like a message of this program.
+fn named(name: &str, label: String) -> String {
+    let rest = label.strip_prefix(name);
+    let is_named = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
+    if is_named || label.trim().is_empty() { label } else { format!("{name} {label}") }
 }
 
 impl LoadedMethod {
@@ -244,7 +256,7 @@ impl SnapshotMethod for LoadedMethod {
     fn check_words(&self, words: &[OsString]) -> Result<CheckedLine, Reason> {
         let call = Call::without_storage(Verb::CheckWords, &self.description.name, words);
         let reply = self.plugin.call(&call, Some(limits::DESCRIBE_TIMEOUT), &SilentCaller);
-        reply.checked_line(words)
+        reply.checked_line(self.name(), words)
     }
 
     fn enter(&self, request: &Request<'_>) -> Entered {

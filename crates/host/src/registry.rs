@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use dsnap_core::Reason;
 use dsnap_core::abi::DSNAP_ABI_VERSION;
-use dsnap_core::method::{Methods, SnapshotMethod, WorksWith, is_name};
+use dsnap_core::method::{Methods, NAME_RULE, SnapshotMethod, WorksWith, is_name};
 use dsnap_core::text::{self, Harmless};
 
 use crate::loaded::{LoadedMethod, Plugin};
@@ -115,10 +115,7 @@ impl Registry {
             return Err(Reason::new(format!("the method `{name}` that is linked in comes first")));
         }
         if !is_name(name) {
-            let what = format!(
-                "`{}` cannot name a method: it must be a-z, then a-z, 0-9 or _",
-                text::harmless(name)
-            );
+            let what = format!("`{}` cannot name a method: {NAME_RULE}", text::harmless(name));
             return Err(Reason::new(what));
         }
         let method = self.load(name)?;
@@ -157,7 +154,7 @@ impl Registry {
         let names: Vec<_> = methods.iter().map(|method| text::harmless(&method.name)).collect();
         let description =
             methods.into_iter().find(|method| method.name == name).ok_or_else(|| {
-                let (file, names) = (text::path(&file), names.join(", "));
+                let (file, names) = (text::path(&file), text::harmless(names.join(", ")));
                 Reason::new(format!("{file}: it offers no method `{name}`, but: {names}"))
             })?;
         Ok(Arc::new(LoadedMethod::new(Arc::new(plugin), description)))

@@ -59,9 +59,25 @@ pub(crate) struct MethodDescription {
     pub(crate) flags: u32,
 }
 
-/// Bytes that may not be UTF-8.
+/// Bytes that may not be UTF-8. They are written as a text with one character for each byte, which
+/// is a quarter as long as a list of numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub(crate) struct Bytes(pub(crate) Vec<u8>);
+
+impl From<Bytes> for String {
+    fn from(bytes: Bytes) -> Self {
+        bytes.0.into_iter().map(char::from).collect()
+    }
+}
+
+impl TryFrom<String> for Bytes {
+    type Error = std::char::TryFromCharError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.chars().map(u8::try_from).collect::<Result<_, _>>().map(Self)
+    }
+}
 
 impl Bytes {
     pub(crate) fn of(text: impl AsRef<OsStr>) -> Self {
@@ -90,4 +106,17 @@ pub(crate) fn line(message: &impl Serialize) -> Vec<u8> {
     let mut line = serde_json::to_vec(message).unwrap_or_default();
     line.push(b'\n');
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_bytes_read_back_as_they_were_and_plain_text_stays_short() {
+        let all = Bytes((0..=u8::MAX).collect());
+        assert_eq!(serde_json::from_slice::<Bytes>(&line(&all)).unwrap(), all);
+        assert_eq!(line(&Bytes(b"plain".to_vec())), b"\"plain\"\n");
+        assert!(serde_json::from_str::<Bytes>("\"\u{20ac}\"").is_err());
+    }
 }

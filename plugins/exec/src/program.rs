@@ -2,8 +2,6 @@
 //!
 //! What its exit status means is `status`'s part.
 
-use std::env;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -85,18 +83,10 @@ impl<'a> Program<'a> {
         Ok(FinishedProgram { ended, reason })
     }
 
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "`dsnap-host` starts it; the variables of an outer run are removed"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "`dsnap-host` starts it")]
     fn command(&self, verb: &str, time: Duration) -> Command {
         let mut command = Command::new(&self.path);
-        command.arg(verb).args(&self.request.words[1..]).current_dir("/");
-        for (name, _) in
-            env::vars_os().filter(|(name, _)| name.as_bytes().starts_with(b"SNAPSHOT_"))
-        {
-            command.env_remove(name);
-        }
+        command.arg(verb).args(&self.request.words[1..]);
         let code = if verb == "status" { "" } else { self.request.code.as_str() };
         command
             .env("DSNAP_CODE", code)

@@ -58,7 +58,10 @@ pub(crate) fn looked(finished: FinishedProgram) -> Status {
 fn status(finished: &FinishedProgram) -> Option<i32> {
     match finished.ended.end {
         ProcessEnd::Exited(status) => Some(status),
-        ProcessEnd::Killed(_) | ProcessEnd::TimeUp(_) => None,
+        ProcessEnd::Killed(_)
+        | ProcessEnd::TimeUp(_)
+        | ProcessEnd::AnsweredTooMuch
+        | ProcessEnd::NotKilled(_) => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Starts an isolated process, and does what is necessary between fork and exec.
 //!
-//! Listening to the process and ending it is the parent module's part.
+//! What it inherits is chosen in `environment` and `privileges`. Listening to the process and ending
+//! it is the parent module's part.
 #![allow(unsafe_code, reason = "what is done between fork and exec")]
 #![allow(clippy::disallowed_methods, reason = "this is the place that starts processes")]
 
@@ -13,6 +14,8 @@ use std::time::Duration;
 use dsnap_engine::limits;
 use nix::sys::signal::{self, Signal};
 
+use super::{environment, privileges};
+
 /// Starts a process. With `reads_stdin` its stdin is a pipe, otherwise the null device.
 ///
 /// Should this program be killed, the process ends by SIGALRM some seconds after `time`.
@@ -24,6 +27,7 @@ pub(super) fn start(
 ) -> io::Result<Child> {
     let stdin = if reads_stdin { Stdio::piped() } else { Stdio::null() };
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+    environment::set(&mut command, privileges::are_lowered());
     let inherited: Vec<RawFd> = inherits.iter().map(|fd| fd.as_fd().as_raw_fd()).collect();
     // Nobody else would end the process.
     let alarm = time.map(|time| time.saturating_add(limits::ABANDONED_CALL_TIMEOUT).as_secs());
@@ -57,10 +61,7 @@ fn isolate(inherited: &[RawFd], alarm: Option<u32>) -> io::Result<()> {
         let fd = unsafe { BorrowedFd::borrow_raw(*fd) };
         rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::empty())?;
     }
-    let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
-    rustix::thread::set_thread_res_gid(group, group, group)?;
-    rustix::thread::set_thread_res_uid(user, user, user)?;
-    Ok(())
+    privileges::give_up()
 }
 
 /// Marks every descriptor above stderr to be closed by exec.

@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdin};
 use std::time::Duration;
 
 use dsnap_core::method::{Caller, Message};
+use dsnap_engine::limits;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
@@ -29,6 +30,19 @@ pub(super) struct Streams<'a> {
     answer: Stream,
 }
 
+/// How many bytes are read from a pipe at once.
+const PIECE: usize = 1 << 14;
+/// More pieces than a pipe holds: a process that writes without end must not block the rest.
+const PIECES_OF_PIPE: usize = 8;
+/// How much is read between two pauses from a process that has written too much.
+const PIECES_OF_FLOOD: usize = 2;
+
+/// Opens the descriptor that tells when a child has ended.
+pub(super) fn pidfd(child: i32) -> io::Result<OwnedFd> {
+    let pid = Pid::from_raw(child).ok_or(io::ErrorKind::NotFound)?;
+    Ok(pidfd_open(pid, PidfdFlags::empty())?)
+}
+
 /// Reads a stream and passes on its lines.
 type ReadStream = fn(&mut Stream, &mut dyn FnMut(&[u8]));
 
@@ -37,6 +51,8 @@ type ReadStream = fn(&mut Stream, &mut dyn FnMut(&[u8]));
 struct Stream {
     pipe: Option<std::fs::File>,
     lines: LineSplitter,
+    /// How many bytes were read.
+    count: usize,
 }
 
 impl<'a> Streams<'a> {
@@ -48,14 +64,13 @@ impl<'a> Streams<'a> {
         request: Vec<u8>,
         caller: &'a LimitedCaller<'a>,
     ) -> io::Result<Self> {
-        let pid = Pid::from_raw(child.id().cast_signed()).ok_or(io::ErrorKind::NotFound)?;
         let stdin = child.stdin.take();
         if let Some(stdin) = &stdin {
             rustix::io::ioctl_fionbio(stdin, true)?;
         }
         Ok(Self {
             caller,
-            pidfd: pidfd_open(pid, PidfdFlags::empty())?,
+            pidfd: pidfd(child.id().cast_signed())?,
             request,
             stdin,
             stdout: Stream::new(child.stdout.take().map(OwnedFd::from))?,
@@ -88,9 +103,19 @@ impl<'a> Streams<'a> {
         }
         let ended = !polled[0].revents().is_empty();
         drop(polled);
+        if (self.stdout.is_flooded() || self.stderr.is_flooded()) && !ended {
+            std::thread::sleep(limits::FLOOD_PAUSE);
+        }
         self.send();
         self.drain(on_answer);
         Ok(ended)
+    }
+
+    /// Says whether the answers are longer than those of a call that began so long ago can be.
+    pub(super) fn answers_are_too_long(&self, time: Duration) -> bool {
+        let seconds = usize::try_from(time.as_secs()).unwrap_or(usize::MAX);
+        let progress = limits::MAX_ANSWER_PER_SECOND.saturating_mul(seconds);
+        self.answer.count > limits::MAX_ANSWER.saturating_add(progress)
     }
 
     /// Writes as much of the request as the pipe takes.
@@ -139,23 +164,36 @@ impl Stream {
 
     /// Reads the rest of the pipe, and passes on an incomplete last line.
     fn finish(&mut self, take: &mut dyn FnMut(&[u8])) {
-        self.read(take);
+        self.read_pieces(PIECES_OF_PIPE, take);
         self.lines.finish(take);
         self.pipe = None;
     }
 
-    /// Reads what is there, and closes the pipe at its end.
+    /// Reads what is there, or less of it if the process has written too much already.
     fn read(&mut self, take: &mut dyn FnMut(&[u8])) {
-        let mut piece = [0; 1 << 14];
-        // Not more than a pipe holds: a process that writes without end must not block the rest.
-        for _ in 0..8 {
+        self.read_pieces(if self.is_flooded() { PIECES_OF_FLOOD } else { PIECES_OF_PIPE }, take);
+    }
+
+    /// Says whether the process has written so much that the rest is not shown. It is still read,
+    /// because the last line may be a reason, but slowly: it must not keep this program busy.
+    fn is_flooded(&self) -> bool {
+        self.count > limits::MAX_CALL_OUTPUT
+    }
+
+    /// Reads so many pieces at most, and closes the pipe at its end.
+    fn read_pieces(&mut self, pieces: usize, take: &mut dyn FnMut(&[u8])) {
+        let mut piece = [0; PIECE];
+        for _ in 0..pieces {
             let Some(pipe) = &mut self.pipe else { return };
             match pipe.read(&mut piece) {
                 Ok(0) => {
                     self.lines.finish(take);
                     self.pipe = None;
                 }
-                Ok(count) => self.lines.push(&piece[..count], take),
+                Ok(count) => {
+                    self.count = self.count.saturating_add(count);
+                    self.lines.push(&piece[..count], take);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return,
             }
