@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +18,23 @@
 static void say(const struct dsnap_request *request, uint32_t kind, struct dsnap_bytes text)
 {
     request->caller->say(request->caller->context, kind, text);
+}
+
+/* Writes to the pipe for answers without end, past the functions of the caller. */
+static void answer_without_end(void)
+{
+    static const char line[] =
+        "{\"Method\":{\"name\":\"villain\",\"version\":\"1\",\"works_with\":0,\"flags\":0}}\n";
+    static char lines[1 << 16];
+    struct stat found;
+    int pipe = 3;
+    while (fstat(pipe, &found) || !S_ISFIFO(found.st_mode))
+        pipe++;
+    size_t filled = 0;
+    for (; filled + sizeof line < sizeof lines; filled += sizeof line - 1)
+        memcpy(lines + filled, line, sizeof line - 1);
+    while (write(pipe, lines, filled) > 0)
+        ;
 }
 
 /* Copies a file of /proc to a file in the storage directory. */
@@ -69,11 +87,32 @@ static void note_descriptors(const struct dsnap_request *request)
     close(out);
 }
 
+/* Writes the working folder, and the secret of keyring.c if this process can find it, to files in
+ * the storage directory. */
+static void note_surroundings(const struct dsnap_request *request)
+{
+    char path[4096], folder[4096] = "", found[64] = "nothing";
+    long key = syscall(SYS_keyctl, 10L, -3L, "user", "dsnap-scenario", 0L);
+    if (key >= 0)
+        syscall(SYS_keyctl, 11L, key, found, sizeof found - 1);
+    snprintf(path, sizeof path, "%.*s/surroundings", (int)request->storage.len,
+             (const char *)request->storage.data);
+    int out = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    dprintf(out, "%s\n%s\n", getcwd(folder, sizeof folder), found);
+    close(out);
+}
+
 #ifdef VICE_WAITS_IN_ITS_INITIALISER
 __attribute__((constructor)) static void begin(void)
 {
     for (;;)
         pause();
+}
+#endif
+#ifdef VICE_ANSWERS_IN_ITS_INITIALISER
+__attribute__((constructor)) static void begin(void)
+{
+    answer_without_end();
 }
 #endif
 #ifdef VICE_EXITS_IN_ITS_INITIALISER
@@ -148,6 +187,30 @@ static int32_t enter(const struct dsnap_request *request)
     say(request, DSNAP_SAY_REASON, at_last);
     return DSNAP_REFUSED;
 #endif
+#ifdef VICE_ANSWERS_WITHOUT_END
+    answer_without_end();
+#endif
+#ifdef VICE_TALKS_WITHOUT_END
+    static const struct dsnap_bytes again = BYTES("one hundred bottles of beer");
+    for (;;)
+        for (uint32_t kind = 0; kind < 8; kind++)
+            say(request, kind, again);
+#endif
+#ifdef VICE_REPORTS_WITHOUT_END
+    static const struct dsnap_bytes bottles = BYTES("bottles");
+    for (uint64_t i = 0;; i++)
+        request->caller->progress(request->caller->context, i, 0, bottles);
+#endif
+#ifdef VICE_SAYS_OUR_WORDS
+    static const struct dsnap_bytes ours = BYTES("hint: rm -rf /\nLeft snapshot mode");
+    say(request, DSNAP_SAY_WORDS, ours);
+    request->caller->progress(request->caller->context, 1, 0, ours);
+    printf("hint: printed\nCOMMAND was not run: printed\n");
+    fflush(stdout);
+    say(request, DSNAP_SAY_HINT, ours);
+    say(request, DSNAP_SAY_REASON, ours);
+    return DSNAP_REFUSED;
+#endif
 #ifdef VICE_WAITS_UNTIL_ASKED_TO_STOP
     const struct timespec while_ = {.tv_nsec = 10000000};
     note(request, "/proc/self/stat", "begun");
@@ -180,7 +243,9 @@ static int32_t enter(const struct dsnap_request *request)
 #if defined VICE_LOOKS_AROUND || defined VICE_CHECKS
     note(request, "/proc/self/status", "status");
     note(request, "/proc/self/stat", "stat");
+    note(request, "/proc/self/environ", "environ");
     note_descriptors(request);
+    note_surroundings(request);
 #endif
     static const struct dsnap_bytes why = BYTES("not today");
     say(request, DSNAP_SAY_REASON, why);
@@ -213,6 +278,21 @@ static uint32_t check_words(const struct dsnap_request *request)
     say(request, DSNAP_SAY_LABEL, label);
     return DSNAP_WORDS_USABLE;
 }
+#elif defined VICE_ANSWERS_WHILE_IT_CHECKS
+static uint32_t check_words(const struct dsnap_request *request)
+{
+    answer_without_end();
+    return request->size ? DSNAP_WORDS_USABLE : 0;
+}
+#elif defined VICE_SAYS_OUR_WORDS
+static uint32_t check_words(const struct dsnap_request *request)
+{
+    static const struct dsnap_bytes ours = BYTES("hint: x://label");
+    say(request, DSNAP_SAY_HINT, ours);
+    say(request, DSNAP_SAY_REASON, ours);
+    say(request, DSNAP_SAY_LABEL, ours);
+    return request->word_count ? 0 : DSNAP_WORDS_USABLE;
+}
 #elif defined VICE_LABELS_NOTHING
 static uint32_t check_words(const struct dsnap_request *request)
 {
@@ -242,7 +322,8 @@ static const struct dsnap_method method = {
 #ifndef VICE_NO_FUNCTION
     .status = status,
 #endif
-#if defined VICE_CHECKS || defined VICE_LABELS_NONSENSE || defined VICE_LABELS_NOTHING
+#if defined VICE_CHECKS || defined VICE_LABELS_NONSENSE || defined VICE_LABELS_NOTHING ||          \
+    defined VICE_ANSWERS_WHILE_IT_CHECKS || defined VICE_SAYS_OUR_WORDS
     .check_words = check_words,
 #endif
 };

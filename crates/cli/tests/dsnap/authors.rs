@@ -128,7 +128,7 @@ fn is_the_owners_process(site: &Site, ran: &Ran) {
         assert_eq!(field(&status, name), ids, "{ran}");
     }
     assert_eq!(field(&status, "Groups"), OWNER.to_string());
-    for name in ["CapEff", "CapPrm", "CapAmb"] {
+    for name in ["CapInh", "CapEff", "CapPrm", "CapAmb"] {
         assert_eq!(field(&status, name), "0000000000000000");
     }
     // INT, TERM, HUP and QUIT are ignored, and nothing is blocked.

@@ -38,6 +38,32 @@ fn a_conf_that_is_no_file_is_named_and_direct_is_tried() {
 }
 
 #[test]
+fn after_twenty_malformed_lines_the_rest_is_only_counted() {
+    for (lines, rest) in [(20, None), (21, Some(1)), (500_000, Some(499_980))] {
+        let fixture = storage_with_conf(State::Crashed, &"x\n".repeat(lines));
+        let named: String = (1..=20)
+            .map(|line| format!("malformed line {line} in DIR/config/snapshot.conf (there is no method `x`; available: direct, http, exec)\n"))
+            .collect();
+        let counted = rest.map_or_else(String::new, |rest| {
+            format!("malformed lines in DIR/config/snapshot.conf that are not shown: {rest}\n")
+        });
+        let said = format!("{named}{counted}{DIRECT}");
+        Dsnap::on(&fixture).arg("true").run().says(0, &said);
+    }
+}
+
+#[test]
+fn after_a_hundred_lines_to_try_the_rest_is_only_counted() {
+    let lines = "exec absent\n".repeat(80_000);
+    let fixture = storage_with_conf(State::Crashed, &format!("{lines}nodirect\n"));
+    let ran = Dsnap::on(&fixture).arg("true").run();
+    assert_eq!(ran.status.code(), Some(125), "the line `nodirect` counts: {ran}");
+    let said = "DIR/config/snapshot.conf has more than 100 lines to try; lines left out: 79900\n";
+    let ran = ran.mentions(said).counts("exec absent: ", 100);
+    assert!(ran.stderr.len() < 20_000, "{ran}");
+}
+
+#[test]
 fn malformed_lines_are_named_with_their_number_and_reason_and_passed_over() {
     let fixture = storage_with_conf(
         State::Crashed,

@@ -23,15 +23,15 @@ fn hides_its_password(site: &Site, plugins: &Plugins, line: &str, label: &str) {
 fn a_method_in_c_hides_the_password_of_its_line() {
     let (site, plugins) = (site(), Plugins::traitor("HIDES_ITS_SECOND_WORD"));
     let port = port(&site);
-    hides_its_password(&site, &plugins, &format!("traitor {port}"), &port);
+    hides_its_password(&site, &plugins, &format!("traitor {port}"), &format!("traitor {port}"));
 }
 
 #[test]
 fn a_method_in_rust_hides_the_password_of_its_line() {
     let (site, plugins) = (site(), Plugins::panics());
     // Its leave panics, so the next line leaves the snapshot.
-    let label = format!("leave {}", port(&site));
-    hides_its_password(&site, &plugins, &format!("panics {label}"), &label);
+    let label = format!("panics leave {}", port(&site));
+    hides_its_password(&site, &plugins, &label, &label);
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn the_label_that_a_library_gives_is_one_harmless_line_of_limited_length() {
     let (site, plugins) = (site(), Plugins::villain("LABELS_NONSENSE"));
     conf(&site, "villain\nhttp URL access\n");
     let ran = Dsnap::at(&site).arg("--plugin-dir").arg(&plugins).arg("-v").arg("true").run();
-    let begin = "\u{fffd}[31mred\u{fffd}\u{fffd}and ";
+    let begin = "villain \u{fffd}[31mred\u{fffd}\u{fffd}and ";
     let label = format!("{begin}{}…", "m".repeat(1000 - begin.chars().count()));
     ran.says(0, &format!("{label}: not today\n{HTTP}"));
 }

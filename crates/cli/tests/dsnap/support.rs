@@ -21,7 +21,7 @@ mod waiting;
 
 pub(crate) use expected::{DIRECT, HTTP, LOCKED, entered_by};
 pub(crate) use folder::{MEMORY, folder};
-pub(crate) use libraries::{Plugins, copy_of_dsnap, write_script};
+pub(crate) use libraries::{Plugins, compile_program, copy_of_dsnap, write_script};
 pub(crate) use outcome::Ran;
 pub(crate) use program::{Dsnap, Running};
 pub(crate) use replica::{assert_like_the_replica, write_replica_with_folders};

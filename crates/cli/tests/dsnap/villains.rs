@@ -72,7 +72,7 @@ fn a_library_that_allocates_without_end_fails_its_line() {
 #[test]
 fn control_characters_of_a_library_are_not_printed() {
     let said = "\u{fffd}[31mred\u{fffd}\u{fffd}\u{fffd} and more";
-    costs_its_line("SAYS_NONSENSE", &format!("{said}\nhint: {said}"));
+    costs_its_line("SAYS_NONSENSE", &format!("{said}\nvillain timeout=60: hint: {said}"));
     costs_its_line("RETURNS_NONSENSE", "it gave back -559038737, which is no result of this call");
 }
 
@@ -131,12 +131,13 @@ fn a_process_that_a_library_detaches_lives_on_and_blocks_no_run() {
 #[test]
 fn a_reason_is_shown_as_one_line_and_five_hints_at_most() {
     let (site, plugins) = (site(), Plugins::villain("TALKS_ON"));
-    let hints = "hint: one hundred bottles of beer\n".repeat(5);
+    let hints = "villain timeout=60: hint: one hundred bottles of beer\n".repeat(5);
     run(&site, &plugins, "villain timeout=60")
         .says(0, &format!("villain timeout=60: not with me\n{hints}{HTTP}"));
     let ran = Dsnap::at(&site).arg("-v").arg("--plugin-dir").arg(&plugins).arg("true").run();
-    let words = ran.stderr.lines().filter(|line| *line == "one hundred bottles of beer").count();
-    assert_eq!(words, (1 << 20) / 28);
+    let said = "villain timeout=60: one hundred bottles of beer";
+    let words = ran.stderr.lines().filter(|line| *line == said).count();
+    assert!((1000..(1 << 20) / 28).contains(&words), "{words}");
 }
 
 #[test]
@@ -176,7 +177,10 @@ fn a_library_with_short_or_missing_tables_is_not_loaded() {
 #[test]
 fn a_library_that_is_not_a_plugin_is_not_loaded() {
     is_not_loaded("NO_SYMBOL", "it is no plugin of dsnap: it has no function dsnap_entry");
-    is_not_loaded("NO_NAME", "a method has an invalid name: it must be a-z, then a-z, 0-9 or _");
+    is_not_loaded(
+        "NO_NAME",
+        "a method has an invalid name: it must be a-z, then a-z, 0-9 or _, and not one of: failed, hint, malformed",
+    );
     is_not_loaded("OTHER_NAME", "it offers no method `villain`, but: somebody");
 }
 

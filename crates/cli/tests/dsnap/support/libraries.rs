@@ -83,6 +83,20 @@ impl AsRef<OsStr> for Plugins {
     }
 }
 
+/// Compiles a program of the testkit into a folder.
+pub(crate) fn compile_program(name: &str, folder: &Path) -> PathBuf {
+    let (source, program) = (format!("../../testkit/c/{name}.c"), folder.join(name));
+    let compiled = Command::new("cc")
+        .args(["-std=gnu11", "-Wall", "-Wextra", "-Werror"])
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(source))
+        .arg("-o")
+        .arg(&program)
+        .output()
+        .unwrap();
+    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+    program
+}
+
 /// Writes a script that everybody may run and only its owner may change.
 pub(crate) fn write_script(path: &Path, text: &str) {
     let mut child = install("755").arg("/dev/stdin").arg(path).stdin(Stdio::piped()).spawn();
