@@ -67,7 +67,7 @@ pub enum ProcessEnd {
     TimeUp(Duration),
     /// Killed by this program, because its answers were too long.
     AnsweredTooMuch,
-    /// It should have been killed, but it still runs. It has this process id.
+    /// This program tried to kill it, but it still runs. It has this process id.
     NotKilled(i32),
 }
 
@@ -85,7 +85,7 @@ impl std::fmt::Display for ProcessEnd {
             }
             Self::AnsweredTooMuch => f.write_str("it was killed, because it answered without end"),
             Self::NotKilled(pid) => {
-                write!(f, "its time was up, but it cannot be killed and still runs (pid {pid})")
+                write!(f, "it did not end when it was killed, and still runs (pid {pid})")
             }
         }
     }

@@ -313,3 +313,24 @@ impl Caller for SilentCaller {
 
 #[cfg(test)]
 mod properties;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_begins_with_the_name_of_its_method() {
+        for (label, named_label) in [
+            ("host 1", "villain host 1"),
+            ("villain 1", "villain 1"),
+            ("villain", "villain"),
+            ("villainous", "villain villainous"),
+            ("hint: x", "villain hint: x"),
+            ("http://x/", "villain http://x/"),
+            // The engine puts the name in its place.
+            (" ", " "),
+        ] {
+            assert_eq!(named("villain", label.to_owned()), named_label);
+        }
+    }
+}

@@ -68,7 +68,8 @@ impl CallAudit {
             self.record(TEXTS, format!("{verb} gave no reason for a result that needs one"));
         }
         self.check_text(verb, reason.text());
-        reason.hints().iter().for_each(|hint| self.check_text(verb, hint));
+        let hints = reason.hints().iter().chain(reason.foreign_hints());
+        hints.for_each(|hint| self.check_text(verb, hint));
     }
 
     /// Notes the state of the process before a call.

@@ -213,7 +213,7 @@ fn a_process_that_cannot_be_killed_fails_its_line_and_the_run_goes_on() {
     let pid = raised_process(&site);
     let outlived = ProcessId::of(pid).is_some();
     kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
-    let why = format!("its time was up, but it cannot be killed and still runs (pid {pid})");
+    let why = format!("it did not end when it was killed, and still runs (pid {pid})");
     ran.says(0, &format!("exec method timeout=1: {why}\n{HTTP}"));
     assert!(outlived);
     wait_until("its end", || ProcessId::of(pid).is_none());

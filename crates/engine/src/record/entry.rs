@@ -114,11 +114,16 @@ pub(crate) mod tests {
         }
     }
 
+    /// Gives a line that was changed the right checksum.
+    fn with_checksum(line: &str) -> String {
+        let content = line.rsplit_once(" crc=").unwrap().0;
+        format!("{content} crc={:08x}", crc32fast::hash(content.as_bytes()))
+    }
+
     #[test]
     fn a_record_of_an_older_release_has_no_label() {
         let older = record("db-1-x").to_line().replace(" label=http://x/", "");
-        let content = older.rsplit_once(" crc=").unwrap().0;
-        let older = format!("{content} crc={:08x}", crc32fast::hash(content.as_bytes()));
+        let older = with_checksum(&older);
         let read = Record { label: String::new(), ..record("db-1-x") };
         assert_eq!(Record::from_line(&older), Some(read));
     }
@@ -126,10 +131,7 @@ pub(crate) mod tests {
     #[test]
     fn a_record_whose_code_this_program_never_makes_cannot_be_read() {
         for code in ["../../etc/x", "a;id", "-rf", "a$x"] {
-            let forged =
-                record("db-1-x").to_line().replace(" code=db-1-x ", &format!(" code={code} "));
-            let content = forged.rsplit_once(" crc=").unwrap().0;
-            let forged = format!("{content} crc={:08x}", crc32fast::hash(content.as_bytes()));
+            let forged = with_checksum(&record("db-1-x").to_line().replace("db-1-x", code));
             assert_eq!(Record::from_line(&forged), None, "{code}");
         }
     }
@@ -141,6 +143,29 @@ pub(crate) mod tests {
             assert_eq!(Record::from_line(&asked.to_line()), Some(asked.clone()));
             let running = Record { command: Some(ProcessId::own()), ..asked };
             assert_eq!(Record::from_line(&running.to_line()), Some(running));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn arbitrary_lines_are_read_without_a_panic_and_never_bring_another_code(
+            fields in "[a-z]{0,9}(=[ -~]{0,30})?( (code|state|line|host|since|user)=[ -~]{0,30}){0,9}",
+        ) {
+            let line = with_checksum(&format!("record {fields} crc="));
+            if let Some(record) = Record::from_line(&line) {
+                let code = record.code.as_str().as_bytes();
+                proptest::prop_assert_eq!(Code::from_file(code), Some(record.code.clone()));
+            }
+        }
+
+        #[test]
+        fn any_code_that_a_record_may_hold_reads_back_and_no_other(code in "[!-~]{1,70}") {
+            let line = record("db-1-x").to_line();
+            let encoded = percent_encoding::utf8_percent_encode(&code, percent_encoding::NON_ALPHANUMERIC);
+            let line = line.replace("code=db-1-x", &format!("code={encoded}"));
+            let line = with_checksum(&line);
+            let read = Record::from_line(&line).map(|record| record.code);
+            proptest::prop_assert_eq!(read, Code::from_file(code.as_bytes()));
         }
     }
 }

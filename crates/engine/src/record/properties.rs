@@ -39,15 +39,16 @@ pub(super) fn host() -> impl Strategy<Value = Host> {
 fn record() -> impl Strategy<Value = Record> {
     let evidence =
         select(&[Evidence::Unknown, Evidence::Elsewhere, Evidence::Here, Evidence::Closed][..]);
-    let texts = (code(), bytes(), "\\PC{0,20}", bytes(), bytes());
+    let texts = (code(), bytes(), ["\\PC{0,20}", "\\PC{0,20}"], bytes(), bytes());
     let numbers = (any::<bool>(), any::<u64>(), any::<u32>(), any::<u64>(), any::<u64>());
     (texts, numbers, evidence, host(), proptest::option::of(process())).prop_map(
         |(texts, numbers, evidence, host, command)| {
-            let (code, line, conf, name, storage) = texts;
+            let (code, line, [label, conf], name, storage) = texts;
             let (may_close, since, user, directory, file) = numbers;
             Record {
                 code,
                 line,
+                label,
                 conf,
                 evidence,
                 may_close,
@@ -113,7 +114,7 @@ proptest! {
             line.field(name, value)
         });
         if let Some(record) = Record::from_line(&line.finish()) {
-            prop_assert!(Code::from_bytes(record.code.as_str().as_bytes()).is_some());
+            prop_assert!(Code::from_file(record.code.as_str().as_bytes()).is_some());
             let shown = record.host.host + &record.host.boot;
             prop_assert!(!shown.chars().any(dsnap_core::text::is_harmful), "{}", shown);
         }
