@@ -158,7 +158,7 @@ mod tests {
         // Few transactions suffice: every place that a state fills gets at least one.
         let builder = Fixture::builder().state(state).format(format).class(class);
         let fixture = builder.transactions(6).build().unwrap();
-        let file = SnapshotFile::read(&fixture.storage().snapshot()).unwrap();
+        let file = SnapshotFile::read(fixture.storage()).unwrap();
         (file.content, fixture.storage().leftovers().unwrap())
     }
 

@@ -25,7 +25,7 @@ use dsnap_engine::run::job::Outcome;
 use dsnap_engine::run::nested;
 use dsnap_engine::run::recover::{self, NotRecovered};
 use dsnap_engine::run::session::Session;
-use dsnap_engine::storage::Storage;
+use dsnap_engine::storage::{self, Storage};
 use dsnap_engine::system::privileges::Privileges;
 use dsnap_engine::{exit_status, run};
 use dsnap_exec::Exec;
@@ -130,9 +130,9 @@ fn with_storage<T>(
         Some(outer) => outer.directory(invocation.dir.as_deref())?,
         None => invocation.dir.clone().unwrap_or_default(),
     };
-    let storage = Storage::open(&dir)?;
-    let privileges = Privileges::of_owner(&storage.a())?;
+    let privileges = Privileges::of_owner(&dir, storage::MAIN)?;
     privileges.lower()?;
+    let storage = Storage::open_judged(&dir, &privileges)?;
     let runner =
         CommandRunner { command: &invocation.command, privileges: &privileges, signals: &signals };
     let frontend = Frontend::new(invocation.verbosity, &signals, runner);

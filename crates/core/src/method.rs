@@ -72,7 +72,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Debug;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,6 +95,13 @@ pub trait SnapshotMethod: Debug + Send + Sync {
     ///
     /// If so, `leave` is also called to start the server again.
     fn may_close(&self) -> bool {
+        true
+    }
+
+    /// Tells whether a line of this method runs a program, or loads a library.
+    ///
+    /// Such a line needs a conf that nobody else can write: see [`Methods::runs_code`].
+    fn runs_code(&self) -> bool {
         true
     }
 
@@ -139,6 +146,12 @@ pub struct CheckedLine {
     /// the method is called with the privileges of the storage owner. Without relative files it
     /// keeps root's.
     pub names_relative_files: bool,
+    /// The files that the method reads for the line and that are not to be run: a password, a
+    /// certificate. Relative names are relative to [`Request::conf_folder`].
+    ///
+    /// If root wrote the line and another user can change one of these files, the method is called
+    /// with the privileges of the storage owner, so that a link cannot make root read a secret.
+    pub reads: Vec<PathBuf>,
 }
 
 impl CheckedLine {
@@ -146,7 +159,7 @@ impl CheckedLine {
     /// absolute path may name a relative file.
     pub fn of(words: &[OsString]) -> Self {
         let names_relative_files = words.iter().any(|word| !Path::new(word).is_absolute());
-        Self { label: None, names_relative_files }
+        Self { label: None, names_relative_files, reads: Vec::new() }
     }
 
     /// Sets the label by which messages name the line.
@@ -228,6 +241,10 @@ pub trait Caller {
 pub enum Message<'a> {
     /// One line of text, which the program shows with `-v`.
     Words(&'a str),
+    /// One line of text about something that the user should know although the call goes on. The
+    /// program shows it unless `-q` was given. A loaded method cannot say this: from a library it
+    /// arrives as [`Words`](Self::Words).
+    Warning(&'a str),
     /// How far the call has come.
     Progress {
         /// How many units are done.
@@ -301,6 +318,12 @@ pub trait Methods {
     ///
     /// There is no method of that name, or its library cannot be used.
     fn find(&self, name: &[u8]) -> Result<Arc<dyn SnapshotMethod>, Reason>;
+
+    /// Tells whether a line of this name runs a program or loads a library, without loading any.
+    ///
+    /// Somebody who can write such a line can run anything, so the conf must be writable by no user
+    /// but root, the owner of the storage and the caller.
+    fn runs_code(&self, name: &[u8]) -> bool;
 }
 
 #[cfg(test)]
@@ -324,7 +347,7 @@ mod tests {
     fn a_line_has_a_label_only_if_its_method_sets_one() {
         assert_eq!(line(&["/a"]).label, None);
         let labelled = line(&["/a"]).with_label("a");
-        let expected = CheckedLine { label: Some("a".to_owned()), names_relative_files: false };
+        let expected = CheckedLine { label: Some("a".to_owned()), ..line(&["/a"]) };
         assert_eq!(labelled, expected);
     }
 }

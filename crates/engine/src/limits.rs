@@ -88,6 +88,8 @@ pub const MAX_USABLE_LINES: usize = 100;
 pub const MAX_MALFORMED_LINES: usize = 20;
 /// `config/settings`.
 pub const MAX_SETTINGS_FILE: u64 = 1 << 20;
+/// `/etc/passwd`.
+pub(crate) const MAX_DATABASE_FILE: u64 = 64 << 20;
 /// A lock file, `misc/dsnap.lock` included.
 pub const MAX_LOCK_FILE: u64 = 1 << 20;
 /// `misc/snapshot`: no server writes more, and the rest of a longer file cannot be known.
@@ -129,3 +131,12 @@ pub const MAX_SAID_TEXT: usize = 8192;
 pub const MAX_HINTS: usize = 5;
 /// One line of what an isolated process prints or answers, in bytes. The rest is cut off.
 pub const MAX_OUTPUT_LINE: usize = 1 << 16;
+/// The headers of one member of a replica: a long name and a pax header, in bytes.
+pub const MAX_ARCHIVE_HEADER: u64 = 1 << 16;
+/// What a recovery keeps in memory of the folders of a replica, in bytes.
+pub const MAX_REPLICA_FOLDERS: usize = 128 << 20;
+/// How much of a replica's file is copied before the caller is asked whether to stop.
+pub const COPY_CHUNK: usize = 1 << 18;
+/// How deep folders may be nested in `B/`, and in an unfinished transaction: no format of
+/// DirectoryStorage needs more than 12.
+pub const MAX_FOLDER_DEPTH: u32 = 64;

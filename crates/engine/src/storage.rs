@@ -4,35 +4,47 @@
 //! in the method `direct`, and the order of a run in [`run`](crate::run).
 
 pub mod durability;
+mod folders;
 pub mod format;
 pub(crate) mod freshness;
-pub(crate) mod main_lock;
+mod journal_entry;
+pub mod main_lock;
 pub mod settings;
 pub mod snapshot_file;
 pub mod snapshot_lock;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use dsnap_core::{Reason, text};
 
 use crate::limits::MAX_SETTINGS_FILE;
-use crate::quoting;
+pub use crate::storage::folders::Folders;
+pub use crate::storage::journal_entry::{JournalEntry, REPLICA, is_mark};
 use crate::storage::settings::Settings;
-use crate::system::{access, reading};
+use crate::system::flock::{FileLock, LockError};
+use crate::system::folder::{Folder, Listed, Owner};
+use crate::system::modes;
+use crate::system::privileges::Privileges;
 
-/// The name that a replica's archive has in `journal/`.
-pub const REPLICA: &str = "replica.tar";
+/// The name of the main database directory in a storage.
+pub const MAIN: &str = "A";
 
-/// A directory that holds a DirectoryStorage.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A directory that holds a DirectoryStorage, with its folders opened.
+///
+/// The paths that its methods return are for messages: everything is reached through
+/// [`folders`](Self::folders).
+#[derive(Debug, Clone)]
 pub struct Storage {
     given: PathBuf,
     root: PathBuf,
+    folders: Folders,
 }
 
 /// What was committed but is not in `A/`.
@@ -51,22 +63,41 @@ impl Storage {
     ///
     /// # Errors
     ///
-    /// `dir` does not contain a folder `A`, or that folder cannot be reached.
+    /// `dir` does not contain a folder `A`, another folder is missing, or one cannot be reached. A
+    /// missing folder is never made here, because `journal` may be a disk that is not mounted.
     pub fn open(dir: &Path) -> Result<Self, Reason> {
         let root = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
-        let storage = Self { given: dir.to_owned(), root };
-        match fs::metadata(storage.a()) {
-            Ok(found) if found.is_dir() => Ok(storage),
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                Err(Reason::new(format!("{} cannot be opened: {error}", text::path(storage.a()))))
-            }
-            _ => {
-                let what = format!("{} is not a DirectoryStorage directory", text::path(dir));
-                Err(Reason::new(what).hint(
-                    "--storage takes the folder that contains A, B, config, journal and misc",
-                ))
-            }
+        let folders = Folders::open(&root, dir)?;
+        Ok(Self { given: dir.to_owned(), root, folders })
+    }
+
+    /// Opens the storage in `dir`, whose owner's privileges have been judged and are in effect.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open); or a folder was exchanged since it was judged, or is a link that
+    /// another user could have made.
+    pub fn open_judged(dir: &Path, privileges: &Privileges) -> Result<Self, Reason> {
+        let storage = Self::open(dir)?;
+        let Folders { dir, a, .. } = &storage.folders;
+        let unknown =
+            |error: io::Error| Reason::new(format!("{}: {error}", text::path(dir.path())));
+        let (found, main) = (dir.metadata().map_err(unknown)?, a.metadata().map_err(unknown)?);
+        privileges.check_judged(&found, &main)?;
+        if privileges.are_judged() {
+            storage.folders.check_links()?;
         }
+        Ok(storage)
+    }
+
+    /// Returns the opened folders.
+    pub fn folders(&self) -> &Folders {
+        &self.folders
+    }
+
+    /// Returns the user who owns the storage, and the group of its files.
+    pub fn owner(&self) -> Owner {
+        self.folders.a.owner()
     }
 
     /// Returns the directory exactly as the user gave it.
@@ -129,36 +160,54 @@ impl Storage {
         self.misc().join("dsnap.lock")
     }
 
-    /// Checks that the folders exist that a storage needs beside `A/`.
+    /// Locks a file in `misc/` and writes this process's pid into it. A new file has the mode of its
+    /// neighbours.
     ///
     /// # Errors
     ///
-    /// One is missing. It is never created here, because `journal` may be a disk that is not mounted.
-    /// The hint is the command for a storage restored from `A/` and `config/`, or says what is in
-    /// the way.
-    pub fn check_folders(&self) -> Result<(), Reason> {
-        let mut unusable = Vec::new();
-        for folder in [self.b(), self.journal(), self.misc()] {
-            match fs::metadata(&folder) {
-                Ok(found) if found.is_dir() => {}
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                    return Err(access::path_error(&folder, "cannot be reached", &error));
-                }
-                _ => unusable.push(folder),
-            }
+    /// Another process holds the lock, or the file cannot be opened for writing.
+    pub fn take_lock(&self, name: &str) -> Result<FileLock, LockError> {
+        let lock = self.take_lock_without_pid(name)?;
+        lock.write_pid();
+        Ok(lock)
+    }
+
+    /// Locks a file in `misc/`, but leaves its content alone.
+    pub(crate) fn take_lock_without_pid(&self, name: &str) -> Result<FileLock, LockError> {
+        let misc = &self.folders.misc;
+        // Only a new file needs a neighbour's mode.
+        let neighbour = misc.look(name).is_err().then(|| self.neighbour(name)).flatten();
+        FileLock::take_in(misc, name, neighbour.as_ref())
+    }
+
+    /// Returns when `misc/lock` was taken last: its holder then writes a pid into it.
+    pub(crate) fn main_lock_written(&self) -> Option<SystemTime> {
+        self.folders.misc.look(main_lock::NAME).and_then(|found| found.modified()).ok()
+    }
+
+    /// Makes a new file in `misc/` with the mode of its neighbours.
+    ///
+    /// # Errors
+    ///
+    /// There is such an entry, or the folder may not be changed.
+    pub fn create_in_misc(&self, name: &str) -> io::Result<File> {
+        let file = self.folders.misc.create(name, modes::FILE)?;
+        if let Some(neighbour) = self.neighbour(name) {
+            modes::make_file_like(&file, &neighbour, modes::FILE);
         }
-        let Some(first) = unusable.first() else { return Ok(()) };
-        let reason = Reason::new(format!("{} is missing or is not a folder", text::path(first)));
-        let in_the_way: Vec<_> = unusable.iter().filter_map(|path| in_the_way(path)).collect();
-        let reason = in_the_way.into_iter().fold(reason, Reason::hint);
-        // `mkdir` fails where something is in the way.
-        unusable.retain(|path| fs::symlink_metadata(path).is_err());
-        if unusable.is_empty() {
-            return Err(reason);
-        }
-        let words = unusable.iter().map(|path| path.as_os_str());
-        let mkdir = quoting::command_line(std::iter::once(OsStr::new("mkdir")).chain(words));
-        Err(reason.hint(format!("a storage restored from A and config needs: {mkdir}")))
+        Ok(file)
+    }
+
+    /// Looks at a file that a server or an administrator made, beside a new file in `misc/`.
+    fn neighbour(&self, name: &str) -> Option<Metadata> {
+        let Folders { misc, config, .. } = &self.folders;
+        let in_misc = ["sublock", "lock"].into_iter().filter(|it| *it != name);
+        let in_config =
+            config.iter().flat_map(|it| ["settings", "identity"].map(|name| (it, name)));
+        in_misc
+            .map(|name| (misc, name))
+            .chain(in_config)
+            .find_map(|(folder, name)| folder.look(name).ok())
     }
 
     /// Reads `config/settings`.
@@ -171,15 +220,16 @@ impl Storage {
         let wrong = |error: &dyn std::fmt::Display| {
             Reason::new(format!("{}: {}", text::path(&path), text::harmless(error.to_string())))
         };
-        let content = reading::read(&path, MAX_SETTINGS_FILE).map_err(|error| {
-            let hint = "every DirectoryStorage has this file; restore it from a backup";
-            match error.kind() {
-                io::ErrorKind::NotFound => wrong(&error).hint(hint),
-                io::ErrorKind::PermissionDenied => {
-                    access::path_error(&path, "cannot be read", &error)
-                }
-                _ => wrong(&error),
+        let config = self.folders.config();
+        let content = config.and_then(|config| config.read("settings", MAX_SETTINGS_FILE));
+        let content = content.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                wrong(&error).hint("every DirectoryStorage has this file; restore it from a backup")
             }
+            io::ErrorKind::PermissionDenied => {
+                self.folders.dir.error("config/settings", "cannot be read", &error)
+            }
+            _ => wrong(&error),
         })?;
         Settings::parse(&content).map_err(|error| wrong(&error))
     }
@@ -190,14 +240,14 @@ impl Storage {
     pub fn last_transaction(&self) -> Option<[u8; 8]> {
         let place = self.settings().ok()?.format.place(OsStr::new("x.serial"))?;
         let mut serial = [0; 8];
-        let mut file = reading::open(&self.a().join(place)).ok()?;
+        let mut file = self.folders.a.file(place).ok()?;
         file.read_exact(&mut serial).ok()?;
         (file.read(&mut [0]).ok()? == 0).then_some(serial)
     }
 
     /// Returns the inode of the directory; 0 if it is unknown.
     pub fn inode(&self) -> u64 {
-        fs::metadata(self.root()).map_or(0, |found| found.ino())
+        self.folders.dir.metadata().map_or(0, |found| found.ino())
     }
 
     /// Finds what was committed but is not in `A/`.
@@ -206,9 +256,9 @@ impl Storage {
     ///
     /// `journal/` or `B/` cannot be listed.
     pub fn leftovers(&self) -> io::Result<Leftovers> {
-        let mut left = Leftovers { in_b: contains_file(&self.b())?, ..Leftovers::default() };
-        for entry in fs::read_dir(self.journal())? {
-            let name = entry?.file_name();
+        let Folders { b, journal, .. } = &self.folders;
+        let mut left = Leftovers { in_b: contains_file(b)?, ..Leftovers::default() };
+        for Listed { name, .. } in journal.list()? {
             left.replica |= name == REPLICA;
             left.done |= matches!(JournalEntry::of(&name), JournalEntry::Done);
         }
@@ -223,78 +273,10 @@ impl Leftovers {
     }
 }
 
-/// Says what to do about something that is in the way of a folder, if something is.
-fn in_the_way(path: &Path) -> Option<String> {
-    let found = fs::symlink_metadata(path).ok()?;
-    let shown = text::path(path);
-    if !found.is_symlink() {
-        let mv = ["mv".as_ref(), path.as_os_str(), OsStr::new("/some/other/place")];
-        let mv = quoting::command_line(mv);
-        return Some(format!("find out what {shown} is, move it away ({mv}), and create a folder"));
-    }
-    let target = text::path(fs::read_link(path).ok()?);
-    Some(format!(
-        "{shown} is a link to {target}, which is not a folder: mount or create it, or correct the link"
-    ))
-}
-
-/// What an entry of `journal/` is, by its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JournalEntry {
-    /// `working_<TID>_done…`: a committed transaction.
-    Done,
-    /// `working_<TID>_temp…`: a transaction that was never committed.
-    Temp,
-    /// `replica.tar`.
-    Replica,
-    /// The packer's mark beside a file (`[posix] mark: file`); listings pass over it.
-    Mark,
-    /// Anything else: it should not be there.
-    Strange,
-}
-
-impl JournalEntry {
-    /// Classifies a name as the original does, by its beginning.
-    pub fn of(name: &OsStr) -> Self {
-        let name = name.as_bytes();
-        if is_mark(OsStr::from_bytes(name)) {
-            return Self::Mark;
-        }
-        if name == REPLICA.as_bytes() {
-            return Self::Replica;
-        }
-        let tid_and_state =
-            name.strip_prefix(b"working_").and_then(|rest| rest.split_at_checked(16));
-        match tid_and_state {
-            Some((tid, state)) if tid.iter().all(|&digit| is_upper_hex(digit)) => {
-                match state.get(..5) {
-                    Some(b"_done") => Self::Done,
-                    Some(b"_temp") => Self::Temp,
-                    _ => Self::Strange,
-                }
-            }
-            _ => Self::Strange,
-        }
-    }
-}
-
-/// Says whether a name is that of a packing server's mark, which every listing skips.
-pub fn is_mark(name: &OsStr) -> bool {
-    name.as_bytes().ends_with(b".mark")
-}
-
-fn is_upper_hex(digit: u8) -> bool {
-    matches!(digit, b'0'..=b'9' | b'A'..=b'F')
-}
-
-fn contains_file(folder: &Path) -> io::Result<bool> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let found = if entry.file_type()?.is_dir() {
-            contains_file(&entry.path())?
-        } else {
-            !is_mark(&entry.file_name())
-        };
+fn contains_file(folder: &Folder) -> io::Result<bool> {
+    for Listed { name, is_folder } in folder.list()? {
+        let found =
+            if is_folder { contains_file(&folder.folder(&name)?)? } else { !is_mark(&name) };
         if found {
             return Ok(true);
         }
@@ -307,34 +289,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn journal_entries_are_classified_by_the_beginning_of_their_name() {
-        let of = |name: &str| JournalEntry::of(OsStr::new(name));
-        assert_eq!(of("working_040D31C8F3CE2ECC_done"), JournalEntry::Done);
-        assert_eq!(of("working_040D31C8F3CE2ECC_done.old"), JournalEntry::Done);
-        assert_eq!(of("working_040D31C8F3CE2ECC_temp"), JournalEntry::Temp);
-        assert_eq!(of("replica.tar"), JournalEntry::Replica);
-        assert_eq!(of("x.mark"), JournalEntry::Mark);
-        for strange in [
-            "working_040d31c8f3ce2ecc_done",
-            "working_040D_done",
-            "working_040D31C8F3CE2ECC_vote",
-            "",
-            "lost+found",
-        ] {
-            assert_eq!(of(strange), JournalEntry::Strange, "{strange}");
-        }
-    }
-
-    fn empty_storage() -> (tempfile::TempDir, Storage) {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["A", "B", "journal", "misc", "config"] {
-            fs::create_dir(folder.path().join(name)).unwrap();
-        }
-        let storage = Storage::open(folder.path()).unwrap();
-        (folder, storage)
-    }
-
-    #[test]
     fn a_directory_without_a_is_not_a_storage() {
         let folder = tempfile::tempdir().unwrap();
         let reason = Storage::open(folder.path()).unwrap_err();
@@ -342,8 +296,22 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_that_is_missing_is_named_with_the_command_that_makes_it() {
+        let (folder, _) = testing::storage();
+        for name in ["B", "misc"] {
+            fs::remove_dir(folder.path().join(name)).unwrap();
+        }
+        let reason = Storage::open(folder.path()).unwrap_err();
+        let path = folder.path().display();
+        assert_eq!(reason.text(), format!("{path}/B is missing or is not a folder"));
+        let mkdir =
+            format!("a storage restored from A and config needs: mkdir {path}/B {path}/misc");
+        assert_eq!(reason.hints(), [mkdir]);
+    }
+
+    #[test]
     fn leftovers_are_files_in_b_done_folders_and_a_replica() {
-        let (_folder, storage) = empty_storage();
+        let (_folder, storage) = testing::storage();
         fs::create_dir_all(storage.b().join("o0/00")).unwrap();
         fs::write(storage.b().join("o0/c.mark"), "").unwrap();
         fs::create_dir(storage.journal().join("working_0000000000000001_temp")).unwrap();
@@ -359,7 +327,7 @@ mod tests {
 
     #[test]
     fn the_last_transaction_is_the_serial_in_a() {
-        let (_folder, storage) = empty_storage();
+        let (_folder, storage) = testing::storage();
         assert_eq!(storage.last_transaction(), None);
         fs::write(storage.config().join("settings"), "[structure]\nformat: flat\nversion: 0.11\n")
             .unwrap();

@@ -5,11 +5,17 @@
 pub mod access;
 pub(crate) mod fdinfo;
 pub mod flock;
+pub mod folder;
+mod groups;
 pub mod lock_holders;
-pub mod modes;
+pub(crate) mod modes;
 pub(crate) mod mounts;
+mod open;
+mod ownership;
 pub mod privileges;
 pub mod process;
 pub mod reading;
+pub mod real_user;
 pub mod trust;
 pub mod users;
+pub(crate) mod walk;

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use dsnap_core::method::Caller;
 use dsnap_engine::limits;
-use dsnap_engine::system::privileges::as_real_user;
+use dsnap_engine::system::real_user::as_real_user;
 use nix::sys::signal::{self, Signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;

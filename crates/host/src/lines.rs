@@ -85,7 +85,7 @@ impl<'a> LimitedCaller<'a> {
 impl Caller for LimitedCaller<'_> {
     fn say(&self, message: Message<'_>) {
         let passes = match message {
-            Message::Words(words) => self.has_room_for(words),
+            Message::Words(words) | Message::Warning(words) => self.has_room_for(words),
             Message::Progress { .. } => self.progress_passes(),
         };
         if passes {
@@ -127,7 +127,9 @@ mod tests {
     impl Caller for CountingCaller {
         fn say(&self, message: Message<'_>) {
             match message {
-                Message::Words(words) => self.0.set(self.0.get() + words.len() + 1),
+                Message::Words(words) | Message::Warning(words) => {
+                    self.0.set(self.0.get() + words.len() + 1)
+                }
                 Message::Progress { .. } => self.1.set(self.1.get() + 1),
             }
         }

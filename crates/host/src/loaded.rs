@@ -191,6 +191,7 @@ impl Reply {
             label: self.label.map(|label| named(name, label)),
             names_relative_files: default.names_relative_files
                 && result != i64::from(DSNAP_WORDS_USABLE | DSNAP_WORDS_NO_RELATIVE_FILES),
+            ..default
         })
     }
 

@@ -186,4 +186,8 @@ impl Methods for Registry {
         let name = Harmless(name).to_string();
         self.load(&name).map(|loaded| loaded as Arc<dyn SnapshotMethod>)
     }
+
+    fn runs_code(&self, name: &[u8]) -> bool {
+        self.linked(name).is_none_or(|method| method.runs_code())
+    }
 }

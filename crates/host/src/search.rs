@@ -4,11 +4,10 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use dsnap_core::{Reason, text};
-use dsnap_engine::system::{access, reading, trust};
+use dsnap_core::Reason;
+use dsnap_engine::system::{trust, users};
 
 /// The folders in which libraries are looked for, in order.
 #[derive(Debug, Default)]
@@ -65,26 +64,16 @@ fn method_name(file: &str) -> Option<String> {
 ///
 /// # Errors
 ///
-/// Another user can change the file, it cannot be opened, or it was replaced meanwhile.
+/// Another user can change the file, or it cannot be opened.
 pub(crate) fn open_trusted(path: &Path) -> Result<File, Reason> {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let failed = |error: io::Error| access::cannot_read(&path, &error);
-    // Opened before the check, so that the check can be compared with what was opened.
-    let file = reading::open(&path).map_err(failed)?;
-    let checked = trust::check_writable_only_by(&path, rustix::process::geteuid().as_raw())?;
-    let opened = file.metadata().map_err(failed)?;
-    if (opened.dev(), opened.ino()) == (checked.dev(), checked.ino()) {
-        return Ok(file);
-    }
-    Err(Reason::new(format!("{} was replaced while dsnap checked it", text::path(&path)))
-        .hint("wait until no deployment replaces the file, then run again"))
+    trust::open_writable_only_by(&path, users::effective_user())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs::{self, Permissions};
-    use std::os::unix::fs::PermissionsExt;
+    use std::fs;
 
     #[test]
     fn the_first_folder_with_a_library_is_used() {
@@ -99,65 +88,9 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_replaces_an_opened_one_is_checked_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let (good, bad) = (folder.path().join("good"), folder.path().join("bad"));
-        for (file, mode) in [(&good, 0o644), (&bad, 0o666)] {
-            fs::write(file, "").unwrap();
-            fs::set_permissions(file, Permissions::from_mode(mode)).unwrap();
-        }
-        let file = open_trusted(&good).unwrap();
-        fs::rename(&bad, &good).unwrap();
-        assert_eq!(file.metadata().unwrap().mode() & 0o777, 0o644);
-        let reason = open_trusted(&good).unwrap_err();
-        assert_eq!(reason.hints(), [format!("chmod go-w {}", good.display())]);
-    }
-
-    #[test]
     fn only_files_named_like_a_library_are_listed() {
         for name in ["libfoo.so", "dsnap_x.so", "libdsnap_x.so.1", "README"] {
             assert_eq!(method_name(name), None, "{name}");
         }
-    }
-
-    #[test]
-    fn the_opened_file_is_the_checked_one_even_while_a_link_changes() {
-        use std::os::unix::fs::symlink;
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        for (name, mode) in [("good", 0o644), ("bad", 0o666)] {
-            fs::write(path(name), name).unwrap();
-            fs::set_permissions(path(name), fs::Permissions::from_mode(mode)).unwrap();
-        }
-        symlink("good", path("link")).unwrap();
-        let good = fs::metadata(path("good")).unwrap().ino();
-        let (mut opened, mut refused) = (0, 0);
-        std::thread::scope(|scope| {
-            let (done, exchanges) = std::sync::mpsc::channel::<()>();
-            let path = &path;
-            scope.spawn(move || {
-                for target in ["bad", "good"].into_iter().cycle() {
-                    symlink(target, path("next")).unwrap();
-                    fs::rename(path("next"), path("link")).unwrap();
-                    if exchanges
-                        .try_recv()
-                        .is_err_and(|it| it == std::sync::mpsc::TryRecvError::Disconnected)
-                    {
-                        return;
-                    }
-                }
-            });
-            // Until both results were seen often.
-            while opened < 100 || refused < 100 {
-                match open_trusted(&path("link")) {
-                    Ok(file) => {
-                        assert_eq!(file.metadata().unwrap().ino(), good);
-                        opened += 1;
-                    }
-                    Err(_) => refused += 1,
-                }
-            }
-            drop(done);
-        });
     }
 }

@@ -150,7 +150,9 @@ impl CallerView {
 impl Caller for CallerView {
     fn say(&self, message: Message<'_>) {
         match message {
-            Message::Words(words) => self.pass_on(DSNAP_SAY_WORDS, words.as_bytes()),
+            Message::Words(words) | Message::Warning(words) => {
+                self.pass_on(DSNAP_SAY_WORDS, words.as_bytes())
+            }
             Message::Progress { done, of, unit } => {
                 if let Some(progress) = self.0.progress {
                     let unit = DsnapBytes::of(unit.as_bytes());

@@ -1,22 +1,25 @@
 //! Folders of the journal: what they contain, and where it goes.
 
 use std::ffi::OsString;
-use std::fs::{self, DirEntry};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use dsnap_core::Reason;
 use dsnap_engine::storage;
 use dsnap_engine::storage::settings::Settings;
+use dsnap_engine::system::folder::{Folder, Listed};
 
 use crate::reasons::{unexpected_in_journal, unreadable};
+
+/// Asked in every loop over what others wrote: an error ends the work.
+pub(crate) type KeepGoing<'a> = &'a dyn Fn() -> Result<(), Reason>;
 
 /// A committed transaction in the journal.
 #[derive(Debug)]
 pub(crate) struct Transaction {
-    pub(crate) folder: PathBuf,
-    /// Flat names, and their places below `A/`.
-    pub(crate) files: Vec<(OsString, PathBuf)>,
+    /// The name of its folder in `journal/`.
+    pub(crate) name: OsString,
+    /// Flat names, and their places below `A/`, sorted by these.
+    pub(crate) files: Vec<(PathBuf, OsString)>,
 }
 
 impl Transaction {
@@ -24,31 +27,40 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// The folder cannot be read, or contains something that no server writes.
-    pub(crate) fn read(folder: PathBuf, settings: Settings) -> Result<Self, Reason> {
+    /// The folder cannot be read, or contains something that no server writes; or the caller wants
+    /// to stop.
+    pub(crate) fn read(
+        name: OsString,
+        folder: &Folder,
+        settings: Settings,
+        keep_going: KeepGoing<'_>,
+    ) -> Result<Self, Reason> {
         let mut files = Vec::new();
-        for entry in list(&folder)? {
-            let (name, path) = (entry.file_name(), entry.path());
+        for Listed { name, is_folder } in list(folder, keep_going)? {
             match settings.format.place(&name) {
-                Some(place) if !is_folder(&entry)? => files.push((name, place)),
-                _ => return Err(unexpected_in_journal(&path)),
+                Some(place) if !is_folder => files.push((place, name)),
+                _ => return Err(unexpected_in_journal(&folder.path_of(&name))),
             }
         }
-        Ok(Self { folder, files })
+        files.sort();
+        Ok(Self { name, files })
     }
 }
 
 /// Lists the entries of a folder, without the `.mark` files of a packing server.
-pub(crate) fn list(folder: &Path) -> Result<Vec<DirEntry>, Reason> {
-    let is_folder = |entry: &DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
-    let is_mark = |entry: &DirEntry| !is_folder(entry) && storage::is_mark(&entry.file_name());
-    let is_listed = |entry: &io::Result<DirEntry>| !entry.as_ref().is_ok_and(is_mark);
-    let entries = fs::read_dir(folder).and_then(|entries| entries.filter(is_listed).collect());
-    entries.map_err(|error| unreadable(folder, &error))
+pub(crate) fn list(folder: &Folder, keep_going: KeepGoing<'_>) -> Result<Vec<Listed>, Reason> {
+    let mut listed = list_all(folder, keep_going)?;
+    listed.retain(|entry| entry.is_folder || !storage::is_mark(&entry.name));
+    Ok(listed)
 }
 
-/// Tells whether an entry is a folder; a link to one is not.
-pub(crate) fn is_folder(entry: &DirEntry) -> Result<bool, Reason> {
-    let kind = entry.file_type().map_err(|error| unreadable(&entry.path(), &error))?;
-    Ok(kind.is_dir())
+/// Lists the entries of a folder, the `.mark` files among them.
+pub(crate) fn list_all(folder: &Folder, keep_going: KeepGoing<'_>) -> Result<Vec<Listed>, Reason> {
+    let unreadable = |error| unreadable(folder, "", &error);
+    let mut listed = Vec::new();
+    for entry in folder.entries().map_err(unreadable)? {
+        keep_going()?;
+        listed.push(entry.map_err(unreadable)?);
+    }
+    Ok(listed)
 }

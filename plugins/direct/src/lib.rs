@@ -8,24 +8,31 @@
 //!
 //! | file | what it is | uses |
 //! |---|---|---|
-//! | `lib` | the method: locks, then survey, then recovery | survey, recovery |
+//! | `lib` | the method: a look, locks, survey, recovery | survey, replica, recovery |
 //! | `recovery` | the order of the changes | survey, unpack, moving, snapshot_file, progress, sync |
-//! | `survey` | the look before the first change | replica, access, journal, snapshot_file |
-//! | `unpack` | unpacks `journal/replica.tar` | replica, attributes, moving, progress, sync |
-//! | `replica` | reads and checks `journal/replica.tar` | attributes, access |
+//! | `survey` | the look before the first change | replica, preflight, journal, snapshot_file |
+//! | `replica` | looks at `journal/replica.tar` | archive, preflight, attributes |
+//! | `unpack` | unpacks `journal/replica.tar` | replica, archive, attributes, destination, progress, sync |
+//! | `archive` | reads and checks the members of an archive | attributes |
 //! | `attributes` | owner, mode and time of a replica's files | – |
 //! | `preflight` | checks permissions, and that nothing is in the way | journal |
-//! | `moving` | moves files from `B/` and the journal into `A/` | journal, progress |
+//! | `moving` | moves files from `B/` and the journal into `A/` | journal, destination, progress |
+//! | `destination` | opens and makes the folders into which files go | – |
 //! | `journal` | folders of committed transactions | – |
 //! | `snapshot_file` | removes and writes `misc/snapshot` | sync |
 //! | `progress` | reports progress, and stops on request | – |
 //! | `sync` | what a failed sync means | – |
 //! | `reasons` | error texts that all of them share | – |
 //!
+//! Everything is reached through the descriptors of the storage's folders, and no symbolic link below
+//! them is followed. No path is opened or changed.
+//!
 //! Deliberately elsewhere: whether COMMAND may run afterwards (`dsnap-engine`'s freshness).
 #![forbid(unsafe_code)]
 
+mod archive;
 mod attributes;
+mod destination;
 mod journal;
 mod moving;
 mod preflight;
@@ -42,16 +49,14 @@ mod unpack;
 
 use std::ffi::OsString;
 use std::io;
-use std::path::Path;
 
 use dsnap_core::Reason;
 use dsnap_core::method::{CheckedLine, Entered, Left, Request, SnapshotMethod, Status, WorksWith};
-use dsnap_engine::storage::Storage;
-use dsnap_engine::system::access;
+use dsnap_engine::storage::{Storage, main_lock, snapshot_lock};
 use dsnap_engine::system::flock::{FileLock, LockError};
 use dsnap_engine::system::lock_holders;
 
-use crate::survey::Survey;
+use crate::survey::{Survey, keep_looking};
 
 /// Direct access to the files of a storage that no process has open.
 #[derive(Debug, Clone, Copy, Default)]
@@ -66,6 +71,10 @@ impl SnapshotMethod for Direct {
         WorksWith::Nobody
     }
 
+    fn runs_code(&self) -> bool {
+        false
+    }
+
     fn check_words(&self, words: &[OsString]) -> Result<CheckedLine, Reason> {
         Ok(CheckedLine::of(words).with_label("direct access"))
     }
@@ -75,12 +84,20 @@ impl SnapshotMethod for Direct {
             Ok(storage) => storage,
             Err(reason) => return Entered::Refused(reason),
         };
+        if lock_holders::is_held(&storage.lock()) {
+            return Entered::Unavailable(storage_is_open(&storage));
+        }
+        let looked = replica::look_before_locking(&storage, &|| keep_looking(request.caller));
+        if let Err(reason) = looked {
+            return Entered::Failed(reason);
+        }
         let (lock, sublock) = match take_locks(&storage) {
             Ok(locks) => locks,
             Err(entered) => return entered,
         };
-        let survey = match Survey::take(&storage) {
+        let survey = match Survey::take(&storage, request.caller) {
             Ok(survey) => survey,
+            Err(reason) if request.caller.should_stop() => return Entered::Failed(reason),
             Err(reason) => return Entered::Refused(reason),
         };
         let recovered =
@@ -100,8 +117,9 @@ impl SnapshotMethod for Direct {
             Ok(storage) if lock_holders::is_held(&storage.lock()) => {
                 Status::Unavailable(storage_is_open(&storage))
             }
-            Ok(storage) => match Survey::take(&storage) {
+            Ok(storage) => match Survey::take(&storage, request.caller) {
                 Ok(_) => Status::CouldEnter,
+                Err(_) if request.caller.should_stop() => Status::CannotTell,
                 Err(reason) => Status::Refused(reason),
             },
             Err(reason) => Status::Refused(reason),
@@ -111,16 +129,16 @@ impl SnapshotMethod for Direct {
 
 /// Locks `misc/lock`, then `misc/sublock`, in the order in which a server does.
 fn take_locks(storage: &Storage) -> Result<(FileLock, FileLock), Entered> {
-    let lock = FileLock::take(&storage.lock()).map_err(|error| match error {
+    let lock = storage.take_lock(main_lock::NAME).map_err(|error| match error {
         LockError::Held => Entered::Unavailable(storage_is_open(storage)),
-        LockError::Io(error) => cannot_lock(&storage.lock(), &error),
+        LockError::Io(error) => cannot_lock(storage, main_lock::NAME, &error),
     })?;
-    let sublock = FileLock::take(&storage.sublock()).map_err(|error| match error {
+    let sublock = storage.take_lock(snapshot_lock::SUBLOCK).map_err(|error| match error {
         LockError::Held => {
             let holder = lock_holders::holder(&storage.sublock());
             Entered::Busy(Reason::new(format!("a snapshot of the storage is in use by {holder}")))
         }
-        LockError::Io(error) => cannot_lock(&storage.sublock(), &error),
+        LockError::Io(error) => cannot_lock(storage, snapshot_lock::SUBLOCK, &error),
     })?;
     Ok((lock, sublock))
 }
@@ -131,6 +149,6 @@ fn storage_is_open(storage: &Storage) -> Reason {
         .hint("direct access works only while no process has the storage open; add a line to snapshot.conf that asks this process")
 }
 
-fn cannot_lock(path: &Path, error: &io::Error) -> Entered {
-    Entered::Refused(access::path_error(path, "cannot be locked", error))
+fn cannot_lock(storage: &Storage, name: &str, error: &io::Error) -> Entered {
+    Entered::Refused(storage.folders().misc.error(name, "cannot be locked", error))
 }

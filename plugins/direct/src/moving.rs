@@ -6,37 +6,74 @@
 //! replaces the new file by the old one. `recovery` keeps that order.
 
 use std::collections::HashMap;
-use std::fs;
+use std::ffi::OsStr;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use dsnap_core::{Reason, text};
 use dsnap_engine::storage;
-use dsnap_engine::system::modes;
+use dsnap_engine::system::folder::{Folder, Listed};
 
-use crate::journal::{Transaction, list};
+use crate::destination::Destination;
+use crate::journal::{KeepGoing, Transaction, list, list_all};
 use crate::progress::Progress;
-use crate::reasons::{at, unfinished, unfinished_at};
+use crate::reasons::unfinished_at;
 
-/// A file of the journal that no later transaction replaces.
-pub(crate) struct NewestFile {
-    path: PathBuf,
-    /// Where it goes, below `A/`.
-    place: PathBuf,
+/// The files of the journal that no later transaction replaces.
+pub(crate) struct NewestFiles<'a> {
+    transactions: &'a [Transaction],
+    /// By its place below `A/`, the number of the transaction from which a file comes.
+    newest: HashMap<&'a Path, usize>,
+}
+
+impl<'a> NewestFiles<'a> {
+    /// Chooses the files. The transactions come oldest first.
+    fn of(transactions: &'a [Transaction]) -> Self {
+        let mut newest = HashMap::new();
+        for (number, transaction) in transactions.iter().enumerate() {
+            newest.extend(transaction.files.iter().map(|(place, _)| (place.as_path(), number)));
+        }
+        Self { transactions, newest }
+    }
+
+    /// Returns how many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.newest.len()
+    }
+
+    /// Returns each transaction with those of its files that are the newest, or that are not.
+    fn by_transaction(
+        &self,
+        newest: bool,
+    ) -> impl Iterator<Item = (&'a OsStr, Vec<(&'a Path, &'a OsStr)>)> {
+        self.transactions.iter().enumerate().map(move |(number, transaction)| {
+            let files = transaction.files.iter();
+            let chosen = files
+                .filter(|(place, _)| (self.newest.get(place.as_path()) == Some(&number)) == newest)
+                .map(|(place, name)| (place.as_path(), name.as_os_str()));
+            (transaction.name.as_os_str(), chosen.collect())
+        })
+    }
 }
 
 /// Moves every file below `b` to the same place below `a`, and leaves the empty folders. Returns
 /// whether a file was moved.
-pub(crate) fn empty_into(b: &Path, a: &Path, progress: &mut Progress<'_>) -> Result<bool, Reason> {
+pub(crate) fn empty_into(
+    b: &Folder,
+    a: &Folder,
+    progress: &mut Progress<'_>,
+) -> Result<bool, Reason> {
     let mut moved = false;
-    for entry in list(b)? {
-        let (from, to) = (entry.path(), a.join(entry.file_name()));
-        if entry.file_type().map_err(|error| unfinished(at(&from, error)))?.is_dir() {
-            make_folders(&to)?;
-            moved |= empty_into(&from, &to, progress)?;
+    for Listed { name, is_folder } in list(b, &progress.keep_going())? {
+        if is_folder {
+            let below = open(b, &name)?;
+            let counterpart = a
+                .make_folders(&name)
+                .map_err(|error| unfinished_at("cannot create", a, &name, &error))?;
+            moved |= empty_into(&below, &counterpart, progress)?;
         } else {
             progress.next_file()?;
-            move_file(&from, &to)?;
+            move_file(b, &name, a, &name)?;
             moved = true;
         }
     }
@@ -44,77 +81,104 @@ pub(crate) fn empty_into(b: &Path, a: &Path, progress: &mut Progress<'_>) -> Res
 }
 
 /// Removes the empty folders below `b`.
-pub(crate) fn remove_folders_below(b: &Path) -> Result<(), Reason> {
-    for entry in list(b)? {
-        remove_folders_below(&entry.path())?;
-        remove_emptied_folder(&entry.path())?;
+pub(crate) fn remove_folders_below(b: &Folder, keep_going: KeepGoing<'_>) -> Result<(), Reason> {
+    for Listed { name, .. } in list(b, keep_going)? {
+        if b.remove_folder(&name).is_err() {
+            remove_folders_below(&open(b, &name)?, keep_going)?;
+            remove_emptied_folder(b, &name, keep_going)?;
+        }
     }
     Ok(())
 }
 
 /// Removes a folder and the `.mark` files of a packing server in it. Anything else in it came after
 /// the survey, and stops the recovery: it must not be lost.
-pub(crate) fn remove_emptied_folder(folder: &Path) -> Result<(), Reason> {
-    let remove = || {
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            if storage::is_mark(&entry.file_name()) {
-                fs::remove_file(entry.path())?;
-            }
+pub(crate) fn remove_emptied_folder(
+    parent: &Folder,
+    name: &OsStr,
+    keep_going: KeepGoing<'_>,
+) -> Result<(), Reason> {
+    if parent.remove_folder(name).is_ok() {
+        return Ok(());
+    }
+    let failed = |error: io::Error| unfinished_at("cannot remove", parent, name, &error);
+    let folder = open(parent, name)?;
+    for Listed { name, .. } in list_all(&folder, keep_going)? {
+        if storage::is_mark(&name) {
+            folder.remove_file(&name).map_err(failed)?;
         }
-        fs::remove_dir(folder)
-    };
-    remove().map_err(|error: io::Error| unfinished_at("cannot remove", folder, &error))
+    }
+    parent.remove_folder(name).map_err(failed)
+}
+
+/// Removes a folder with everything in it.
+pub(crate) fn remove_tree(
+    parent: &Folder,
+    name: &OsStr,
+    keep_going: KeepGoing<'_>,
+) -> Result<(), Reason> {
+    let folder = open(parent, name)?;
+    for Listed { name, is_folder } in list_all(&folder, keep_going)? {
+        keep_going()?;
+        if is_folder {
+            remove_tree(&folder, &name, keep_going)?;
+        } else {
+            folder
+                .remove_file(&name)
+                .map_err(|error| unfinished_at("cannot remove", &folder, &name, &error))?;
+        }
+    }
+    parent.remove_folder(name).map_err(|error| unfinished_at("cannot remove", parent, name, &error))
 }
 
 /// Removes the files that a later transaction replaces, and returns the others. The transactions
 /// come oldest first.
-pub(crate) fn remove_superseded(
-    transactions: &[Transaction],
+pub(crate) fn remove_superseded<'a>(
+    journal: &Folder,
+    transactions: &'a [Transaction],
     progress: &mut Progress<'_>,
-) -> Result<Vec<NewestFile>, Reason> {
-    let mut newest: HashMap<&Path, PathBuf> = HashMap::new();
-    for transaction in transactions {
-        for (name, place) in &transaction.files {
-            let file = transaction.folder.join(name);
-            if let Some(older) = newest.insert(place, file) {
-                progress.next_file()?;
-                fs::remove_file(&older)
-                    .map_err(|error| unfinished_at("cannot remove", &older, &error))?;
-            }
+) -> Result<NewestFiles<'a>, Reason> {
+    let files = NewestFiles::of(transactions);
+    for (transaction, older) in files.by_transaction(false).filter(|(_, older)| !older.is_empty()) {
+        let folder = open(journal, transaction)?;
+        for (_, name) in older {
+            progress.next_file()?;
+            folder
+                .remove_file(name)
+                .map_err(|error| unfinished_at("cannot remove", &folder, name, &error))?;
         }
     }
-    let newest = newest.into_iter();
-    Ok(newest.map(|(place, path)| NewestFile { path, place: place.to_owned() }).collect())
+    Ok(files)
 }
 
 /// Moves files from the journal to their places below `a`.
 pub(crate) fn roll_forward(
-    files: &[NewestFile],
-    a: &Path,
+    files: &NewestFiles<'_>,
+    journal: &Folder,
+    a: &Folder,
     progress: &mut Progress<'_>,
 ) -> Result<(), Reason> {
-    for file in files {
-        progress.next_file()?;
-        move_file(&file.path, &a.join(&file.place))?;
+    let mut destination = Destination::default();
+    for (transaction, newest) in files.by_transaction(true).filter(|(_, newest)| !newest.is_empty())
+    {
+        let folder = open(journal, transaction)?;
+        for (place, name) in newest {
+            progress.next_file()?;
+            let (to, new_name) = destination.of(a, place)?;
+            move_file(&folder, name, to, new_name)?;
+        }
     }
     Ok(())
 }
 
-/// Moves a file, replaces the one at its destination, and makes missing folders above that.
-fn move_file(from: &Path, to: &Path) -> Result<(), Reason> {
-    let moved = match fs::rename(from, to) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            to.parent().map_or(Ok(()), make_folders)?;
-            fs::rename(from, to)
-        }
-        moved => moved,
-    };
-    moved
-        .map_err(|error| unfinished_at(&format!("cannot move {} to", text::path(from)), to, &error))
+/// Moves a file, and replaces the one at its destination.
+fn move_file(from: &Folder, name: &OsStr, to: &Folder, new_name: &OsStr) -> Result<(), Reason> {
+    from.rename(name, to, new_name).map_err(|error| {
+        let action = format!("cannot move {} to", text::path(from.path_of(name)));
+        unfinished_at(&action, to, new_name, &error)
+    })
 }
 
-/// Makes a folder and the missing ones above it.
-pub(crate) fn make_folders(folder: &Path) -> Result<(), Reason> {
-    modes::make_folders(folder).map_err(|error| unfinished_at("cannot create", folder, &error))
+fn open(parent: &Folder, name: &OsStr) -> Result<Folder, Reason> {
+    parent.folder(name).map_err(|error| unfinished_at("cannot open", parent, name, &error))
 }

@@ -2,109 +2,164 @@
 //!
 //! Which paths a recovery changes is deliberately elsewhere: `survey` and `replica` know that.
 
-use std::collections::HashSet;
-use std::fs;
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use dsnap_core::{Reason, text};
-use dsnap_engine::system::access;
+use dsnap_engine::limits::MAX_FOLDER_DEPTH;
+use dsnap_engine::system::folder::{Folder, Listed};
 use nix::errno::Errno;
 use nix::unistd;
 
-use crate::journal::{is_folder, list};
+use crate::journal::{KeepGoing, list, list_all};
 use crate::reasons::unreadable;
 
-/// Checks that every folder below `b` can be emptied into its counterpart below `a`.
-pub(crate) fn check_can_empty_into(b: &Path, a: &Path) -> Result<(), Reason> {
-    for entry in list(b)? {
-        let counterpart = a.join(entry.file_name());
-        if is_folder(&entry)? {
-            access::check_can_change_entries(&entry.path())?;
-            check_folder_place(a, Path::new(&entry.file_name()))?;
-            check_can_empty_into(&entry.path(), &counterpart)?;
-        } else {
-            check_file_place(&counterpart)?;
+/// Checks that every folder below `b` can be emptied into its counterpart below `a`, if that exists.
+pub(crate) fn check_can_empty_into(
+    b: &Folder,
+    a: Option<&Folder>,
+    depth: u32,
+    keep_going: KeepGoing<'_>,
+) -> Result<(), Reason> {
+    check_depth(b, depth)?;
+    for Listed { name, is_folder } in list(b, keep_going)? {
+        if is_folder {
+            let below = open(b, &name)?;
+            below.check_can_change_entries()?;
+            let counterpart = a.map(|a| check_folder_place(a, name.as_ref())).transpose()?;
+            check_can_empty_into(&below, counterpart.flatten().as_ref(), depth + 1, keep_going)?;
+        } else if let Some(a) = a {
+            check_file_place(a, &name)?;
         }
     }
     Ok(())
 }
 
 /// Checks that a folder can be removed with everything in it.
-pub(crate) fn check_can_remove(folder: &Path) -> Result<(), Reason> {
-    let unreadable = |error: io::Error| unreadable(folder, &error);
-    let entries: Vec<_> = fs::read_dir(folder).and_then(Iterator::collect).map_err(unreadable)?;
+pub(crate) fn check_can_remove(
+    folder: &Folder,
+    depth: u32,
+    keep_going: KeepGoing<'_>,
+) -> Result<(), Reason> {
+    check_depth(folder, depth)?;
+    let entries = list_all(folder, keep_going)?;
     if !entries.is_empty() {
-        access::check_can_change_entries(folder)?;
+        folder.check_can_change_entries()?;
     }
-    for entry in entries {
-        if entry.file_type().map_err(unreadable)?.is_dir() {
-            check_can_remove(&entry.path())?;
-        }
+    for Listed { name, .. } in entries.iter().filter(|entry| entry.is_folder) {
+        check_can_remove(&open(folder, name)?, depth + 1, keep_going)?;
     }
     Ok(())
 }
 
-/// Checks that files can be put at these places below `root`.
-pub(crate) fn check_file_places<'a>(
-    root: &Path,
-    places: impl Iterator<Item = &'a Path>,
-) -> Result<(), Reason> {
-    let mut checked = HashSet::new();
-    for place in places {
-        if let Some(parent) = place.parent()
-            && checked.insert(parent)
-        {
-            check_folder_place(root, parent)?;
+/// The folders of the last checked file. The next one is often in the same.
+#[derive(Debug, Default)]
+pub(crate) struct FilePlaces {
+    last: Option<(PathBuf, Option<Folder>)>,
+}
+
+impl FilePlaces {
+    /// Checks that a file can be put at this place below `root`.
+    pub(crate) fn check(&mut self, root: &Folder, place: &Path) -> Result<(), Reason> {
+        let parent = place.parent().unwrap_or(Path::new(""));
+        let path = root.path_of(parent);
+        if self.last.as_ref().is_none_or(|(last, _)| *last != path) {
+            self.last = Some((path, check_folder_place(root, parent)?));
         }
-        check_file_place(&root.join(place))?;
+        match (&self.last, place.file_name()) {
+            (Some((_, Some(folder))), Some(name)) => check_file_place(folder, name),
+            _ => Ok(()),
+        }
     }
-    Ok(())
 }
 
 /// Checks that no folder is in the place of a file.
-pub(crate) fn check_file_place(path: &Path) -> Result<(), Reason> {
-    if !fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()) {
-        return Ok(());
+pub(crate) fn check_file_place(folder: &Folder, name: &OsStr) -> Result<(), Reason> {
+    match folder.look(name) {
+        Ok(found) if found.is_dir() => {
+            let path = text::path(folder.path_of(name));
+            Err(Reason::new(format!("{path} is a folder, but a file is needed there")).hint(
+                "no server creates such a folder; find out what it is before you move it away",
+            ))
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(folder.error(name, "cannot be reached", &error))
+        }
+        _ => Ok(()),
     }
-    Err(Reason::new(format!("{} is a folder, but a file is needed there", text::path(path)))
-        .hint("no server creates such a folder; find out what it is before you move it away"))
 }
 
 /// Checks that the folder at `place` below `root`, or the lowest existing one above it, takes new
-/// entries.
-pub(crate) fn check_folder_place(root: &Path, place: &Path) -> Result<(), Reason> {
-    let mut paths = place.ancestors().map(|part| root.join(part));
-    match paths.find(|path| fs::symlink_metadata(path).is_ok()) {
-        Some(folder) if folder.is_dir() => access::check_can_change_entries(&folder),
-        Some(other) => {
-            let what = if other.is_symlink() { "a link that leads to no folder" } else { "a file" };
-            let path = text::path(other);
-            Err(Reason::new(format!("{path} is {what}, but a folder is needed there")))
+/// entries. Returns the folder at `place`, if it exists.
+pub(crate) fn check_folder_place(root: &Folder, place: &Path) -> Result<Option<Folder>, Reason> {
+    for part in place.ancestors() {
+        match root.folder(part) {
+            Ok(folder) => {
+                folder.check_can_change_entries()?;
+                return Ok((part == place).then_some(folder));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => check_not_in_the_way(root, part, &error)?,
         }
-        None => Ok(()),
     }
+    Ok(None)
+}
+
+/// Says that something else than a folder is at `place`, where one could not be opened, unless what
+/// is in the way is above.
+fn check_not_in_the_way(root: &Folder, place: &Path, error: &io::Error) -> Result<(), Reason> {
+    let is_above = [Errno::ENOTDIR, Errno::ELOOP].map(|errno| Some(errno as i32));
+    let found = match root.look(place) {
+        Ok(found) if !found.is_dir() => found,
+        Err(error) if is_above.contains(&error.raw_os_error()) => return Ok(()),
+        _ => return Err(root.error(place, "cannot be reached", error)),
+    };
+    let path = text::path(root.path_of(place));
+    if found.is_symlink() {
+        let what = format!("{path} is a symbolic link, but a folder is needed there");
+        return Err(Reason::new(what).hint(
+            "dsnap follows no link below A, B, journal and misc: put the folder itself there",
+        ));
+    }
+    Err(Reason::new(format!("{path} is a file, but a folder is needed there")))
 }
 
 /// Checks that files can be moved from one folder to the other.
-pub(crate) fn check_one_file_system(one: &Path, other: &Path) -> Result<(), Reason> {
-    let device = |path: &Path| {
-        fs::metadata(path).map(|found| found.dev()).map_err(|error| unreadable(path, &error))
+pub(crate) fn check_one_file_system(one: &Folder, other: &Folder) -> Result<(), Reason> {
+    let device = |folder: &Folder| {
+        let found = folder.metadata().map_err(|error| unreadable(folder, "", &error))?;
+        Ok(found.dev())
     };
     if device(one)? == device(other)? {
         return Ok(());
     }
-    let (one, other) = (text::path(one), text::path(other));
+    let (one, other) = (text::path(one.path()), text::path(other.path()));
     Err(Reason::new(format!("{one} and {other} are on different file systems")))
 }
 
 /// Checks that this user may change the mode and the times of a folder. Only its owner may.
-pub(crate) fn check_can_set_attributes(folder: &Path) -> Result<(), Reason> {
+pub(crate) fn check_can_set_attributes(folder: &Folder) -> Result<(), Reason> {
     let user = unistd::geteuid();
-    let owner = fs::metadata(folder).map_err(|error| unreadable(folder, &error))?.uid();
+    let owner = folder.metadata().map_err(|error| unreadable(folder, "", &error))?.uid();
     if user.is_root() || user.as_raw() == owner {
         return Ok(());
     }
-    Err(access::path_error(folder, "cannot be changed", &io::Error::from(Errno::EPERM)))
+    Err(folder.error("", "cannot be changed", &io::Error::from(Errno::EPERM)))
+}
+
+/// Opens a folder that was listed.
+pub(crate) fn open(parent: &Folder, name: &OsStr) -> Result<Folder, Reason> {
+    parent.folder(name).map_err(|error| unreadable(parent, name, &error))
+}
+
+/// Checks that folders are not nested so deep that the descriptors of this process do not suffice.
+fn check_depth(folder: &Folder, depth: u32) -> Result<(), Reason> {
+    if depth <= MAX_FOLDER_DEPTH {
+        return Ok(());
+    }
+    let path = text::path(folder.path());
+    Err(Reason::new(format!("{path} is nested more than {MAX_FOLDER_DEPTH} folders deep"))
+        .hint("no server creates such folders; find out what they are before you move them away"))
 }

@@ -22,8 +22,24 @@ impl<'a> Progress<'a> {
     }
 
     /// Tells how many more files there will be.
-    pub(crate) fn expect(&mut self, more: usize) {
-        self.expected = Some(self.done + more as u64);
+    pub(crate) fn expect(&mut self, more: u64) {
+        self.expected = Some(self.done + more);
+    }
+
+    /// Makes the question whether the recovery may go on.
+    pub(crate) fn keep_going(&self) -> impl Fn() -> Result<(), Reason> + use<'a> {
+        let caller = self.caller;
+        move || {
+            if caller.should_stop() {
+                return Err(unfinished("asked to stop during the recovery"));
+            }
+            Ok(())
+        }
+    }
+
+    /// Warns the user of something.
+    pub(crate) fn warn(&self, what: &str) {
+        self.caller.say(Message::Warning(what));
     }
 
     /// Counts a file that is about to be moved, removed or unpacked.
@@ -32,9 +48,7 @@ impl<'a> Progress<'a> {
     ///
     /// The caller wants to stop.
     pub(crate) fn next_file(&mut self) -> Result<(), Reason> {
-        if self.caller.should_stop() {
-            return Err(unfinished("asked to stop during the recovery"));
-        }
+        self.keep_going()()?;
         self.done += 1;
         if self.reported.elapsed() >= limits::PROGRESS_INTERVAL {
             self.reported = Instant::now();

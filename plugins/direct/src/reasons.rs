@@ -7,7 +7,7 @@ use std::path::Path;
 
 use dsnap_core::{Reason, text};
 use dsnap_engine::quoting;
-use dsnap_engine::system::access;
+use dsnap_engine::system::folder::Folder;
 
 /// What to do about a recovery that stopped.
 pub(crate) const RUN_AGAIN: &str =
@@ -18,25 +18,31 @@ pub(crate) fn unfinished(what: impl Display) -> Reason {
     unfinished_without_hint(what).hint(RUN_AGAIN)
 }
 
-/// Says on which path a recovery stopped halfway. `action` is what could not be done, for example
-/// `cannot remove`. If a permission is missing, the first hint gives it.
-pub(crate) fn unfinished_at(action: &str, path: &Path, error: &io::Error) -> Reason {
-    let Some(missing) = missing_permission(path, error) else {
-        return unfinished(format!("{action} {}", at(path, error)));
+/// Says on which entry of a folder a recovery stopped halfway. `action` is what could not be done,
+/// for example `cannot remove`. If a permission is missing, the first hint gives it.
+pub(crate) fn unfinished_at(
+    action: &str,
+    folder: &Folder,
+    name: impl AsRef<Path>,
+    error: &io::Error,
+) -> Reason {
+    let path = folder.path_of(&name);
+    let Some(missing) = missing_permission(folder, name.as_ref(), error) else {
+        return unfinished(format!("{action} {}", at(&path, error)));
     };
     let reason =
-        unfinished_without_hint(format!("{action} {}: {}", text::path(path), missing.text()));
+        unfinished_without_hint(format!("{action} {}: {}", text::path(&path), missing.text()));
     missing.hints().iter().fold(reason, Reason::hint).hint(RUN_AGAIN)
 }
 
 /// Finds the folder that this user may not change. The survey found all of them writable, but that
 /// may have changed since.
-fn missing_permission(path: &Path, error: &io::Error) -> Option<Reason> {
+fn missing_permission(folder: &Folder, name: &Path, error: &io::Error) -> Option<Reason> {
     if error.kind() != io::ErrorKind::PermissionDenied {
         return None;
     }
-    let folder = path.ancestors().skip(1).find(|folder| folder.exists())?;
-    access::check_can_change_entries(folder).err()
+    let closest = name.ancestors().skip(1).find_map(|above| folder.folder(above).ok());
+    closest.as_ref().unwrap_or(folder).check_can_change_entries().err()
 }
 
 fn unfinished_without_hint(what: impl Display) -> Reason {
@@ -45,11 +51,11 @@ fn unfinished_without_hint(what: impl Display) -> Reason {
     ))
 }
 
-/// Says that something cannot be read.
-pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Reason {
+/// Says that an entry of a folder cannot be read; with an empty name, the folder itself.
+pub(crate) fn unreadable(folder: &Folder, name: impl AsRef<Path>, error: &io::Error) -> Reason {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => access::path_error(path, "cannot be read", error),
-        _ => Reason::new(at(path, error)),
+        io::ErrorKind::PermissionDenied => folder.error(name, "cannot be read", error),
+        _ => Reason::new(at(&folder.path_of(name), error)),
     }
 }
 
@@ -72,9 +78,9 @@ mod tests {
     #[test]
     fn a_permission_that_is_missing_halfway_is_named_with_its_cure() {
         // Even root cannot create files there.
-        let path = Path::new("/proc/sys/file");
+        let folder = Folder::open(Path::new("/proc/sys")).unwrap();
         let denied = io::ErrorKind::PermissionDenied.into();
-        let reason = unfinished_at("cannot create", path, &denied);
+        let reason = unfinished_at("cannot create", &folder, "file", &denied);
         let begin = "cannot create /proc/sys/file: /proc/sys cannot be changed by user ";
         assert!(reason.text().starts_with(begin), "{reason}");
         assert!(reason.text().contains("; nothing is lost, but "), "{reason}");
@@ -85,7 +91,8 @@ mod tests {
     #[test]
     fn another_failure_halfway_has_only_the_error() {
         let error = io::Error::from(io::ErrorKind::IsADirectory);
-        let reason = unfinished_at("cannot create", Path::new("/proc/sys/file"), &error);
+        let folder = Folder::open(Path::new("/proc/sys")).unwrap();
+        let reason = unfinished_at("cannot create", &folder, "file", &error);
         let begin = "cannot create /proc/sys/file: is a directory; ";
         assert!(reason.text().starts_with(begin), "{reason}");
         assert_eq!(reason.hints(), [RUN_AGAIN]);

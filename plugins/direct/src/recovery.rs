@@ -4,15 +4,13 @@
 //! the next recovery, the original's or ours, must reach the same end state. `misc/snapshot` is
 //! absent from the first change on, and comes back only when all changes are on disk.
 
-use std::fs;
-
 use dsnap_core::Reason;
 use dsnap_core::method::Caller;
+use dsnap_engine::storage::Folders;
 use dsnap_engine::storage::durability::Durability;
 
-use crate::moving::{self, NewestFile};
+use crate::moving::{self, NewestFiles};
 use crate::progress::Progress;
-use crate::reasons::unfinished_at;
 use crate::snapshot_file::{remove_snapshot_file, write_snapshot_file};
 use crate::survey::Survey;
 use crate::{sync, unpack};
@@ -31,50 +29,58 @@ pub(crate) fn recover(survey: &Survey<'_>, caller: &dyn Caller) -> Result<(), Re
     if let Some(replica) = &survey.replica {
         unpack::unpack(replica, storage, durability, progress)?;
     }
+    let Folders { a, journal, .. } = storage.folders();
     let files = clear_older_files(survey, durability, progress)?;
-    progress.expect(files.len());
-    moving::roll_forward(&files, &storage.a(), progress)?;
-    sync::file_system(durability, &storage.a())?;
-    remove_transactions(survey, durability)?;
+    progress.expect(files.len() as u64);
+    moving::roll_forward(&files, journal, a, progress)?;
+    sync::file_system(durability, a)?;
+    remove_transactions(survey, durability, progress)?;
     write_snapshot_file(storage, durability)
 }
 
 /// Empties `B/`, removes the files that later transactions replace, and puts both on disk by one
 /// sync. Returns the files that remain in the journal.
-fn clear_older_files(
-    survey: &Survey<'_>,
+fn clear_older_files<'a>(
+    survey: &'a Survey<'_>,
     durability: Durability,
     progress: &mut Progress<'_>,
-) -> Result<Vec<NewestFile>, Reason> {
-    let (a, b) = (survey.storage.a(), survey.storage.b());
-    let moved = moving::empty_into(&b, &a, progress)?;
-    let files = moving::remove_superseded(&survey.committed, progress)?;
+) -> Result<NewestFiles<'a>, Reason> {
+    let Folders { a, b, journal, .. } = survey.storage.folders();
+    let moved = moving::empty_into(b, a, progress)?;
+    let files = moving::remove_superseded(journal, &survey.committed, progress)?;
     // This is needed even if nothing was left to move or remove: an earlier run may have done it,
     // and ended before that was on disk.
-    if moved || !files.is_empty() {
+    if moved || files.len() > 0 {
         // The survey made sure that the moved and removed files were on the file system of `A/`.
         // Only an empty `B/` may be on another one.
-        sync::file_system(durability, &a)?;
+        sync::file_system(durability, a)?;
     }
-    moving::remove_folders_below(&b)?;
+    moving::remove_folders_below(b, &progress.keep_going())?;
     Ok(files)
 }
 
 /// Removes the folders of the journal. Every committed file in them has reached `A/`, on disk.
-fn remove_transactions(survey: &Survey<'_>, durability: Durability) -> Result<(), Reason> {
+fn remove_transactions(
+    survey: &Survey<'_>,
+    durability: Durability,
+    progress: &Progress<'_>,
+) -> Result<(), Reason> {
+    let Folders { b, journal, .. } = survey.storage.folders();
+    let keep_going = progress.keep_going();
     for transaction in &survey.committed {
-        moving::remove_emptied_folder(&transaction.folder)?;
+        keep_going()?;
+        moving::remove_emptied_folder(journal, &transaction.name, &keep_going)?;
     }
-    for folder in &survey.uncommitted {
-        fs::remove_dir_all(folder)
-            .map_err(|error| unfinished_at("cannot remove", folder, &error))?;
+    for name in &survey.uncommitted {
+        moving::remove_tree(journal, name, &keep_going)?;
     }
-    sync::folder(durability, &survey.storage.b())?;
-    sync::folder(durability, &survey.storage.journal())
+    sync::folder(durability, b)?;
+    sync::folder(durability, journal)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::path::Path;
 
     use dsnap_engine::storage::Storage;
@@ -84,7 +90,7 @@ mod tests {
     use crate::testing::{self, NeverStops, TIDS};
 
     fn syncs_of_a_recovery(storage: &Storage) -> Vec<String> {
-        let survey = Survey::take(storage).unwrap();
+        let survey = Survey::take(storage, &NeverStops).unwrap();
         let (recovered, syncs) = recorded(|| recover(&survey, &NeverStops));
         recovered.unwrap();
         let name = |path: &Path| path.strip_prefix(storage.root()).unwrap().display().to_string();

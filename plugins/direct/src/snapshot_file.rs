@@ -2,23 +2,18 @@
 //!
 //! Reading that file is deliberately elsewhere: in the engine's `storage::snapshot_file`.
 
-use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
 
 use dsnap_core::Reason;
-use dsnap_engine::storage::Storage;
 use dsnap_engine::storage::durability::Durability;
-use dsnap_engine::system::modes;
+use dsnap_engine::storage::{Folders, Storage, snapshot_file};
+use dsnap_engine::system::folder::Folder;
 
 use crate::reasons::{at, unfinished_at};
 use crate::sync;
 
-/// Returns where `misc/snapshot` is written before it gets its name.
-pub(crate) fn temporary_path(storage: &Storage) -> PathBuf {
-    storage.misc().join("snapshot.dsnap")
-}
+/// The name under which `misc/snapshot` is written before it gets its own.
+pub(crate) const TEMPORARY: &str = "snapshot.dsnap";
 
 /// Removes `misc/snapshot`, on disk. The folder is synced even if the file is already gone: an
 /// earlier run may have removed it, and ended before that was on disk.
@@ -26,33 +21,33 @@ pub(crate) fn remove_snapshot_file(
     storage: &Storage,
     durability: Durability,
 ) -> Result<(), Reason> {
-    let path = storage.snapshot();
-    remove_if_present(&path)
-        .map_err(|error| Reason::new(format!("cannot remove {}", at(&path, error))))?;
-    sync::folder(durability, &storage.misc())
+    let Folders { misc, .. } = storage.folders();
+    remove_if_present(misc, snapshot_file::NAME).map_err(|error| {
+        Reason::new(format!("cannot remove {}", at(&misc.path_of(snapshot_file::NAME), error)))
+    })?;
+    sync::folder(durability, misc)
 }
 
 /// Writes `misc/snapshot` under another name and renames it, because the original takes an empty
 /// file for a snapshot.
 pub(crate) fn write_snapshot_file(storage: &Storage, durability: Durability) -> Result<(), Reason> {
-    let (temporary, path) = (temporary_path(storage), storage.snapshot());
-    write_durably(&temporary, durability)
-        .and_then(|()| fs::rename(&temporary, &path))
-        .map_err(|error| unfinished_at("cannot write", &path, &error))?;
-    sync::folder(durability, &storage.misc())
+    let Folders { misc, .. } = storage.folders();
+    write_durably(storage, durability)
+        .and_then(|()| misc.rename(TEMPORARY, misc, snapshot_file::NAME))
+        .map_err(|error| unfinished_at("cannot write", misc, snapshot_file::NAME, &error))?;
+    sync::folder(durability, misc)
 }
 
-fn write_durably(path: &Path, durability: Durability) -> io::Result<()> {
-    remove_if_present(path)?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(modes::FILE).open(path)?;
-    modes::inherit_mode(&file, path, modes::FILE);
+fn write_durably(storage: &Storage, durability: Durability) -> io::Result<()> {
+    remove_if_present(&storage.folders().misc, TEMPORARY)?;
+    let mut file = storage.create_in_misc(TEMPORARY)?;
     file.write_all(b"shutdown")?;
     durability.file(&file)
 }
 
 /// Removes a file that may not exist.
-fn remove_if_present(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
+fn remove_if_present(folder: &Folder, name: &str) -> io::Result<()> {
+    match folder.remove_file(name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,
     }

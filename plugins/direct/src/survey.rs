@@ -3,19 +3,19 @@
 //! A problem found here leaves the storage as it was. The original removes `misc/snapshot` first, so
 //! that a stray file costs a clean storage its snapshot.
 
-use std::fs::DirEntry;
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
 
+use dsnap_core::method::Caller;
 use dsnap_core::{Reason, text};
 use dsnap_engine::storage::settings::Settings;
 use dsnap_engine::storage::snapshot_file::Content;
-use dsnap_engine::storage::{self, JournalEntry, Storage, snapshot_lock};
-use dsnap_engine::system::access;
+use dsnap_engine::storage::{Folders, JournalEntry, REPLICA, Storage, snapshot_lock};
+use dsnap_engine::system::folder::{Folder, Listed};
 
-use crate::journal::{Transaction, is_folder, list};
+use crate::journal::{KeepGoing, Transaction, list};
 use crate::preflight::{
-    check_can_empty_into, check_can_remove, check_file_place, check_file_places,
-    check_one_file_system,
+    FilePlaces, check_can_empty_into, check_can_remove, check_file_place, check_one_file_system,
+    open,
 };
 use crate::reasons::unexpected_in_journal;
 use crate::replica::Replica;
@@ -28,8 +28,8 @@ pub(crate) struct Survey<'a> {
     pub(crate) settings: Settings,
     /// Committed transactions in the journal, oldest first.
     pub(crate) committed: Vec<Transaction>,
-    /// Folders of transactions that were never committed.
-    pub(crate) uncommitted: Vec<PathBuf>,
+    /// Names of the folders of transactions that were never committed.
+    pub(crate) uncommitted: Vec<OsString>,
     pub(crate) replica: Option<Replica>,
     snapshot_file: Content,
     b_is_empty: bool,
@@ -40,9 +40,10 @@ impl<'a> Survey<'a> {
     ///
     /// # Errors
     ///
-    /// The storage contains something that no recovery may touch, or that this user may not change.
-    pub(crate) fn take(storage: &'a Storage) -> Result<Self, Reason> {
-        storage.check_folders()?;
+    /// The storage contains something that no recovery may touch, or that this user may not change;
+    /// or the caller wants to stop.
+    pub(crate) fn take(storage: &'a Storage, caller: &dyn Caller) -> Result<Self, Reason> {
+        let keep_going = || keep_looking(caller);
         let settings = storage.settings()?;
         let mut survey = Self {
             storage,
@@ -51,11 +52,11 @@ impl<'a> Survey<'a> {
             uncommitted: Vec::new(),
             replica: None,
             snapshot_file: snapshot_lock::read_snapshot_file(storage)?.content,
-            b_is_empty: list(&storage.b())?.is_empty(),
+            b_is_empty: list(&storage.folders().b, &keep_going)?.is_empty(),
         };
-        survey.read_journal()?;
+        survey.read_journal(&keep_going)?;
         if !survey.is_clean() {
-            survey.check_access()?;
+            survey.check_access(&keep_going)?;
         }
         Ok(survey)
     }
@@ -67,69 +68,90 @@ impl<'a> Survey<'a> {
         self.snapshot_file == Content::Shutdown && journal_is_empty && self.b_is_empty
     }
 
-    fn read_journal(&mut self) -> Result<(), Reason> {
-        let journal = self.storage.journal();
-        let mut entries = list(&journal)?;
-        entries.sort_by_key(DirEntry::file_name);
-        if entries.iter().any(|entry| entry.file_name() == storage::REPLICA) {
-            return self.read_replica(&journal, entries.len());
+    fn read_journal(&mut self, keep_going: KeepGoing<'_>) -> Result<(), Reason> {
+        let Folders { a, journal, .. } = self.storage.folders();
+        let mut entries = list(journal, keep_going)?;
+        entries.sort();
+        if entries.iter().any(|entry| entry.name == REPLICA) {
+            return self.read_replica(entries.len(), keep_going);
         }
-        for entry in entries {
-            let path = entry.path();
-            let is_folder = is_folder(&entry)?;
-            match JournalEntry::of(&entry.file_name()) {
+        for Listed { name, is_folder } in entries {
+            match JournalEntry::of(&name) {
                 JournalEntry::Done if is_folder => {
-                    self.committed.push(Transaction::read(path, self.settings)?);
+                    let folder = open(journal, &name)?;
+                    let transaction = Transaction::read(name, &folder, self.settings, keep_going)?;
+                    folder.check_can_change_entries()?;
+                    check_can_move(&folder, a)?;
+                    self.committed.push(transaction);
                 }
-                JournalEntry::Temp if is_folder => self.uncommitted.push(path),
-                _ => return Err(unexpected_in_journal(&path)),
+                JournalEntry::Temp if is_folder => self.uncommitted.push(name),
+                _ => return Err(unexpected_in_journal(&journal.path_of(&name))),
             }
         }
         Ok(())
     }
 
-    fn read_replica(&mut self, journal: &Path, entries: usize) -> Result<(), Reason> {
-        let path = journal.join(storage::REPLICA);
+    fn read_replica(&mut self, entries: usize, keep_going: KeepGoing<'_>) -> Result<(), Reason> {
         if entries > 1 {
-            return Err(not_alone(&path, "journal/ contains something else, too"));
+            return Err(not_alone(self.storage, "journal/ contains something else, too"));
         }
         if !self.b_is_empty {
-            return Err(not_alone(&path, "B/ is not empty"));
+            return Err(not_alone(self.storage, "B/ is not empty"));
         }
-        self.replica = Some(Replica::read(path)?);
+        self.replica = Some(Replica::read(self.storage, keep_going)?);
         Ok(())
     }
 
     /// Checks that every folder that will change can be changed, and that files can be moved
     /// between them.
-    fn check_access(&self) -> Result<(), Reason> {
-        let (a, b, journal) = (self.storage.a(), self.storage.b(), self.storage.journal());
-        for folder in [&self.storage.misc(), &journal, &b, &a] {
-            access::check_can_change_entries(folder)?;
+    fn check_access(&self, keep_going: KeepGoing<'_>) -> Result<(), Reason> {
+        let Folders { a, b, journal, misc, .. } = self.storage.folders();
+        for folder in [misc, journal, b, a] {
+            folder.check_can_change_entries()?;
         }
-        check_file_place(&snapshot_file::temporary_path(self.storage))?;
+        check_file_place(misc, snapshot_file::TEMPORARY.as_ref())?;
         if !self.b_is_empty {
-            check_can_move(&b, &a)?;
-            check_can_empty_into(&b, &a)?;
+            check_can_move(b, a)?;
+            check_can_empty_into(b, Some(a), 1, keep_going)?;
         }
-        for transaction in &self.committed {
-            access::check_can_change_entries(&transaction.folder)?;
-            check_can_move(&transaction.folder, &a)?;
+        for name in &self.uncommitted {
+            check_can_remove(&open(journal, name)?, 1, keep_going)?;
         }
-        self.uncommitted.iter().try_for_each(|folder| check_can_remove(folder))?;
         self.replica.as_ref().map_or(Ok(()), |replica| replica.check_access(self.storage))?;
+        self.check_places(keep_going)
+    }
+
+    /// Checks that nothing is in the way of the files of the journal.
+    fn check_places(&self, keep_going: KeepGoing<'_>) -> Result<(), Reason> {
         let files = self.committed.iter().flat_map(|transaction| &transaction.files);
-        check_file_places(&a, files.map(|(_, place)| place.as_path()))
+        let mut places: Vec<_> = files.map(|(place, _)| place.as_path()).collect();
+        places.sort_unstable();
+        places.dedup();
+        let mut checked = FilePlaces::default();
+        for place in places {
+            keep_going()?;
+            checked.check(&self.storage.folders().a, place)?;
+        }
+        Ok(())
     }
 }
 
+/// Checks that the look at the storage may go on.
+pub(crate) fn keep_looking(caller: &dyn Caller) -> Result<(), Reason> {
+    if caller.should_stop() {
+        return Err(Reason::new("asked to stop before anything was changed"));
+    }
+    Ok(())
+}
+
 /// Says what a replica must not be beside.
-fn not_alone(replica: &Path, other: &str) -> Reason {
-    Reason::new(format!("{} exists, but {other}", text::path(replica)))
+fn not_alone(storage: &Storage, other: &str) -> Reason {
+    let replica = text::path(storage.folders().journal.path_of(REPLICA));
+    Reason::new(format!("{replica} exists, but {other}"))
         .hint("the replication tool never leaves both: find out which one is newer before you move one of them away")
 }
 
-fn check_can_move(from: &Path, a: &Path) -> Result<(), Reason> {
+fn check_can_move(from: &Folder, a: &Folder) -> Result<(), Reason> {
     let hint = "DirectoryStorage moves files between A, B and journal: put them on one file system";
     check_one_file_system(from, a).map_err(|reason| reason.hint(hint))
 }

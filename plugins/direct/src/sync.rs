@@ -4,18 +4,18 @@
 //! [`Durability`], which also makes the system calls.
 
 use std::io;
-use std::path::Path;
 
 use dsnap_core::Reason;
 use dsnap_engine::storage::durability::Durability;
+use dsnap_engine::system::folder::Folder;
 
 use crate::reasons::{at, unfinished};
 
 /// Puts the entries of `folder` on disk. With `dirsync: 0` a sync of its file system does that.
-pub(crate) fn folder(durability: Durability, folder: &Path) -> Result<(), Reason> {
+pub(crate) fn folder(durability: Durability, folder: &Folder) -> Result<(), Reason> {
     match durability {
         Durability::Full => {
-            record("folder", folder);
+            record("folder", folder.path());
             durability.folder(folder).map_err(|error| not_synced(folder, &error))
         }
         Durability::NoFolders | Durability::None => file_system(durability, folder),
@@ -23,15 +23,15 @@ pub(crate) fn folder(durability: Durability, folder: &Path) -> Result<(), Reason
 }
 
 /// Puts everything done so far on the file system of `folder` on disk.
-pub(crate) fn file_system(durability: Durability, folder: &Path) -> Result<(), Reason> {
+pub(crate) fn file_system(durability: Durability, folder: &Folder) -> Result<(), Reason> {
     if durability != Durability::None {
-        record("file system", folder);
+        record("file system", folder.path());
     }
     durability.file_system(folder).map_err(|error| not_synced(folder, &error))
 }
 
-fn not_synced(folder: &Path, error: &io::Error) -> Reason {
-    let reason = unfinished(format!("cannot sync {}", at(folder, error)));
+fn not_synced(folder: &Folder, error: &io::Error) -> Reason {
+    let reason = unfinished(format!("cannot sync {}", at(folder.path(), error)));
     match error.kind() {
         io::ErrorKind::InvalidInput => reason.hint(
             "this file system cannot sync folders: set `dirsync: 0` under [posix] in config/settings",
@@ -41,7 +41,7 @@ fn not_synced(folder: &Path, error: &io::Error) -> Reason {
 }
 
 #[cfg(not(test))]
-fn record(_what: &'static str, _folder: &Path) {}
+fn record(_what: &'static str, _folder: &std::path::Path) {}
 
 #[cfg(test)]
 pub(crate) use recording::{record, recorded};

@@ -1,10 +1,15 @@
 //! Small storages for the unit tests, in format flat.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
-use dsnap_core::method::{Caller, Message};
+use dsnap_core::Code;
+use dsnap_core::method::{Caller, Entered, Message, Request, SnapshotMethod};
 use dsnap_engine::storage::Storage;
+
+use crate::Direct;
 
 /// Two transactions, the older one first.
 pub(crate) const TIDS: [&str; 2] = ["040D31C8F3CE2ECC", "040D31C8F3CE2ECD"];
@@ -55,4 +60,50 @@ pub(crate) fn replicate(storage: &Storage, places: &[&str]) {
         archive.append(&header, std::io::empty()).unwrap();
     }
     fs::write(storage.journal().join("replica.tar"), archive.into_inner().unwrap()).unwrap();
+}
+
+fn names_in(folder: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).unwrap().flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// Lets the method meet an archive, and checks what must hold whatever is in it.
+pub(crate) fn enter_with_replica(archive: &[u8]) {
+    let (folder, _) = storage();
+    // A place beside the storage, to see what leaves it.
+    let inner = folder.path().join("storage");
+    fs::create_dir(&inner).unwrap();
+    for name in ["A", "B", "journal", "misc", "config"] {
+        fs::rename(folder.path().join(name), inner.join(name)).unwrap();
+    }
+    let storage = Storage::open(&inner).unwrap();
+    fs::write(storage.config().join("snapshot.conf"), "ours").unwrap();
+    fs::write(storage.snapshot(), "user/old-1").unwrap();
+    fs::write(storage.journal().join("replica.tar"), archive).unwrap();
+    let code = Code::from_bytes(b"test-1").unwrap();
+    let entered = Direct.enter(&Request {
+        storage: &inner,
+        conf_folder: &inner,
+        words: &[],
+        code: &code,
+        time_left: None,
+        caller: &NeverStops,
+    });
+    assert_eq!(names_in(folder.path()), BTreeSet::from(["storage".to_owned()]));
+    assert_eq!(fs::read(storage.config().join("snapshot.conf")).unwrap(), b"ours");
+    let in_misc = ["lock", "sublock", "snapshot", "replica.previous"].map(str::to_owned);
+    assert!(names_in(&storage.misc()).is_subset(&BTreeSet::from(in_misc)));
+    match entered {
+        Entered::Done => assert_eq!(fs::read(storage.snapshot()).unwrap(), b"shutdown"),
+        Entered::Refused(_) => assert_eq!(fs::read(storage.snapshot()).unwrap(), b"user/old-1"),
+        Entered::Failed(_) => assert!(!storage.snapshot().exists()),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What a replica may look like.
+pub(crate) fn a_replica() -> Vec<u8> {
+    let (_folder, storage) = storage();
+    replicate(&storage, &["A/x.oid", "A/o0/12/c", "config/identity", "B/y"]);
+    fs::read(storage.journal().join("replica.tar")).unwrap()
 }

@@ -2,32 +2,27 @@
 //! as `misc/replica.previous`.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashSet};
-use std::fs::{self, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use dsnap_core::{Reason, text};
-use dsnap_engine::storage::Storage;
+use dsnap_engine::limits::COPY_CHUNK;
 use dsnap_engine::storage::durability::Durability;
-use dsnap_engine::system::reading;
-use tar::{Archive, Entry, EntryType};
+use dsnap_engine::storage::{Folders, REPLICA, Storage};
+use dsnap_engine::system::folder::Folder;
 
-use crate::attributes::Attributes;
+use crate::archive::{Member, Trouble, folder_of, is_conf, read_members};
+use crate::attributes::NewFolder;
+use crate::destination::{Destination, make_folders};
 use crate::progress::Progress;
 use crate::reasons::{at, unfinished, unfinished_at};
-use crate::replica::{Replica, previous_replica};
-use crate::{moving, sync};
+use crate::replica::{PREVIOUS, Replica};
+use crate::sync;
 
 /// The mode of a file until it has its owner.
 const PRIVATE: u32 = 0o600;
-
-/// A folder that gets its attributes when everything is in it.
-struct NewFolder {
-    path: PathBuf,
-    attributes: Attributes,
-}
 
 /// Unpacks the archive over the storage, on disk, and moves it away.
 ///
@@ -41,99 +36,147 @@ pub(crate) fn unpack(
     durability: Durability,
     progress: &mut Progress<'_>,
 ) -> Result<(), Reason> {
-    progress.expect(replica.files.len() + replica.folders.len());
-    let folders = unpack_members(replica, storage.root(), progress)?;
-    set_folder_attributes(folders)?;
-    sync_written(replica, storage.root(), durability)?;
-    let (from, to) = (&replica.path, previous_replica(storage));
-    fs::rename(from, &to).map_err(|error| {
-        unfinished_at(&format!("cannot move {} to", text::path(from)), &to, &error)
+    let Folders { journal, misc, .. } = storage.folders();
+    progress.expect(replica.members);
+    let mut unpacking = Unpacking::begin(storage.folders(), progress);
+    let keep_going = unpacking.progress.keep_going();
+    let read = read_members(&replica.file, &keep_going, &mut |member| unpacking.member(member));
+    read.map_err(|trouble| match trouble {
+        Trouble::Elsewhere(reason) => reason,
+        Trouble::InArchive(what) => unfinished(at(&journal.path_of(REPLICA), what)),
     })?;
-    sync::folder(durability, &storage.misc())?;
-    sync::folder(durability, &storage.journal())
+    unpacking.set_folder_attributes()?;
+    for (_, folder) in &unpacking.written {
+        sync::file_system(durability, folder)?;
+    }
+    journal.rename(REPLICA, misc, PREVIOUS).map_err(|error| {
+        let action = format!("cannot move {} to", text::path(journal.path_of(REPLICA)));
+        unfinished_at(&action, misc, PREVIOUS, &error)
+    })?;
+    sync::folder(durability, misc)?;
+    sync::folder(durability, journal)
 }
 
-/// Unpacks the files and makes the folders.
-fn unpack_members(
-    replica: &Replica,
-    root: &Path,
-    progress: &mut Progress<'_>,
-) -> Result<Vec<NewFolder>, Reason> {
-    let broken = |error: io::Error| unfinished(at(&replica.path, error));
-    let mut archive = Archive::new(reading::open(&replica.path).map_err(broken)?);
-    let mut folders = Vec::new();
-    for member in archive.entries().map_err(broken)? {
-        progress.next_file()?;
-        let mut member = member.map_err(broken)?;
-        let path = root.join(member.path().map_err(broken)?);
-        match member.header().entry_type() {
-            EntryType::XGlobalHeader => {}
-            EntryType::Directory => folders.push(make_folder(&member, path)?),
-            _ => unpack_file(&mut member, &path)?,
+/// What was unpacked so far.
+struct Unpacking<'a, 'b> {
+    storage: &'a Folders,
+    progress: &'a mut Progress<'b>,
+    destination: Destination,
+    folders: Vec<NewFolder>,
+    /// A folder on each file system that was written to: `config` may be on another one than `A`.
+    written: Vec<(u64, Folder)>,
+    buffer: Vec<u8>,
+    has_warned: bool,
+}
+
+impl<'a, 'b> Unpacking<'a, 'b> {
+    fn begin(storage: &'a Folders, progress: &'a mut Progress<'b>) -> Self {
+        Self {
+            storage,
+            progress,
+            destination: Destination::default(),
+            folders: Vec::new(),
+            written: Vec::new(),
+            buffer: vec![0; COPY_CHUNK],
+            has_warned: false,
         }
     }
-    Ok(folders)
-}
 
-fn make_folder(member: &Entry<'_, impl Read>, path: PathBuf) -> Result<NewFolder, Reason> {
-    moving::make_folders(&path)?;
-    match Attributes::of(member.header()) {
-        Ok(attributes) => Ok(NewFolder { path, attributes }),
-        Err(error) => Err(cannot_unpack(&path, &error)),
+    fn member(&mut self, mut member: Member<'_>) -> Result<(), Reason> {
+        self.progress.next_file()?;
+        if is_conf(&member.place) {
+            self.leave_out(&member.place);
+            return Ok(());
+        }
+        if !member.is_folder {
+            return self.file(&mut member);
+        }
+        let (root, below) = folder_of(self.storage, &member.place);
+        self.remember(&make_folders(root, below)?)?;
+        let Member { place, attributes, .. } = member;
+        self.folders.push(NewFolder { place, attributes });
+        Ok(())
     }
-}
 
-/// Replaces a file as tar does: by a new one, never by writing into the old one.
-fn unpack_file(member: &mut Entry<'_, impl Read>, path: &Path) -> Result<(), Reason> {
-    path.parent().map_or(Ok(()), moving::make_folders)?;
-    let mut unpack = || {
-        let attributes = Attributes::of(member.header())?;
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+    /// Warns once of a member that is left out.
+    fn leave_out(&mut self, place: &Path) {
+        if !std::mem::replace(&mut self.has_warned, true) {
+            self.progress.warn(&format!(
+                "{}: its member {} was left out: no archive may say what dsnap runs on this machine",
+                text::path(self.storage.journal.path_of(REPLICA)),
+                text::path(place)
+            ));
+        }
+    }
+
+    /// Replaces a file as tar does: by a new one, never by writing into the old one.
+    fn file(&mut self, member: &mut Member<'_>) -> Result<(), Reason> {
+        let (root, below) = folder_of(self.storage, &member.place);
+        let (folder, name) = self.destination.of(root, below)?;
+        let folder = folder.clone();
+        let failed = |error: io::Error| unfinished_at("cannot unpack", &folder, name, &error);
+        match folder.remove_file(name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
         }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(path)?;
-        if io::copy(member, &mut file)? != member.size() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        attributes.apply(path)
-    };
-    unpack().map_err(|error| cannot_unpack(path, &error))
-}
-
-/// Sets the attributes of folders. This comes last, because new files change the time of their
-/// folder. The deepest folders come first, because a mode may block the way to what is below.
-fn set_folder_attributes(mut folders: Vec<NewFolder>) -> Result<(), Reason> {
-    folders.sort_by_key(|folder| Reverse(folder.path.components().count()));
-    for NewFolder { path, attributes } in folders {
-        attributes.apply(&path).map_err(|error| cannot_unpack(&path, &error))?;
+        let mut file = folder.create(name, PRIVATE).map_err(failed)?;
+        self.copy(member.content, &mut file, member.size)?.map_err(failed)?;
+        member.attributes.apply_to_file(&file).map_err(failed)?;
+        self.remember(&folder)
     }
-    Ok(())
-}
 
-/// Syncs each file system that was written to. `config` may be on another one than `A`.
-fn sync_written(replica: &Replica, root: &Path, durability: Durability) -> Result<(), Reason> {
-    let parents = replica.files.iter().filter_map(|file| file.parent());
-    let folders: BTreeSet<_> =
-        parents.chain(replica.folders.iter().map(PathBuf::as_path)).collect();
-    let mut synced = HashSet::new();
-    for folder in folders {
-        let folder = root.join(folder);
-        let found = fs::metadata(&folder);
-        let device = found.map_err(|error| unfinished_at("cannot sync", &folder, &error))?.dev();
-        if synced.insert(device) {
-            sync::file_system(durability, &folder)?;
+    /// Copies the content of a file. Asks often whether to go on: a file may be huge.
+    fn copy(
+        &mut self,
+        content: &mut dyn Read,
+        file: &mut File,
+        size: u64,
+    ) -> Result<io::Result<()>, Reason> {
+        let keep_going = self.progress.keep_going();
+        let mut left = size;
+        while left > 0 {
+            keep_going()?;
+            let most = usize::try_from(left).unwrap_or(usize::MAX).min(self.buffer.len());
+            let copied = content.read(&mut self.buffer[..most]).and_then(|read| match read {
+                0 => Err(io::ErrorKind::UnexpectedEof.into()),
+                read => file.write_all(&self.buffer[..read]).map(|()| read as u64),
+            });
+            match copied {
+                Ok(copied) => left -= copied,
+                Err(error) => return Ok(Err(error)),
+            }
         }
+        Ok(Ok(()))
     }
-    Ok(())
-}
 
-fn cannot_unpack(path: &Path, error: &io::Error) -> Reason {
-    unfinished_at("cannot unpack", path, error)
+    /// Remembers that something in this folder has to be synced.
+    fn remember(&mut self, folder: &Folder) -> Result<(), Reason> {
+        let found = folder.metadata();
+        let device = found.map_err(|error| unfinished_at("cannot sync", folder, "", &error))?.dev();
+        if !self.written.iter().any(|(written, _)| *written == device) {
+            self.written.push((device, folder.clone()));
+        }
+        Ok(())
+    }
+
+    /// Sets the attributes of folders. This comes last, because new files change the time of their
+    /// folder. The deepest folders come first, because a mode may block the way to what is below.
+    fn set_folder_attributes(&mut self) -> Result<(), Reason> {
+        let keep_going = self.progress.keep_going();
+        self.folders.sort_by_key(|folder| Reverse(folder.place.components().count()));
+        for NewFolder { place, attributes } in &self.folders {
+            keep_going()?;
+            let (root, below) = folder_of(self.storage, place);
+            let set = root.folder(below).and_then(|folder| attributes.apply_to_folder(&folder));
+            set.map_err(|error| unfinished_at("cannot unpack", root, below, &error))?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::io::Write;
 
     use super::*;
@@ -143,7 +186,7 @@ mod tests {
 
     #[test]
     fn every_file_system_that_was_written_to_is_synced_once() {
-        let (_folder, storage) = testing::storage();
+        let (folder, storage) = testing::storage();
         let usual = fs::metadata(storage.root()).unwrap().dev();
         let elsewhere = tempfile::tempdir_in("/dev/shm").ok();
         let Some(elsewhere) = elsewhere.filter(|it| it.path().metadata().unwrap().dev() != usual)
@@ -152,9 +195,13 @@ mod tests {
             let _ = writeln!(io::stderr(), "skipped: /dev/shm is no other file system here");
             return;
         };
-        std::os::unix::fs::symlink(elsewhere.path(), storage.root().join("other")).unwrap();
-        testing::replicate(&storage, &["A/x.oid", "A/y", "other/one", "other/two"]);
-        let survey = Survey::take(&storage).unwrap();
+        let settings = fs::read(storage.config().join("settings")).unwrap();
+        fs::write(elsewhere.path().join("settings"), settings).unwrap();
+        fs::remove_dir_all(storage.config()).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), storage.config()).unwrap();
+        let storage = Storage::open(folder.path()).unwrap();
+        testing::replicate(&storage, &["A/x.oid", "A/y", "config/one", "config/two"]);
+        let survey = Survey::take(&storage, &NeverStops).unwrap();
         let replica = survey.replica.as_ref().unwrap();
         let durability = Durability::of(survey.settings);
         let (unpacked, syncs) =
@@ -162,6 +209,6 @@ mod tests {
         unpacked.unwrap();
         let systems = syncs.iter().filter(|(what, _)| *what == "file system");
         let places: Vec<_> = systems.map(|(_, path)| path.clone()).collect();
-        assert_eq!(places, [storage.a(), storage.root().join("other")]);
+        assert_eq!(places, [storage.a(), storage.config()]);
     }
 }

@@ -62,6 +62,10 @@ impl SnapshotMethod for Http {
         false
     }
 
+    fn runs_code(&self) -> bool {
+        false
+    }
+
     fn enter(&self, request: &Request<'_>) -> Entered {
         match Toolkit::of(request, limits::ENTER_TIMEOUT) {
             Ok(toolkit) => enter::enter(&toolkit, request.code),

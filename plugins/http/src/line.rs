@@ -63,7 +63,8 @@ pub(crate) fn check(words: &[OsString]) -> Result<CheckedLine, String> {
     let (url, access, ca) = split(words)?;
     let is_relative = |file: &OsStr| !Path::new(file).is_absolute();
     let names_relative_files = is_relative(access) || ca.is_some_and(is_relative);
-    Ok(CheckedLine { label: Some(label(url)), names_relative_files })
+    let reads = [Some(access), ca].into_iter().flatten().map(PathBuf::from).collect();
+    Ok(CheckedLine { label: Some(label(url)), names_relative_files, reads })
 }
 
 /// Names a line: by its URL or, if that does not look like one, by the method and the word. Messages

@@ -79,7 +79,9 @@ struct Listener {
 impl Caller for Listener {
     fn say(&self, message: Message<'_>) {
         match message {
-            Message::Words(text) => self.audit.check_text(self.verb, text),
+            Message::Words(text) | Message::Warning(text) => {
+                self.audit.check_text(self.verb, text);
+            }
             Message::Progress { unit, .. } => self.audit.check_text(self.verb, unit),
         }
     }

@@ -20,7 +20,7 @@ impl Observation {
     /// Reads the files of a storage.
     pub(super) fn of(storage: &Storage) -> Self {
         let open = lock_holders::is_held(&storage.lock());
-        let file = SnapshotFile::read(&storage.snapshot()).ok();
+        let file = SnapshotFile::read(storage).ok();
         Self { content: file.map(|file| file.content), open }
     }
 

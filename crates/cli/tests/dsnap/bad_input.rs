@@ -176,7 +176,8 @@ fn a_link_in_the_place_of_a_folder_fails_the_run_and_changes_nothing() {
     let fixture = storage(State::Replica);
     fs::remove_dir_all(fixture.storage().a().join("x")).unwrap();
     symlink("/no/such/folder", fixture.storage().a().join("x")).unwrap();
-    refused(&fixture, "DIR/A/x is a link that leads to no folder, but a folder is needed there");
+    refused(&fixture, "DIR/A/x is a symbolic link, but a folder is needed there")
+        .hint("dsnap follows no link below A, B, journal and misc: put the folder itself there");
 }
 
 #[test]

@@ -27,6 +27,7 @@ mod nested;
 mod orphans;
 mod output;
 mod recovery;
+mod replicas;
 mod rights;
 mod signals;
 mod support;

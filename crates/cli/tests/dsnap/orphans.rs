@@ -36,6 +36,20 @@ fn finish(running: Running) {
 }
 
 #[test]
+fn nothing_is_entered_if_no_record_can_be_written() {
+    let site = site();
+    // No file can grow.
+    let ran = Dsnap::through_shell("trap '' XFSZ; ulimit -f 0; exec \"$@\"")
+        .storage(site.path())
+        .knows(site.path())
+        .arg("true")
+        .run();
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    ran.mentions("DIR/misc/dsnap.lock cannot be written, so nothing is entered: File too large");
+    assert_eq!(site.held(), None);
+}
+
+#[test]
 fn the_storage_is_in_use_while_command_of_a_killed_run_is_alive() {
     let site = site();
     let running = killed(&site);

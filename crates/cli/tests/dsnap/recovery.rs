@@ -134,51 +134,87 @@ fn enter_asked_by(fixture: &Fixture, caller: &dyn Caller) -> Entered {
 }
 
 /// More questions than a recovery of a small storage asks.
-const MANY: u32 = 1000;
+const MANY: u32 = 3000;
+
+/// When a recovery was stopped.
+#[derive(Debug, PartialEq)]
+enum Stopped {
+    Looking,
+    Recovering,
+    Never,
+}
 
 #[test]
 fn a_recovery_that_was_stopped_before_any_file_reaches_the_same_end_the_next_time() {
     let states = [State::Crashed, State::InSnapshot, State::Recombining, State::Replica];
     in_parallel(states, |state| {
-        let stopped = (0..MANY).take_while(|&questions| was_stopped_and_goes_on(state, questions));
+        let all: Vec<u32> = (0..MANY).collect();
+        let looking = all.partition_point(|it| stopped_after(state, *it) == Stopped::Looking);
+        let rest = all[looking..].iter();
+        let stopped = rest.take_while(|it| stopped_after(state, **it) == Stopped::Recovering);
+        assert!(looking > 10, "the look at {state:?} asks {looking} times");
         assert!(stopped.count() > 10, "there was nothing to stop");
     });
 }
 
-/// Stops a recovery after so many questions, and makes another one; false if the first one came
-/// to its end.
-fn was_stopped_and_goes_on(state: State, questions: u32) -> bool {
+/// Stops a recovery after so many questions, and makes another one.
+fn stopped_after(state: State, questions: u32) -> Stopped {
     assert!(questions + 1 < MANY, "the recovery of {state:?} never ended");
     let fixture = fixture_builder().state(state).transactions(12).build().unwrap();
-    let first = enter(&fixture, questions);
-    if first == Entered::Done {
-        return false;
-    }
-    assert!(matches!(first, Entered::Failed(_)), "{first:?}");
-    assert!(!fixture.storage().snapshot().exists(), "half a recovery passes for a snapshot");
+    let before = picture(fixture.path());
+    let stopped = match enter(&fixture, questions) {
+        Entered::Done => return Stopped::Never,
+        Entered::Failed(reason) if reason.text().starts_with("asked to stop before") => {
+            let after = picture(fixture.path());
+            assert_eq!(before.difference(&after), None);
+            Stopped::Looking
+        }
+        Entered::Failed(_) => {
+            assert!(
+                !fixture.storage().snapshot().exists(),
+                "half a recovery passes for a snapshot"
+            );
+            Stopped::Recovering
+        }
+        other => panic!("{other:?}"),
+    };
     assert_eq!(enter(&fixture, u32::MAX), Entered::Done);
     fixture.ledger().verify(&fixture.storage().a()).assert_holds();
     assert_closed(&fixture);
-    true
+    stopped
 }
 
 #[test]
 fn a_recovery_that_is_stopped_again_and_again_comes_to_its_end() {
     let fixture = fixture_builder().state(State::InSnapshot).transactions(12).build().unwrap();
-    let ended = (0..MANY).any(|_| enter(&fixture, 3) == Entered::Done);
+    let mut stopped_halfway = 0;
+    let ended = (0..MANY).any(|questions| match enter(&fixture, questions) {
+        Entered::Failed(reason) => {
+            stopped_halfway += u32::from(reason.text().starts_with("asked to stop during"));
+            false
+        }
+        entered => entered == Entered::Done,
+    });
     assert!(ended, "it was stopped {MANY} times and did not come to its end");
+    assert!(stopped_halfway > 2, "it was stopped halfway {stopped_halfway} times");
     fixture.ledger().verify(&fixture.storage().a()).assert_holds();
 }
 
-/// Puts a folder where a file has to go, when the survey is over.
-struct InTheWay(PathBuf);
+/// Puts a folder where a file has to go, when the survey is over: the first change removes
+/// `misc/snapshot`.
+struct InTheWay {
+    snapshot: PathBuf,
+    target: PathBuf,
+}
 
 impl Caller for InTheWay {
     fn say(&self, _said: Message<'_>) {}
 
     fn should_stop(&self) -> bool {
-        let _ = fs::remove_file(&self.0);
-        fs::create_dir_all(self.0.join("in the way")).unwrap();
+        if !self.snapshot.exists() {
+            let _ = fs::remove_file(&self.target);
+            fs::create_dir_all(self.target.join("in the way")).unwrap();
+        }
         false
     }
 }
@@ -188,7 +224,8 @@ fn a_failing_step_stops_and_reports_and_leaves_no_snapshot() {
     let fixture = storage(State::InSnapshot);
     let place = a_file_below(&fixture.storage().b());
     let target = fixture.storage().a().join(place.strip_prefix(fixture.storage().b()).unwrap());
-    let Entered::Failed(refusal) = enter_asked_by(&fixture, &InTheWay(target.clone())) else {
+    let in_the_way = InTheWay { snapshot: fixture.storage().snapshot(), target: target.clone() };
+    let Entered::Failed(refusal) = enter_asked_by(&fixture, &in_the_way) else {
         panic!("a folder was replaced by a file")
     };
     let what = "nothing is lost, but A/ is not a snapshot until the storage is recovered";

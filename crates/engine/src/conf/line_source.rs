@@ -17,7 +17,8 @@ use dsnap_core::method::{CheckedLine, Methods, SnapshotMethod, WorksWith};
 
 use crate::limits;
 use crate::system::privileges::Privileges;
-use crate::system::{reading, trust};
+use crate::system::walk::{Part, Walk};
+use crate::system::{reading, trust, users};
 
 /// The user id of root.
 const ROOT: u32 = 0;
@@ -37,6 +38,7 @@ pub(super) enum TrustLevel {
 #[derive(Clone, Copy)]
 pub(super) struct LineSource<'a> {
     pub(super) trust: TrustLevel,
+    pub(super) conf_folder: &'a Path,
     pub(super) privileges: &'a Privileges,
 }
 
@@ -78,10 +80,20 @@ impl<'a> LineSource<'a> {
     fn needs_owner(self, method: &dyn SnapshotMethod, checked: &CheckedLine) -> bool {
         method.works_with() == WorksWith::Nobody
             || match self.trust {
-                TrustLevel::RootOnly => false,
-                TrustLevel::CommandLine => checked.names_relative_files,
+                TrustLevel::RootOnly => self.reads_what_others_change(checked),
+                TrustLevel::CommandLine => {
+                    checked.names_relative_files || self.reads_what_others_change(checked)
+                }
                 TrustLevel::Untrusted => true,
             }
+    }
+
+    /// Says whether a file that the line names may be a link of another user's to a secret of
+    /// root's.
+    fn reads_what_others_change(self, checked: &CheckedLine) -> bool {
+        let mut files = checked.reads.iter().map(|file| self.conf_folder.join(file));
+        self.privileges
+            .with_caller_privileges(|| files.any(|file| trust::others_can_change(&file, ROOT)))
     }
 }
 
@@ -130,21 +142,62 @@ impl Candidate<'_> {
     }
 }
 
-/// Reads a conf file, with the caller's privileges only if nobody but root can change it. Returns
-/// its content, and how far its lines are trusted.
-pub(super) fn read(
-    path: &Path,
-    privileges: &Privileges,
-    open: &dyn Fn() -> io::Result<File>,
-    stopped: &dyn Fn() -> bool,
-) -> io::Result<(Vec<u8>, TrustLevel)> {
-    let trusted = privileges.are_lowered()
-        && privileges.with_caller_privileges(|| only_root_can_change(path));
-    let file = if trusted { privileges.with_caller_privileges(open) } else { open() }?;
-    let text = reading::read_waiting_for_writer(file, limits::MAX_CONF_FILE, stopped)?;
-    Ok((text, if trusted { TrustLevel::RootOnly } else { TrustLevel::Untrusted }))
+/// A conf file, opened, and what is known of its authors.
+#[derive(Debug)]
+pub(super) struct ConfFile {
+    file: File,
+    pub(super) trust: TrustLevel,
+    /// Who else can write it: then no line in it may run anything.
+    pub(super) other_author: Option<Reason>,
 }
 
-fn only_root_can_change(path: &Path) -> bool {
-    std::path::absolute(path).is_ok_and(|path| trust::check_writable_only_by(&path, ROOT).is_ok())
+impl ConfFile {
+    /// Opens a conf file, with the caller's privileges only if nobody but root can change it.
+    /// `owner` is the user who owns the storage.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be opened.
+    pub(super) fn open(path: &Path, owner: u32, privileges: &Privileges) -> io::Result<Self> {
+        let path = std::path::absolute(path)?;
+        let roots = privileges.are_lowered().then(|| {
+            privileges.with_caller_privileges(|| {
+                let parts = Walk::to(&path).parts().ok()?;
+                trust::check_parts(&parts, &[ROOT]).ok()?;
+                parts.last()?.open().ok()
+            })
+        });
+        if let Some(file) = roots.flatten() {
+            return Ok(Self { file, trust: TrustLevel::RootOnly, other_author: None });
+        }
+        let parts = Walk::to(&path).parts().map_err(|blocked| blocked.error)?;
+        let file = parts.last().ok_or(io::ErrorKind::NotFound)?.open()?;
+        let authors = [ROOT, users::effective_user(), owner];
+        // A pipe has no path that somebody could exchange.
+        let judged = if parts.last().is_some_and(Part::is_pipe) {
+            &parts[parts.len() - 1..]
+        } else {
+            &parts
+        };
+        let other_author = trust::check_parts(judged, &authors).err();
+        Ok(Self { file, trust: TrustLevel::Untrusted, other_author })
+    }
+
+    /// Allows only a regular file: the default conf is not named by the user, so nobody is waited
+    /// for.
+    pub(super) fn regular(self) -> io::Result<Self> {
+        if self.file.metadata()?.is_file() {
+            return Ok(self);
+        }
+        Err(io::Error::other("it is not a regular file"))
+    }
+
+    /// Reads the whole file. A pipe's writer is waited for, unless `stopped` returns true.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or is too large.
+    pub(super) fn read(&self, stopped: &dyn Fn() -> bool) -> io::Result<Vec<u8>> {
+        reading::read_waiting_for_writer(&self.file, limits::MAX_CONF_FILE, stopped)
+    }
 }

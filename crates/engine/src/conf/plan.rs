@@ -18,10 +18,9 @@ use dsnap_core::text::{self, Harmless};
 
 use crate::conf::grammar::{self, Line};
 use crate::conf::label::label;
-use crate::conf::line_source::{self, LineSource, TrustLevel};
+use crate::conf::line_source::{ConfFile, LineSource, TrustLevel};
 use crate::storage::Storage;
 use crate::system::privileges::Privileges;
-use crate::system::reading;
 use crate::{durations, limits};
 
 /// The method that is tried last unless a line says otherwise.
@@ -105,19 +104,18 @@ impl Plan {
         stopped: &dyn Fn() -> bool,
     ) -> Self {
         let planner = Planner { methods, privileges, stopped };
+        let owner = storage.owner().user;
         match source {
             Source::Lines(lines) => planner.plan_options(storage.config(), lines),
+            // A file that the user names may be a pipe.
             Source::File(path) => {
-                // A file that the user names may be a pipe.
-                let open = || reading::open_any(path);
-                let text = line_source::read(path, privileges, &open, stopped);
-                planner.plan_file(path, text, locks_reach)
+                let file = ConfFile::open(path, owner, privileges);
+                planner.plan_file(path, file, locks_reach)
             }
             Source::Default => {
                 let path = storage.given().join("config/snapshot.conf");
-                let open = || reading::open(&path);
-                let text = line_source::read(&path, privileges, &open, stopped);
-                planner.plan_file(&path, text, locks_reach)
+                let file = ConfFile::open(&path, owner, privileges).and_then(ConfFile::regular);
+                planner.plan_file(&path, file, locks_reach)
             }
         }
     }
@@ -198,19 +196,19 @@ impl Planner<'_> {
         plan
     }
 
-    fn plan_file(
-        &self,
-        path: &Path,
-        text: io::Result<(Vec<u8>, TrustLevel)>,
-        locks_reach: bool,
-    ) -> Plan {
+    fn plan_file(&self, path: &Path, file: io::Result<ConfFile>, locks_reach: bool) -> Plan {
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         let mut plan = Plan::empty(folder, text::path(path));
         let mut last_resort = true;
+        let text = file.and_then(|file| Ok((file.read(self.stopped)?, file)));
         match text {
-            Ok((text, trust)) => {
+            Ok((text, ConfFile { trust, other_author, .. })) => {
                 for line in grammar::lines(&text) {
                     let location = format!("line {} in {}", line.number, plan.source);
+                    if let Some(reason) = self.refusal(&line, other_author.as_ref()) {
+                        plan.add(Err(reason), &location);
+                        continue;
+                    }
                     last_resort &= !self.add(&mut plan, &line, &location, trust);
                 }
                 plan.count_rest();
@@ -225,6 +223,20 @@ impl Planner<'_> {
         plan
     }
 
+    /// Says why a line that runs anything is refused, if somebody else can write the conf.
+    fn refusal(&self, line: &Line, other_author: Option<&Reason>) -> Option<Reason> {
+        let (other_author, name) = (other_author?, line.words.as_ref().ok()?.first()?);
+        let harmless = [LAST_RESORT, NO_LAST_RESORT].iter().any(|known| name == known);
+        if harmless || !self.methods.runs_code(name.as_bytes()) {
+            return None;
+        }
+        let what = format!(
+            "{}: a line that runs a program needs a conf that nobody else can write",
+            other_author.text()
+        );
+        Some(other_author.clone().with_text(what))
+    }
+
     /// Adds the step of a line. Returns true if the line decides about the last resort.
     fn add(&self, plan: &mut Plan, line: &Line, location: &str, trust: TrustLevel) -> bool {
         // Asking a library about a line may take a while.
@@ -237,11 +249,18 @@ impl Planner<'_> {
             plan.surplus += usize::from(!is(NO_LAST_RESORT));
             return is(NO_LAST_RESORT) || is(LAST_RESORT);
         }
-        plan.add(self.step(line, location, trust), location)
+        let conf_folder = plan.conf_folder.clone();
+        let source = LineSource { trust, conf_folder: &conf_folder, privileges: self.privileges };
+        plan.add(self.step(line, location, source), location)
     }
 
     /// Reads the step that a line describes; `None` for `nodirect`.
-    fn step(&self, line: &Line, location: &str, trust: TrustLevel) -> Result<Option<Step>, Reason> {
+    fn step(
+        &self,
+        line: &Line,
+        location: &str,
+        source: LineSource<'_>,
+    ) -> Result<Option<Step>, Reason> {
         let all_words = line.words.clone().map_err(Reason::new)?;
         let Some((name, words)) = all_words.split_first() else { return Ok(None) };
         if (name == LAST_RESORT || name == NO_LAST_RESORT) && !words.is_empty() {
@@ -250,7 +269,6 @@ impl Planner<'_> {
         if name == NO_LAST_RESORT {
             return Ok(None);
         }
-        let source = LineSource { trust, privileges: self.privileges };
         let candidate = source.find(name, self.methods)?;
         let (words, timeout) = match candidate.method.works_with() {
             WorksWith::Owner => split_timeout(words).map_err(Reason::new)?,

@@ -8,7 +8,6 @@ use std::cell::RefCell;
 use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::PathBuf;
 use std::time::SystemTime;
 
 use dsnap_core::Code;
@@ -21,9 +20,12 @@ use crate::record::evidence::Evidence;
 use crate::storage::durability::Durability;
 use crate::storage::{Storage, snapshot_lock};
 use crate::system::flock::{FileLock, LockError};
+use crate::system::folder::Folder;
+use crate::system::lock_holders;
 use crate::system::process::{Host, ProcessId};
-use crate::system::{access, lock_holders, reading};
 
+/// The name of the file in `misc/`.
+const NAME: &str = "dsnap.lock";
 /// The first word of the line that names the file's inode.
 const INODE: &str = "inode";
 /// The first word of the line that describes the run holding the lock.
@@ -53,7 +55,7 @@ pub struct RunLock {
     inode: u64,
     durability: Durability,
     /// `misc/`: a file that was just made may be lost unless its folder is synced, too.
-    folder: PathBuf,
+    folder: Folder,
     damaged: usize,
     written: RefCell<Written>,
 }
@@ -71,27 +73,26 @@ impl RunLock {
     ///
     /// Another run holds the lock, or the file cannot be read or written.
     pub fn take(storage: &Storage) -> Result<Self, Failure> {
-        let path = storage.run_lock();
-        let existed = path.exists();
-        let no_access =
-            |error: io::Error| Failure::from(access::path_error(&path, "cannot be locked", &error));
-        match FileLock::take_without_pid(&path) {
+        let misc = &storage.folders().misc;
+        let existed = misc.look(NAME).is_ok();
+        let no_access = |error| Failure::from(misc.error(NAME, "cannot be locked", &error));
+        match storage.take_lock_without_pid(NAME) {
             Ok(lock) => {
                 if !existed {
                     // Whatever the umask, see MODE. If the system refuses, the lock is still good.
                     let _ = lock.file().set_permissions(Permissions::from_mode(MODE));
                 }
-                Self::read(lock, Durability::of_storage(storage), storage.misc()).map_err(no_access)
+                Self::read(lock, Durability::of_storage(storage), misc.clone()).map_err(no_access)
             }
             Err(LockError::Held) => {
-                let by = lock_holders::holder(&path);
+                let by = lock_holders::holder(&storage.run_lock());
                 Err(Failure::in_use(format!("another run of dsnap uses this storage: {by}")))
             }
             Err(LockError::Io(error)) => Err(no_access(error)),
         }
     }
 
-    fn read(lock: FileLock, durability: Durability, folder: PathBuf) -> io::Result<Self> {
+    fn read(lock: FileLock, durability: Durability, folder: Folder) -> io::Result<Self> {
         let inode = lock.file().metadata()?.ino();
         let content = lock.read()?;
         let content = String::from_utf8_lossy(&content);
@@ -247,7 +248,7 @@ impl RunRecord {
 
     /// Reads which run the file of `storage` names, if it names one.
     pub fn read(storage: &Storage) -> io::Result<Option<Self>> {
-        let content = match reading::read(&storage.run_lock(), MAX_LOCK_FILE) {
+        let content = match storage.folders().misc.read(NAME, MAX_LOCK_FILE) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             content => content?,
         };
@@ -288,14 +289,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-
-    fn storage() -> (tempfile::TempDir, Storage) {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("A")).unwrap();
-        fs::create_dir(folder.path().join("misc")).unwrap();
-        let storage = Storage::open(folder.path()).unwrap();
-        (folder, storage)
-    }
+    use crate::storage::testing::storage;
 
     fn run() -> RunRecord {
         RunRecord::new(Code::from_bytes(b"db-1-x").unwrap())
@@ -326,7 +320,7 @@ mod tests {
     fn the_file_and_the_folder_misc_are_synced() {
         let (_folder, storage) = storage();
         let lock = RunLock::take(&storage).unwrap();
-        assert_eq!((lock.durability, &lock.folder), (Durability::Full, &storage.misc()));
+        assert_eq!((lock.durability, lock.folder.path()), (Durability::Full, &*storage.misc()));
     }
 
     #[test]
@@ -350,8 +344,9 @@ mod tests {
     #[test]
     fn if_a_record_cannot_be_written_the_older_one_stays() {
         let (_folder, storage) = storage();
-        std::os::unix::fs::symlink("/dev/full", storage.run_lock()).unwrap();
-        let lock = RunLock::take(&storage).unwrap();
+        let full = fs::File::options().read(true).write(true).open("/dev/full").unwrap();
+        let lock =
+            RunLock { lock: FileLock::without_lock(full), ..RunLock::take(&storage).unwrap() };
         let older = crate::record::entry::tests::record("db-1-x");
         lock.written.borrow_mut().records.push(older.clone());
         lock.record_intent(Record { since: older.since + 1, ..older.clone() }).unwrap_err();

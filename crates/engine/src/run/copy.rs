@@ -4,7 +4,6 @@
 //! Such a copy is known by its records, which stand in a file with another inode.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::path::Path;
 
 use dsnap_core::{Reason, text};
@@ -32,7 +31,7 @@ pub(crate) fn torn_copy(storage: &Storage, run_lock: &RunLock, job: &Job) -> Opt
 
 /// Says whether `A/` is all there is, so that nothing can be torn.
 pub(crate) fn is_complete(storage: &Storage) -> bool {
-    let empty = fs::read_dir(storage.journal()).is_ok_and(|mut found| found.next().is_none());
+    let empty = storage.folders().journal.list().is_ok_and(|found| found.is_empty());
     empty && storage.leftovers().is_ok_and(|left| left.is_none())
 }
 
@@ -41,7 +40,7 @@ fn set_aside(storage: &Storage) -> String {
     let (journal, b) = (storage.journal(), storage.b());
     let aside = |path: &Path| quoted([path.as_os_str(), OsStr::new(".torn")].join(OsStr::new("")));
     format!(
-        "A/ alone is the backup: mv {j} {aside_j} && mv {b} {aside_b} && mkdir {j} {b} && chown --reference={a} {j} {b}",
+        "A/ alone is the backup: mv {j} {aside_j} && mv {b} {aside_b} && mkdir {j} {b} && chown -h --reference={a} {j} {b}",
         j = quoted(&journal),
         b = quoted(&b),
         aside_j = aside(&journal),

@@ -10,6 +10,9 @@ use dsnap_core::{Code, Reason, text};
 
 use crate::durations;
 
+const SERVER_STUCK: &str = "a server was started while the snapshot was in use; it cannot write to A/ until it is restarted
+hint: restart that server now; its commits stay in journal/ and B/ until then";
+
 /// How important an event is: which options show or hide it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -63,6 +66,8 @@ pub enum Event {
     ServerStuck,
     /// A method said something: the label of its line, and the words.
     MethodSaid(String, String),
+    /// A method that is linked in warned of something: the label of its line, and the words.
+    MethodWarned(String, String),
     /// A method reported progress.
     Progress {
         /// The label of its line.
@@ -95,6 +100,27 @@ impl Event {
     }
 }
 
+impl Event {
+    /// Renders what a method said, behind the label of its line.
+    fn words_of_method(&self) -> String {
+        match self {
+            Self::MethodSaid(label, words) | Self::MethodWarned(label, words) => {
+                format!("{label}: {}", text::harmless(words))
+            }
+            Self::Progress { label, done, of, unit } => {
+                let of = of.map_or_else(String::new, |of| format!("of {of} "));
+                format!("{label}: {done} {of}{}", text::harmless(unit))
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+fn accepted(content: &str, age: Duration) -> String {
+    let age = durations::in_words(age);
+    format!("Using the existing snapshot {content}, {age} old: later transactions are not in it")
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -104,10 +130,7 @@ impl fmt::Display for Event {
                 write!(f, "{}", reason.clone().with_text(of_line(label, reason.text())))
             }
             Self::Locked => f.write_str("Locked snapshot mode"),
-            Self::Accepted(content, age) => {
-                let age = durations::in_words(*age);
-                write!(f, "Using the existing snapshot {content}, {age} old: later transactions are not in it")
-            }
+            Self::Accepted(content, age) => f.write_str(&accepted(content, *age)),
             Self::Unlocked => f.write_str("Unlocked snapshot mode"),
             Self::Left { tries: 1 } => f.write_str("Left snapshot mode"),
             Self::Left { tries } => write!(f, "Left snapshot mode (at try {tries})"),
@@ -115,24 +138,24 @@ impl fmt::Display for Event {
                 write!(f, "Left the snapshot user/{code}, which an earlier run had left behind")
             }
             Self::Damaged(count) => {
-                write!(f, "misc/dsnap.lock: ignoring what cannot be read of earlier runs (lines: {count})")
+                write!(
+                    f,
+                    "misc/dsnap.lock: ignoring what cannot be read of earlier runs (lines: {count})"
+                )
             }
-            Self::MayStillCome(label, code) => write!(
-                f,
-                "{label}: the snapshot user/{code} may still begin; the next run checks that"
-            ),
+            Self::MayStillCome(label, code) => {
+                write!(
+                    f,
+                    "{label}: the snapshot user/{code} may still begin; the next run checks that"
+                )
+            }
             Self::NotLeft(reason) => write!(f, "{reason}"),
-            Self::ServerEnded => {
-                f.write_str("the server ended while the snapshot was in use; nothing is left frozen")
-            }
-            Self::ServerStuck => f.write_str(
-                "a server was started while the snapshot was in use; it cannot write to A/ until it is restarted\n\
-                 hint: restart that server now; its commits stay in journal/ and B/ until then",
+            Self::ServerEnded => f.write_str(
+                "the server ended while the snapshot was in use; nothing is left frozen",
             ),
-            Self::MethodSaid(label, words) => write!(f, "{label}: {}", text::harmless(words)),
-            Self::Progress { label, done, of, unit } => {
-                let of = of.map_or_else(String::new, |of| format!("of {of} "));
-                write!(f, "{label}: {done} {of}{}", text::harmless(unit))
+            Self::ServerStuck => f.write_str(SERVER_STUCK),
+            Self::MethodSaid(..) | Self::MethodWarned(..) | Self::Progress { .. } => {
+                f.write_str(&self.words_of_method())
             }
         }
     }

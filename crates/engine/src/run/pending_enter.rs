@@ -51,8 +51,9 @@ pub(crate) fn wait(
 /// Says whether an enter whose code stands in `misc/snapshot` is over: once `misc/sublock` is free,
 /// or after a while if the server keeps it.
 fn is_over(session: &Session<'_>, file: &SnapshotFile, since: Instant) -> bool {
-    let sublock = session.storage.sublock();
-    let free = !lock_holders::is_held(&sublock) && flock::try_state(&sublock) == LockState::Free;
+    let (storage, sublock) = (session.storage, session.storage.sublock());
+    let tried = || flock::try_state(&storage.folders().misc, snapshot_lock::SUBLOCK);
+    let free = !lock_holders::is_held(&sublock) && tried() == LockState::Free;
     let while_ago = session.job.timing.pending_enter;
     free || since.elapsed() >= while_ago || file.age().is_some_and(|age| age >= while_ago)
 }

@@ -46,7 +46,7 @@ impl<'a> Session<'a> {
         methods: &dyn Methods,
         program: &'a dyn Program,
     ) -> Self {
-        let locks_reach = mounts::locks_reach(&storage.misc());
+        let locks_reach = mounts::locks_reach(&storage.folders().misc);
         let stopped = || program.stopped().is_some();
         let plan = Plan::make(&job.source, storage, methods, privileges, locks_reach, &stopped);
         let lock = MainLock::of(storage, locks_reach);
@@ -66,10 +66,12 @@ impl<'a> Session<'a> {
         methods: &dyn Methods,
         program: &'a dyn Program,
     ) -> Result<Self, NotRun> {
-        storage.check_folders()?;
         let session = Self::open(job, storage, privileges, methods, program);
         if let Some(signal) = program.stopped() {
             return Err(NotRun::Stopped(signal));
+        }
+        for warning in privileges.warnings() {
+            program.report(Event::Complaint(warning.to_string()));
         }
         for complaint in &session.plan.complaints {
             program.report(Event::Complaint(complaint.clone()));
@@ -132,6 +134,7 @@ impl Caller for Listener<'_> {
         let label = self.label.to_owned();
         self.program.report(match message {
             Message::Words(words) => Event::MethodSaid(label, words.to_owned()),
+            Message::Warning(words) => Event::MethodWarned(label, words.to_owned()),
             Message::Progress { done, of, unit } => {
                 Event::Progress { label, done, of, unit: unit.to_owned() }
             }

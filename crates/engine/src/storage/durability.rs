@@ -5,10 +5,10 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
 
 use crate::storage::Storage;
 use crate::storage::settings::Settings;
+use crate::system::folder::Folder;
 
 /// What has to be on stable storage before the next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,8 +52,8 @@ impl Durability {
     /// # Errors
     ///
     /// The system cannot open or sync the folder.
-    pub fn folder(self, folder: &Path) -> io::Result<()> {
-        if self == Self::Full { File::open(folder)?.sync_all() } else { Ok(()) }
+    pub fn folder(self, folder: &Folder) -> io::Result<()> {
+        if self == Self::Full { folder.sync() } else { Ok(()) }
     }
 
     /// Puts everything written so far to the file system of `folder` on disk, unless nothing is to
@@ -62,8 +62,8 @@ impl Durability {
     /// # Errors
     ///
     /// The system cannot open the folder or sync its file system.
-    pub fn file_system(self, folder: &Path) -> io::Result<()> {
-        if self == Self::None { Ok(()) } else { Ok(rustix::fs::syncfs(File::open(folder)?)?) }
+    pub fn file_system(self, folder: &Folder) -> io::Result<()> {
+        if self == Self::None { Ok(()) } else { folder.sync_file_system() }
     }
 }
 
@@ -72,19 +72,12 @@ mod tests {
     use std::fs;
 
     use super::*;
-
-    fn storage() -> (tempfile::TempDir, Storage) {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("A")).unwrap();
-        let storage = Storage::open(folder.path()).unwrap();
-        (folder, storage)
-    }
+    use crate::storage::testing::storage;
 
     #[test]
     fn everything_is_synced_unless_the_settings_say_otherwise() {
         let (_folder, storage) = storage();
         assert_eq!(Durability::of_storage(&storage), Durability::Full);
-        fs::create_dir(storage.config()).unwrap();
         for (more, durability) in [
             ("", Durability::Full),
             ("[filesystem]\nsync: 0", Durability::None),
@@ -98,13 +91,12 @@ mod tests {
     }
 
     #[test]
-    fn only_a_sync_that_the_settings_want_touches_the_path() {
-        let missing = Path::new("/no/such/folder");
-        let touched = |durability: Durability| {
-            (durability.folder(missing).is_err(), durability.file_system(missing).is_err())
-        };
-        assert_eq!(touched(Durability::None), (false, false));
-        assert_eq!(touched(Durability::NoFolders), (false, true));
-        assert_eq!(touched(Durability::Full), (true, true));
+    fn a_folder_is_synced_only_if_the_settings_want_that() {
+        // The system cannot sync this one.
+        let proc = Folder::open("/proc/self/fd".as_ref()).unwrap();
+        let is_synced = |durability: Durability| durability.folder(&proc).is_err();
+        assert!(!is_synced(Durability::None));
+        assert!(!is_synced(Durability::NoFolders));
+        assert!(is_synced(Durability::Full));
     }
 }

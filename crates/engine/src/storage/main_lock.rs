@@ -5,13 +5,14 @@
 //! fails to start.
 
 use std::cell::Cell;
-use std::fs;
-use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::storage::Storage;
 use crate::system::flock::{self, LockState};
 use crate::system::lock_holders;
+
+/// The name of the lock file in `misc/`.
+pub const NAME: &str = "lock";
 
 /// Whether a server has the storage open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub(crate) enum Openness {
 /// The lock that a server holds for as long as it has the storage open.
 #[derive(Debug)]
 pub(crate) struct MainLock {
-    path: PathBuf,
+    storage: Storage,
     reaches: bool,
     /// What the trial showed, if there was one since [`begin_anew`](Self::begin_anew).
     tried: Cell<Option<LockState>>,
@@ -37,7 +38,7 @@ impl MainLock {
     /// Makes the lock of a storage. `reaches` says whether locks on its file system are known to
     /// reach other machines.
     pub(crate) fn of(storage: &Storage, reaches: bool) -> Self {
-        Self { path: storage.lock(), reaches, tried: Cell::new(None) }
+        Self { storage: storage.clone(), reaches, tried: Cell::new(None) }
     }
 
     /// Says whether a lock that is free here is known to be free on every machine.
@@ -47,19 +48,23 @@ impl MainLock {
 
     /// Says whether a server has the storage open.
     pub(crate) fn openness(&self) -> Openness {
-        if lock_holders::is_held(&self.path) {
+        if lock_holders::is_held(&self.storage.lock()) {
             return Openness::Open;
         }
         if !self.reaches {
             return Openness::Unknown;
         }
-        let state = self.tried.get().unwrap_or_else(|| flock::try_state(&self.path));
+        let state = self.tried.get().unwrap_or_else(|| self.try_state());
         self.tried.set(Some(state));
         match state {
             LockState::Free => Openness::Closed,
             LockState::Held => Openness::Open,
             LockState::Unknown => Openness::Unknown,
         }
+    }
+
+    fn try_state(&self) -> LockState {
+        flock::try_state(&self.storage.folders().misc, NAME)
     }
 
     /// Allows one more trial: enough has happened since the last one.
@@ -69,22 +74,16 @@ impl MainLock {
 
     /// Returns when the lock was taken last: its holder then writes a pid into the file.
     pub(crate) fn taken(&self) -> Option<SystemTime> {
-        fs::metadata(&self.path).and_then(|found| found.modified()).ok()
+        self.storage.main_lock_written()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::testing::storage;
     use crate::system::flock::FileLock;
-
-    fn storage() -> (tempfile::TempDir, Storage) {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("A")).unwrap();
-        fs::create_dir(folder.path().join("misc")).unwrap();
-        let storage = Storage::open(folder.path()).unwrap();
-        (folder, storage)
-    }
+    use std::fs;
 
     #[test]
     fn a_holder_seen_in_proc_costs_no_trial_and_its_end_is_noticed() {

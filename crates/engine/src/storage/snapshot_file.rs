@@ -4,17 +4,18 @@
 //! reads it; the method `direct` writes it when it closes a storage.
 
 use std::fmt;
-use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use dsnap_core::Code;
 use dsnap_core::text::Harmless;
 
 use crate::limits::MAX_SNAPSHOT_FILE;
-use crate::system::reading;
+use crate::storage::Storage;
+
+/// The name of the file in `misc/`.
+pub const NAME: &str = "snapshot";
 
 /// `misc/snapshot` at one moment. Two values are equal only if the file is the same one, too.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,18 +46,35 @@ pub enum Content {
 }
 
 impl SnapshotFile {
-    /// Reads the file at `path`, which is [`Storage::snapshot`](crate::storage::Storage::snapshot).
+    /// Reads the file in `misc/` of a storage.
     ///
     /// # Errors
     ///
     /// It exists and cannot be read.
-    pub fn read(path: &Path) -> io::Result<Self> {
-        let found = match fs::metadata(path) {
-            Ok(found) => found,
+    pub fn read(storage: &Storage) -> io::Result<Self> {
+        let misc = &storage.folders().misc;
+        let found = match misc.look(NAME) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::absent()),
-            Err(error) => return Err(error),
+            found => found?,
         };
-        let content = if found.is_file() { Content::read(path)? } else { Content::NotAFile };
+        let not_a_file = || Self {
+            content: Content::NotAFile,
+            modified: found.modified().ok(),
+            inode: found.ino(),
+        };
+        if !found.is_file() {
+            return Ok(not_a_file());
+        }
+        let file = match misc.file(NAME) {
+            // It existed a moment ago: a server has just left the snapshot.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::absent()),
+            file => file?,
+        };
+        // Of the opened file: between the two looks a server may have replaced it.
+        let found = file.metadata()?;
+        let mut content = Vec::new();
+        file.take(MAX_SNAPSHOT_FILE).read_to_end(&mut content)?;
+        let content = Content::of(&content);
         Ok(Self { content, modified: found.modified().ok(), inode: found.ino() })
     }
 
@@ -81,17 +99,6 @@ impl SnapshotFile {
 }
 
 impl Content {
-    fn read(path: &Path) -> io::Result<Self> {
-        let mut content = Vec::new();
-        match reading::open(path) {
-            Ok(file) => file.take(MAX_SNAPSHOT_FILE).read_to_end(&mut content)?,
-            // It existed a moment ago: a server has just left the snapshot.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::Absent),
-            Err(error) => return Err(error),
-        };
-        Ok(Self::of(&content))
-    }
-
     /// Interprets the bytes of the file.
     pub fn of(content: &[u8]) -> Self {
         match content {
@@ -126,12 +133,14 @@ mod properties;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::testing;
+    use std::fs;
 
     #[test]
     fn every_content_is_recognised() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("snapshot");
-        assert_eq!(SnapshotFile::read(&path).unwrap().content, Content::Absent);
+        let (_folder, storage) = testing::storage();
+        let path = storage.snapshot();
+        assert_eq!(SnapshotFile::read(&storage).unwrap().content, Content::Absent);
         for (bytes, content) in [
             (&b""[..], Content::Empty),
             (b"shutdown", Content::Shutdown),
@@ -140,23 +149,32 @@ mod tests {
             (b"shutdown\n", Content::Other(b"shutdown\n".to_vec())),
         ] {
             fs::write(&path, bytes).unwrap();
-            assert_eq!(SnapshotFile::read(&path).unwrap().content, content);
+            assert_eq!(SnapshotFile::read(&storage).unwrap().content, content);
         }
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
-        assert_eq!(SnapshotFile::read(&path).unwrap().content, Content::NotAFile);
+        assert_eq!(SnapshotFile::read(&storage).unwrap().content, Content::NotAFile);
     }
 
     #[test]
     fn a_rewritten_file_is_a_change() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("snapshot");
+        let (folder, storage) = testing::storage();
+        let path = storage.snapshot();
         fs::write(&path, "shutdown").unwrap();
-        let before = SnapshotFile::read(&path).unwrap();
-        assert_eq!(SnapshotFile::read(&path).unwrap(), before);
+        let before = SnapshotFile::read(&storage).unwrap();
+        assert_eq!(SnapshotFile::read(&storage).unwrap(), before);
         fs::write(folder.path().join("new"), "shutdown").unwrap();
         fs::rename(folder.path().join("new"), &path).unwrap();
-        assert_ne!(SnapshotFile::read(&path).unwrap(), before);
+        assert_ne!(SnapshotFile::read(&storage).unwrap(), before);
+    }
+
+    #[test]
+    fn a_link_is_not_followed() {
+        let (_folder, storage) = testing::storage();
+        let code = storage.config().join("code");
+        fs::write(&code, "shutdown").unwrap();
+        std::os::unix::fs::symlink(&code, storage.snapshot()).unwrap();
+        assert_eq!(SnapshotFile::read(&storage).unwrap().content, Content::NotAFile);
     }
 
     #[test]

@@ -4,8 +4,6 @@
 //! since it got the lock (`storage.md`, Locks).
 
 use std::fs;
-use std::io;
-use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dsnap_core::{Reason, text};
@@ -15,7 +13,10 @@ use crate::limits;
 use crate::storage::Storage;
 use crate::storage::snapshot_file::SnapshotFile;
 use crate::system::flock::{FileLock, LockError};
-use crate::system::{access, lock_holders};
+use crate::system::lock_holders;
+
+/// The name of the file in `misc/`.
+pub const SUBLOCK: &str = "sublock";
 
 /// `misc/sublock`, locked, and what `misc/snapshot` was then.
 #[derive(Debug)]
@@ -35,17 +36,14 @@ impl<'a> SnapshotLock<'a> {
     /// Another process holds the lock, the lock file cannot be opened, or `misc/snapshot` cannot be
     /// read.
     pub fn lock(storage: &'a Storage, timeout: Duration) -> Result<Self, Failure> {
-        let path = storage.sublock();
-        let sublock = lock_within(&path, timeout)?;
+        let sublock = lock_within(storage, timeout)?;
         if !sublock.is_in_place() {
-            return Err(Failure::in_use(format!(
-                "{} was replaced while it was locked",
-                text::path(&path)
-            )));
+            let path = text::path(storage.sublock());
+            return Err(Failure::in_use(format!("{path} was replaced while it was locked")));
         }
         let seen = read_snapshot_file(storage)?;
         let (was_open, lock_taken) =
-            (lock_holders::is_held(&storage.lock()), written(&storage.lock()));
+            (lock_holders::is_held(&storage.lock()), storage.main_lock_written());
         Ok(Self { storage, sublock, seen, was_open, lock_taken })
     }
 
@@ -75,7 +73,7 @@ impl<'a> SnapshotLock<'a> {
     /// Says whether a server was started on a closed storage since the lock was taken.
     pub fn server_came_up(&self) -> bool {
         let lock = self.storage.lock();
-        let taken = written(&lock);
+        let taken = self.storage.main_lock_written();
         let taken_since = taken.is_some() && taken != self.lock_taken;
         !self.was_open && (taken_since || lock_holders::is_held(&lock))
     }
@@ -88,7 +86,7 @@ impl<'a> SnapshotLock<'a> {
 /// It has changed, so a copy made meanwhile may be incomplete.
 pub fn check_unchanged(storage: &Storage, seen: &SnapshotFile) -> Result<(), Reason> {
     let path = text::path(storage.snapshot());
-    match SnapshotFile::read(&storage.snapshot()) {
+    match SnapshotFile::read(storage) {
         Ok(now) if &now == seen => Ok(()),
         Ok(now) if now.content == seen.content => {
             Err(broken(&format!("{path} was rewritten while COMMAND ran")))
@@ -109,32 +107,29 @@ fn broken(what: &str) -> Reason {
 ///
 /// It exists and cannot be read.
 pub fn read_snapshot_file(storage: &Storage) -> Result<SnapshotFile, Reason> {
-    let path = storage.snapshot();
-    SnapshotFile::read(&path).map_err(|error| access::path_error(&path, "cannot be read", &error))
+    let misc = &storage.folders().misc;
+    SnapshotFile::read(storage).map_err(|error| misc.error("snapshot", "cannot be read", &error))
 }
 
-fn lock_within(path: &Path, timeout: Duration) -> Result<FileLock, Failure> {
+fn lock_within(storage: &Storage, timeout: Duration) -> Result<FileLock, Failure> {
     let begin = std::time::Instant::now();
     loop {
-        match FileLock::take(path) {
+        match storage.take_lock(SUBLOCK) {
             Ok(lock) => return Ok(lock),
             Err(LockError::Held) if begin.elapsed() < timeout => {
                 std::thread::sleep(limits::FILE_POLL_INTERVAL)
             }
             Err(LockError::Held) => {
-                let by = lock_holders::holder(path);
-                return Err(Failure::in_use(format!("{} is held by {by}", text::path(path))));
+                let path = storage.sublock();
+                let by = lock_holders::holder(&path);
+                return Err(Failure::in_use(format!("{} is held by {by}", text::path(&path))));
             }
             Err(LockError::Io(error)) => {
-                return Err(access::path_error(path, "cannot be locked", &error).into());
+                let misc = &storage.folders().misc;
+                return Err(misc.error(SUBLOCK, "cannot be locked", &error).into());
             }
         }
     }
-}
-
-fn written(path: &Path) -> Option<SystemTime> {
-    let found: io::Result<_> = fs::metadata(path).and_then(|found| found.modified());
-    found.ok()
 }
 
 /// Returns whole seconds since 1970, rounded down.

@@ -1,101 +1,91 @@
 //! Errors of access: what cannot be done with which path, as which user, and what cures it.
+//!
+//! A hint that root follows must not serve the storage's owner: it names nothing outside the storage
+//! that only the owner's link leads to, and `chown` never follows a link.
 
-use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use dsnap_core::{Reason, text};
 use nix::unistd;
-use rustix::fs::{Access, AtFlags, CWD};
 
-use crate::limits::MAX_SYMLINKS;
 use crate::quoting::quoted;
-use crate::system::users::{effective_user, user_name};
+use crate::system::users::{effective_user, user_and_group, user_name};
+use crate::system::walk::{Part, Walk};
 
-/// Checks that the effective user may make, rename and remove entries of the folder at `path`.
-///
-/// # Errors
-///
-/// The user may not; the hint is the command that cures it.
-pub fn check_can_change_entries(path: &Path) -> Result<(), Reason> {
-    let access = Access::WRITE_OK | Access::EXEC_OK;
-    rustix::fs::accessat(CWD, path, access, AtFlags::EACCESS)
-        .map_err(|error| path_error(path, "cannot be changed", &error.into()))
-}
-
-/// Explains an error on a path of the storage: `what` continues the sentence (`cannot be read`). If
-/// a permission is missing, the hint is the command that gives it.
-pub fn path_error(path: &Path, what: &str, error: &io::Error) -> Reason {
+/// Explains an error on a path of a storage that belongs to `owner`: `what` continues the sentence
+/// (`cannot be read`). If a permission is missing, the hint says what gives it.
+pub(crate) fn path_error(path: &Path, owner: u32, what: &str, error: &io::Error) -> Reason {
+    let shown = text::path(path);
     if error.kind() != io::ErrorKind::PermissionDenied {
-        return Reason::new(format!("{} {what}: {error}", text::path(path)));
+        return Reason::new(format!("{shown} {what}: {error}"));
     }
-    let user = user_name(effective_user());
-    let reason = Reason::new(format!("{} {what} by user {user}: {error}", text::path(path)));
-    match obstacle(path) {
-        Some(obstacle) => reason.hint(obstacle.cure(&user)),
+    let user = effective_user();
+    let reason = Reason::new(format!("{shown} {what} by user {}: {error}", user_name(user)));
+    if user != owner && !unistd::getuid().is_root() {
+        // A file of this user in `misc/` would lock the server out.
+        let owner = user_name(owner);
+        return reason.hint(format!("run dsnap as root or as {owner}, who owns the storage"));
+    }
+    match std::path::absolute(path).ok().and_then(|path| Obstacle::on_the_way_to(&path)) {
+        Some(obstacle) => reason.hint(obstacle.cure(user)),
         None => reason,
     }
 }
 
-/// What stands in the way to a path, and what the user must be able to do with it.
-struct Obstacle {
-    path: PathBuf,
-    need: Need,
-}
-
-enum Need {
-    PassThrough,
-    Change,
+/// What stands in the way to a path.
+enum Obstacle {
+    /// A folder that the user may not pass through.
+    Closed(Part),
+    /// An entry that the user may not change, or the folder in which it cannot be made.
+    Fixed(Part),
+    /// Something behind a link of a user other than root.
+    BehindLink(PathBuf),
 }
 
 impl Obstacle {
-    fn cure(&self, user: &str) -> String {
-        let owner = fs::symlink_metadata(&self.path).map_or(effective_user(), |found| found.uid());
-        let own = owner == effective_user();
-        let command = match self.need {
-            Need::PassThrough if own => "chmod u+x".to_owned(),
-            // A folder above the storage has another owner for a reason: it is not given away.
-            Need::PassThrough => "chmod a+x".to_owned(),
-            Need::Change if own => "chmod u+rwx".to_owned(),
-            Need::Change => format!("chown {user}"),
-        };
-        let command = format!("{command} {}", quoted(&self.path));
-        if own || unistd::getuid().is_root() {
-            return command;
+    /// Follows the way with the effective privileges, up to the obstacle.
+    fn on_the_way_to(path: &Path) -> Option<Self> {
+        let (mut link, mut folder, mut last) = (None, None, None);
+        for part in Walk::to(path) {
+            let part = match part {
+                Ok(part) => part,
+                Err(blocked) => {
+                    let denied = blocked.error.kind() == io::ErrorKind::PermissionDenied;
+                    let at = folder.map(if denied { Self::Closed } else { Self::Fixed });
+                    return link.map(Self::BehindLink).or(at);
+                }
+            };
+            if part.found.is_symlink() && part.found.uid() != 0 {
+                link = Some(part.path.clone());
+            }
+            if part.found.is_dir() {
+                folder = Some(part.clone());
+            }
+            last = Some(part);
         }
-        // A third user should not take the storage over.
-        format!("run dsnap as root or as {}, or: {command}", user_name(owner))
+        link.map(Self::BehindLink).or(last.map(Self::Fixed))
     }
-}
 
-fn obstacle(path: &Path) -> Option<Obstacle> {
-    let path = std::path::absolute(path).ok()?;
-    let (path, need) = match closed_folder(&path) {
-        Some(folder) if Some(&*folder) != path.parent() => (folder, Need::PassThrough),
-        // The entry itself, or the folder in which it cannot be made.
-        _ if path.exists() => (path, Need::Change),
-        _ => (path.parent()?.to_owned(), Need::Change),
-    };
-    Some(Obstacle { path, need })
-}
-
-/// Finds the first folder on the way to an absolute path that the user may not pass through.
-fn closed_folder(path: &Path) -> Option<PathBuf> {
-    let mut path = path.to_owned();
-    for _ in 0..MAX_SYMLINKS {
-        let mut above: Vec<_> = path.ancestors().skip(1).map(Path::to_owned).collect();
-        above.reverse();
-        let closed = above.into_iter().find(|folder| {
-            let access = rustix::fs::accessat(CWD, folder, Access::EXEC_OK, AtFlags::EACCESS);
-            access == Err(rustix::io::Errno::ACCESS)
-        });
-        // If it is a link, the obstacle lies where the link leads.
-        let at = closed.clone().unwrap_or_else(|| path.clone());
-        let Ok(target) = fs::read_link(&at) else { return closed };
-        path = at.parent()?.join(target).join(path.strip_prefix(&at).ok()?);
+    fn cure(&self, user: u32) -> String {
+        let (part, own, foreign) = match self {
+            // A folder above the storage has another owner for a reason: it is not given away.
+            Self::Closed(part) => (part, "chmod u+x".to_owned(), "chmod a+x".to_owned()),
+            Self::Fixed(part) => {
+                (part, "chmod u+rwx".to_owned(), format!("chown -h {}", user_and_group(user)))
+            }
+            Self::BehindLink(link) => {
+                let link = text::path(link);
+                return format!(
+                    "look where {link} leads, and whether it should, before you change anything there"
+                );
+            }
+        };
+        let is_own = part.found.uid() == user;
+        let command = format!("{} {}", if is_own { own } else { foreign }, quoted(&part.path));
+        if is_own || unistd::getuid().is_root() { command } else { format!("as root: {command}") }
     }
-    None
 }
 
 /// Explains that a file named on a conf line cannot be read. Suggests no command: the author of the
@@ -143,11 +133,34 @@ mod tests {
     fn a_missing_permission_names_the_user_and_the_cure() {
         let error = io::Error::from(io::ErrorKind::PermissionDenied);
         let folder = tempfile::tempdir().unwrap();
-        let reason = path_error(&folder.path().join("lock"), "cannot be locked", &error);
+        let path = folder.path().join("lock");
+        let reason = path_error(&path, effective_user(), "cannot be locked", &error);
         let cure = format!("chmod u+rwx {}", folder.path().display());
         assert_eq!(reason.hints(), [cure]);
-        let reason = path_error(Path::new("/proc/1/mem"), "cannot be read", &error);
+        let reason = path_error(&path, 54_321, "cannot be locked", &error);
         let user = user_name(effective_user());
         assert!(reason.text().contains(&format!("by user {user}: ")), "{reason}");
+        if effective_user() != 0 {
+            assert_eq!(reason.hints(), ["run dsnap as root or as 54321, who owns the storage"]);
+        }
+    }
+
+    #[test]
+    fn no_hint_names_what_only_a_link_of_another_user_leads_to() {
+        if effective_user() != 0 {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("/root", &link).unwrap();
+        let error = io::Error::from(io::ErrorKind::PermissionDenied);
+        let hint = |link: &Path| path_error(link, 0, "cannot be read", &error).hints()[0].clone();
+        assert_eq!(hint(&link), "chmod u+rwx /root");
+        std::os::unix::fs::lchown(&link, Some(54_321), None).unwrap();
+        let shown = link.display();
+        let words = format!(
+            "look where {shown} leads, and whether it should, before you change anything there"
+        );
+        assert_eq!(hint(&link), words);
     }
 }

@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use crate::limits::MAX_FDINFO;
-use crate::system::privileges::as_real_user;
+use crate::system::real_user::as_real_user;
 
 /// The text about one descriptor, as bytes.
 #[derive(Debug)]

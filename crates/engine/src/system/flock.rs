@@ -4,14 +4,15 @@
 //! would not conflict with it. To see who holds a lock, use
 //! [`lock_holders`](crate::system::lock_holders), which does not lock.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use fs2::FileExt;
 
 use crate::limits::MAX_LOCK_FILE;
+use crate::system::folder::Folder;
 use crate::system::modes;
 
 /// A lock that this process holds.
@@ -20,7 +21,8 @@ use crate::system::modes;
 #[derive(Debug)]
 pub struct FileLock {
     file: File,
-    path: PathBuf,
+    folder: Folder,
+    name: String,
 }
 
 /// Why a file could not be locked.
@@ -41,8 +43,7 @@ impl FileLock {
     /// Another process holds the lock, or the file cannot be opened for writing.
     pub fn take(path: &Path) -> Result<Self, LockError> {
         let lock = Self::take_without_pid(path)?;
-        // The original shows this pid in its messages; nothing else depends on it.
-        let _ = lock.write(format!(" {}\n", std::process::id()).as_bytes());
+        lock.write_pid();
         Ok(lock)
     }
 
@@ -52,31 +53,45 @@ impl FileLock {
     ///
     /// As for `take`.
     pub fn take_without_pid(path: &Path) -> Result<Self, LockError> {
-        let existed = path.exists();
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(modes::FILE)
-            .open(path);
-        let file = file.map_err(LockError::Io)?;
-        if !existed {
-            modes::inherit_mode(&file, path, modes::LOCK);
-        }
+        let (folder, name) = folder_and_name(path).map_err(LockError::Io)?;
+        Self::take_in(&folder, &name, None)
+    }
+
+    /// Locks the file `name` in `folder`, but leaves its content alone. If there is no such file, it
+    /// is made with the mode of `neighbour`.
+    pub(crate) fn take_in(
+        folder: &Folder,
+        name: &str,
+        neighbour: Option<&Metadata>,
+    ) -> Result<Self, LockError> {
+        let file = open_or_create(folder, name, neighbour).map_err(LockError::Io)?;
         match FileExt::try_lock_exclusive(&file) {
-            Ok(()) => Ok(Self { file, path: path.to_owned() }),
+            Ok(()) => Ok(Self { file, folder: folder.clone(), name: name.to_owned() }),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(LockError::Held),
             Err(error) => Err(LockError::Io(error)),
         }
     }
 
-    /// Says whether the file at the path is still the locked one. If it was replaced, others can lock
-    /// the new file, and this lock guarantees nothing.
+    /// Makes a lock of a file that is not locked, and whose name leads elsewhere.
+    #[cfg(test)]
+    pub(crate) fn without_lock(file: File) -> Self {
+        let folder = Folder::open(Path::new("/")).unwrap();
+        Self { file, folder, name: String::new() }
+    }
+
+    /// Writes this process's pid into the file.
+    pub(crate) fn write_pid(&self) {
+        // The original shows this pid in its messages; nothing else depends on it.
+        let _ = self.write(format!(" {}\n", std::process::id()).as_bytes());
+    }
+
+    /// Says whether the file with the name is still the locked one, and its folder the one with
+    /// that path. If it was replaced, others can lock the new file, and this lock guarantees
+    /// nothing.
     pub fn is_in_place(&self) -> bool {
-        let identity = |found: fs::Metadata| (found.dev(), found.ino());
-        match (self.file.metadata(), fs::metadata(&self.path)) {
-            (Ok(ours), Ok(theirs)) => identity(ours) == identity(theirs),
+        let identity = |found: Metadata| (found.dev(), found.ino());
+        match (self.file.metadata(), self.folder.look(&self.name)) {
+            (Ok(ours), Ok(there)) => identity(ours) == identity(there) && self.folder.is_in_place(),
             _ => false,
         }
     }
@@ -113,7 +128,7 @@ impl Drop for FileLock {
 
 /// What a trial showed of a lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LockState {
+pub(crate) enum LockState {
     /// The trial got it; a file that does not exist counts as free.
     Free,
     /// Another process holds it.
@@ -122,12 +137,12 @@ pub enum LockState {
     Unknown,
 }
 
-/// Finds out whether the lock on the file at `path` is free by taking it for one system call.
+/// Finds out whether the lock on a file is free by taking it for one system call.
 ///
 /// Only a run that is about to use the storage may do this: a server that starts in that moment
 /// fails to start.
-pub fn try_state(path: &Path) -> LockState {
-    let file = match OpenOptions::new().read(true).write(true).open(path) {
+pub(crate) fn try_state(folder: &Folder, name: &str) -> LockState {
+    let file = match folder.file_to_change(name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return LockState::Free,
         Err(_) => return LockState::Unknown,
         Ok(file) => file,
@@ -139,9 +154,35 @@ pub fn try_state(path: &Path) -> LockState {
     }
 }
 
+fn folder_and_name(path: &Path) -> io::Result<(Folder, String)> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or(io::ErrorKind::InvalidInput)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    Ok((Folder::open(folder.unwrap_or(Path::new(".")))?, name.to_owned()))
+}
+
+fn open_or_create(folder: &Folder, name: &str, neighbour: Option<&Metadata>) -> io::Result<File> {
+    match folder.file_to_change(name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        opened => return opened,
+    }
+    match folder.create(name, modes::FILE) {
+        // Another process was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => folder.file_to_change(name),
+        Err(error) => Err(error),
+        Ok(file) => {
+            if let Some(neighbour) = neighbour {
+                modes::make_file_like(&file, neighbour, modes::LOCK);
+            }
+            Ok(file)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_lock_excludes_others_until_it_is_dropped() {
@@ -181,6 +222,18 @@ mod tests {
         fs::remove_file(&path).unwrap();
         assert!(!lock.is_in_place());
         fs::write(&path, "").unwrap();
+        assert!(!lock.is_in_place());
+    }
+
+    #[test]
+    fn a_replaced_folder_of_a_lock_file_is_noticed() {
+        let outer = tempfile::tempdir().unwrap();
+        let misc = outer.path().join("misc");
+        fs::create_dir(&misc).unwrap();
+        let lock = FileLock::take(&misc.join("sublock")).unwrap();
+        fs::rename(&misc, outer.path().join("aside")).unwrap();
+        fs::create_dir(&misc).unwrap();
+        fs::hard_link(outer.path().join("aside/sublock"), misc.join("sublock")).unwrap();
         assert!(!lock.is_in_place());
     }
 }

@@ -16,8 +16,9 @@ use procfs::process::Process;
 
 use crate::limits::{HOLDER_SEARCH_TIMEOUT, MAX_LOCK_TABLE};
 use crate::system::fdinfo::{FdInfo, number};
-use crate::system::mounts::{self, Mount};
-use crate::system::privileges::as_real_user;
+use crate::system::mounts::Mount;
+use crate::system::open;
+use crate::system::real_user::as_real_user;
 use crate::system::users::user_name;
 
 /// A process that holds a lock, as far as it can be seen.
@@ -80,7 +81,7 @@ type Identity = ((u32, u32), u64);
 
 impl LockFile {
     fn open(path: &Path) -> Option<Self> {
-        let file = mounts::open_to_look(path).ok()?;
+        let file = open::stand_for(rustix::fs::CWD, path).ok()?;
         let inode = FdInfo::of(file.as_fd()).ok().and_then(|info| info.inode());
         let inode = inode.or_else(|| Some(rustix::fs::fstat(&file).ok()?.st_ino))?;
         Some(Self { file, inode })

@@ -9,14 +9,14 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags};
-
 use crate::limits::MAX_MOUNT_TABLE;
 use crate::system::fdinfo::{FdInfo, number};
+use crate::system::folder::Folder;
+use crate::system::open;
 
 /// File systems on one machine's disks or in its memory: each lock reaches all processes that can
 /// open the file.
@@ -33,6 +33,9 @@ const LOCAL_KINDS: [&[u8]; 11] = [
     b"bcachefs",
     b"tmpfs",
 ];
+
+/// File systems that are never written to.
+const IMAGE_KINDS: [&[u8]; 5] = [b"squashfs", b"iso9660", b"erofs", b"cramfs", b"romfs"];
 
 /// A mounted file system, as a line of `/proc/self/mountinfo` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,11 +97,13 @@ impl Mount {
         &self.kind
     }
 
-    /// Says whether the file system itself is read-only, on this mount and on every other one.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the check of trust does not ask yet"))]
+    /// Says whether the file system itself is read-only, on this mount and on every other one. What
+    /// is read-only here may be written on the server of a network file system, or below an
+    /// overlay, so that does not count.
     pub(crate) fn superblock_is_read_only(&self) -> bool {
-        // The kernel writes this one; those after it come from the file system.
-        self.superblock_options.first().is_some_and(|option| option == b"ro")
+        let is_here = self.is_local() || IMAGE_KINDS.contains(&self.kind());
+        // The kernel writes this option; those after it come from the file system.
+        is_here && self.superblock_options.first().is_some_and(|option| option == b"ro")
     }
 
     /// Says whether a lock that is free here is known to be free on every machine. An overlay is
@@ -127,20 +132,14 @@ impl Mount {
         let mut options = self.superblock_options.iter();
         let path = options.find_map(|option| option.strip_prefix(b"upperdir="))?;
         let path = Path::new(OsStr::from_bytes(path));
-        let folder = path.is_absolute().then(|| open_to_look(path).ok())??;
+        let folder = path.is_absolute().then(|| open::folder_at(path).ok())??;
         Self::of(folder.as_fd())
     }
 }
 
-/// Says whether a lock that is free here is known to be free on every machine. `path` must exist.
-pub(crate) fn locks_reach(path: &Path) -> bool {
-    let opened = open_to_look(path).ok();
-    opened.and_then(|file| Mount::of(file.as_fd())).is_some_and(|mount| mount.locks_reach())
-}
-
-/// Opens a file or folder, without a right to read or write it.
-pub(crate) fn open_to_look(path: &Path) -> io::Result<OwnedFd> {
-    Ok(rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)
+/// Says whether a lock on a file in a folder that is free here is known to be free on every machine.
+pub(crate) fn locks_reach(folder: &Folder) -> bool {
+    Mount::of(folder.as_fd()).is_some_and(|mount| mount.locks_reach())
 }
 
 fn read_table() -> io::Result<Vec<u8>> {
@@ -240,7 +239,7 @@ mod tests {
         let upper = format!("upperdir={}", folder.path().display());
         let escaped = upper.replace('\\', "\\134").replace(',', "\\054").replace(' ', "\\040");
         let options = format!("lowerdir=/low,{escaped},workdir=/work");
-        let usual = open_to_look(folder.path()).unwrap();
+        let usual = open::folder_at(folder.path()).unwrap();
         assert_eq!(reach("overlay", &options), Mount::of(usual.as_fd()).unwrap().is_local());
         assert!(!reach("overlay", "upperdir=/proc"), "procfs is no place for files");
         assert!(!reach("overlay", "upperdir=."), "a relative path leads anywhere");
@@ -254,6 +253,10 @@ mod tests {
             |text: &str| Mount::find(text.as_bytes(), 1).unwrap().superblock_is_read_only();
         assert!(read_only("1 0 0:1 / /srv rw - ext4 /dev/sda ro,discard\n"));
         assert!(!read_only("1 0 0:1 / /srv ro - ext4 /dev/sda rw,ro\n"));
+        assert!(read_only("1 0 0:1 / /srv ro - squashfs /dev/loop0 ro\n"));
+        for kind in ["nfs", "overlay", "fuse.sshfs"] {
+            assert!(!read_only(&format!("1 0 0:1 / /srv ro - {kind} x ro\n")), "{kind}");
+        }
     }
 
     #[test]
@@ -279,13 +282,12 @@ mod tests {
     #[test]
     fn the_mount_of_an_open_file_is_found() {
         let folder = tempfile::tempdir().unwrap();
-        let looked_at = open_to_look(folder.path()).unwrap();
+        let looked_at = open::folder_at(folder.path()).unwrap();
         let opened = File::open(folder.path()).unwrap();
         assert_eq!(Mount::of(looked_at.as_fd()).unwrap(), Mount::of(opened.as_fd()).unwrap());
         let proc = File::open("/proc/self").unwrap();
         assert_eq!(Mount::of(proc.as_fd()).unwrap().kind(), b"proc");
-        assert!(!locks_reach(Path::new("/proc/self")));
-        assert!(!locks_reach(&folder.path().join("absent")));
+        assert!(!locks_reach(&Folder::open(Path::new("/proc/self")).unwrap()));
     }
 
     /// Writes a name as the kernel does.

@@ -2,18 +2,17 @@
 //!
 //! If root runs the program on a storage of another user, everything but COMMAND is done with that
 //! user's privileges. New files then belong to the owner, and a symbolic link leads nowhere that the
-//! owner could not go. Only effective ids change, in all threads of the process. The real ids stay
-//! root's, so that COMMAND can have them back.
+//! owner could not go. Only effective ids, groups and capabilities change, in all threads of the
+//! process. The real ids stay root's, so that COMMAND can have them back.
 
-use std::ffi::CString;
-use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::fs::Metadata;
 use std::path::Path;
 
 use dsnap_core::{Reason, text};
-use nix::unistd::{self, Gid, Uid, User};
+use nix::unistd::{self, Gid, Uid};
 
+use crate::system::groups;
+use crate::system::ownership::{self, Identity, NotJudged, Ownership};
 use crate::system::users::user_name;
 
 /// The privileges with which a run works.
@@ -21,6 +20,8 @@ use crate::system::users::user_name;
 pub struct Privileges {
     /// Present if root steps back.
     lowered: Option<Lowered>,
+    /// Present if root judged whose storage it is.
+    judged: Option<Ownership>,
 }
 
 /// Root's ids, and those of the storage's owner.
@@ -31,7 +32,7 @@ struct Lowered {
 }
 
 /// Effective ids.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Ids {
     user: Uid,
     group: Gid,
@@ -39,46 +40,90 @@ struct Ids {
 }
 
 impl Privileges {
-    /// Chooses the privileges for a storage whose main directory is `a`: the caller's, or the
-    /// owner's if the caller is root and the owner is not. Changes nothing yet.
+    /// Chooses the privileges for the storage in `dir`, whose main folder is called `main`: the
+    /// caller's, or the owner's if the caller is root and the owner is not. Changes nothing yet.
     ///
     /// # Errors
     ///
-    /// `a` is a link and its target belongs to another user, or the owner's groups cannot be looked
-    /// up.
-    pub fn of_owner(a: &Path) -> Result<Self, Reason> {
-        let unreadable = |error: io::Error| Reason::new(format!("{}: {error}", text::path(a)));
-        let entry = fs::symlink_metadata(a).map_err(unreadable)?;
-        let target = fs::metadata(a).map_err(unreadable)?;
-        if !unistd::geteuid().is_root() || (entry.uid() == 0 && target.uid() == 0) {
-            return Ok(Self { lowered: None });
+    /// Whose storage it is cannot be told, because somebody else could have exchanged a folder; or
+    /// the owner's groups cannot be looked up.
+    pub fn of_owner(dir: &Path, main: &str) -> Result<Self, Reason> {
+        if !unistd::geteuid().is_root() || ownership::is_only_user() {
+            return Ok(Self { lowered: None, judged: None });
         }
-        if entry.uid() != target.uid() {
-            let (link, at) = (user_name(entry.uid()), user_name(target.uid()));
-            let what = format!("{} is a link of {link} to a folder of {at}", text::path(a));
-            return Err(Reason::new(what).hint("give link and folder the same owner (chown -h)"));
+        match Ownership::judge(dir, main) {
+            Ok(ownership) if ownership.owner == 0 => {
+                Ok(Self { lowered: None, judged: Some(ownership) })
+            }
+            Ok(ownership) => {
+                let lowered = Some(Lowered::to(ownership.owner)?);
+                Ok(Self { lowered, judged: Some(ownership) })
+            }
+            // What is wrong is said where the storage is opened.
+            Err(NotJudged::Absent) => Ok(Self { lowered: None, judged: None }),
+            Err(NotJudged::Closed(0, blocked)) => Err(ownership::closed(dir, &blocked)),
+            Err(NotJudged::Closed(user, _)) => Self::of_user_who_can_look(dir, main, user),
+            Err(NotJudged::Refused(reason)) => Err(reason),
         }
-        let (user, group) = (Uid::from_raw(target.uid()), Gid::from_raw(target.gid()));
-        let lowered = Ids::own()
-            .and_then(|root| Ids::of_owner(user, group).map(|owner| Lowered { root, owner }));
-        let failed =
-            |error| Reason::new(format!("the groups of the owner cannot be found out: {error}"));
-        Ok(Self { lowered: Some(lowered.map_err(failed)?) })
+    }
+
+    /// Chooses the privileges of `user` where root may not look (NFS with `root_squash`). The
+    /// storage must be theirs.
+    fn of_user_who_can_look(dir: &Path, main: &str, user: u32) -> Result<Self, Reason> {
+        let lowered = Lowered::to(user)?;
+        lowered.owner.assume()?;
+        let judged = Ownership::judge(dir, main);
+        lowered.root.assume()?;
+        match judged {
+            Ok(ownership) if ownership.owner == user => {
+                Ok(Self { lowered: Some(lowered), judged: Some(ownership) })
+            }
+            Ok(ownership) => Err(Reason::new(format!(
+                "{} is in a folder of {}, where root may not look, but belongs to {}",
+                text::path(dir),
+                user_name(user),
+                user_name(ownership.owner)
+            ))
+            .hint(format!("run dsnap as {}", user_name(ownership.owner)))),
+            Err(NotJudged::Absent) => Ok(Self { lowered: Some(lowered), judged: None }),
+            Err(NotJudged::Closed(_, blocked)) => Err(ownership::closed(dir, &blocked)),
+            Err(NotJudged::Refused(reason)) => Err(reason),
+        }
     }
 
     /// Makes these privileges effective for everything that follows.
     ///
     /// # Errors
     ///
-    /// The system does not let this process change its ids.
+    /// The system does not let this process change its ids, or leaves it some of root's privileges.
     pub fn lower(&self) -> Result<(), Reason> {
-        let Some(Lowered { owner, .. }) = &self.lowered else { return Ok(()) };
-        owner.assume().map_err(|error| {
-            let owner = user_name(owner.user.as_raw());
-            Reason::new(format!(
-                "cannot take the privileges of {owner}, who owns the storage: {error}"
-            ))
-        })
+        self.lowered.as_ref().map_or(Ok(()), |lowered| lowered.owner.assume())
+    }
+
+    /// Checks that these are the storage directory and the main folder that were judged.
+    ///
+    /// # Errors
+    ///
+    /// They were exchanged since.
+    pub(crate) fn check_judged(&self, storage: &Metadata, main: &Metadata) -> Result<(), Reason> {
+        let Some(judged) = &self.judged else {
+            let expected = unistd::getuid().is_root() && !ownership::is_only_user();
+            return if expected { Err(exchanged()) } else { Ok(()) };
+        };
+        if (judged.storage, judged.main) == (Identity::of(storage), Identity::of(main)) {
+            return Ok(());
+        }
+        Err(exchanged())
+    }
+
+    /// Says whether root judged whose storage it is, so that root's power is at stake.
+    pub(crate) fn are_judged(&self) -> bool {
+        self.judged.is_some()
+    }
+
+    /// Says what others could do with folders above the storage.
+    pub(crate) fn warnings(&self) -> &[Reason] {
+        self.judged.as_ref().map_or(&[], |judged| &judged.warnings)
     }
 
     /// Does something with the privileges that the program was started with.
@@ -99,18 +144,20 @@ impl Privileges {
     }
 }
 
-/// Looks at other processes, or sends a signal, as the user who started the program: with lowered
-/// privileges, `/proc` does not show which files root's processes have open, and a process that
-/// became another user gets no signal. `look` must do nothing else.
-pub fn as_real_user<T>(look: impl FnOnce() -> T) -> T {
-    let lowered = unistd::geteuid();
-    let raised = unistd::getuid() != lowered && unistd::seteuid(unistd::getuid()).is_ok();
-    let result = look();
-    if raised {
-        // As above: this process had that id a moment ago.
-        let _ = unistd::seteuid(lowered);
+fn exchanged() -> Reason {
+    Reason::new("a folder of the storage was exchanged while dsnap looked at it")
+        .hint("find out who renames folders there, then run again")
+}
+
+impl Lowered {
+    fn to(user: u32) -> Result<Self, Reason> {
+        let failed = |error| {
+            Reason::new(format!("the groups of {} cannot be found out: {error}", user_name(user)))
+        };
+        let groups = groups::of_user(Uid::from_raw(user)).map_err(failed)?;
+        let owner = Ids { user: Uid::from_raw(user), group: groups.primary, groups: groups.all };
+        Ok(Self { root: Ids::own().map_err(failed)?, owner })
     }
-    result
 }
 
 impl Ids {
@@ -118,24 +165,40 @@ impl Ids {
         Ok(Self { user: unistd::geteuid(), group: unistd::getegid(), groups: unistd::getgroups()? })
     }
 
-    /// The ids of the user who owns `A/`, with the group of `A/` and those that the system gives the
-    /// user.
-    fn of_owner(user: Uid, group: Gid) -> nix::Result<Self> {
-        let groups = match User::from_uid(user)? {
-            Some(known) => {
-                unistd::getgrouplist(&CString::new(known.name).unwrap_or_default(), known.gid)?
-            }
-            None => vec![group],
+    /// Makes these the effective ids of every thread, and checks that they are.
+    fn assume(&self) -> Result<(), Reason> {
+        let refused = |error: &dyn std::fmt::Display| {
+            let user = user_name(self.user.as_raw());
+            Reason::new(format!("cannot take the privileges of {user}: {error}"))
         };
-        Ok(Self { user, group, groups })
+        self.set().map_err(|error| refused(&error))?;
+        let own = Self::own().map_err(|error| refused(&error))?;
+        if own.sorted() != self.sorted() {
+            return Err(refused(&"the system keeps other ids"));
+        }
+        let left = rustix::thread::capabilities(None).map_err(|error| refused(&error))?.effective;
+        if !self.user.is_root() && !left.is_empty() {
+            return Err(refused(
+                &"the system keeps capabilities of root (see securebits in capabilities(7))",
+            )
+            .hint("start dsnap without the securebits `no_setuid_fixup` and `keep_caps`"));
+        }
+        Ok(())
     }
 
-    /// Makes these the effective ids of every thread. Root's user id is taken first and given up
-    /// last, because only root may change the others.
-    fn assume(&self) -> nix::Result<()> {
+    /// Sets the ids. Root's user id is taken first and given up last, because only root may change
+    /// the others.
+    fn set(&self) -> nix::Result<()> {
         unistd::seteuid(Uid::from_raw(0))?;
         unistd::setgroups(&self.groups)?;
         unistd::setegid(self.group)?;
         unistd::seteuid(self.user)
+    }
+
+    fn sorted(&self) -> Self {
+        let mut groups = self.groups.clone();
+        groups.sort_by_key(|group| group.as_raw());
+        groups.dedup();
+        Self { groups, ..self.clone() }
     }
 }

@@ -9,9 +9,10 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, OFlags};
 
 use crate::limits;
+use crate::system::open;
 
 /// Opens a regular file.
 ///
@@ -19,39 +20,24 @@ use crate::limits;
 ///
 /// It cannot be opened, or is not a regular file.
 pub fn open(path: &Path) -> io::Result<File> {
-    let file = open_any(path)?;
-    if file.metadata()?.is_file() {
-        Ok(file)
-    } else {
-        Err(io::Error::other("it is not a regular file"))
-    }
+    open::regular(open::open_at(CWD, path, OFlags::RDONLY, 0)?)
 }
 
-/// Opens a file of any kind, without waiting for the other end of a pipe.
-///
-/// # Errors
-///
-/// It cannot be opened.
-pub fn open_any(path: &Path) -> io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
-}
-
-/// Reads a file that [`open_any`] opened to its end. Waits for the writer of a pipe until `stopped`
+/// Reads an opened file to its end. Waits for the writer of a pipe until `stopped`
 /// returns true.
 ///
 /// # Errors
 ///
 /// It cannot be read, is larger than `max_size` bytes, or the wait was stopped.
-pub fn read_waiting_for_writer(
-    mut file: File,
+pub(crate) fn read_waiting_for_writer(
+    mut file: &File,
     max_size: u64,
     stopped: &dyn Fn() -> bool,
 ) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     let mut some = [0; 4096];
     while content.len() as u64 <= max_size {
-        wait_for_input(&file, stopped)?;
+        wait_for_input(file, stopped)?;
         match file.read(&mut some) {
             Ok(0) => return Ok(content),
             Ok(read) => content.extend(&some[..read]),
@@ -83,23 +69,13 @@ fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
-/// Reads a whole regular file.
-///
-/// # Errors
-///
-/// As for [`open`], or it is larger than `max_size` bytes.
-pub fn read(path: &Path, max_size: u64) -> io::Result<Vec<u8>> {
-    let mut content = Vec::new();
-    open(path)?.take(max_size + 1).read_to_end(&mut content)?;
-    if content.len() as u64 > max_size {
-        return Err(io::Error::other(format!("larger than {max_size} bytes")));
-    }
-    Ok(content)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn open_any(path: &Path) -> File {
+        File::from(open::open_at(CWD, path, OFlags::RDONLY, 0).unwrap())
+    }
 
     #[test]
     fn a_fifo_a_device_and_a_folder_are_refused_without_waiting() {
@@ -107,7 +83,7 @@ mod tests {
         let fifo = folder.path().join("fifo");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
         for path in [&fifo, Path::new("/dev/zero"), folder.path()] {
-            assert_eq!(read(path, 9).unwrap_err().to_string(), "it is not a regular file");
+            assert_eq!(open(path).unwrap_err().to_string(), "it is not a regular file");
         }
     }
 
@@ -118,14 +94,14 @@ mod tests {
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
         let asked = std::cell::Cell::new(0);
         let twice = || asked.replace(asked.get() + 1) > 1;
-        let error = read_waiting_for_writer(open_any(&fifo).unwrap(), 9, &twice).unwrap_err();
+        let error = read_waiting_for_writer(&open_any(&fifo), 9, &twice).unwrap_err();
         assert_eq!(error.to_string(), "stopped while waiting for its writer");
         for content in ["", "one\ntwo\n"] {
-            let file = open_any(&fifo).unwrap();
+            let file = open_any(&fifo);
             std::thread::scope(|scope| {
                 scope.spawn(|| std::fs::write(&fifo, content).unwrap());
                 assert_eq!(
-                    read_waiting_for_writer(file, 9, &|| false).unwrap(),
+                    read_waiting_for_writer(&file, 9, &|| false).unwrap(),
                     content.as_bytes()
                 );
             });
@@ -137,10 +113,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         std::fs::write(&file, "123456789").unwrap();
-        assert_eq!(read(&file, 9).unwrap(), b"123456789");
-        assert_eq!(read(&file, 8).unwrap_err().to_string(), "larger than 8 bytes");
         let read_waiting_for_writer =
-            |max_size| read_waiting_for_writer(open_any(&file).unwrap(), max_size, &|| false);
+            |max_size| read_waiting_for_writer(&open_any(&file), max_size, &|| false);
         assert_eq!(read_waiting_for_writer(9).unwrap(), b"123456789");
         assert_eq!(read_waiting_for_writer(8).unwrap_err().to_string(), "larger than 8 bytes");
     }

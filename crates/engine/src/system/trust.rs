@@ -4,118 +4,160 @@
 //! a library or program that is run. That holds for the file, and for every folder and link that the
 //! system looks at on the way to it.
 
-use std::ffi::OsString;
-use std::fs::{self, Metadata};
+use std::fs::{File, Metadata};
+use std::io::ErrorKind;
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use dsnap_core::{Reason, text};
-use rustix::fs::StatVfsMountFlags;
 
-use crate::limits::MAX_SYMLINKS;
 use crate::quoting;
-use crate::system::{access, users};
+use crate::system::mounts::Mount;
+use crate::system::walk::{Blocked, Part, Walk};
+use crate::system::{access, groups, open, users};
+
+/// Whether a group that is one user's own may have write permission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum GroupRule {
+    /// It counts as that user. Where the umask is 002, everything is writable by such a group.
+    OwnCounts,
+    /// No group may write. What is run must not depend on a database of groups.
+    NoneMayWrite,
+}
 
 /// The mode bits that let the group and everybody else write.
-const WRITABLE: u32 = 0o022;
+const GROUP_WRITABLE: u32 = 0o020;
+const WORLD_WRITABLE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
 
 /// Checks that only root and `user` can change the file at an absolute path, or where that path
-/// leads. Returns the file's metadata, so that an opened file can be compared with it.
+/// leads. Returns the file's metadata.
 ///
-/// A sticky folder is accepted, because its entries are checked as well. So is everything on a
-/// read-only mount.
+/// A sticky folder is accepted, because its entries are checked as well.
 ///
 /// # Errors
 ///
 /// Another user can. The text names the part of the path, and the hint is the command that cures
 /// it.
 pub fn check_writable_only_by(path: &Path, user: u32) -> Result<Metadata, Reason> {
-    let mut last = None;
-    for part in on_the_way(path)? {
-        let found = look(&part)?;
-        check(&part, &found, user)?;
-        last = Some(found);
-    }
-    last.ok_or_else(|| Reason::new(format!("{} leads nowhere", text::path(path))))
+    let parts = Walk::to(path).parts().map_err(blocked)?;
+    Ok(check_to_run(&parts, &[0, user])?.found.clone())
 }
 
-fn check(part: &Path, found: &Metadata, user: u32) -> Result<(), Reason> {
-    let shown = text::path(part);
-    if is_read_only(part) {
-        return Ok(());
-    }
-    if found.uid() != 0 && found.uid() != user {
-        let (owner, cure) = (users::user_name(found.uid()), users::user_name(user));
-        let option = if found.is_symlink() { "-h " } else { "" };
+/// Opens for reading the file at an absolute path that only root and `user` can change: what was
+/// checked is what is opened.
+///
+/// # Errors
+///
+/// Another user can change the file, it cannot be opened, or it is not a regular one.
+pub fn open_writable_only_by(path: &Path, user: u32) -> Result<File, Reason> {
+    let unreadable = |error| access::cannot_read(path, &error);
+    let parts = Walk::to(path).parts().map_err(|blocked| match blocked.error.kind() {
+        ErrorKind::PermissionDenied => unreadable(blocked.error),
+        _ => self::blocked(blocked),
+    })?;
+    let file = check_to_run(&parts, &[0, user])?.open();
+    file.and_then(|file| open::regular(file.into())).map_err(unreadable)
+}
+
+/// Checks the way to something that is to be run, and returns its last part.
+fn check_to_run<'a>(parts: &'a [Part], users: &[u32]) -> Result<&'a Part, Reason> {
+    parts.iter().try_for_each(|part| check_with(part, users, GroupRule::NoneMayWrite))?;
+    parts.last().ok_or_else(|| Reason::new("the path leads nowhere"))
+}
+
+/// Says whether somebody but root and `user` can change the file at an absolute path, or could put
+/// one there.
+pub(crate) fn others_can_change(path: &Path, user: u32) -> bool {
+    // Where the way ends too soon, only those who can change the folders up to there could go on.
+    Walk::to(path).map_while(Result::ok).any(|part| check(&part, &[0, user]).is_err())
+}
+
+/// Checks that nobody but these users can change, or exchange, any of these parts. The last user is
+/// the one to whom the cure gives a part.
+pub(crate) fn check_parts<'a>(
+    parts: impl IntoIterator<Item = &'a Part>,
+    users: &[u32],
+) -> Result<(), Reason> {
+    parts.into_iter().try_for_each(|part| check(part, users))
+}
+
+/// Checks that nobody but these users can change one part. A group that is the own one of such a
+/// user counts as that user.
+pub(crate) fn check(part: &Part, users: &[u32]) -> Result<(), Reason> {
+    check_with(part, users, GroupRule::OwnCounts)
+}
+
+fn check_with(part: &Part, users: &[u32], rule: GroupRule) -> Result<(), Reason> {
+    let (found, shown) = (&part.found, text::path(&part.path));
+    if !users.contains(&found.uid()) {
+        let owner = users::user_name(found.uid());
+        // A folder may lead to more than this file, so it is given to nobody but root.
+        let cure = users.last().filter(|_| !found.is_dir()).copied().unwrap_or(0);
+        let cure = users::user_and_group(cure);
         return Err(Reason::new(format!("{shown} belongs to {owner}, who could change it"))
-            .hint(format!("chown {option}{cure} {}", quoting::quoted(part))));
+            .hint(format!("chown -h {cure} {}", quoting::quoted(&part.path))));
     }
-    let sticky = found.is_dir() && found.mode() & STICKY != 0;
-    if found.is_symlink() || found.mode() & WRITABLE == 0 || sticky {
-        return Ok(());
+    let Some(others) = others_who_may_write(part, users, rule) else { return Ok(()) };
+    Err(Reason::new(format!("{shown} can be changed by {others}"))
+        .hint(format!("chmod go-w {}", quoting::quoted(&part.path))))
+}
+
+/// Says who else may write to a part, by its mode.
+fn others_who_may_write(part: &Part, users: &[u32], rule: GroupRule) -> Option<&'static str> {
+    let (found, mode) = (&part.found, part.found.mode());
+    let is_sticky_folder = found.is_dir() && mode & STICKY != 0;
+    let others = if mode & WORLD_WRITABLE != 0 {
+        "everybody"
+    } else if mode & GROUP_WRITABLE != 0
+        && !(rule == GroupRule::OwnCounts && is_own_group(part, users))
+    {
+        "its group"
+    } else {
+        return None;
+    };
+    let forgiven = found.is_symlink() || is_sticky_folder || is_read_only(part);
+    (!forgiven).then_some(others)
+}
+
+/// Says whether the group of a part is one user's own, so that its permissions are that user's.
+/// Where an access control list names others, the group's bits say what those may do.
+fn is_own_group(part: &Part, users: &[u32]) -> bool {
+    let is_own = |user: &u32| groups::is_own_group_of(part.found.gid(), *user);
+    users.iter().any(is_own) && !has_access_control_list(part)
+}
+
+fn has_access_control_list(part: &Part) -> bool {
+    use rustix::io::Errno;
+    let path = open::descriptor_path(part.as_fd());
+    let list = rustix::fs::getxattr(&path, "system.posix_acl_access", &mut [0_u8; 0]);
+    !matches!(list, Err(Errno::NODATA | Errno::OPNOTSUPP))
+}
+
+/// Says whether nobody can write to the file system on which this very entry is. A read-only mount
+/// of a file system that can be written elsewhere does not count.
+fn is_read_only(part: &Part) -> bool {
+    Mount::of(part.as_fd()).is_some_and(|mount| mount.superblock_is_read_only())
+}
+
+/// Explains why the way to a file cannot be followed.
+pub(crate) fn blocked(blocked: Blocked) -> Reason {
+    let shown = text::path(&blocked.path);
+    let circle = rustix::io::Errno::LOOP.raw_os_error();
+    if blocked.error.raw_os_error() == Some(circle) {
+        return Reason::new(format!("{shown} leads in a circle"));
     }
-    let whom = if found.mode() & 0o002 != 0 { "everybody" } else { "its group" };
-    Err(Reason::new(format!("{shown} can be changed by {whom}"))
-        .hint(format!("chmod go-w {}", quoting::quoted(part))))
-}
-
-fn is_read_only(part: &Path) -> bool {
-    rustix::fs::statvfs(part).is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::RDONLY))
-}
-
-fn look(part: &Path) -> Result<Metadata, Reason> {
-    fs::symlink_metadata(part).map_err(|error| unreachable(part, &error))
-}
-
-fn unreachable(part: &Path, error: &std::io::Error) -> Reason {
-    let refusal = Reason::new(format!("{}: {error}", text::path(part)));
-    access::with_permission_hint(refusal, "look there", error)
-}
-
-/// Lists everything that the system looks at on the way to an absolute path, links included. The
-/// last item is where the path leads.
-fn on_the_way(path: &Path) -> Result<Vec<PathBuf>, Reason> {
-    let mut ahead: Vec<OsString> = words(path);
-    let (mut here, mut seen, mut links) = (PathBuf::from("/"), vec![PathBuf::from("/")], 0);
-    while let Some(word) = ahead.pop() {
-        if word == ".." {
-            here.pop();
-            continue;
-        }
-        let part = here.join(&word);
-        if look(&part)?.is_symlink() {
-            links += 1;
-            if links > MAX_SYMLINKS {
-                return Err(Reason::new(format!("{} leads in a circle", text::path(path))));
-            }
-            let target = fs::read_link(&part).map_err(|error| unreachable(&part, &error))?;
-            if target.is_absolute() {
-                here = PathBuf::from("/");
-            }
-            ahead.extend(words(&target));
-        } else {
-            here.clone_from(&part);
-        }
-        seen.push(part);
-    }
-    Ok(seen)
-}
-
-/// Splits a path into its names, the last one first.
-fn words(path: &Path) -> Vec<OsString> {
-    let names = path
-        .components()
-        .filter(|part| matches!(part, Component::Normal(_) | Component::ParentDir));
-    let mut words: Vec<_> = names.map(|part| part.as_os_str().to_owned()).collect();
-    words.reverse();
-    words
+    let reason = Reason::new(format!("{shown}: {}", blocked.error));
+    access::with_permission_hint(reason, "look there", &blocked.error)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::path::PathBuf;
 
     /// A folder in which a file called `file` lies below `outer/inner`.
     fn nested() -> (tempfile::TempDir, PathBuf) {
@@ -150,12 +192,6 @@ mod tests {
         check_writable_only_by(&file, own()).unwrap();
         for path in [file.clone(), folder.path().join("outer/inner"), folder.path().join("outer")] {
             let shown = path.display();
-            mode(&path, 0o775);
-            refused(
-                &file,
-                &format!("{shown} can be changed by its group"),
-                &format!("chmod go-w {shown}"),
-            );
             mode(&path, 0o757);
             refused(
                 &file,
@@ -163,6 +199,25 @@ mod tests {
                 &format!("chmod go-w {shown}"),
             );
             mode(&path, 0o755);
+        }
+    }
+
+    #[test]
+    fn what_is_run_is_writable_by_no_group_and_what_is_read_perhaps_by_the_users_own() {
+        let (_folder, file) = nested();
+        let shown = file.display();
+        mode(&file, 0o775);
+        refused(
+            &file,
+            &format!("{shown} can be changed by its group"),
+            &format!("chmod go-w {shown}"),
+        );
+        if own() == 0 {
+            std::os::unix::fs::chown(&file, None, Some(0)).unwrap();
+            assert!(!others_can_change(&file, own()));
+            std::os::unix::fs::chown(&file, None, Some(54_321)).unwrap();
+            mode(&file, 0o775);
+            assert!(others_can_change(&file, own()));
         }
     }
 
@@ -178,7 +233,7 @@ mod tests {
     #[test]
     fn a_file_of_another_user_is_named_with_its_owner() {
         let (folder, file) = nested();
-        let me = users::user_name(own());
+        let me = users::user_and_group(own());
         if own() == 0 {
             let refusal = {
                 std::os::unix::fs::chown(&file, Some(54_321), None).unwrap();
@@ -186,7 +241,7 @@ mod tests {
             };
             let shown = file.display();
             assert_eq!(refusal.text(), format!("{shown} belongs to 54321, who could change it"));
-            assert_eq!(refusal.hints(), [format!("chown {me} {shown}")]);
+            assert_eq!(refusal.hints(), [format!("chown -h {me} {shown}")]);
             check_writable_only_by(&file, 54_321).unwrap();
         } else {
             check_writable_only_by(folder.path(), 54_321).unwrap_err();
@@ -220,5 +275,43 @@ mod tests {
         assert_eq!(refusal.text(), format!("{} leads in a circle", circle.display()));
         let refusal = check_writable_only_by(&folder.path().join("absent"), own()).unwrap_err();
         assert!(refusal.text().contains("absent: No such file"), "{refusal}");
+    }
+
+    #[test]
+    fn what_was_checked_is_what_is_opened_even_while_a_link_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for (name, its_mode) in [("good", 0o644), ("bad", 0o666)] {
+            fs::write(path(name), name).unwrap();
+            mode(&path(name), its_mode);
+        }
+        symlink("good", path("link")).unwrap();
+        let good = fs::metadata(path("good")).unwrap().ino();
+        let (mut opened, mut refused) = (0, 0);
+        std::thread::scope(|scope| {
+            let (done, exchanges) = std::sync::mpsc::channel::<()>();
+            let path = &path;
+            scope.spawn(move || {
+                for target in ["bad", "good"].into_iter().cycle() {
+                    symlink(target, path("next")).unwrap();
+                    fs::rename(path("next"), path("link")).unwrap();
+                    let ended = std::sync::mpsc::TryRecvError::Disconnected;
+                    if exchanges.try_recv() == Err(ended) {
+                        return;
+                    }
+                }
+            });
+            // Until both results were seen often.
+            while opened < 100 || refused < 100 {
+                match open_writable_only_by(&path("link"), own()) {
+                    Ok(file) => {
+                        assert_eq!(file.metadata().unwrap().ino(), good);
+                        opened += 1;
+                    }
+                    Err(_) => refused += 1,
+                }
+            }
+            drop(done);
+        });
     }
 }

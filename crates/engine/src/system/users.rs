@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use dsnap_core::text;
-use nix::unistd::{self, Uid, User};
+use nix::unistd::{self, Group, Uid, User};
+
+use crate::system::groups;
 
 /// Returns the id of the user that this process acts as now.
 pub fn effective_user() -> u32 {
@@ -34,6 +36,16 @@ pub fn account(uid: u32) -> Account {
     Account {
         name: if name.is_empty() { uid.to_string() } else { name },
         home: if home.is_absolute() { home } else { "/".into() },
+    }
+}
+
+/// Returns `USER:GROUP` for `chown`, the group being the user's primary one.
+pub(crate) fn user_and_group(uid: u32) -> String {
+    let user = user_name(uid);
+    let Ok(groups) = groups::of_user(Uid::from_raw(uid)) else { return user };
+    match Group::from_gid(groups.primary) {
+        Ok(Some(group)) => format!("{user}:{}", text::harmless(group.name)),
+        _ => format!("{user}:{}", groups.primary),
     }
 }
 

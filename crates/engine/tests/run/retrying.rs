@@ -1,6 +1,5 @@
 //! Which lines are tried, which reasons are waited for, and what a run without success says.
 
-use std::fs;
 use std::time::Duration;
 
 use dsnap_core::method::{Entered, Left};
@@ -134,20 +133,6 @@ fn a_signal_while_waiting_ends_the_run() {
         .stopped_at("zope: packing")
         .job(|job| job.wait = LONG)
         .play(143, ["zope enters", "zope: packing"]);
-}
-
-#[test]
-fn a_missing_folder_is_an_error_with_the_command_that_makes_it() {
-    let scenario = Scenario::closed();
-    fs::remove_dir(scenario.storage.b()).unwrap();
-    let outcome = scenario.run();
-    assert_eq!(outcome.status(), 125);
-    let Err(NotRun::NoSnapshot { failure, .. }) = outcome.command else { panic!() };
-    let root = scenario.storage.root().display();
-    assert_eq!(
-        failure.reason().hints(),
-        [format!("a storage restored from A and config needs: mkdir {root}/B")]
-    );
 }
 
 #[test]

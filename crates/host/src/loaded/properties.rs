@@ -107,8 +107,9 @@ proptest! {
         prop_assert!(listener.0.get() <= limits::MAX_CALL_OUTPUT);
         let label = reply.label.clone().unwrap_or_default();
         let reason = reply.take_unexpected();
-        prop_assert!(reason.hints().len() <= limits::MAX_HINTS);
-        for text in reason.hints().iter().map(String::as_str).chain([reason.text(), &label]) {
+        prop_assert!(reason.hints().is_empty());
+        prop_assert!(reason.foreign_hints().len() <= limits::MAX_HINTS);
+        for text in reason.foreign_hints().iter().map(String::as_str).chain([reason.text(), &label]) {
             prop_assert!(!text.chars().any(text::is_harmful), "{:?}", text);
             prop_assert!(text.chars().count() < text::MAX_SHOWN_CHARS + 100);
         }

@@ -1,6 +1,6 @@
 //! A process whose streams are read while it runs, so that every wait for it has a limit.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Output};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -31,6 +31,12 @@ impl Process {
     /// Takes the writing end of its stdin, if that is a pipe.
     pub(super) fn take_stdin(&mut self) -> Option<ChildStdin> {
         self.child.stdin.take()
+    }
+
+    /// Writes a line to its stdin.
+    pub(super) fn write_line(&mut self, line: &str) {
+        let stdin = self.child.stdin.as_mut().unwrap();
+        writeln!(stdin, "{line}").unwrap();
     }
 
     /// Waits for its end, if that comes soon; for one that nobody looks at any more.

@@ -181,6 +181,11 @@ impl Running {
         }
     }
 
+    /// Writes a line to its stdin.
+    pub(crate) fn say(&mut self, line: &str) {
+        self.process.write_line(line);
+    }
+
     /// Sends a signal to the program itself.
     pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.pid()), signal).unwrap();

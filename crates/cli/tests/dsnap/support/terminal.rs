@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -44,6 +45,11 @@ impl Terminal {
         Self { screen: Arc::default(), inside: pair.slave, outside: pair.master.into() }
     }
 
+    /// The path of the terminal.
+    pub(crate) fn name(&self) -> PathBuf {
+        ttyname(&self.inside).unwrap()
+    }
+
     /// Starts a run whose messages go here.
     pub(crate) fn run(&self, dsnap: Dsnap) -> Running {
         let messages = self.inside.try_clone().unwrap();
@@ -72,8 +78,7 @@ impl Terminal {
 
     /// Fills the system's buffer for the reader, until it has room again, but not for much.
     pub(crate) fn fill(&self) {
-        let name = ttyname(&self.inside).unwrap();
-        let mut filling = File::options().write(true).open(name).unwrap();
+        let mut filling = File::options().write(true).open(self.name()).unwrap();
         fcntl(&filling, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
         wait_until("a full buffer", || filling.write(b"x").is_err());
         wait_until("room in the buffer", || {

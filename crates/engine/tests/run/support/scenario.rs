@@ -13,7 +13,7 @@ use dsnap_engine::run;
 use dsnap_engine::run::environment::Environment;
 use dsnap_engine::run::event::Event;
 use dsnap_engine::run::job::{CommandEnd, Job, NotRun, Outcome, Program, Timing};
-use dsnap_engine::storage::Storage;
+use dsnap_engine::storage::{self, Storage};
 use dsnap_engine::system::flock::FileLock;
 use dsnap_engine::system::privileges::Privileges;
 use dsnap_engine::system::process::ProcessId;
@@ -149,7 +149,7 @@ impl Scenario {
         let conf = self.storage.root().join("config/snapshot.conf");
         fs::write(&conf, format!("nodirect\n{}", self.conf)).unwrap();
         let job = Job { source: Source::File(conf), ..self.job.clone() };
-        let privileges = Privileges::of_owner(&self.storage.a()).unwrap();
+        let privileges = Privileges::of_owner(self.storage.root(), storage::MAIN).unwrap();
         run::run(&job, &self.storage, &privileges, self, self)
     }
 
@@ -181,6 +181,10 @@ impl Methods for Scenario {
     fn find(&self, name: &[u8]) -> Result<Arc<dyn SnapshotMethod>, Reason> {
         let found = self.methods.iter().find(|method| method.name.as_bytes() == name);
         found.map(|method| Arc::clone(method) as _).ok_or_else(|| Reason::new("no such method"))
+    }
+
+    fn runs_code(&self, _name: &[u8]) -> bool {
+        true
     }
 }
 
