@@ -6,9 +6,11 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use dsnap_testkit::State;
+
 use crate::support::{
-    Dsnap, HTTP, OWNER, Plugins, Ran, chown_all, conf, copy_of_dsnap, folder, root, site, storage,
-    write_script,
+    Dsnap, HTTP, OWNER, Plugins, Ran, chown_all, conf, copy_of_dsnap, folder, may_mount, root,
+    site, storage, storage_of_another_user, write_script,
 };
 
 /// The method `villain`, without a vice, in `outer/inner`.
@@ -166,6 +168,55 @@ impl<'a> MayMount<'a> for Result<&'a std::process::Output, &'a std::io::Error> {
     }
 }
 
+/// Writes a conf of the owner's, through a read-only mount of a folder that is written elsewhere.
+#[test]
+fn a_read_only_mount_of_what_is_written_elsewhere_does_not_make_a_conf_roots() {
+    let Some((folder, fixture)) = storage_of_another_user(State::Clean) else { return };
+    if !may_mount() {
+        return;
+    }
+    let (theirs, mount) = (folder.path().join("theirs"), folder.path().join("mount"));
+    fs::create_dir(&theirs).unwrap();
+    fs::create_dir(&mount).unwrap();
+    write_script(&theirs.join("method"), "#!/bin/sh\nid -u >\"$DSNAP_STORAGE/id\"\nexit 69\n");
+    fs::write(theirs.join("conf"), "exec method\nnodirect\n").unwrap();
+    chown_all(&theirs, OWNER, OWNER);
+    // So that a line for a server is tried.
+    let _server = dsnap_engine::system::flock::FileLock::take(&fixture.storage().lock()).unwrap();
+    let (theirs, mount) = (theirs.display(), mount.display());
+    let script = format!("mount --bind '{theirs}' '{mount}'; mount -o remount,bind,ro '{mount}'");
+    let conf = format!("--snapshot-conf={mount}/conf");
+    Dsnap::with_mounts(&script).storage(fixture.path()).args([&conf, "true"]).run();
+    assert_eq!(fs::read_to_string(fixture.path().join("id")).unwrap(), "54321\n");
+}
+
+/// A link that others can exchange leads to a read-only file system, for now.
+#[test]
+fn a_link_to_a_read_only_mount_is_judged_where_it_stands() {
+    if !may_mount() {
+        return;
+    }
+    let (folder, good) = (folder(), Plugins::villain("NONE"));
+    let (open, image) = (folder.path().join("open"), folder.path().join("image"));
+    for path in [&open, &image] {
+        fs::create_dir(path).unwrap();
+    }
+    fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
+    symlink(&image, open.join("plugins")).unwrap();
+    let (library, shown) = (good.file("villain"), image.display());
+    let script = format!(
+        "mount -t tmpfs none '{shown}'; cp '{}' '{shown}/'; mount -o remount,ro '{shown}'",
+        library.display()
+    );
+    let list = |dir: &Path| {
+        let ran = Dsnap::with_mounts(&script).args(["--list-methods", "--plugin-dir"]);
+        ran.arg(dir).run().stdout
+    };
+    assert!(list(&image).contains("\nvillain "), "the image itself can be trusted");
+    let said = list(&open.join("plugins"));
+    assert!(said.contains(&format!("{} can be changed by everybody", open.display())), "{said}");
+}
+
 #[test]
 fn the_environments_path_is_searched_unless_privileges_were_raised() {
     if !root::required("raise rights") {
@@ -238,7 +289,7 @@ fn a_plugin_folder_that_cannot_be_read_is_reported() {
     use std::os::unix::process::CommandExt;
     let (folder, good) = (folder(), Plugins::villain("NONE"));
     fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
-    let fixture = storage(dsnap_testkit::State::Clean);
+    let fixture = storage(State::Clean);
     chown_all(fixture.path(), OWNER, OWNER);
     fs::set_permissions(fixture.path(), Permissions::from_mode(0o755)).unwrap();
     let ran = Dsnap::on(&fixture).args(["--method", "villain", "--list-methods"]);
