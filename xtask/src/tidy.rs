@@ -14,6 +14,7 @@ mod manifests;
 mod markdown;
 mod metadata;
 mod modules;
+mod opens;
 mod public;
 mod resolve;
 mod rooms;
@@ -114,6 +115,7 @@ impl Checkout {
             if file.path.ends_with(".rs") {
                 findings.extend(sources::source(file));
                 findings.extend(items::items(file));
+                findings.extend(opens::opens(file));
             }
             if file.path.ends_with("Cargo.toml") {
                 findings.extend(manifests::manifest(file));

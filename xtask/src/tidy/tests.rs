@@ -6,6 +6,7 @@ mod documents;
 mod floors;
 mod items;
 mod manifests;
+mod opens;
 mod public;
 mod rooms;
 mod sources;
