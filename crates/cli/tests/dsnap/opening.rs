@@ -2,13 +2,13 @@
 //! the place of a file is an error at once, and nothing is changed.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{chown, symlink};
 use std::path::Path;
 
 use dsnap_testkit::{Fixture, State};
 
 use crate::support::{
-    DIRECT, Dsnap, Ran, Terminal, make_fifo, picture, root, storage, storage_of_another_user,
+    DIRECT, Dsnap, OWNER, Ran, Terminal, make_fifo, picture, root, storage, storage_of_another_user,
 };
 
 /// The files in `misc/` and `config/` that a run opens.
@@ -62,6 +62,7 @@ fn a_link_in_the_place_of_a_file_is_not_followed() {
 fn a_terminal_in_the_place_of_a_lock_does_not_become_ours() {
     let Some((_folder, fixture)) = storage_of_another_user(State::Clean) else { return };
     let terminal = Terminal::new();
+    chown(terminal.name(), Some(OWNER), None).unwrap();
     for name in OPENED {
         let path = fixture.path().join(name);
         let kept = fs::read(&path).unwrap_or_default();

@@ -4,10 +4,11 @@
 
 use std::fs::{self, Permissions};
 use std::io::Write;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
+use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use dsnap_engine::system::flock::FileLock;
 use dsnap_testkit::{Fixture, State};
 
 use crate::support::{
@@ -18,11 +19,13 @@ use crate::support::{
 /// A third user, to whom neither the storage nor the machine belongs.
 const OTHER: u32 = 54_333;
 
-/// A storage of another user, whose conf makes whoever obeys it write a file.
+/// A storage of another user, whose conf makes those who obey it write down who they are.
 struct Trap {
     _folder: tempfile::TempDir,
     fixture: Fixture,
     written: PathBuf,
+    /// Only a storage that somebody has open makes a run ask its lines.
+    _server: FileLock,
 }
 
 impl Trap {
@@ -33,11 +36,14 @@ impl Trap {
         fs::create_dir(&open).unwrap();
         fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
         let written = open.join("written");
-        // Every system has this program, and only root can change it.
-        let line = format!("exec /usr/bin/find / -maxdepth 0 -fprint {}\n", written.display());
+        // Root trusts its own programs, so what counts is who chose this one.
+        let script = folder.path().join("script");
+        write_script(&script, &format!("#!/bin/sh\nid -u >>{}\nexit 69\n", written.display()));
+        let line = format!("exec {}\nnodirect\n", script.display());
         fs::write(fixture.path().join("config/snapshot.conf"), line).unwrap();
         chown_all(&fixture.path().join("config"), OWNER, GROUP);
-        Some(Self { _folder: folder, fixture, written })
+        let server = FileLock::take(&fixture.storage().lock()).unwrap();
+        Some(Self { _folder: folder, fixture, written, _server: server })
     }
 
     fn a(&self) -> PathBuf {
@@ -61,6 +67,13 @@ impl Trap {
     fn move_a_away(&self) {
         fs::rename(self.a(), self.fixture.path().join("aside")).unwrap();
     }
+}
+
+#[test]
+fn the_owners_conf_is_obeyed_as_the_owner() {
+    let Some(trap) = Trap::set() else { return };
+    assert_eq!(trap.run().status.code(), Some(125));
+    assert_eq!(fs::read_to_string(&trap.written).unwrap(), "54321\n");
 }
 
 #[test]
@@ -205,14 +218,13 @@ fn root_obeys_nobody_while_the_storage_is_exchanged_for_one_of_roots() {
     while_exchanging(trap.fixture.path(), &link, || races(&trap));
 }
 
-/// Runs again and again. Whoever wrote the file was not root.
+/// Runs again and again. Nobody but the owner obeys the owner's conf.
 #[track_caller]
 fn races(trap: &Trap) {
     for _ in 0..RACES {
         let ran = trap.run();
-        if let Ok(written) = fs::metadata(&trap.written) {
-            assert_ne!(written.uid(), 0, "root obeyed the owner: {ran}");
-        }
+        let written = fs::read_to_string(&trap.written).unwrap_or_default();
+        assert!(written.lines().all(|user| user == "54321"), "{written} obeyed the owner: {ran}");
         assert!(matches!(ran.status.code(), Some(0 | 75 | 122 | 125)), "{ran}");
         assert!(!ran.stderr.contains("panicked"), "{ran}");
     }
@@ -225,7 +237,7 @@ const SAYS_GROUPS: &str = "#!/bin/sh\nid -G >\"$DSNAP_STORAGE/groups\"\nexit 69\
 fn groups_of_a_script(dsnap: Dsnap, fixture: &Fixture) -> String {
     write_script(&fixture.path().join("config/method"), SAYS_GROUPS);
     // The line needs a server, and somebody who holds the main lock.
-    let _server = dsnap_engine::system::flock::FileLock::take(&fixture.storage().lock()).unwrap();
+    let _server = FileLock::take(&fixture.storage().lock()).unwrap();
     fs::write(fixture.path().join("config/snapshot.conf"), "exec method\nnodirect\n").unwrap();
     let ran = dsnap.knows(fixture.path()).storage(fixture.path()).arg("true").run();
     let said = fs::read_to_string(fixture.path().join("groups"));

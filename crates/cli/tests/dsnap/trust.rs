@@ -201,8 +201,10 @@ fn a_link_to_a_read_only_mount_is_judged_where_it_stands() {
     for path in [&open, &image] {
         fs::create_dir(path).unwrap();
     }
-    fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
+    // Everybody can make links there, and exchange their own.
+    fs::set_permissions(&open, Permissions::from_mode(0o1777)).unwrap();
     symlink(&image, open.join("plugins")).unwrap();
+    lchown(open.join("plugins"), Some(OWNER), Some(OWNER)).unwrap();
     let (library, shown) = (good.file("villain"), image.display());
     let script = format!(
         "mount -t tmpfs none '{shown}'; cp '{}' '{shown}/'; mount -o remount,ro '{shown}'",
@@ -214,7 +216,8 @@ fn a_link_to_a_read_only_mount_is_judged_where_it_stands() {
     };
     assert!(list(&image).contains("\nvillain "), "the image itself can be trusted");
     let said = list(&open.join("plugins"));
-    assert!(said.contains(&format!("{} can be changed by everybody", open.display())), "{said}");
+    let link = open.join("plugins");
+    assert!(said.contains(&format!("{} belongs to 54321", link.display())), "{said}");
 }
 
 #[test]
