@@ -24,7 +24,7 @@ use std::time::SystemTime;
 
 use dsnap_core::{Reason, text};
 
-use crate::limits::MAX_SETTINGS_FILE;
+use crate::limits::{MAX_FOLDER_DEPTH, MAX_SETTINGS_FILE};
 pub use crate::storage::folders::Folders;
 pub use crate::storage::journal_entry::{JournalEntry, REPLICA, is_mark};
 use crate::storage::settings::Settings;
@@ -257,7 +257,8 @@ impl Storage {
     /// `journal/` or `B/` cannot be listed.
     pub fn leftovers(&self) -> io::Result<Leftovers> {
         let Folders { b, journal, .. } = &self.folders;
-        let mut left = Leftovers { in_b: contains_file(b)?, ..Leftovers::default() };
+        let mut left =
+            Leftovers { in_b: contains_file(b, MAX_FOLDER_DEPTH)?, ..Leftovers::default() };
         for Listed { name, .. } in journal.list()? {
             left.replica |= name == REPLICA;
             left.done |= matches!(JournalEntry::of(&name), JournalEntry::Done);
@@ -273,10 +274,14 @@ impl Leftovers {
     }
 }
 
-fn contains_file(folder: &Folder) -> io::Result<bool> {
+/// Says whether there is a file in a folder or below it. `depth` is how much deeper to look.
+fn contains_file(folder: &Folder, depth: u32) -> io::Result<bool> {
+    let Some(depth) = depth.checked_sub(1) else {
+        return Err(io::Error::other("folders are nested too deep"));
+    };
     for Listed { name, is_folder } in folder.list()? {
         let found =
-            if is_folder { contains_file(&folder.folder(&name)?)? } else { !is_mark(&name) };
+            if is_folder { contains_file(&folder.folder(&name)?, depth)? } else { !is_mark(&name) };
         if found {
             return Ok(true);
         }
@@ -323,6 +328,16 @@ mod tests {
             storage.leftovers().unwrap(),
             Leftovers { done: true, in_b: true, replica: true }
         );
+    }
+
+    #[test]
+    fn folders_nested_too_deep_are_an_error() {
+        let (_folder, storage) = testing::storage();
+        let nested = |depth: usize| storage.b().join("x/".repeat(depth));
+        fs::create_dir_all(nested(MAX_FOLDER_DEPTH as usize - 1)).unwrap();
+        assert!(storage.leftovers().unwrap().is_none());
+        fs::create_dir(nested(MAX_FOLDER_DEPTH as usize)).unwrap();
+        assert!(storage.leftovers().is_err());
     }
 
     #[test]
