@@ -23,7 +23,7 @@ pub(crate) fn may_mount() -> bool {
     mounts.args(["--mount", "mount", "-t", "tmpfs", "none", "/mnt"]);
     let may = mounts.output().is_ok_and(|output| output.status.success());
     if !may {
-        root::passed_over("nothing can be mounted here");
+        root::cannot_run("nothing can be mounted here");
     }
     may
 }

@@ -23,12 +23,20 @@ pub(crate) fn required(what: &str) -> bool {
     if root {
         record(&name);
     } else {
-        let required = env::var_os(REQUIRE).is_some_and(|value| value == "1");
-        assert!(!required, "{REQUIRE} is 1, and {name} cannot run: only root can {what}");
-        record(&format!("skipped {name}"));
-        passed_over(&format!("only root can {what}"));
+        cannot_run(&format!("only root can {what}"));
     }
     root
+}
+
+/// Passes over a scenario that needs root, or something that only root may have. Where root is
+/// required, the scenario fails.
+#[track_caller]
+pub(crate) fn cannot_run(why: &str) {
+    let name = test_name();
+    let required = env::var_os(REQUIRE).is_some_and(|value| value == "1");
+    assert!(!required, "{REQUIRE} is 1, and {name} cannot run: {why}");
+    record(&format!("skipped {name}"));
+    passed_over(why);
 }
 
 /// Says on stderr that this scenario is passed over, and why.
