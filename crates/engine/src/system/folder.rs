@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Component, Path, PathBuf};
@@ -35,7 +35,7 @@ pub struct Folder(Arc<Opened>);
 
 #[derive(Debug)]
 struct Opened {
-    fd: OwnedFd,
+    fd: File,
     path: PathBuf,
     owner: Owner,
 }
@@ -57,7 +57,7 @@ impl Folder {
     /// There is no such folder, or it cannot be reached.
     pub fn open(path: &Path) -> io::Result<Self> {
         let fd = open::folder_at(path)?;
-        let found = open::metadata(&fd)?;
+        let found = fd.metadata()?;
         let owner = Owner { user: found.uid(), group: found.gid() };
         Ok(Self::opened(fd, path.to_owned(), owner))
     }
@@ -67,7 +67,7 @@ impl Folder {
         Ok(Self::opened(self.0.fd.try_clone()?, self.0.path.clone(), owner))
     }
 
-    fn opened(fd: OwnedFd, path: PathBuf, owner: Owner) -> Self {
+    fn opened(fd: File, path: PathBuf, owner: Owner) -> Self {
         Self(Arc::new(Opened { fd, path, owner }))
     }
 
@@ -87,7 +87,7 @@ impl Folder {
     ///
     /// The system does not tell.
     pub fn metadata(&self) -> io::Result<Metadata> {
-        open::metadata(&self.0.fd)
+        self.0.fd.metadata()
     }
 
     /// Says whether the folder's path still leads to it.
@@ -107,7 +107,7 @@ impl Folder {
     /// There is no such entry, or the folder may not be searched.
     pub fn look(&self, name: impl AsRef<Path>) -> io::Result<Metadata> {
         let (folder, name) = self.parent_of(name.as_ref())?;
-        open::metadata(&open::stand_for(folder.0.fd.as_fd(), name)?)
+        open::stand_for(folder.0.fd.as_fd(), name)?.metadata()
     }
 
     /// Opens the folder at `place` below this one. No part of `place` may be a link.
@@ -128,7 +128,7 @@ impl Folder {
     pub(crate) fn linked_folder(&self, name: &str) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(&self.0.fd, name, flags, Mode::empty())?;
-        Ok(Self::opened(fd, self.0.path.join(name), self.0.owner))
+        Ok(Self::opened(fd.into(), self.0.path.join(name), self.0.owner))
     }
 
     /// Opens a regular file for reading.

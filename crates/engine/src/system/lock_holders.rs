@@ -7,7 +7,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Instant;
 
@@ -72,7 +72,7 @@ pub fn holder(path: &Path) -> Holder {
 
 /// A file that may be locked.
 struct LockFile {
-    file: OwnedFd,
+    file: File,
     inode: u64,
 }
 

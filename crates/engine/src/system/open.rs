@@ -4,9 +4,9 @@
 //! whose other end never comes, a device. So every open has the same flags, and what was opened is
 //! looked at before it is used.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
@@ -24,38 +24,38 @@ pub(super) fn open_at(
     name: &Path,
     flags: OFlags,
     mode: u32,
-) -> io::Result<OwnedFd> {
-    Ok(rustix::fs::openat(folder, name, flags | ALWAYS, Mode::from_raw_mode(mode))?)
+) -> io::Result<File> {
+    Ok(rustix::fs::openat(folder, name, flags | ALWAYS, Mode::from_raw_mode(mode))?.into())
 }
 
 /// Returns a descriptor that stands for an entry of `folder`, itself if it is a link.
-pub(super) fn stand_for(folder: BorrowedFd<'_>, name: &Path) -> io::Result<OwnedFd> {
+pub(super) fn stand_for(folder: BorrowedFd<'_>, name: &Path) -> io::Result<File> {
     let flags = STANDS_FOR | OFlags::NOFOLLOW;
-    Ok(rustix::fs::openat(folder, name, flags, Mode::empty())?)
+    Ok(rustix::fs::openat(folder, name, flags, Mode::empty())?.into())
 }
 
 /// Returns a descriptor that stands for the folder at `path`, wherever links on the way lead.
-pub(super) fn folder_at(path: &Path) -> io::Result<OwnedFd> {
+pub(super) fn folder_at(path: &Path) -> io::Result<File> {
     let flags = STANDS_FOR | OFlags::DIRECTORY;
-    Ok(rustix::fs::open(path, flags, Mode::empty())?)
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
 }
 
 /// Returns a descriptor that stands for the folder at `place` below `folder`. No part of `place` may
 /// be a link, nor lead out of `folder`.
-pub(super) fn folder_below(folder: BorrowedFd<'_>, place: &Path) -> io::Result<OwnedFd> {
+pub(super) fn folder_below(folder: BorrowedFd<'_>, place: &Path) -> io::Result<File> {
     let flags = STANDS_FOR | OFlags::DIRECTORY | OFlags::NOFOLLOW;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     match rustix::fs::openat2(folder, place, flags, Mode::empty(), resolve) {
         // Linux before 5.6 has no such call, and a container may forbid it.
         Err(Errno::NOSYS | Errno::PERM) => folder_below_by_steps(folder, place),
-        opened => Ok(opened?),
+        opened => Ok(opened?.into()),
     }
 }
 
-fn folder_below_by_steps(folder: BorrowedFd<'_>, place: &Path) -> io::Result<OwnedFd> {
+fn folder_below_by_steps(folder: BorrowedFd<'_>, place: &Path) -> io::Result<File> {
     let flags = STANDS_FOR | OFlags::DIRECTORY | OFlags::NOFOLLOW;
     let step = |from: BorrowedFd<'_>, name: &Path| {
-        rustix::fs::openat(from, name, flags, Mode::empty()).map_err(io::Error::from)
+        rustix::fs::openat(from, name, flags, Mode::empty()).map(File::from)
     };
     let mut here = step(folder, Path::new("."))?;
     for part in place.components() {
@@ -72,8 +72,7 @@ fn folder_below_by_steps(folder: BorrowedFd<'_>, place: &Path) -> io::Result<Own
 /// leads to now.
 pub(super) fn reopen(stands_for: BorrowedFd<'_>) -> io::Result<File> {
     let path = descriptor_path(stands_for);
-    let fd = open_at(rustix::fs::CWD, &path, OFlags::RDONLY, 0)?;
-    Ok(File::from(fd))
+    open_at(rustix::fs::CWD, &path, OFlags::RDONLY, 0)
 }
 
 /// Returns the path under which the system knows a descriptor of this process.
@@ -82,18 +81,12 @@ pub(super) fn descriptor_path(fd: BorrowedFd<'_>) -> PathBuf {
 }
 
 /// Returns a file, but only a regular one.
-pub(super) fn regular(fd: OwnedFd) -> io::Result<File> {
-    let file = File::from(fd);
+pub(super) fn regular(file: File) -> io::Result<File> {
     if file.metadata()?.is_file() {
         Ok(file)
     } else {
         Err(io::Error::other("it is not a regular file"))
     }
-}
-
-/// Returns what the system knows of the entry for which a descriptor stands.
-pub(super) fn metadata(fd: &OwnedFd) -> io::Result<Metadata> {
-    File::from(fd.try_clone()?).metadata()
 }
 
 #[cfg(test)]
@@ -103,7 +96,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     /// A folder with `one/two`, and a link `link` to `one`.
-    fn tree() -> (tempfile::TempDir, OwnedFd) {
+    fn tree() -> (tempfile::TempDir, File) {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir_all(folder.path().join("one/two")).unwrap();
         symlink("one", folder.path().join("link")).unwrap();

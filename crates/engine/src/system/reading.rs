@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     fn open_any(path: &Path) -> File {
-        File::from(open::open_at(CWD, path, OFlags::RDONLY, 0).unwrap())
+        open::open_at(CWD, path, OFlags::RDONLY, 0).unwrap()
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub fn open_writable_only_by(path: &Path, user: u32) -> Result<File, Reason> {
         _ => self::blocked(blocked),
     })?;
     let file = check_to_run(&parts, &[0, user])?.open();
-    file.and_then(|file| open::regular(file.into())).map_err(unreadable)
+    file.and_then(open::regular).map_err(unreadable)
 }
 
 /// Checks the way to something that is to be run, and returns its last part.

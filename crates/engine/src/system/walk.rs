@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub(crate) struct Part {
     pub(crate) path: PathBuf,
     /// What the system knows of it.
     pub(crate) found: Metadata,
-    fd: Arc<OwnedFd>,
+    fd: Arc<File>,
 }
 
 /// A part of the way that cannot be passed.
@@ -103,7 +103,7 @@ impl Walk {
     }
 
     /// Takes a part that was opened. A link puts its target on the way ahead.
-    fn pass(&mut self, path: PathBuf, fd: OwnedFd) -> Result<Part, Blocked> {
+    fn pass(&mut self, path: PathBuf, fd: File) -> Result<Part, Blocked> {
         let blocked = |error: io::Error| Blocked { path: path.clone(), error };
         let part = Part::of(path.clone(), fd).map_err(blocked)?;
         self.unnamed = part.found.is_symlink();
@@ -131,7 +131,7 @@ impl Walk {
     }
 
     /// Opens what a link in /proc to a descriptor stands for, where that has no path (a pipe).
-    fn of_descriptor(&self, link: &Part, target: &Path) -> Option<io::Result<OwnedFd>> {
+    fn of_descriptor(&self, link: &Part, target: &Path) -> Option<io::Result<File>> {
         let is_proc = rustix::fs::fstatfs(&*link.fd)
             .is_ok_and(|found| found.f_type == rustix::fs::PROC_SUPER_MAGIC);
         if target.is_absolute() || !is_proc || !target.as_os_str().to_string_lossy().contains(':') {
@@ -141,7 +141,7 @@ impl Walk {
         let name = link.path.file_name()?;
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         let opened = rustix::fs::openat(&*folder.fd, name, flags, Mode::empty());
-        Some(opened.map_err(io::Error::from))
+        Some(opened.map(File::from).map_err(io::Error::from))
     }
 }
 
@@ -158,8 +158,8 @@ impl Iterator for Walk {
 }
 
 impl Part {
-    fn of(path: PathBuf, fd: OwnedFd) -> io::Result<Self> {
-        Ok(Self { path, found: open::metadata(&fd)?, fd: Arc::new(fd) })
+    fn of(path: PathBuf, fd: File) -> io::Result<Self> {
+        Ok(Self { path, found: fd.metadata()?, fd: Arc::new(fd) })
     }
 
     /// Opens the part for reading.
