@@ -87,7 +87,7 @@ fn name(bytes: Option<&[u8]>) -> Option<String> {
     String::from_utf8(bytes?.to_vec()).ok().filter(|name| !name.is_empty())
 }
 
-/// Converts an id. The largest number is none: the system takes it for "leave it as it is".
+/// Converts an id. The largest number is not an id: the system takes it for "leave it as it is".
 fn number(id: u64) -> io::Result<u32> {
     let id = u32::try_from(id).ok().filter(|id| *id != u32::MAX);
     id.ok_or_else(|| io::Error::other("the number of an owner is too large"))

@@ -67,7 +67,7 @@ fn names_in(folder: &Path) -> BTreeSet<String> {
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
-/// Lets the method meet an archive, and checks what must hold whatever is in it.
+/// Lets the method meet an archive, and checks what must hold for any archive.
 pub(crate) fn enter_with_replica(archive: &[u8]) {
     let (folder, _) = storage();
     // A place beside the storage, to see what leaves it.

@@ -1,5 +1,5 @@
 //! As root on a storage of another user: what a script or library of the owner gets, and that it ends
-//! in time whoever it becomes.
+//! in time, whichever user it becomes.
 //!
 //! These scenarios need root; without it each says that it was passed over.
 

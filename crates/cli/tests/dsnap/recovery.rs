@@ -5,14 +5,13 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use dsnap_core::method::{Caller, Entered, Message, Request, SnapshotMethod};
+use dsnap_core::method::{Caller, Entered, Message, SnapshotMethod};
 use dsnap_direct::Direct;
-use dsnap_engine::run::new_code::new_code;
 use dsnap_testkit::{Class, Fixture, Format, State, tree::Tree};
 
 use crate::support::{
     DIRECT, Dsnap, MEMORY, assert_like_the_replica, fixture_builder, folder, in_parallel, picture,
-    root, storage, write_replica_with_folders,
+    request, root, storage, write_replica_with_folders,
 };
 
 /// Every state of a storage in one format, and what `direct` makes of it.
@@ -123,14 +122,7 @@ fn enter(fixture: &Fixture, patience: u32) -> Entered {
 }
 
 fn enter_asked_by(fixture: &Fixture, caller: &dyn Caller) -> Entered {
-    Direct.enter(&Request {
-        storage: fixture.path(),
-        conf_folder: &fixture.storage().config(),
-        words: &[],
-        code: &new_code("test", 1),
-        time_left: None,
-        caller,
-    })
+    request(fixture, caller, |request| Direct.enter(request))
 }
 
 /// More questions than a recovery of a small storage asks.

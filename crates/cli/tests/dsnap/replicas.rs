@@ -7,16 +7,15 @@ use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, symlink};
 use std::path::Path;
 
-use dsnap_core::method::{Caller, Entered, Message, Request, SnapshotMethod, Status};
+use dsnap_core::method::{Caller, Entered, Message, SnapshotMethod, Status};
 use dsnap_direct::Direct;
-use dsnap_engine::run::new_code::new_code;
 use dsnap_testkit::tree::Tree;
 use dsnap_testkit::{Fixture, Format, State};
 use nix::sys::signal::Signal;
 use tar::{EntryType, Header};
 
 use crate::support::{
-    DIRECT, Dsnap, fixture_builder, folder, is_locked, picture, storage, wait_until,
+    DIRECT, Dsnap, fixture_builder, folder, is_locked, picture, request, storage, wait_until,
 };
 
 /// The size of a file that cannot be read to its end, nor written.
@@ -105,18 +104,6 @@ impl Caller for NeverStops {
     fn should_stop(&self) -> bool {
         false
     }
-}
-
-/// Calls `enter` or `status` of the method.
-fn request<T>(fixture: &Fixture, caller: &dyn Caller, ask: impl Fn(&Request<'_>) -> T) -> T {
-    ask(&Request {
-        storage: fixture.path(),
-        conf_folder: &fixture.storage().config(),
-        words: &[],
-        code: &new_code("test", 1),
-        time_left: None,
-        caller,
-    })
 }
 
 #[test]

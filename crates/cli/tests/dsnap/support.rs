@@ -30,7 +30,7 @@ pub(crate) use replica::{assert_like_the_replica, write_replica_with_folders};
 pub(crate) use scripted_server::ScriptedServer;
 pub(crate) use site::{assert_free, busy_site, conf, copies, port, site, site_builder};
 pub(crate) use storage::{
-    fixture_builder, is_locked, make_fifo, picture, storage, storage_with_conf,
+    fixture_builder, is_locked, make_fifo, picture, request, storage, storage_with_conf,
 };
 pub(crate) use terminal::Terminal;
 pub(crate) use users::{

@@ -1,4 +1,4 @@
-//! Folders that are opened once. Whatever is in them is reached through their descriptors.
+//! Folders that are opened once. Everything in them is reached through their descriptors.
 //!
 //! A path can lead elsewhere a moment after it was judged; a descriptor cannot. The path of a
 //! [`Folder`] is only for messages.
@@ -135,7 +135,7 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// It cannot be opened, or is not a regular file; a link is none.
+    /// It cannot be opened, or is not a regular file. Links are not followed.
     pub fn file(&self, name: impl AsRef<Path>) -> io::Result<File> {
         self.open_file(name.as_ref(), OFlags::RDONLY, 0)
     }

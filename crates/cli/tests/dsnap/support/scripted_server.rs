@@ -1,4 +1,4 @@
-//! A server that gives one scripted answer to each connection, whatever is wrong with it.
+//! A server that gives one scripted answer to each connection, even a malformed one.
 
 use std::io::{self, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use dsnap_core::method::{Caller, Request};
+use dsnap_engine::run::new_code::new_code;
 use dsnap_engine::system::flock::FileLock;
 use dsnap_testkit::tree::Tree;
 use dsnap_testkit::{Builder, Fixture, State};
@@ -46,4 +48,20 @@ pub(crate) fn is_locked(path: &Path) -> bool {
 /// Makes a named pipe.
 pub(crate) fn make_fifo(path: &Path) {
     nix::unistd::mkfifo(path, Mode::S_IRWXU).unwrap();
+}
+
+/// Makes a request about a storage, for a method that is called without the program.
+pub(crate) fn request<T>(
+    fixture: &Fixture,
+    caller: &dyn Caller,
+    ask: impl FnOnce(&Request<'_>) -> T,
+) -> T {
+    ask(&Request {
+        storage: fixture.path(),
+        conf_folder: &fixture.storage().config(),
+        words: &[],
+        code: &new_code("test", 1),
+        time_left: None,
+        caller,
+    })
 }
