@@ -15,6 +15,7 @@ mod markdown;
 mod metadata;
 mod modules;
 mod opens;
+mod promises;
 mod public;
 mod resolve;
 mod rooms;
@@ -128,6 +129,7 @@ impl Checkout {
         findings.extend(rooms::rooms(self));
         findings.extend(public::public_modules(self));
         findings.extend(documents::changelog(self));
+        findings.extend(promises::promises(self));
         findings
     }
 

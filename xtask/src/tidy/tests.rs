@@ -7,6 +7,7 @@ mod floors;
 mod items;
 mod manifests;
 mod opens;
+mod promises;
 mod public;
 mod rooms;
 mod sources;
