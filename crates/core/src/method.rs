@@ -178,7 +178,7 @@ pub const NAME_RULE: &str =
 /// A few words cannot, because messages that scripts know begin with them. What a method says begins
 /// with its name, so it could not be told from such a message.
 pub fn is_name(word: &str) -> bool {
-    const RESERVED: [&str; 3] = ["failed", "hint", "malformed"];
+    const RESERVED: [&str; 4] = ["failed", "hint", "malformed", "usage"];
     let mut letters = word.bytes();
     letters.next().is_some_and(|first| first.is_ascii_lowercase())
         && letters.all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'_')

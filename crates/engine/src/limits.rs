@@ -62,7 +62,7 @@ pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 pub const MIN_PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 /// The pause between two reads from a process that has written more than [`MAX_CALL_OUTPUT`]: what
 /// it writes is not shown any more.
-pub const FLOOD_PAUSE: Duration = Duration::from_millis(10);
+pub const FLOOD_PAUSE: Duration = Duration::from_millis(20);
 
 // Sizes, in bytes unless they say otherwise.
 

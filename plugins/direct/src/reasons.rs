@@ -7,6 +7,7 @@ use std::path::Path;
 
 use dsnap_core::{Reason, text};
 use dsnap_engine::quoting;
+use dsnap_engine::system::access;
 use dsnap_engine::system::folder::Folder;
 
 /// What to do about a recovery that stopped.
@@ -62,8 +63,10 @@ pub(crate) fn unreadable(folder: &Folder, name: impl AsRef<Path>, error: &io::Er
 /// Says that no server puts something into a journal.
 pub(crate) fn unexpected_in_journal(path: &Path) -> Reason {
     let mv = ["mv".as_ref(), path.as_os_str(), OsStr::new("/some/other/place")];
-    Reason::new(format!("{} does not belong in a journal", text::path(path)))
-        .hint(format!("find out what it is, then move it away: {}", quoting::command_line(mv)))
+    Reason::new(format!("{} does not belong in a journal", text::path(path))).hint(format!(
+        "find out what it is, then move it away: {}",
+        access::as_owner(&quoting::command_line(mv))
+    ))
 }
 
 /// Formats `PATH: ERROR`.

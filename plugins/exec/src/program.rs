@@ -46,7 +46,7 @@ impl<'a> Program<'a> {
         if found.mode() & 0o111 == 0 {
             let shown = text::path(&path);
             return Err(Reason::new(format!("{shown} is not executable"))
-                .hint(format!("chmod +x {}", quoting::quoted(&path))));
+                .hint(access::as_owner(&format!("chmod +x {}", quoting::quoted(&path)))));
         }
         Ok(Self { path, request })
     }

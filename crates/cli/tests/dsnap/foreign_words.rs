@@ -122,7 +122,7 @@ fn a_word_of_a_conf_that_is_no_url_begins_no_message() {
 #[test]
 fn a_library_cannot_have_a_name_with_which_messages_begin() {
     let (site, plugins) = (site(), Plugins::villain("NONE"));
-    for name in ["hint", "failed", "malformed"] {
+    for name in ["hint", "failed", "malformed", "usage"] {
         std::fs::copy(plugins.file("villain"), plugins.file(name)).unwrap();
         conf(&site, &format!("{name} rm\nhttp URL access\n"));
         let ran = with_villain(&site, &plugins);

@@ -155,8 +155,10 @@ fn where_root_may_not_look_the_owner_of_the_folder_is_tried() {
     let ran = map_ids(in_namespace(), &[(0, 70_000), (OWNER, OWNER), (65_534, 65_534)]);
     assert_eq!(ran.status.code(), Some(0), "{ran}");
     // The folders above belong to the machine's root, who has no number in this namespace.
-    ran.mentions(DIRECT)
-        .mentions("the storage in it could be exchanged\nhint: chown -h root:root /");
+    ran.mentions(
+        "nobody, who could change it: the storage in it could be exchanged\nhint: use a path",
+    )
+    .mentions(DIRECT);
     assert_eq!(fs::metadata(fixture.storage().snapshot()).unwrap().uid(), OWNER);
     // A folder of one user in which the storage of another is.
     chown_all(&fixture.storage().a(), OTHER, OTHER);

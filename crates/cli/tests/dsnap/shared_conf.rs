@@ -10,7 +10,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use dsnap_testkit::Site;
 
 use crate::support::{
-    Dsnap, GROUP, HTTP, OWNER, Plugins, Ran, chown_all, conf, site_of_another_user,
+    Dsnap, GROUP, HTTP, OWNER, Plugins, Ran, chown_all, conf, site_of_another_user, write_script,
 };
 
 /// A line that needs nothing but a program of the system to run anything.
@@ -89,4 +89,49 @@ fn what_roots_line_reads_is_opened_as_the_owner_if_another_user_can_change_it() 
     }
     seen.set_nonblocking(true).unwrap();
     assert!(seen.accept().is_err(), "something was sent");
+}
+
+#[test]
+fn what_the_owner_names_is_not_read_through_links_of_roots_process() {
+    let Some((folder, site)) = site_of_another_user() else { return };
+    let seen = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    // As the home of root: everybody could read the file, but nobody can pass the folder.
+    let private = folder.path().join("private");
+    fs::create_dir(&private).unwrap();
+    fs::write(private.join("secret"), "root:top-secret\n").unwrap();
+    fs::set_permissions(&private, Permissions::from_mode(0o700)).unwrap();
+    symlink("/proc/self/cwd/secret", site.storage().config().join("link")).unwrap();
+    let address = seen.local_addr().unwrap();
+    for access in
+        ["/proc/self/fd/0", "/dev/stdin", "/proc/self/cwd/secret", "link", "/proc/self/maps"]
+    {
+        let line = format!("http http://{address}/ {access}\nnodirect\n");
+        fs::write(site.storage().config().join("snapshot.conf"), line).unwrap();
+        chown_all(site.path(), OWNER, OWNER);
+        let secret = fs::File::open(private.join("secret")).unwrap();
+        let ran = Dsnap::at(&site).arg("true").change(|command| {
+            command.current_dir(&private).stdin(secret);
+        });
+        let ran = ran.run();
+        assert_eq!(ran.status.code(), Some(125), "{access}: {ran}");
+    }
+    seen.set_nonblocking(true).unwrap();
+    assert!(seen.accept().is_err(), "something was sent");
+}
+
+#[test]
+fn no_hint_gives_away_or_changes_what_the_owner_names_and_others_own() {
+    let Some((folder, site)) = site_of_another_user() else { return };
+    let theirs = folder.path().join("theirs");
+    write_script(&theirs, "#!/bin/sh\n");
+    for (owner, mode) in [(54_333, 0o755), (0, 0o775), (0, 0o757)] {
+        chown_all(&theirs, owner, GROUP);
+        fs::set_permissions(&theirs, Permissions::from_mode(mode)).unwrap();
+        conf(&site, &format!("exec {}\nhttp URL access\n", theirs.display()));
+        chown_all(site.path(), OWNER, OWNER);
+        let ran = Dsnap::at(&site).arg("true").run();
+        assert_eq!(ran.status.code(), Some(0), "{ran}");
+        assert!(!ran.stderr.contains("chown") && !ran.stderr.contains("chmod"), "{ran}");
+        ran.mentions("\nhint: use a path that only root and 54321 can change\n");
+    }
 }

@@ -149,6 +149,8 @@ pub(super) struct ConfFile {
     pub(super) trust: TrustLevel,
     /// Who else can write it: then no line in it may run anything.
     pub(super) other_author: Option<Reason>,
+    /// The way to it leads through `/proc`.
+    through_proc: bool,
 }
 
 impl ConfFile {
@@ -168,7 +170,8 @@ impl ConfFile {
             })
         });
         if let Some(file) = roots.flatten() {
-            return Ok(Self { file, trust: TrustLevel::RootOnly, other_author: None });
+            let trust = TrustLevel::RootOnly;
+            return Ok(Self { file, trust, other_author: None, through_proc: false });
         }
         let parts = Walk::to(&path).parts().map_err(|blocked| blocked.error)?;
         let file = parts.last().ok_or(io::ErrorKind::NotFound)?.open()?;
@@ -180,12 +183,16 @@ impl ConfFile {
             &parts
         };
         let other_author = trust::check_parts(judged, &authors).err();
-        Ok(Self { file, trust: TrustLevel::Untrusted, other_author })
+        let through_proc = parts.iter().any(Part::is_in_proc);
+        Ok(Self { file, trust: TrustLevel::Untrusted, other_author, through_proc })
     }
 
-    /// Allows only a regular file: the default conf is not named by the user, so nobody is waited
-    /// for.
+    /// Allows only a regular file that others could open, too: the user does not name the default
+    /// conf, so the storage's owner may have chosen where it leads.
     pub(super) fn regular(self) -> io::Result<Self> {
+        if self.through_proc {
+            return Err(reading::through_proc());
+        }
         if self.file.metadata()?.is_file() {
             return Ok(self);
         }

@@ -12,6 +12,7 @@ use crate::quoting::quoted;
 use crate::record::run_lock::RunLock;
 use crate::run::job::Job;
 use crate::storage::Storage;
+use crate::system::access;
 
 /// Says why the files of this storage must not be rolled forward, if it is a copy that may be torn.
 pub(crate) fn torn_copy(storage: &Storage, run_lock: &RunLock, job: &Job) -> Option<Reason> {
@@ -35,16 +36,18 @@ pub(crate) fn is_complete(storage: &Storage) -> bool {
     empty && storage.leftovers().is_ok_and(|left| left.is_none())
 }
 
-/// Returns the command that keeps `A/` alone, which is a backup by itself.
+/// Returns the command that keeps `A/` alone, which is a backup by itself. With `-T` a folder is not
+/// moved into one that somebody has put there.
 fn set_aside(storage: &Storage) -> String {
     let (journal, b) = (storage.journal(), storage.b());
     let aside = |path: &Path| quoted([path.as_os_str(), OsStr::new(".torn")].join(OsStr::new("")));
-    format!(
-        "A/ alone is the backup: mv {j} {aside_j} && mv {b} {aside_b} && mkdir {j} {b} && chown -h --reference={a} {j} {b}",
+    let command = format!(
+        "mv -T {j} {aside_j} && mv -T {b} {aside_b} && mkdir {j} {b} && chown -h --reference={a} {j} {b}",
         j = quoted(&journal),
         b = quoted(&b),
         aside_j = aside(&journal),
         aside_b = aside(&b),
         a = quoted(storage.a()),
-    )
+    );
+    format!("A/ alone is the backup: {}", access::as_owner(&command))
 }

@@ -132,7 +132,7 @@ fn in_the_way(dir: &Folder, name: &str) -> Option<String> {
     let shown = text::path(&path);
     if !found.is_symlink() {
         let mv = ["mv".as_ref(), path.as_os_str(), OsStr::new("/some/other/place")];
-        let mv = quoting::command_line(mv);
+        let mv = access::as_owner(&quoting::command_line(mv));
         return Some(format!("find out what {shown} is, move it away ({mv}), and create a folder"));
     }
     let target = text::path(fs::read_link(&path).ok()?);

@@ -11,6 +11,7 @@ use dsnap_core::{Reason, text};
 use nix::unistd;
 
 use crate::quoting::quoted;
+use crate::system::real_user::is_lowered;
 use crate::system::users::{effective_user, user_and_group, user_name};
 use crate::system::walk::{Part, Walk};
 
@@ -34,12 +35,23 @@ pub(crate) fn path_error(path: &Path, owner: u32, what: &str, error: &io::Error)
     }
 }
 
+/// Adds to a command in a hint that the storage's owner should run it, where root works for that
+/// owner: the owner could exchange what the command's paths lead to.
+pub fn as_owner(command: &str) -> String {
+    if !is_lowered() {
+        return command.to_owned();
+    }
+    format!("as {}, not as root: {command}", user_name(effective_user()))
+}
+
 /// What stands in the way to a path.
 enum Obstacle {
     /// A folder that the user may not pass through.
     Closed(Part),
     /// An entry that the user may not change, or the folder in which it cannot be made.
     Fixed(Part),
+    /// A file of another user that has a second name, elsewhere perhaps.
+    Linked(PathBuf),
     /// Something behind a link of a user other than root.
     BehindLink(PathBuf),
 }
@@ -65,7 +77,13 @@ impl Obstacle {
             }
             last = Some(part);
         }
-        link.map(Self::BehindLink).or(last.map(Self::Fixed))
+        link.map(Self::BehindLink).or(last.map(Self::at))
+    }
+
+    fn at(part: Part) -> Self {
+        let is_own = part.found.uid() == effective_user();
+        let has_other_name = part.found.is_file() && part.found.nlink() > 1;
+        if has_other_name && !is_own { Self::Linked(part.path) } else { Self::Fixed(part) }
     }
 
     fn cure(&self, user: u32) -> String {
@@ -74,6 +92,12 @@ impl Obstacle {
             Self::Closed(part) => (part, "chmod u+x".to_owned(), "chmod a+x".to_owned()),
             Self::Fixed(part) => {
                 (part, "chmod u+rwx".to_owned(), format!("chown -h {}", user_and_group(user)))
+            }
+            Self::Linked(path) => {
+                let path = text::path(path);
+                return format!(
+                    "find out whose file {path} is: it has another name elsewhere; then remove this name"
+                );
             }
             Self::BehindLink(link) => {
                 let link = text::path(link);
@@ -84,7 +108,10 @@ impl Obstacle {
         };
         let is_own = part.found.uid() == user;
         let command = format!("{} {}", if is_own { own } else { foreign }, quoted(&part.path));
-        if is_own || unistd::getuid().is_root() { command } else { format!("as root: {command}") }
+        if is_own {
+            return as_owner(&command);
+        }
+        if unistd::getuid().is_root() { command } else { format!("as root: {command}") }
     }
 }
 
@@ -115,10 +142,8 @@ pub(crate) fn with_permission_hint(reason: Reason, cure: &str, error: &io::Error
     if error.kind() != io::ErrorKind::PermissionDenied {
         return reason;
     }
-    let user = unistd::geteuid();
-    let name = user_name(user.as_raw());
-    let lowered = unistd::getuid().is_root() && !user.is_root();
-    reason.hint(if lowered {
+    let name = user_name(effective_user());
+    reason.hint(if is_lowered() {
         format!("let {name} {cure} if it is meant for this storage; a line that needs root's privileges must stand in a conf that only root can change (--snapshot-conf)")
     } else {
         format!("let {name} {cure}")

@@ -9,18 +9,31 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::fs::{CWD, OFlags};
 
 use crate::limits;
 use crate::system::open;
+use crate::system::real_user::is_lowered;
+use crate::system::walk::{Part, Walk};
 
 /// Opens a regular file.
+///
+/// While root works with another user's privileges, a way through `/proc` is refused: there, links
+/// to root's own files (its log, its working folder) lead past folders that the user may not pass.
 ///
 /// # Errors
 ///
 /// It cannot be opened, or is not a regular file.
 pub fn open(path: &Path) -> io::Result<File> {
-    open::regular(open::open_at(CWD, path, OFlags::RDONLY, 0)?)
+    let parts = Walk::to(&std::path::absolute(path)?).parts().map_err(|blocked| blocked.error)?;
+    if is_lowered() && parts.iter().any(Part::is_in_proc) {
+        return Err(through_proc());
+    }
+    open::regular(parts.last().ok_or(io::ErrorKind::NotFound)?.open()?)
+}
+
+/// Says why a way through `/proc` is refused.
+pub(crate) fn through_proc() -> io::Error {
+    io::Error::other("its path leads through /proc, where root's own files could be meant")
 }
 
 /// Reads an opened file to its end. Waits for the writer of a pipe until `stopped`
@@ -72,6 +85,7 @@ fn is_passing(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fs::{CWD, OFlags};
 
     fn open_any(path: &Path) -> File {
         open::open_at(CWD, path, OFlags::RDONLY, 0).unwrap()

@@ -3,6 +3,11 @@
 
 use nix::unistd;
 
+/// Says whether root works with another user's privileges now.
+pub(crate) fn is_lowered() -> bool {
+    unistd::getuid().is_root() && !unistd::geteuid().is_root()
+}
+
 /// Looks at other processes, or sends them a signal, as the user who started the program: with
 /// lowered privileges, `/proc` does not show which files root's processes have open. `work` must do
 /// nothing else.

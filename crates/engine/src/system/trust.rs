@@ -14,6 +14,7 @@ use dsnap_core::{Reason, text};
 
 use crate::quoting;
 use crate::system::mounts::Mount;
+use crate::system::real_user::is_lowered;
 use crate::system::walk::{Blocked, Part, Walk};
 use crate::system::{access, groups, open, users};
 
@@ -96,12 +97,23 @@ fn check_with(part: &Part, users: &[u32], rule: GroupRule) -> Result<(), Reason>
         // A folder may lead to more than this file, so it is given to nobody but root.
         let cure = users.last().filter(|_| !found.is_dir()).copied().unwrap_or(0);
         let cure = users::user_and_group(cure);
+        let command = format!("chown -h {cure} {}", quoting::quoted(&part.path));
         return Err(Reason::new(format!("{shown} belongs to {owner}, who could change it"))
-            .hint(format!("chown -h {cure} {}", quoting::quoted(&part.path))));
+            .hint(cure_of(part, command)));
     }
     let Some(others) = others_who_may_write(part, users, rule) else { return Ok(()) };
-    Err(Reason::new(format!("{shown} can be changed by {others}"))
-        .hint(format!("chmod go-w {}", quoting::quoted(&part.path))))
+    let command = format!("chmod go-w {}", quoting::quoted(&part.path));
+    Err(Reason::new(format!("{shown} can be changed by {others}")).hint(cure_of(part, command)))
+}
+
+/// Returns the hint that cures a part. Where root works for another user, that user may have named
+/// the file: then no command is given that changes what belongs to others.
+fn cure_of(part: &Part, command: String) -> String {
+    let user = users::effective_user();
+    if !is_lowered() || part.found.uid() == user {
+        return command;
+    }
+    format!("use a path that only root and {} can change", users::user_name(user))
 }
 
 /// Says who else may write to a part, by its mode.

@@ -132,9 +132,10 @@ impl Walk {
 
     /// Opens what a link in /proc to a descriptor stands for, where that has no path (a pipe).
     fn of_descriptor(&self, link: &Part, target: &Path) -> Option<io::Result<File>> {
-        let is_proc = rustix::fs::fstatfs(&*link.fd)
-            .is_ok_and(|found| found.f_type == rustix::fs::PROC_SUPER_MAGIC);
-        if target.is_absolute() || !is_proc || !target.as_os_str().to_string_lossy().contains(':') {
+        if target.is_absolute()
+            || !link.is_in_proc()
+            || !target.as_os_str().to_string_lossy().contains(':')
+        {
             return None;
         }
         let folder = self.above.last()?;
@@ -171,6 +172,12 @@ impl Part {
         open::reopen(self.fd.as_fd())
     }
 
+    /// Says whether this is in `/proc`. Links there lead to what the process itself has open, past
+    /// the folders that a user may not pass.
+    pub(crate) fn is_in_proc(&self) -> bool {
+        is_in_proc(&self.fd)
+    }
+
     /// Says whether this is a pipe that has no path.
     pub(crate) fn is_pipe(&self) -> bool {
         FileType::from_raw_mode(std::os::unix::fs::MetadataExt::mode(&self.found)) == FileType::Fifo
@@ -181,6 +188,10 @@ impl AsFd for Part {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
+}
+
+fn is_in_proc(file: &File) -> bool {
+    rustix::fs::fstatfs(file).is_ok_and(|found| found.f_type == rustix::fs::PROC_SUPER_MAGIC)
 }
 
 /// Splits a path into its names, the last one first.
