@@ -3,7 +3,6 @@
 //! These scenarios need root; without it each says that it was passed over.
 
 use std::fs;
-use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use dsnap_engine::record::run_lock::RunRecord;
@@ -20,7 +19,11 @@ use crate::support::{
 /// Tries everything that a process may do to another one, and says what it could do.
 const ATTACKS: &str = r#"
 import ctypes, os, resource, sys
-pid = int(sys.argv[1])
+pid, user, group = map(int, sys.argv[1:])
+# Python itself may be in a folder that only root can pass.
+os.setgroups([])
+os.setresgid(group, group, group)
+os.setresuid(user, user, user)
 libc = ctypes.CDLL(None, use_errno=True)
 
 def attack(name, action):
@@ -56,7 +59,7 @@ print("done")
 /// What the owner could do to a process.
 fn attacked(pid: i32) -> String {
     let mut attacker = Command::new("python3");
-    attacker.args(["-c", ATTACKS, &pid.to_string()]).uid(OWNER).gid(GROUP);
+    attacker.args(["-c", ATTACKS]).args([pid.to_string(), OWNER.to_string(), GROUP.to_string()]);
     String::from_utf8(attacker.output().unwrap().stdout).unwrap()
 }
 
