@@ -126,9 +126,11 @@ impl Folder {
 
     /// Opens the folder to which a link leads that is an entry of this one.
     pub(crate) fn linked_folder(&self, name: &str) -> io::Result<Self> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(&self.0.fd, name, flags, Mode::empty())?;
-        Ok(Self::opened(fd.into(), self.0.path.join(name), self.0.owner))
+        let fd = open::stand_for_target(self.as_fd(), Path::new(name))?;
+        if !fd.metadata()?.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        Ok(Self::opened(fd, self.0.path.join(name), self.0.owner))
     }
 
     /// Opens a regular file for reading.

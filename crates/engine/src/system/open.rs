@@ -34,6 +34,11 @@ pub(super) fn stand_for(folder: BorrowedFd<'_>, name: &Path) -> io::Result<File>
     Ok(rustix::fs::openat(folder, name, flags, Mode::empty())?.into())
 }
 
+/// Returns a descriptor that stands for what an entry of `folder` leads to, if it is a link.
+pub(super) fn stand_for_target(folder: BorrowedFd<'_>, name: &Path) -> io::Result<File> {
+    Ok(rustix::fs::openat(folder, name, STANDS_FOR, Mode::empty())?.into())
+}
+
 /// Returns a descriptor that stands for the folder at `path`, wherever links on the way lead.
 pub(super) fn folder_at(path: &Path) -> io::Result<File> {
     let flags = STANDS_FOR | OFlags::DIRECTORY;

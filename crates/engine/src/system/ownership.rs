@@ -57,7 +57,12 @@ impl Ownership {
         if !way.main().found.is_dir() {
             return Err(NotJudged::Absent);
         }
-        let warnings = if owner == 0 { way.check_roots()? } else { way.check_users(owner)? };
+        let warnings = if owner == 0 {
+            way.check_roots()?;
+            Vec::new()
+        } else {
+            way.check_users(owner)?
+        };
         Ok(Self {
             owner,
             storage: Identity::of(&storage.found),
@@ -100,7 +105,7 @@ impl Way {
     }
 
     /// A storage is root's only if nobody else can exchange its main folder.
-    fn check_roots(&self) -> Result<Vec<Reason>, Reason> {
+    fn check_roots(&self) -> Result<(), Reason> {
         let above_main = &self.to_main[..self.to_main.len() - 1];
         trust::check_parts(self.to_storage.iter().chain(above_main), &[0]).map_err(|reason| {
             let entry = text::path(&self.entry().path);
@@ -108,20 +113,12 @@ impl Way {
                 "{entry} belongs to root, but others could have put it there: {}",
                 reason.text()
             );
-            Reason::new(what).hint(self.cure_of_roots(&reason))
-        })?;
-        Ok(Vec::new())
+            Reason::new(what).hint(cure_of_roots(&reason))
+        })
     }
 
-    /// Giving the main folder away could be what somebody wants who put it there.
-    fn cure_of_roots(&self, reason: &Reason) -> String {
-        let cure = reason.hints().first().cloned().unwrap_or_default();
-        format!(
-            "if this is really a storage of root's: {cure}; otherwise find out who put that folder there, and remove it"
-        )
-    }
-
-    /// A storage is a user's only if that user or root made it one.
+    /// A storage is a user's only if that user or root made it one. Returns what others could do
+    /// with folders above it.
     fn check_users(&self, owner: u32) -> Result<Vec<Reason>, Reason> {
         let (storage, entry) = (self.storage(), self.entry());
         let (entry_user, storage_user) = (entry.found.uid(), storage.found.uid());
@@ -159,6 +156,14 @@ fn take_parts(walk: &mut Walk, above: Option<&Part>) -> Result<Vec<Part>, NotJud
         }
     }
     Ok(parts)
+}
+
+/// Does not suggest to give the main folder away: that may be why somebody put it there.
+fn cure_of_roots(reason: &Reason) -> String {
+    let cure = reason.hints().first().cloned().unwrap_or_default();
+    format!(
+        "if this is really a storage of root's: {cure}; otherwise find out who put that folder there, and remove it"
+    )
 }
 
 fn could_be_exchanged(reason: Reason) -> Reason {

@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use crate::limits::MAX_SYMLINKS;
@@ -140,9 +140,7 @@ impl Walk {
         }
         let folder = self.above.last()?;
         let name = link.path.file_name()?;
-        let flags = OFlags::PATH | OFlags::CLOEXEC;
-        let opened = rustix::fs::openat(&*folder.fd, name, flags, Mode::empty());
-        Some(opened.map(File::from).map_err(io::Error::from))
+        Some(open::stand_for_target(folder.as_fd(), Path::new(name)))
     }
 }
 
