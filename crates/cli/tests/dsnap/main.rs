@@ -30,6 +30,7 @@ mod ordinary_sites;
 mod orphans;
 mod output;
 mod ownership;
+mod recombining;
 mod recovery;
 mod replicas;
 mod rights;

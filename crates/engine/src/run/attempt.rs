@@ -99,7 +99,7 @@ impl<'a> Attempt<'a> {
             // If the program is to end, the run leaves the snapshot before it starts COMMAND.
             (Some(snapshot), _) => Ok(snapshot),
             (None, Some(signal)) => Err(NotRun::Stopped(signal)),
-            (None, None) => self.without_method().map_err(|last| self.tried.conclude(last)),
+            (None, None) => self.without_method().map_err(|last| self.conclude(last)),
         }
     }
 
@@ -322,6 +322,13 @@ impl<'a> Attempt<'a> {
             _ => return Err(self.why_not_usable(file)),
         };
         Ok(Snapshot { lock, entered: None, timestamp })
+    }
+
+    fn conclude(&self, last: Failure) -> NotRun {
+        let file = snapshot_lock::read_snapshot_file(self.storage());
+        let no_snapshot = file.is_ok_and(|file| file.content == Content::Absent);
+        let open = self.session().openness() == Openness::Open;
+        self.tried.conclude(last, no_snapshot && open)
     }
 
     /// Says whether the user accepts an existing snapshot of that age.

@@ -16,7 +16,6 @@ use crate::run::event::Event;
 use crate::run::leave::{self, EnteredSnapshot};
 use crate::run::session::Session;
 use crate::run::{copy, pending_enter};
-use crate::storage::Storage;
 use crate::storage::main_lock::Openness;
 use crate::storage::snapshot_file::Content;
 use crate::storage::snapshot_lock::{self, SnapshotLock};
@@ -24,8 +23,7 @@ use crate::system::process::Host;
 use crate::{durations, limits};
 
 /// Leaves what earlier runs left behind, and removes settled records. `ours` is the code of this
-/// run, which keeps its own record; `None` if only the repair is wanted. Returns whether a snapshot
-/// was left: then the server may be recombining for a while.
+/// run, which keeps its own record; `None` if only the repair is wanted.
 ///
 /// # Errors
 ///
@@ -35,17 +33,16 @@ pub(crate) fn clean_up(
     session: &Session<'_>,
     run_lock: &RunLock,
     ours: Option<&Code>,
-) -> Result<bool, Failure> {
+) -> Result<(), Failure> {
     report_damaged(session, run_lock);
     if run_lock.is_copy() && copy::is_complete(session.storage) {
         run_lock.forget_copied();
     }
     let purpose = if ours.is_some() { Purpose::Run } else { Purpose::Repair };
-    let mut left = false;
     for record in run_lock.records().iter().filter(|record| Some(&record.code) != ours) {
-        left |= Orphan { session, run_lock, record, purpose }.clean_up()?;
+        Orphan { session, run_lock, record, purpose }.clean_up()?;
     }
-    Ok(left)
+    Ok(())
 }
 
 /// Leaves the snapshots with one code, because a person named it: that person decides whether
@@ -72,16 +69,6 @@ fn report_damaged(session: &Session<'_>, run_lock: &RunLock) {
     }
 }
 
-/// Says whether the server is still recombining after a snapshot was left at `left_at`: it refuses
-/// to enter then, although nobody uses the storage.
-pub(crate) fn is_recombining(storage: &Storage, left_at: Instant) -> bool {
-    let no_snapshot = snapshot_lock::read_snapshot_file(storage)
-        .is_ok_and(|file| file.content == Content::Absent);
-    // Its last step comes after the last file.
-    let ends = || left_at.elapsed() < limits::RECOMBINING_LAST_STEP_TIMEOUT;
-    no_snapshot && (storage.leftovers().is_ok_and(|left| left.in_b) || ends())
-}
-
 /// A record of an earlier run, being looked into.
 struct Orphan<'a> {
     session: &'a Session<'a>,
@@ -102,8 +89,7 @@ enum Purpose {
 }
 
 impl Orphan<'_> {
-    /// Returns whether a snapshot of this storage was left.
-    fn clean_up(&self) -> Result<bool, Failure> {
+    fn clean_up(&self) -> Result<(), Failure> {
         let file = snapshot_lock::read_snapshot_file(self.session.storage)?;
         let openness = self.session.openness();
         if file.content == Content::Shutdown && self.may_have_closed(openness) {
@@ -120,7 +106,7 @@ impl Orphan<'_> {
             Evidence::Unknown if !closed && !self.server_has_changed() => {}
             _ => self.settle(),
         }
-        Ok(false)
+        Ok(())
     }
 
     /// Says whether the recorded enter may be what closed the storage.
@@ -148,18 +134,17 @@ impl Orphan<'_> {
     }
 
     /// Leaves a snapshot that this storage's server holds for a run that is gone.
-    fn leave(&self) -> Result<bool, Failure> {
+    fn leave(&self) -> Result<(), Failure> {
         self.check_unused()?;
         if self.record.evidence == Evidence::Unknown {
             let settled = Instant::now() + self.session.job.timing.pending_enter;
             let Record { code, may_close, .. } = self.record;
             match pending_enter::wait(self.session, code, *may_close, || settled)? {
                 Some(Evidence::Here) => {}
-                _ => return Ok(false),
+                _ => return Ok(()),
             }
         }
-        self.leave_by(self.step(), Evidence::Here)?;
-        Ok(true)
+        self.leave_by(self.step(), Evidence::Here)
     }
 
     /// Tries again to leave what the server of another storage holds. If that fails, a run says so
@@ -201,13 +186,13 @@ impl Orphan<'_> {
     }
 
     /// Opens a storage again that the enter closed: only where that was, and only by its line.
-    fn open_again(&self) -> Result<bool, Failure> {
+    fn open_again(&self) -> Result<(), Failure> {
         let storage = self.session.storage;
         let here = self.record.host.host == Host::here().host
             && self.record.storage == storage.resolved()
             && self.record.directory == storage.inode();
         if !here {
-            return Ok(false);
+            return Ok(());
         }
         self.check_unused()?;
         // A COMMAND that cannot be seen from here holds the lock.
@@ -220,8 +205,7 @@ impl Orphan<'_> {
             ))
             .hint("put the line back, or start the server, and run again")
         })?;
-        self.leave_by(Some(step), Evidence::Closed)?;
-        Ok(true)
+        self.leave_by(Some(step), Evidence::Closed)
     }
 
     fn leave_by(&self, step: Option<&Step>, evidence: Evidence) -> Result<(), Failure> {

@@ -60,6 +60,8 @@ pub enum Event {
     MayStillCome(String, Code),
     /// A snapshot that cannot be used could not be left either.
     NotLeft(Reason),
+    /// The server is recombining, and that is waited for: how long at most.
+    Recombining(Duration),
     /// The server ended during the snapshot; nothing is frozen.
     ServerEnded,
     /// A server was started while the snapshot of a closed storage was in use.
@@ -150,6 +152,13 @@ impl fmt::Display for Event {
                 )
             }
             Self::NotLeft(reason) => write!(f, "{reason}"),
+            Self::Recombining(limit) => {
+                let limit = durations::in_words(*limit);
+                write!(
+                    f,
+                    "the server is recombining (merging B/ back into A/ after a snapshot); waiting up to {limit}"
+                )
+            }
             Self::ServerEnded => f.write_str(
                 "the server ended while the snapshot was in use; nothing is left frozen",
             ),

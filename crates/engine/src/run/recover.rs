@@ -51,7 +51,7 @@ pub fn recover(
     let recovered = match code {
         // The one that is named is left whatever its record says, and its record with it.
         Some(code) => leave_named(&session, &run_lock, code),
-        None => clean_up::clean_up(&session, &run_lock, None).map(drop),
+        None => clean_up::clean_up(&session, &run_lock, None),
     };
     run_lock.release();
     recovered?;
