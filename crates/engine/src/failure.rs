@@ -93,15 +93,21 @@ impl Failure {
         }
     }
 
+    /// Changes the words, and keeps what a retry may bring.
+    #[must_use]
+    pub(crate) fn map(self, change: impl FnOnce(Reason) -> Reason) -> Self {
+        match self {
+            Self::Permanent(reason) => Self::Permanent(change(reason)),
+            Self::Unavailable(reason) => Self::Unavailable(change(reason)),
+            Self::InUse(reason) => Self::InUse(change(reason)),
+            Self::Recombining(reason) => Self::Recombining(change(reason)),
+        }
+    }
+
     /// Adds one line that says what to do.
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
-        match self {
-            Self::Permanent(reason) => Self::Permanent(reason.hint(hint)),
-            Self::Unavailable(reason) => Self::Unavailable(reason.hint(hint)),
-            Self::InUse(reason) => Self::InUse(reason.hint(hint)),
-            Self::Recombining(reason) => Self::Recombining(reason.hint(hint)),
-        }
+        self.map(|reason| reason.hint(hint))
     }
 }
 

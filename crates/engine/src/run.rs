@@ -17,6 +17,7 @@ pub mod nested;
 pub mod new_code;
 mod pending_enter;
 pub mod recover;
+mod roll_forward;
 pub mod session;
 mod tried;
 

@@ -36,6 +36,7 @@ mod replicas;
 mod rights;
 mod shared_conf;
 mod signals;
+mod stop_start;
 mod support;
 mod terminal;
 mod traitors;

@@ -92,7 +92,7 @@ impl Orphan<'_> {
     fn clean_up(&self) -> Result<(), Failure> {
         let file = snapshot_lock::read_snapshot_file(self.session.storage)?;
         let openness = self.session.openness();
-        if file.content == Content::Shutdown && self.may_have_closed(openness) {
+        if self.may_have_closed(&file.content, openness) {
             return self.open_again();
         }
         let closed = openness == Openness::Closed;
@@ -110,10 +110,12 @@ impl Orphan<'_> {
     }
 
     /// Says whether the recorded enter may be what closed the storage.
-    fn may_have_closed(&self, openness: Openness) -> bool {
+    fn may_have_closed(&self, content: &Content, openness: Openness) -> bool {
+        let (shutdown, closed) = (*content == Content::Shutdown, openness == Openness::Closed);
         match self.record.evidence {
-            Evidence::Closed => openness != Openness::Open,
-            Evidence::Unknown => openness == Openness::Closed && self.record.may_close,
+            // Where a server did not close it, the run may have been killed while `direct` did.
+            Evidence::Closed => closed || shutdown && openness == Openness::Unknown,
+            Evidence::Unknown => closed && shutdown && self.record.may_close,
             Evidence::Here | Evidence::Elsewhere => false,
         }
     }

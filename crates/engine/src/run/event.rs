@@ -60,6 +60,9 @@ pub enum Event {
     MayStillCome(String, Code),
     /// A snapshot that cannot be used could not be left either.
     NotLeft(Reason),
+    /// An enter ended the server, which did not close the storage: the label of the line that rolls
+    /// it forward.
+    RollsForward(String),
     /// The server is recombining, and that is waited for: how long at most.
     Recombining(Duration),
     /// The server ended during the snapshot; nothing is frozen.
@@ -152,6 +155,9 @@ impl fmt::Display for Event {
                 )
             }
             Self::NotLeft(reason) => write!(f, "{reason}"),
+            Self::RollsForward(label) => {
+                write!(f, "the server ended without closing the storage; {label} rolls it forward")
+            }
             Self::Recombining(limit) => {
                 let limit = durations::in_words(*limit);
                 write!(

@@ -76,6 +76,13 @@ impl<'a> EnteredSnapshot<'a> {
         self.run_lock.set_evidence(&self.code, &step.line, self.evidence);
     }
 
+    /// Notes that the enter ended the server. Leaving starts it again.
+    pub(crate) fn closed(&mut self) {
+        let Some(step) = self.step else { return };
+        self.evidence = Evidence::Closed;
+        self.run_lock.set_evidence(&self.code, &step.line, self.evidence);
+    }
+
     /// Says what is known of the snapshot.
     pub(crate) fn evidence(&self) -> Evidence {
         self.evidence

@@ -193,7 +193,7 @@ fn a_signal_while_waiting_ends_the_run() {
 
 #[test]
 fn direct_finding_the_storage_open_does_not_hide_a_wrong_server() {
-    let wrong = "wrong: a snapshot was entered, but misc/snapshot of this storage is absent: the line leads to the server of another storage";
+    let wrong = "wrong: a snapshot was entered, but misc/snapshot of this storage is absent: the line leads to the server of another storage, or its method did nothing";
     Scenario::open()
         .server_method("wrong", vec![(nothing(), Entered::Held)], vec![(nothing(), Left::Left)])
         .file_method(
