@@ -20,6 +20,7 @@ pub mod recover;
 mod roll_forward;
 pub mod session;
 mod tried;
+mod unwritten;
 
 use std::time::{Duration, Instant, SystemTime};
 

@@ -355,6 +355,12 @@ impl<'a> Attempt<'a> {
                 "the storage was closed, but then misc/snapshot was {content}: a server opened the storage meanwhile"
             ));
         }
+        if *content == Content::Empty {
+            return Failure::permanent(
+                "a snapshot was entered, but misc/snapshot is empty: the server could not write it",
+            )
+            .hint("check that the disk is not full");
+        }
         let wrong_server = step.wrong_server.get_or_init(|| wrong_server(step, content));
         Failure::Permanent(wrong_server.clone())
     }

@@ -96,7 +96,7 @@ impl Orphan<'_> {
             return self.open_again();
         }
         let closed = openness == Openness::Closed;
-        if file.is_held_by(&self.record.code) && !closed {
+        if !closed && (file.is_held_by(&self.record.code) || self.may_be_unwritten(&file.content)) {
             return self.leave();
         }
         match self.record.evidence {
@@ -107,6 +107,12 @@ impl Orphan<'_> {
             _ => self.settle(),
         }
         Ok(())
+    }
+
+    /// Says whether the server may be in the recorded snapshot although it could not write its code.
+    fn may_be_unwritten(&self, content: &Content) -> bool {
+        let elsewhere = self.record.evidence == Evidence::Elsewhere;
+        *content == Content::Empty && !elsewhere && !self.server_has_changed()
     }
 
     /// Says whether the recorded enter may be what closed the storage.
