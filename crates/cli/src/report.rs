@@ -39,6 +39,15 @@ impl<'a> Frontend<'a> {
         Self { verbosity, signals, runner, has_live_line }
     }
 
+    /// Looks COMMAND up with the privileges that it will have.
+    ///
+    /// # Errors
+    ///
+    /// COMMAND is not found, or cannot be executed.
+    pub(crate) fn look_up_command(&self) -> Result<(), CommandEnd> {
+        self.runner.look_up()
+    }
+
     fn shows(&self, level: Level) -> bool {
         match level {
             Level::Always => true,

@@ -8,8 +8,6 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::process::{self, Child, Command};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -25,7 +23,7 @@ use nix::unistd::{Pid, getpid, getsid};
 use rustix::io::FdFlags;
 
 use crate::signals::{Sender, SignalEvent, Signals};
-use crate::{core_dumps, environment};
+use crate::{core_dumps, lookup};
 
 /// Set when COMMAND has started. From then on no message may say that it was not run.
 static STARTED: AtomicBool = AtomicBool::new(false);
@@ -91,36 +89,30 @@ impl CommandRunner<'_> {
             .with_caller_privileges(|| core_dumps::with_original_limit(|| command.spawn()))
     }
 
-    /// Tells why COMMAND could not be started.
+    /// Looks COMMAND up with the privileges that it will have. Without COMMAND there is nothing to
+    /// look up.
     ///
-    /// The system's error is not enough: it is "not found" for a script whose interpreter is
-    /// missing, and "permission denied" for an unknown name if a folder of PATH is unreadable.
+    /// # Errors
+    ///
+    /// COMMAND is not found, or cannot be executed.
+    pub(crate) fn look_up(&self) -> Result<(), CommandEnd> {
+        let Some(program) = self.command.words.first() else { return Ok(()) };
+        self.privileges.with_caller_privileges(|| lookup::find(program))
+    }
+
+    /// Tells why COMMAND could not be started, although it was found before.
+    ///
+    /// The system's error is not enough: it is "not found" also for a script whose interpreter or a
+    /// program whose loader is missing, and "permission denied" for an unknown name if a folder of
+    /// PATH is unreadable.
     fn start_failure(&self, error: io::Error) -> CommandEnd {
-        let exists = self.privileges.with_caller_privileges(|| self.exists());
-        match error.kind() {
-            io::ErrorKind::PermissionDenied if !exists && !self.is_path() => {
-                CommandEnd::NotFound(io::ErrorKind::NotFound.into())
-            }
-            io::ErrorKind::NotFound if exists => CommandEnd::CannotExecute(io::Error::other(
-                "the interpreter in its first line was not found",
-            )),
-            io::ErrorKind::NotFound => CommandEnd::NotFound(error),
-            _ => CommandEnd::CannotExecute(error),
+        match self.look_up() {
+            Err(end) => end,
+            Ok(()) if error.kind() == io::ErrorKind::NotFound => CommandEnd::CannotExecute(
+                io::Error::other("the loader that the file names was not found"),
+            ),
+            Ok(()) => CommandEnd::CannotExecute(error),
         }
-    }
-
-    /// Tells whether a file with COMMAND's name exists where the system looks for it.
-    fn exists(&self) -> bool {
-        let Some(program) = self.command.words.first() else { return false };
-        if self.is_path() {
-            return Path::new(program).is_file();
-        }
-        environment::search_path().iter().any(|folder| folder.join(program).is_file())
-    }
-
-    /// Tells whether COMMAND is given as a path. Otherwise the folders of PATH are searched.
-    fn is_path(&self) -> bool {
-        self.command.words.first().is_some_and(|program| program.as_bytes().contains(&b'/'))
     }
 
     /// Waits for the end of COMMAND. Meanwhile passes signals on, and kills COMMAND if its time is
