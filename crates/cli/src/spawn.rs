@@ -16,11 +16,11 @@ use dsnap_engine::run::environment::Environment;
 use dsnap_engine::run::job::CommandEnd;
 use dsnap_engine::system::privileges::Privileges;
 use dsnap_engine::system::process::ProcessId;
-use nix::errno::Errno;
-use nix::sys::signal::{self, Signal};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, getpid, getsid};
-use rustix::io::FdFlags;
+use dsnap_host::signals;
+use nix::libc::{SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM};
+use nix::unistd::{Pid, getpgid, getpgrp, getpid, getsid};
+use rustix::io::{Errno, FdFlags};
+use rustix::process::{self as wait, WaitOptions, WaitStatus};
 
 use crate::signals::{Sender, SignalEvent, Signals};
 use crate::{core_dumps, lookup};
@@ -57,6 +57,7 @@ impl CommandRunner<'_> {
         environment: Option<&Environment<'_>>,
         started: &mut dyn FnMut(ProcessId),
     ) -> CommandEnd {
+        let early = self.signals.take_stop();
         let child = match self.start(environment) {
             Ok(child) => child,
             Err(error) => return self.start_failure(error),
@@ -66,7 +67,7 @@ impl CommandRunner<'_> {
         if let Some(process) = ProcessId::of(pid.as_raw()) {
             started(process);
         }
-        self.wait(pid)
+        self.wait(pid, early)
     }
 
     fn start(&self, environment: Option<&Environment<'_>>) -> io::Result<Child> {
@@ -116,64 +117,81 @@ impl CommandRunner<'_> {
     }
 
     /// Waits for the end of COMMAND. Meanwhile passes signals on, and kills COMMAND if its time is
-    /// over.
-    fn wait(&self, command: Pid) -> CommandEnd {
+    /// over. `early` is a signal that came just before COMMAND was started.
+    fn wait(&self, command: Pid, mut early: Option<SignalEvent>) -> CommandEnd {
         let mut kill_at: Option<Instant> = None;
         loop {
             if let Some(end) = reap(command) {
                 return end;
             }
-            match self.signals.next(kill_at) {
+            match early.take().or_else(|| self.signals.next(kill_at)) {
                 Some(SignalEvent::ChildEnded) => {}
                 Some(SignalEvent::Stop { sender, .. })
                     if sender == Sender::Process(command.as_raw()) => {}
                 Some(SignalEvent::Stop { signal, sender }) => {
                     kill_at =
                         kill_at.or(self.command.kill_after.map(|after| Instant::now() + after));
-                    if !reached_command(signal, sender) {
-                        self.send(command, Signal::try_from(signal).ok());
+                    if !reached(command, signal, sender) {
+                        self.pass_on(command, signal);
                     }
                 }
                 None => {
-                    self.send(command, Some(Signal::SIGKILL));
+                    self.send(command, SIGKILL);
                     kill_at = None;
                 }
             }
         }
     }
 
+    /// Passes a signal on to COMMAND. A COMMAND that is stopped could not act on it, so what a
+    /// service manager or a closed terminal sends is followed by CONT, as they do it themselves.
+    fn pass_on(&self, command: Pid, signal: i32) {
+        self.send(command, signal);
+        if matches!(signal, SIGTERM | SIGHUP) {
+            self.send(command, SIGCONT);
+        }
+    }
+
     /// Sends a signal with COMMAND's own privileges. COMMAND has not been reaped yet, so the pid
     /// cannot belong to another process.
-    fn send(&self, command: Pid, signal: Option<Signal>) {
-        let _ = self.privileges.with_caller_privileges(|| signal::kill(command, signal));
+    fn send(&self, command: Pid, signal: i32) {
+        let _ = self.privileges.with_caller_privileges(|| signals::send(command, signal));
     }
 }
 
-/// Tells whether the system sent a signal to COMMAND, too. It does so for the keys of a terminal,
-/// but sends a hangup to the session leader only.
-fn reached_command(signal: i32, sender: Sender) -> bool {
-    match (sender, Signal::try_from(signal)) {
-        (Sender::Kernel, Ok(Signal::SIGINT | Signal::SIGQUIT)) => true,
-        (Sender::Kernel, Ok(Signal::SIGHUP)) => getsid(None) != Ok(getpid()),
+/// Tells whether the system sent a signal to COMMAND, too. It sends the keys of a terminal to a
+/// process group. A hangup it sends to the session leader only, and to the group after the leader.
+fn reached(command: Pid, signal: i32, sender: Sender) -> bool {
+    let for_group = match signal {
+        SIGINT | SIGQUIT => true,
+        SIGHUP => getsid(None) != Ok(getpid()),
         _ => false,
-    }
+    };
+    for_group && sender == Sender::Kernel && getpgid(Some(command)) == Ok(getpgrp())
 }
 
 /// Returns how COMMAND ended, if it has. As pid 1 this program reaps every orphan, too.
 fn reap(command: Pid) -> Option<CommandEnd> {
-    let awaited = if process::id() == 1 { None } else { Some(command) };
+    let awaited = if process::id() == 1 { None } else { wait::Pid::from_raw(command.as_raw()) };
     loop {
-        match waitpid(awaited, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, status)) if pid == command => {
-                return Some(CommandEnd::Exited(u8::try_from(status & 0xff).unwrap_or(u8::MAX)));
+        match wait::waitpid(awaited, WaitOptions::NOHANG) {
+            Ok(Some((pid, status))) if pid.as_raw_pid() == command.as_raw() => {
+                return Some(end(status));
             }
-            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == command => {
-                return Some(CommandEnd::Killed(signal as i32));
-            }
-            Ok(WaitStatus::StillAlive) => return None,
-            Ok(_) | Err(Errno::EINTR) => {}
+            Ok(None) => return None,
+            Ok(Some(_)) | Err(Errno::INTR) => {}
             // No other code reaps COMMAND. If the system lost it, its status is unknown.
             Err(error) => return Some(CommandEnd::CannotExecute(error.into())),
+        }
+    }
+}
+
+/// Reads a status of `wait`.
+fn end(status: WaitStatus) -> CommandEnd {
+    match (status.terminating_signal(), status.exit_status()) {
+        (Some(signal), _) => CommandEnd::Killed(signal),
+        (None, exited) => {
+            CommandEnd::Exited(exited.and_then(|it| u8::try_from(it).ok()).unwrap_or(u8::MAX))
         }
     }
 }
