@@ -158,9 +158,12 @@ fn in_snapshot(
             Ok(Some(program.run_command(Some(&environment), &mut began)))
         }
     };
-    let Snapshot { lock, entered, .. } = snapshot;
+    let Snapshot { lock, mut entered, .. } = snapshot;
     let broken = lock.check().err();
     let server_came_up = lock.server_came_up();
+    if let Some(entered) = entered.as_mut().filter(|_| lock.main_lock_was_taken()) {
+        entered.note_restart();
+    }
     drop(lock);
     program.report(Event::Unlocked);
     session.lock.begin_anew();

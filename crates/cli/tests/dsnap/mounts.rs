@@ -157,6 +157,32 @@ fn a_lock_is_seen_where_stat_gives_another_device_than_the_mount_table() {
     ran.mentions("; misc/sublock is held by bash (pid ");
 }
 
+/// The same with a server that has the storage open, and with the original tool in a snapshot of it.
+const TWO_LAYERS_OPEN: &str = r#"
+mkdir low work && mount -t ramfs none low || exit 99
+mount -t overlay -o xino=off,lowerdir=low,upperdir=ds,workdir=work none "$at" || exit 99
+exec 7>>"$at/misc/lock" 8>>"$at/misc/sublock" && flock --nonblock 7 && flock --nonblock 8 || exit 99
+export SNAPSHOT_DIRECTORY=$at
+"$@" 7>&- 8>&-; exit
+"#;
+
+#[test]
+fn a_server_is_seen_where_stat_gives_another_device_than_the_mount_table() {
+    let Some((folder, _fixture)) = storage_of_another_user(State::Crashed) else { return };
+    let dsnap = in_namespace(folder.path(), "x", TWO_LAYERS_OPEN);
+    let dsnap = dsnap.args(["--method", "direct", "--storage"]).arg(folder.path().join("x"));
+    let Some(ran) = unless_unmountable(dsnap.arg("true").run()) else { return };
+    ran.mentions("the storage is open in bash (pid ");
+}
+
+#[test]
+fn a_run_inside_a_run_is_seen_where_stat_gives_another_device_than_the_mount_table() {
+    let Some((folder, _fixture)) = storage_of_another_user(State::InSnapshot) else { return };
+    let dsnap = in_namespace(folder.path(), "x", TWO_LAYERS_OPEN).env("SNAPSHOT_VERSION", "2");
+    let Some(ran) = unless_unmountable(dsnap.args(["echo", "inside"]).run()) else { return };
+    ran.says(0, "").prints("inside\n");
+}
+
 /// A FUSE server that never answers, and a process that has a descriptor on it. The program sees
 /// that one, and not the server of the storage.
 const DEAD_FUSE: &str = r#"

@@ -145,6 +145,10 @@ impl<'a> Attempt<'a> {
         let result = self.entering.enter(step);
         let entered = matches!(result, Entered::Held).then_some(Evidence::Elsewhere);
         match LineEnd::of(result, &step.label) {
+            Some(LineEnd::Refused(reason)) if self.server_is_stuck(step) => {
+                self.note(step, LineEnd::Stuck(reason));
+                Round::Over
+            }
             Some(end) => {
                 self.note(step, end);
                 Round::Over
@@ -167,6 +171,15 @@ impl<'a> Attempt<'a> {
                 copy::torn_copy(session.storage, run_lock, session.job).map(LineEnd::TornCopy)
             }
         }
+    }
+
+    /// Says whether the server, which has refused, was started while another process held
+    /// `misc/sublock`. It removes `misc/snapshot` otherwise, so a file that is older than the server
+    /// tells that. The refusal alone does not: it may be about a password.
+    fn server_is_stuck(&self, step: &Step) -> bool {
+        let file = snapshot_lock::read_snapshot_file(self.storage());
+        step.method.works_with() == WorksWith::Owner
+            && file.is_ok_and(|file| self.session().lock.was_taken_after(&file))
     }
 
     fn note(&mut self, step: &'a Step, end: LineEnd) {
@@ -307,15 +320,14 @@ impl<'a> Attempt<'a> {
             closed: self.session().openness() == Openness::Closed,
         };
         let file = snapshot_lock::read_snapshot_file(self.storage())?;
-        if self.verdict(outcome, &file)? != Verdict::Fresh && !self.accepts(&file) {
+        if self.verdict(outcome, &file)? != Verdict::Fresh && self.accepted_age(&file).is_none() {
             return Err(self.why_not_usable(&file));
         }
         let lock = SnapshotLock::lock(self.storage(), Duration::ZERO)?;
         let file = lock.snapshot_file();
-        let timestamp = match self.verdict(outcome, file)? {
-            Verdict::Fresh => self.began,
-            Verdict::NotFresh if self.accepts(file) => {
-                let age = file.age().unwrap_or_default();
+        let timestamp = match (self.verdict(outcome, file)?, self.accepted_age(file)) {
+            (Verdict::Fresh, _) => self.began,
+            (Verdict::NotFresh, Some(age)) => {
                 self.session().program.report(Event::Accepted(file.content.to_string(), age));
                 file.modified().map_or(self.began, |modified| modified.min(self.began))
             }
@@ -324,15 +336,17 @@ impl<'a> Attempt<'a> {
         Ok(Snapshot { lock, entered: None, timestamp })
     }
 
-    /// Says whether the user accepts an existing snapshot of that age.
-    fn accepts(&self, file: &SnapshotFile) -> bool {
+    /// Returns the age of an existing snapshot if the user accepts it.
+    fn accepted_age(&self, file: &SnapshotFile) -> Option<Duration> {
+        let max_age = self.session().job.accept_existing?;
         let acceptable = matches!(file.content, Content::User(_) | Content::Shutdown);
-        let young = |max_age| file.age().is_some_and(|age| age <= max_age);
-        acceptable && self.session().job.accept_existing.is_some_and(young)
+        let age = file.age(self.entering.run_lock.now()).filter(|_| acceptable)?;
+        (age <= max_age).then_some(age)
     }
 
     fn why_not_usable(&self, file: &SnapshotFile) -> Failure {
-        existing::why_not_usable(self.storage(), file, self.session().openness())
+        let age = file.age(self.entering.run_lock.now());
+        existing::why_not_usable(self.storage(), file, age, self.session().openness())
     }
 
     /// Explains that a method reports success and the storage shows something else.

@@ -11,6 +11,7 @@ use dsnap_core::{Code, Reason, text};
 use crate::conf::plan::Step;
 use crate::failure::Failure;
 use crate::limits;
+use crate::record::entry::Record;
 use crate::record::evidence::Evidence;
 use crate::record::run_lock::RunLock;
 use crate::run::event::{self, Event};
@@ -18,6 +19,9 @@ use crate::run::session::Session;
 use crate::storage::main_lock::Openness;
 use crate::storage::snapshot_file::SnapshotFile;
 use crate::storage::snapshot_lock;
+
+/// What ends a snapshot that is older than its server.
+const RESTART: &str = "restart that server while no tool uses a snapshot: it was restarted during this one, and cannot leave it";
 
 /// A snapshot that a method entered and that must be left.
 ///
@@ -32,6 +36,8 @@ pub(crate) struct EnteredSnapshot<'a> {
     step: Option<&'a Step>,
     code: Code,
     evidence: Evidence,
+    /// Another server has opened the storage while COMMAND ran: it can leave no snapshot.
+    server_restarted: bool,
     left: bool,
 }
 
@@ -52,8 +58,7 @@ impl<'a> EnteredSnapshot<'a> {
         evidence: Evidence,
     ) -> Self {
         run_lock.set_evidence(&code, &step.line, evidence);
-        let origin = Origin::ThisRun;
-        Self { session, run_lock, origin, step: Some(step), code, evidence, left: false }
+        Self::new(session, run_lock, Origin::ThisRun, Some(step), code, evidence)
     }
 
     /// Takes over a snapshot that an earlier run left behind. `step` is the line that entered it, if
@@ -65,8 +70,25 @@ impl<'a> EnteredSnapshot<'a> {
         code: Code,
         evidence: Evidence,
     ) -> Self {
-        let origin = Origin::EarlierRun;
-        Self { session, run_lock, origin, step, code, evidence, left: false }
+        Self::new(session, run_lock, Origin::EarlierRun, step, code, evidence)
+    }
+
+    fn new(
+        session: &'a Session<'a>,
+        run_lock: &'a RunLock,
+        origin: Origin,
+        step: Option<&'a Step>,
+        code: Code,
+        evidence: Evidence,
+    ) -> Self {
+        let (server_restarted, left) = (false, false);
+        Self { session, run_lock, origin, step, code, evidence, server_restarted, left }
+    }
+
+    /// Notes that another server has opened the storage while `misc/sublock` was locked. If it refuses
+    /// to leave, only another restart helps, so it is not asked again.
+    pub(crate) fn note_restart(&mut self) {
+        self.server_restarted = self.evidence == Evidence::Here;
     }
 
     /// Adds what `misc/snapshot` shows now to what is known of the snapshot.
@@ -137,7 +159,11 @@ impl<'a> EnteredSnapshot<'a> {
             return if elapsed < limits::SUBLOCK_TIMEOUT { Ok(()) } else { Err(failure) };
         }
         let enough = tries >= limits::MIN_LEAVE_TRIES && elapsed >= self.retry_timeout();
-        if enough { Err(self.still_held(failure.into_reason()).into()) } else { Ok(()) }
+        if enough || self.server_restarted {
+            Err(self.still_held(failure.into_reason()).into())
+        } else {
+            Ok(())
+        }
     }
 
     /// Returns for how long leaving is retried. A snapshot of an earlier run is not lost by an
@@ -231,20 +257,23 @@ impl<'a> EnteredSnapshot<'a> {
         let storage = text::path(self.session.storage.root());
         let what = format!("{storage} is still in snapshot mode (code user/{code}): {why}");
         let reason = reason.with_text(what);
-        if self.server_was_restarted() {
-            // Asking again does not help: only another restart ends the snapshot.
-            return reason;
+        if !self.server_was_restarted() {
+            return reason.hint(&self.session.job.recover);
         }
-        reason.hint(&self.session.job.recover)
+        // A method that works with such servers says it itself.
+        let is_said = !reason.hints().is_empty() || !reason.foreign_hints().is_empty();
+        if is_said { reason } else { reason.hint(RESTART) }
     }
 
-    /// Says whether another server has opened the storage since the code was written. That server
+    /// Says whether another server has opened the storage since the snapshot was entered. That server
     /// does not know the code, and the file stays as it is.
     fn server_was_restarted(&self) -> bool {
-        let file = snapshot_lock::read_snapshot_file(self.session.storage).ok();
-        let entered = file.and_then(|file| file.modified());
-        let restarted = entered.is_some() && self.session.lock.taken() > entered;
-        self.evidence == Evidence::Here && restarted
+        let records = self.run_lock.records();
+        let mut locks = records.iter().filter(|record| record.code == self.code);
+        let changed = |record: &Record| {
+            record.main_lock.is_some_and(|lock| lock.has_changed(self.session.storage))
+        };
+        self.evidence == Evidence::Here && (self.server_restarted || locks.any(changed))
     }
 }
 
