@@ -183,6 +183,25 @@ fn a_run_inside_a_run_is_seen_where_stat_gives_another_device_than_the_mount_tab
     ran.says(0, "").prints("inside\n");
 }
 
+/// The same in a folder of the overlay as root directory: its mount is not in the table then.
+const CHROOT: &str = r#"
+mkdir -p low work up/root && cp -a ds up/root/ && mount -t ramfs none low || exit 99
+mount -t overlay -o xino=off,lowerdir=low,upperdir=up,workdir=work none "$at" || exit 99
+for each in /bin /lib /lib64 /usr /etc /proc /dev "${1%/*}"; do
+    [ ! -e "$each" ] || { mkdir -p "$at/root$each" && mount --rbind "$each" "$at/root$each"; } || exit 99
+done
+exec 8>>"$at/root/ds/misc/sublock" && flock --nonblock 8 || exit 99
+chroot "$at/root" "$@" --storage /ds true 8>&-; exit
+"#;
+
+#[test]
+fn a_lock_is_seen_where_the_mount_table_does_not_show_the_mount() {
+    let Some((folder, _fixture)) = storage_of_another_user(State::InSnapshot) else { return };
+    let dsnap = in_namespace(folder.path(), "x", CHROOT).args(["--method", "nodirect"]);
+    let Some(ran) = unless_unmountable(dsnap.run()) else { return };
+    ran.mentions("; misc/sublock is held by bash (pid ");
+}
+
 /// A FUSE server that never answers, and a process that has a descriptor on it. The program sees
 /// that one, and not the server of the storage.
 const DEAD_FUSE: &str = r#"
