@@ -130,6 +130,36 @@ fn on_a_file_system_of_an_unknown_kind_direct_is_used_if_a_line_says_so() {
     }
 }
 
+/// Where locks are not known to reach: a run that cannot read the boot id is killed, and COMMAND lives
+/// on while the next run looks.
+const WITHOUT_BOOT_ID: &str = r#"
+mount -t ramfs none "$at" && cp -a ds/. "$at" && mkfifo begun go || exit 99
+cat >method <<'END'
+#!/bin/sh
+file=$DSNAP_STORAGE/misc/snapshot
+case $1 in enter) printf "user/$DSNAP_CODE" >"$file" ;; leave) rm "$file" ;; esac
+END
+chmod 755 method
+set -- "$@" --storage "$at" --method "exec $PWD/method"
+unshare --mount bash -c 'mount -t tmpfs none /proc/sys && echo $$ >tool && exec "$@"' bash     "$@" sh -c 'echo >begun; read line <go' 2>first &
+read line <begun && kill -KILL "$(cat tool)" && wait
+"$@" true
+status=$?
+echo >go
+[ -e "$at/misc/snapshot" ] || echo "the snapshot was left" >&2
+exit $status
+"#;
+
+#[test]
+fn a_command_whose_boot_is_not_known_may_still_run() {
+    let Some((folder, _fixture)) = storage_of_another_user(State::Clean) else { return };
+    let ran = in_namespace(folder.path(), "x", WITHOUT_BOOT_ID).run();
+    let Some(ran) = unless_unmountable(ran) else { return };
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    assert!(!ran.stderr.contains("the snapshot was left"), "{ran}");
+    ran.mentions("whether that still runs cannot be seen from here").mentions("--recover --code ");
+}
+
 #[test]
 fn a_local_file_system_may_be_mounted_under_any_name() {
     in_parallel(NAMES, |name| {
