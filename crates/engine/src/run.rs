@@ -158,18 +158,17 @@ fn in_snapshot(
             Ok(Some(program.run_command(Some(&environment), &mut began)))
         }
     };
-    let Snapshot { lock, mut entered, .. } = snapshot;
+    let Snapshot { lock, entered, .. } = snapshot;
     let broken = lock.check().err();
     let server_came_up = lock.server_came_up();
-    if let Some(entered) = entered.as_mut().filter(|_| lock.main_lock_was_taken()) {
-        entered.note_restart();
-    }
+    let restarted = lock.main_lock_was_taken();
     drop(lock);
     program.report(Event::Unlocked);
     session.lock.begin_anew();
-    let not_left = entered.and_then(|entered| entered.leave().err()).map(Failure::into_reason);
+    let not_left = entered.and_then(|entered| entered.leave_after_command(restarted).err());
+    let not_left = not_left.map(Failure::into_reason).or(tries.not_left.clone());
     if server_came_up {
         program.report(Event::ServerStuck);
     }
-    Outcome { command, broken, not_left: not_left.or(tries.not_left.clone()) }
+    Outcome { command, broken, not_left }
 }

@@ -64,7 +64,7 @@ pub(crate) struct Attempt<'a> {
 /// How a round over all lines ended.
 enum Round<'a> {
     /// A line brought a fresh snapshot.
-    Found(Snapshot<'a>),
+    Found(Box<Snapshot<'a>>),
     /// A server opened the storage meanwhile, so every line deserves another chance.
     Changed,
     /// There is nothing more to try.
@@ -115,7 +115,7 @@ impl<'a> Attempt<'a> {
     fn rounds(&mut self) -> Option<Snapshot<'a>> {
         for is_last in [false, true] {
             match self.round(is_last) {
-                Round::Found(snapshot) => return Some(snapshot),
+                Round::Found(snapshot) => return Some(*snapshot),
                 Round::Over => return None,
                 Round::Changed => self.session().lock.begin_anew(),
             }
@@ -212,7 +212,7 @@ impl<'a> Attempt<'a> {
 
     fn accept_late_enter(&mut self, step: &'a Step, evidence: Evidence) -> Option<Snapshot<'a>> {
         match self.accept(step, Some(evidence), true) {
-            Round::Found(snapshot) => Some(snapshot),
+            Round::Found(snapshot) => Some(*snapshot),
             Round::Changed | Round::Over => None,
         }
     }
@@ -236,7 +236,9 @@ impl<'a> Attempt<'a> {
         is_last: bool,
     ) -> Round<'a> {
         let failure = match self.lock_fresh(step, entered.as_mut()) {
-            Ok(lock) => return Round::Found(Snapshot { lock, entered, timestamp: self.began }),
+            Ok(lock) => {
+                return Round::Found(Box::new(Snapshot { lock, entered, timestamp: self.began }));
+            }
             Err(failure) => failure,
         };
         // A storage that a server opened meanwhile, or that went on, deserves another try, once.

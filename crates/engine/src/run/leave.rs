@@ -36,8 +36,6 @@ pub(crate) struct EnteredSnapshot<'a> {
     step: Option<&'a Step>,
     code: Code,
     evidence: Evidence,
-    /// Another server has opened the storage while COMMAND ran: it can leave no snapshot.
-    server_restarted: bool,
     left: bool,
 }
 
@@ -46,6 +44,13 @@ pub(crate) struct EnteredSnapshot<'a> {
 enum Origin {
     ThisRun,
     EarlierRun,
+}
+
+/// How often leaving is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tries {
+    Once,
+    UntilTimeIsUp,
 }
 
 impl<'a> EnteredSnapshot<'a> {
@@ -81,14 +86,7 @@ impl<'a> EnteredSnapshot<'a> {
         code: Code,
         evidence: Evidence,
     ) -> Self {
-        let (server_restarted, left) = (false, false);
-        Self { session, run_lock, origin, step, code, evidence, server_restarted, left }
-    }
-
-    /// Notes that another server has opened the storage while `misc/sublock` was locked. If it refuses
-    /// to leave, only another restart helps, so it is not asked again.
-    pub(crate) fn note_restart(&mut self) {
-        self.server_restarted = self.evidence == Evidence::Here;
+        Self { session, run_lock, origin, step, code, evidence, left: false }
     }
 
     /// Adds what `misc/snapshot` shows now to what is known of the snapshot.
@@ -111,10 +109,23 @@ impl<'a> EnteredSnapshot<'a> {
     /// also: somebody uses it.
     pub(crate) fn leave(mut self) -> Result<(), Failure> {
         self.left = true;
-        self.do_leave()
+        self.do_leave(Tries::UntilTimeIsUp)
     }
 
-    fn do_leave(&self) -> Result<(), Failure> {
+    /// Leaves as [`leave`](Self::leave) does. `restarted` says whether another server has opened the
+    /// storage while `misc/sublock` was locked: only another restart helps then, so leaving is tried
+    /// once.
+    ///
+    /// # Errors
+    ///
+    /// As for `leave`.
+    pub(crate) fn leave_after_command(mut self, restarted: bool) -> Result<(), Failure> {
+        self.left = true;
+        let once = restarted && self.evidence == Evidence::Here;
+        self.do_leave(if once { Tries::Once } else { Tries::UntilTimeIsUp })
+    }
+
+    fn do_leave(&self, allowed: Tries) -> Result<(), Failure> {
         let begin = Instant::now();
         let mut tries = 0;
         loop {
@@ -129,6 +140,9 @@ impl<'a> EnteredSnapshot<'a> {
                 self.report(tries);
                 return Ok(());
             };
+            if allowed == Tries::Once {
+                return Err(self.still_held(failure.into_reason()).into());
+            }
             self.may_try_again(tries, begin.elapsed(), failure)?;
             std::thread::sleep(self.session.job.timing.leave_pause);
         }
@@ -159,11 +173,7 @@ impl<'a> EnteredSnapshot<'a> {
             return if elapsed < limits::SUBLOCK_TIMEOUT { Ok(()) } else { Err(failure) };
         }
         let enough = tries >= limits::MIN_LEAVE_TRIES && elapsed >= self.retry_timeout();
-        if enough || self.server_restarted {
-            Err(self.still_held(failure.into_reason()).into())
-        } else {
-            Ok(())
-        }
+        if enough { Err(self.still_held(failure.into_reason()).into()) } else { Ok(()) }
     }
 
     /// Returns for how long leaving is retried. A snapshot of an earlier run is not lost by an
@@ -273,7 +283,7 @@ impl<'a> EnteredSnapshot<'a> {
         let changed = |record: &Record| {
             record.main_lock.is_some_and(|lock| lock.has_changed(self.session.storage))
         };
-        self.evidence == Evidence::Here && (self.server_restarted || locks.any(changed))
+        self.evidence == Evidence::Here && locks.any(changed)
     }
 }
 
@@ -303,7 +313,7 @@ pub(crate) fn cure_elsewhere(code: &Code) -> String {
 impl Drop for EnteredSnapshot<'_> {
     fn drop(&mut self) {
         if !self.left {
-            let _ = self.do_leave();
+            let _ = self.do_leave(Tries::UntilTimeIsUp);
         }
     }
 }
