@@ -51,7 +51,7 @@ fn accept_existing_runs_in_it_prints_its_age_even_when_quiet_and_leaves_nothing(
     let before = fs::read(fixture.storage().snapshot()).unwrap();
     nodirect(&fixture).args(["-qq", "--accept-existing", "3h"]).sh("printf %s $SNAPSHOT_TIMESTAMP").run()
         .says(0, &format!(
-            "Using the existing snapshot `user/{}`, 2 h 0 min old: later transactions are not in it\n",
+            "Using the existing snapshot `user/{}`, 2 h old: later transactions are not in it\n",
             fixture.code(),
         ))
         .prints(&then.duration_since(UNIX_EPOCH).unwrap().as_secs().to_string());

@@ -17,7 +17,6 @@ use crate::run::event::Event;
 use crate::run::leave::{self, EnteredSnapshot};
 use crate::run::session::Session;
 use crate::run::{copy, pending_enter};
-use crate::storage::Storage;
 use crate::storage::main_lock::Openness;
 use crate::storage::snapshot_file::{self, Content};
 use crate::storage::snapshot_lock::{self, SnapshotLock};
@@ -25,8 +24,7 @@ use crate::system::process::{Host, Life};
 use crate::{durations, limits, quoting};
 
 /// Leaves what earlier runs left behind, and removes settled records. `ours` is the code of this
-/// run, which keeps its own record; `None` if only the repair is wanted. Returns whether a snapshot
-/// was left: then the server may be recombining for a while.
+/// run, which keeps its own record; `None` if only the repair is wanted.
 ///
 /// # Errors
 ///
@@ -36,18 +34,17 @@ pub(crate) fn clean_up(
     session: &Session<'_>,
     run_lock: &RunLock,
     ours: Option<&Code>,
-) -> Result<bool, Failure> {
+) -> Result<(), Failure> {
     report_damaged(session, run_lock);
     snapshot_file::remove_temporary(session.storage);
     if run_lock.is_copy() && copy::is_complete(session.storage) {
         run_lock.forget_copied();
     }
     let purpose = if ours.is_some() { Purpose::Run } else { Purpose::Repair };
-    let mut left = false;
     for record in run_lock.records().iter().filter(|record| Some(&record.code) != ours) {
-        left |= Orphan { session, run_lock, record, purpose }.clean_up()?;
+        Orphan { session, run_lock, record, purpose }.clean_up()?;
     }
-    Ok(left)
+    Ok(())
 }
 
 /// Leaves the snapshots with one code, because a person named it: that person decides whether
@@ -74,16 +71,6 @@ fn report_damaged(session: &Session<'_>, run_lock: &RunLock) {
     }
 }
 
-/// Says whether the server is still recombining after a snapshot was left at `left_at`: it refuses
-/// to enter then, although nobody uses the storage.
-pub(crate) fn is_recombining(storage: &Storage, left_at: Instant) -> bool {
-    let no_snapshot = snapshot_lock::read_snapshot_file(storage)
-        .is_ok_and(|file| file.content == Content::Absent);
-    // Its last step comes after the last file.
-    let ends = || left_at.elapsed() < limits::RECOMBINING_LAST_STEP_TIMEOUT;
-    no_snapshot && (storage.leftovers().is_ok_and(|left| left.in_b) || ends())
-}
-
 /// A record of an earlier run, being looked into.
 struct Orphan<'a> {
     session: &'a Session<'a>,
@@ -104,15 +91,14 @@ enum Purpose {
 }
 
 impl Orphan<'_> {
-    /// Returns whether a snapshot of this storage was left.
-    fn clean_up(&self) -> Result<bool, Failure> {
+    fn clean_up(&self) -> Result<(), Failure> {
         let file = snapshot_lock::read_snapshot_file(self.session.storage)?;
         let openness = self.session.openness();
-        if file.content == Content::Shutdown && self.may_have_closed(openness) {
+        if self.may_have_closed(&file.content, openness) {
             return self.open_again();
         }
         let closed = openness == Openness::Closed;
-        if file.is_held_by(&self.record.code) && !closed {
+        if !closed && (file.is_held_by(&self.record.code) || self.may_be_unwritten(&file.content)) {
             return self.leave();
         }
         match self.record.evidence {
@@ -122,16 +108,24 @@ impl Orphan<'_> {
             Evidence::Unknown if !closed && !self.server_was_restarted() => {}
             _ => self.settle(),
         }
-        Ok(false)
+        Ok(())
+    }
+
+    /// Says whether the server may be in the recorded snapshot although it could not write its code.
+    fn may_be_unwritten(&self, content: &Content) -> bool {
+        let elsewhere = self.record.evidence == Evidence::Elsewhere;
+        *content == Content::Empty && !elsewhere && !self.server_was_restarted()
     }
 
     /// Says whether the recorded enter may be what closed the storage.
-    fn may_have_closed(&self, openness: Openness) -> bool {
+    fn may_have_closed(&self, content: &Content, openness: Openness) -> bool {
+        let (shutdown, closed) = (*content == Content::Shutdown, openness == Openness::Closed);
         match self.record.evidence {
-            Evidence::Closed => openness != Openness::Open,
+            // Where a server did not close it, the run may have been killed while `direct` did.
+            Evidence::Closed => closed || shutdown && openness == Openness::Unknown,
             Evidence::Unknown => {
                 let restarted = openness == Openness::Unknown && self.server_was_restarted();
-                self.record.may_close && (openness == Openness::Closed || restarted)
+                shutdown && self.record.may_close && (closed || restarted)
             }
             Evidence::Here | Evidence::Elsewhere => false,
         }
@@ -153,18 +147,17 @@ impl Orphan<'_> {
     }
 
     /// Leaves a snapshot that this storage's server holds for a run that is gone.
-    fn leave(&self) -> Result<bool, Failure> {
+    fn leave(&self) -> Result<(), Failure> {
         self.check_unused()?;
         if self.record.evidence == Evidence::Unknown {
             let settled = Instant::now() + self.session.job.timing.pending_enter;
             let Record { code, may_close, .. } = self.record;
             match pending_enter::wait(self.session, code, *may_close, || settled)? {
                 Some(Evidence::Here) => {}
-                _ => return Ok(false),
+                _ => return Ok(()),
             }
         }
-        self.leave_by(self.step(), Evidence::Here)?;
-        Ok(true)
+        self.leave_by(self.step(), Evidence::Here)
     }
 
     /// Tries again to leave what the server of another storage holds. If that fails, a run says so
@@ -208,13 +201,13 @@ impl Orphan<'_> {
     }
 
     /// Opens a storage again that the enter closed: only where that was, and only by its line.
-    fn open_again(&self) -> Result<bool, Failure> {
+    fn open_again(&self) -> Result<(), Failure> {
         let storage = self.session.storage;
         let here = self.record.host.is_same_machine(&Host::here())
             && self.record.storage == storage.resolved()
             && self.record.directory == storage.inode();
         if !here {
-            return self.pass_over_closed_elsewhere().map(|()| false);
+            return self.pass_over_closed_elsewhere();
         }
         self.check_unused()?;
         // A COMMAND that cannot be seen from here holds the lock.
@@ -227,8 +220,7 @@ impl Orphan<'_> {
             ))
             .hint("put the line back, or start the server, and run again")
         })?;
-        self.leave_by(Some(step), Evidence::Closed)?;
-        Ok(true)
+        self.leave_by(Some(step), Evidence::Closed)
     }
 
     /// Says that an enter closed this storage where it cannot be opened from here. A person who names

@@ -9,10 +9,10 @@ use crate::exit_status;
 use crate::failure::Failure;
 use crate::record::evidence::Evidence;
 use crate::record::run_lock::RunLock;
-use crate::run::clean_up;
 use crate::run::job::{Job, NotRun, Program};
 use crate::run::leave::EnteredSnapshot;
 use crate::run::session::Session;
+use crate::run::{clean_up, unwritten};
 use crate::storage::main_lock::Openness;
 use crate::storage::snapshot_file::Content;
 use crate::storage::{Storage, snapshot_lock};
@@ -51,7 +51,8 @@ pub fn recover(
     let recovered = match code {
         // The one that is named is left whatever its record says, and its record with it.
         Some(code) => leave_named(&session, &run_lock, code),
-        None => clean_up::clean_up(&session, &run_lock, None).map(drop),
+        None => clean_up::clean_up(&session, &run_lock, None)
+            .and_then(|()| unwritten::ask_servers(&session)),
     };
     run_lock.release();
     recovered?;
@@ -65,7 +66,7 @@ fn leave_named(session: &Session<'_>, run_lock: &RunLock, code: &Code) -> Result
     let file = snapshot_lock::read_snapshot_file(session.storage)?;
     match &file.content {
         _ if session.openness() == Openness::Closed => Ok(()),
-        Content::User(_) if file.is_held_by(code) => {
+        Content::User(_) | Content::Empty if file.may_be_held_by(code) => {
             EnteredSnapshot::of_earlier_run(session, run_lock, None, code.clone(), Evidence::Here)
                 .leave()
         }

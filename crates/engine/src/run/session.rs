@@ -4,9 +4,10 @@ use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::time::Instant;
 
-use dsnap_core::method::{Caller, Message, Methods};
+use dsnap_core::Code;
+use dsnap_core::method::{Caller, Message, Methods, Request};
 
-use crate::conf::plan::Plan;
+use crate::conf::plan::{Plan, Step};
 use crate::limits;
 use crate::run::event::Event;
 use crate::run::job::{Job, NotRun, Program};
@@ -82,6 +83,23 @@ impl<'a> Session<'a> {
     /// Says whether a server has the storage open.
     pub(crate) fn openness(&self) -> Openness {
         self.lock.openness()
+    }
+
+    /// Makes a request for `leave` or `status` by a line, with the time for these.
+    pub(crate) fn request<'b>(
+        &'b self,
+        step: &'b Step,
+        code: &'b Code,
+        caller: &'b dyn Caller,
+    ) -> Request<'b> {
+        Request {
+            storage: self.storage.root(),
+            conf_folder: &self.plan.conf_folder,
+            words: &step.words,
+            code,
+            time_left: Some(step.timeout.unwrap_or(limits::LEAVE_TIMEOUT)),
+            caller,
+        }
     }
 
     /// Makes a caller for entering by the line with that label: it asks the method to stop once the

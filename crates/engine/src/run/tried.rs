@@ -118,13 +118,17 @@ impl<'a> Tried<'a> {
     }
 
     /// Says why the try failed. `last` is what `misc/snapshot` itself says against running.
-    pub(crate) fn conclude(&self, last: Failure) -> NotRun {
+    /// `no_snapshot` says that a server has the storage open and `misc/snapshot` is absent: if that
+    /// server is busy, it is recombining.
+    pub(crate) fn conclude(&self, last: Failure, no_snapshot: bool) -> NotRun {
         let retry = self.retry(&last);
+        let recombining = no_snapshot && self.is_server_busy();
         let torn = self.torn().map(|end| end.failure().into_reason());
         let mut lines = self.0.iter().filter(|(_, end)| end.failure().retry() == retry);
         let decisive = torn.filter(|_| retry == Retry::Pointless);
         let decisive = self.stuck().or(decisive);
         let decisive = decisive.or_else(|| lines.next().map(|(step, end)| named(step, end)));
+        let retry = if recombining { Retry::Soon } else { retry };
         let failure = retry.because(decisive.unwrap_or_else(|| last.reason().clone()));
         let reason =
             |(step, end): &(&Step, LineEnd)| (step.label.clone(), end.failure().into_reason());
@@ -158,6 +162,13 @@ impl<'a> Tried<'a> {
     fn stuck(&self) -> Option<Reason> {
         let (step, end) = self.0.iter().find(|(_, end)| matches!(end, LineEnd::Stuck(_)))?;
         Some(named(step, end))
+    }
+
+    fn is_server_busy(&self) -> bool {
+        let busy = |(step, end): &(&Step, LineEnd)| {
+            !works_without_server(step) && matches!(end, LineEnd::Busy(_))
+        };
+        self.0.iter().any(busy)
     }
 
     fn torn(&self) -> Option<&LineEnd> {

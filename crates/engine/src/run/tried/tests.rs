@@ -56,7 +56,7 @@ fn conclude(server: Option<LineEnd>, direct: Option<LineEnd>, last: Failure) -> 
     let mut tried = Tried::default();
     server.into_iter().for_each(|end| tried.note(&server_step, end));
     direct.into_iter().for_each(|end| tried.note(&direct_step, end));
-    let NotRun::NoSnapshot { tried, failure } = tried.conclude(last) else {
+    let NotRun::NoSnapshot { tried, failure } = tried.conclude(last, false) else {
         panic!("no line stops a run")
     };
     assert_eq!(tried.last().unwrap().0, "misc/snapshot");
@@ -123,7 +123,7 @@ fn the_second_round_replaces_the_end_of_a_line() {
     tried.note(&b, LineEnd::Failed(reason("disk")));
     assert!(!tried.passed_over());
     assert_eq!(tried.pending().count(), 0);
-    let NotRun::NoSnapshot { tried, .. } = tried.conclude(Failure::permanent("open")) else {
+    let NotRun::NoSnapshot { tried, .. } = tried.conclude(Failure::permanent("open"), false) else {
         panic!("no line stops a run")
     };
     let labels: Vec<_> = tried.iter().map(|(label, _)| label.as_str()).collect();
@@ -139,5 +139,29 @@ fn files_are_refused_only_by_a_method_that_works_on_them() {
             tried.note(&step, end);
             assert_eq!(tried.files_refused(), refused, "{label}");
         }
+    }
+}
+
+#[test]
+fn only_a_busy_server_without_a_snapshot_recombines() {
+    use LineEnd::*;
+    let table = [
+        ("server", Busy(reason("x")), true, Retry::Soon),
+        ("server", Busy(reason("x")), false, Retry::WhenFree),
+        ("server", Unavailable(reason("x")), true, Retry::MayHelp),
+        ("server", NotFresh(Failure::in_use("x")), true, Retry::WhenFree),
+        ("direct", Busy(reason("x")), true, Retry::WhenFree),
+    ];
+    for (label, end, no_snapshot, retry) in table {
+        let (step, row) = (step(label), format!("{label}: {end:?}, {no_snapshot}"));
+        let mut tried = Tried::default();
+        tried.note(&step, end);
+        let NotRun::NoSnapshot { failure, .. } =
+            tried.conclude(Failure::permanent("open"), no_snapshot)
+        else {
+            panic!("no line stops a run")
+        };
+        assert_eq!(failure.retry(), retry, "{row}");
+        assert!(failure.reason().text().ends_with('x'), "{row}");
     }
 }

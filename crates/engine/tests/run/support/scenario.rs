@@ -68,7 +68,12 @@ impl Scenario {
             job: Job {
                 command: Some("scripted".into()),
                 recover: "dsnap --storage DIR --recover".to_owned(),
-                timing: Timing { pending_enter: quick, leave_retry: quick, leave_pause: quick },
+                timing: Timing {
+                    pending_enter: quick,
+                    leave_retry: quick,
+                    leave_pause: quick,
+                    recombining: Duration::from_secs(60),
+                },
                 ..Job::default()
             },
             methods: Vec::new(),
@@ -201,6 +206,10 @@ impl Program for Scenario {
 
     fn stopped(&self) -> Option<i32> {
         self.stop.get()
+    }
+
+    fn sleep(&self, _pause: Duration) {
+        self.assert_no_locks();
     }
 
     fn pause(&self, pause: Duration, _left: Duration, reason: &Reason) {
