@@ -18,7 +18,7 @@ const ROLL_FORWARD: &str =
 const ROLL_FORWARD_IF_CLOSED: &str = "dsnap cannot tell whether a server has the storage open: if none has, on any machine, let dsnap roll it forward (a line `direct`, or --method direct)";
 
 const UNKNOWN_TIME: &str =
-    " at an unknown time (misc/snapshot is dated ahead of the clock of its file system)";
+    " at an unknown time (misc/snapshot may be dated ahead of the clock of its file system)";
 
 /// Says why COMMAND cannot run in what `misc/snapshot` shows.
 pub(crate) fn why_not_usable(
