@@ -12,7 +12,8 @@ use dsnap_testkit::site::{Call, Fault};
 use nix::sys::signal::Signal::SIGKILL;
 
 use crate::support::{
-    Dsnap, HTTP, Running, conf, is_locked, may_mount, picture, site, wait_until, write_script,
+    Dsnap, HTTP, Ran, Running, conf, is_locked, may_mount, picture, root, site, wait_until,
+    write_script,
 };
 
 /// A run whose COMMAND waits for its stdin to end.
@@ -269,6 +270,14 @@ case $1 in enter) ask stop ;; leave) ask start ;; *) exit 64 ;; esac || exit 78
     (site, control)
 }
 
+fn has_machine_id() -> bool {
+    let has = Path::new("/etc/machine-id").exists();
+    if !has {
+        root::passed_over("this system has no machine id");
+    }
+    has
+}
+
 /// A run on a machine with another name; `$ID` may be a file with another machine id.
 fn on_renamed_machine() -> Dsnap {
     let script = "hostname renamed && { [ -z \"$ID\" ] || mount --bind \"$ID\" /etc/machine-id; } \
@@ -278,7 +287,7 @@ fn on_renamed_machine() -> Dsnap {
 
 #[test]
 fn a_server_that_a_killed_run_stopped_is_started_after_the_host_was_renamed() {
-    if !may_mount() || !Path::new("/etc/machine-id").exists() {
+    if !may_mount() || !has_machine_id() {
         return;
     }
     let (site, _control) = site_with_stopping_script();
@@ -290,29 +299,45 @@ fn a_server_that_a_killed_run_stopped_is_started_after_the_host_was_renamed() {
     assert!(site.server().is_ok(), "it runs again");
 }
 
+/// A run on another machine.
+fn elsewhere(site: &Site, options: &[&str]) -> Ran {
+    let id = site.path().parent().unwrap().join("machine-id");
+    fs::write(&id, "0123456789abcdef0123456789abcdef\n").unwrap();
+    let dsnap = on_renamed_machine().env("ID", &id).knows(site.path());
+    dsnap.storage(site.path()).args(options).run()
+}
+
 #[test]
 fn a_server_that_was_stopped_on_another_machine_is_named_in_every_run() {
-    if !may_mount() || !Path::new("/etc/machine-id").exists() {
+    if !may_mount() || !has_machine_id() {
         return;
     }
     let (site, _control) = site_with_stopping_script();
     finish(killed(&site));
-    let id = site.path().parent().unwrap().join("machine-id");
-    fs::write(&id, "0123456789abcdef0123456789abcdef\n").unwrap();
-    let elsewhere = |option: &str| {
-        let dsnap = on_renamed_machine().env("ID", &id).knows(site.path());
-        dsnap.storage(site.path()).arg(option).run()
-    };
-    let words = "a run on another machine (";
+    let words = "a run on another machine (on ";
     for _ in 0..2 {
-        let ran = elsewhere("true");
+        let ran = elsewhere(&site, &["-q", "true"]);
         assert_eq!(ran.status.code(), Some(0), "a clean storage is used: {ran}");
         ran.mentions(words).mentions("exec stop-start");
     }
-    let ran = elsewhere("--recover");
+    let ran = elsewhere(&site, &["--recover"]);
     assert_eq!(ran.status.code(), Some(122), "{ran}");
     ran.mentions(words);
     assert!(site.server().is_err(), "only its own machine may start it");
     Dsnap::at(&site).arg("--recover").run().mentions("which an earlier run had left behind");
     assert!(site.server().is_ok());
+}
+
+#[test]
+fn the_record_of_a_server_that_was_stopped_on_another_machine_goes_once_its_code_is_named() {
+    if !may_mount() || !has_machine_id() {
+        return;
+    }
+    let (site, _control) = site_with_stopping_script();
+    finish(killed(&site));
+    let ran = elsewhere(&site, &["-q", "true"]);
+    let code = ran.stderr.split("--code ").nth(1).unwrap().lines().next().unwrap().to_owned();
+    assert_eq!(elsewhere(&site, &["--recover", "--code", &code]).status.code(), Some(0));
+    elsewhere(&site, &["-q", "true"]).says(0, "");
+    assert!(site.server().is_err(), "nothing was started");
 }

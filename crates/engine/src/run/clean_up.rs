@@ -3,7 +3,6 @@
 //! A run that holds the run lock knows that no other run is using those snapshots now; their COMMANDs
 //! may. Nothing is sent while no server has the storage open.
 
-use std::ffi::OsStr;
 use std::time::{Duration, Instant, SystemTime};
 
 use dsnap_core::{Code, Reason, text};
@@ -21,7 +20,7 @@ use crate::storage::main_lock::Openness;
 use crate::storage::snapshot_file::{self, Content};
 use crate::storage::snapshot_lock::{self, SnapshotLock};
 use crate::system::process::{Host, Life};
-use crate::{durations, limits, quoting};
+use crate::{durations, limits};
 
 /// Leaves what earlier runs left behind, and removes settled records. `ours` is the code of this
 /// run, which keeps its own record; `None` if only the repair is wanted.
@@ -234,19 +233,20 @@ impl Orphan<'_> {
         let here = host.is_same_machine(&Host::here());
         let run = if here { "an earlier run" } else { "a run on another machine" };
         let reason = Reason::new(format!(
-            "{} was closed by {run} ({}, {}) by {}, and is not opened again from here",
-            text::path(self.session.storage.root()),
+            "{run} (on {}, as {}) closed {} using {}; its server is started again only from there",
             text::harmless(&host.host),
             text::path(storage),
+            text::path(self.session.storage.root()),
             self.recorded_line()
         ));
-        let there = quoting::command_line(
-            ["dsnap", "--storage"].map(OsStr::new).into_iter().chain([storage.as_os_str()]),
-        );
-        let (there, ours) = (format!("{there} --recover"), &self.session.job.recover);
+        // The storage owner can write any path into a record, so no command names it.
+        let there = "dsnap --storage DIR --recover";
+        let forget = format!("{} --code {code}", self.session.job.recover);
         self.go_on_after(Err(reason
-            .hint(format!("if its server is still stopped, run there: {there}"))
-            .hint(format!("if this is a copy, or its server runs again: {ours} --code {code}"))
+            .hint(format!(
+                "if the server is still stopped, run there, DIR being that path: {there}"
+            ))
+            .hint(format!("if this is a copy, or the server runs again: {forget}"))
             .into()))
     }
 

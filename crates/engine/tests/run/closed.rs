@@ -111,6 +111,7 @@ fn a_storage_that_was_closed_on_another_machine_is_not_opened_here() {
     });
     let outcome = scenario.run();
     assert_eq!(outcome.status(), 0);
+    assert!(scenario.said()[0].starts_with("a run on another machine (on elsewhere, as "));
     assert_eq!(records(&scenario).len(), 1);
 }
 
