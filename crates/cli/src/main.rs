@@ -2,7 +2,7 @@
 //!
 //! [`args`] parses the command line, [`resolve`] works out what it means, and `dsnap-engine` does
 //! the run. Printing ([`output`], [`report`]), the environment ([`environment`]), signals
-//! ([`signals`]) and COMMAND ([`spawn`]) have one file each.
+//! ([`signals`]) and COMMAND ([`lookup`], [`spawn`]) have one file each.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -10,6 +10,7 @@ mod core_dumps;
 mod environment;
 mod help;
 mod listing;
+mod lookup;
 mod output;
 mod report;
 mod resolve;
@@ -75,9 +76,12 @@ fn act(invocation: &Invocation) -> u8 {
 
 fn run_command(invocation: &Invocation) -> u8 {
     let Invocation { job, outer_run, .. } = invocation;
-    let outcome = with_storage(invocation, |storage, privileges, program| match outer_run {
-        Some(outer) => nested::run(job, storage, outer, program),
-        None => run::run(job, storage, privileges, &registry(invocation), program),
+    let outcome = with_storage(invocation, |storage, privileges, program| {
+        match (program.look_up_command(), outer_run) {
+            (Err(end), _) => Outcome::of_command(end),
+            (Ok(()), Some(outer)) => nested::run(job, storage, outer, program),
+            (Ok(()), None) => run::run(job, storage, privileges, &registry(invocation), program),
+        }
     });
     let outcome = outcome.unwrap_or_else(|reason| Outcome::not_run(reason.into()));
     let command = invocation.command.words.first().map(text::harmless);

@@ -103,6 +103,10 @@ pub const MAX_MACHINE_ID: u64 = 64;
 pub const MAX_FDINFO: u64 = 4096;
 /// Symbolic links followed on one path, in number: as many as Linux follows.
 pub const MAX_SYMLINKS: usize = 40;
+/// Interpreters of interpreters that are looked up for a script, in number: as many as Linux starts.
+pub const MAX_INTERPRETERS: u32 = 5;
+/// The beginning of a program, in bytes: as much as Linux reads to find its interpreter.
+pub const MAX_INTERPRETER_LINE: u64 = 256;
 /// The first line of an access file, in bytes.
 pub const MAX_ACCESS_LINE: usize = 4096;
 /// A file of trusted certificates, in bytes.

@@ -54,17 +54,6 @@ fn a_signal_leaves_the_snapshot() {
 }
 
 #[test]
-fn a_command_that_is_not_found_leaves_the_snapshot() {
-    let site = site();
-    Dsnap::at(&site)
-        .arg("no-such-command")
-        .run()
-        .mentions("COMMAND was not run: ")
-        .counts("Left snapshot mode", 1);
-    assert_free(&site);
-}
-
-#[test]
 fn several_zopes_are_asked_in_turn_and_any_of_them_may_leave() {
     let site = site_builder().zopes(2).start().unwrap();
     site.fault(Some(0), Fault::Unauthorized, None, None);

@@ -36,6 +36,7 @@ mod replicas;
 mod rights;
 mod shared_conf;
 mod signals;
+mod signals_of_a_terminal;
 mod stop_start;
 mod support;
 mod terminal;

@@ -287,6 +287,8 @@ fn script_costs_the_line(line: &str, text: &str, reason: &str) {
 #[test]
 fn a_script_that_misbehaves_fails_its_line() {
     script_costs_its_line("kill -SEGV $$", "it was killed by SIGSEGV");
+    let real_time = "exec bash -c 'kill -RTMIN+2 $$'";
+    script_costs_its_line(real_time, "it was killed by SIGRTMIN+2");
     script_costs_the_line("exec method timeout=1", "sleep 999", KILLED);
     script_costs_its_line("exit 1", "it exited with status 1");
     script_costs_its_line("echo no >&2; exit 7", "no (it exited with status 7)");
