@@ -64,9 +64,7 @@ impl CommandRunner<'_> {
         };
         STARTED.store(true, Ordering::SeqCst);
         let pid = Pid::from_raw(child.id().cast_signed());
-        if let Some(process) = ProcessId::of(pid.as_raw()) {
-            started(process);
-        }
+        started(ProcessId::of_existing(pid.as_raw()));
         self.wait(pid, early)
     }
 

@@ -97,6 +97,8 @@ pub const MAX_RECORDS: usize = 64;
 pub const MAX_MOUNT_TABLE: u64 = 16 << 20;
 /// The table of locks. What does not fit is unknown.
 pub const MAX_LOCK_TABLE: u64 = 16 << 20;
+/// `/etc/machine-id`: 32 digits and a line feed.
+pub const MAX_MACHINE_ID: u64 = 64;
 /// What the system says about one descriptor: locks stand at the beginning.
 pub const MAX_FDINFO: u64 = 4096;
 /// Symbolic links followed on one path, in number: as many as Linux follows.

@@ -1,7 +1,8 @@
 //! A Zope that does not answer as it should, and an enter that takes effect late: at the end of the
 //! run no snapshot is left, or the run names the one that may be.
 
-use std::time::Duration;
+use std::fs::File;
+use std::time::{Duration, SystemTime};
 
 use dsnap_engine::record::run_lock::RunRecord;
 use dsnap_testkit::Site;
@@ -49,6 +50,22 @@ fn after_each_fault_of_entering_no_snapshot_is_left_or_the_run_says_so() {
         Dsnap::at(&site).arg("true").run().mentions(LEFT);
         assert_free(&site);
     });
+}
+
+#[test]
+fn a_lock_dated_ahead_of_this_clock_does_not_hide_a_snapshot_that_begins_late() {
+    let site = site();
+    let lock = File::options().write(true).open(site.storage().lock()).unwrap();
+    lock.set_modified(SystemTime::now() + Duration::from_secs(3600)).unwrap();
+    site.fault(None, Fault::ResetBefore, Some(Call::Enter), Some(1));
+    let ran = Dsnap::at(&site).arg("true").run();
+    let code = ran.stderr.split("user/").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    ran.mentions("may still begin; the next run checks that");
+    Dsnap::at(&site).arg("true").run().says(0, HTTP);
+    site.server().unwrap().enter(&code).unwrap();
+    let left = format!("Left the snapshot user/{code}, which an earlier run had left behind\n");
+    Dsnap::at(&site).arg("true").run().says(0, &(left + HTTP));
+    assert_free(&site);
 }
 
 #[test]

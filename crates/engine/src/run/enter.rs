@@ -13,6 +13,7 @@ use crate::record::evidence::Evidence;
 use crate::record::run_lock::RunLock;
 use crate::run::pending_enter;
 use crate::run::session::Session;
+use crate::storage::main_lock::LockStamp;
 use crate::storage::snapshot_lock;
 use crate::system::process::Host;
 use crate::system::users;
@@ -70,6 +71,7 @@ impl<'a> Entering<'a> {
             conf: step.location.clone(),
             evidence: Evidence::Unknown,
             since: snapshot_lock::seconds(SystemTime::now()),
+            main_lock: LockStamp::of(storage),
             host: Host::here(),
             user: users::effective_user(),
             command_name: self.session.job.command.clone().unwrap_or_default(),

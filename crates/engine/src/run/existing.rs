@@ -2,6 +2,8 @@
 //!
 //! This is what a run says when no method worked: who holds it, since when, what to do next.
 
+use std::time::Duration;
+
 use dsnap_core::text;
 
 use crate::durations;
@@ -15,13 +17,17 @@ const ROLL_FORWARD: &str =
     "let dsnap roll it forward (a line `direct`, or --method direct), or start the server once";
 const ROLL_FORWARD_IF_CLOSED: &str = "dsnap cannot tell whether a server has the storage open: if none has, on any machine, let dsnap roll it forward (a line `direct`, or --method direct)";
 
+const UNKNOWN_TIME: &str =
+    " at an unknown time (misc/snapshot may be dated ahead of the clock of its file system)";
+
 /// Says why COMMAND cannot run in what `misc/snapshot` shows.
 pub(crate) fn why_not_usable(
     storage: &Storage,
     file: &SnapshotFile,
+    age: Option<Duration>,
     openness: Openness,
 ) -> Failure {
-    let existing = Existing { storage, file, openness };
+    let existing = Existing { storage, file, age, openness };
     match &file.content {
         Content::Absent => existing.absent(),
         Content::User(_) => existing.user(),
@@ -35,6 +41,8 @@ pub(crate) fn why_not_usable(
 struct Existing<'a> {
     storage: &'a Storage,
     file: &'a SnapshotFile,
+    /// How old `misc/snapshot` is, if that is known.
+    age: Option<Duration>,
     openness: Openness,
 }
 
@@ -129,7 +137,7 @@ impl Existing<'_> {
 
     fn since(&self) -> String {
         let ago = |age| format!(" {} ago", durations::in_words(age));
-        self.file.age().map_or_else(String::new, ago)
+        self.age.map_or_else(|| UNKNOWN_TIME.to_owned(), ago)
     }
 
     fn sublock_holder(&self) -> String {

@@ -27,6 +27,9 @@ pub(crate) enum LineEnd {
     Unavailable(Reason),
     /// The method reports that a person must act.
     Refused(Reason),
+    /// The method reports that a person must act, and its server was started while another process
+    /// held `misc/sublock`: only a restart of that server helps.
+    Stuck(Reason),
     /// The method failed without effect.
     Failed(Reason),
     /// The method has no answer; the enter may still come.
@@ -61,6 +64,7 @@ impl LineEnd {
             Self::WrongServer(reason)
             | Self::TornCopy(reason)
             | Self::Refused(reason)
+            | Self::Stuck(reason)
             | Self::Failed(reason) => Failure::Permanent(reason.clone()),
             Self::NotFresh(failure) => failure.clone(),
         }
@@ -68,7 +72,14 @@ impl LineEnd {
 
     /// Says whether a person has to do something about it, so that it is shown by default.
     pub(crate) fn is_important(&self) -> bool {
-        matches!(self, Self::Refused(_) | Self::Failed(_) | Self::Unknown(_) | Self::NotFresh(_))
+        matches!(
+            self,
+            Self::Refused(_)
+                | Self::Stuck(_)
+                | Self::Failed(_)
+                | Self::Unknown(_)
+                | Self::NotFresh(_)
+        )
     }
 
     /// Says whether a method that works on the files has refused them.
@@ -115,6 +126,7 @@ impl<'a> Tried<'a> {
         let torn = self.torn().map(|end| end.failure().into_reason());
         let mut lines = self.0.iter().filter(|(_, end)| end.failure().retry() == retry);
         let decisive = torn.filter(|_| retry == Retry::Pointless);
+        let decisive = self.stuck().or(decisive);
         let decisive = decisive.or_else(|| lines.next().map(|(step, end)| named(step, end)));
         let retry = if recombining { Retry::Soon } else { retry };
         let failure = retry.because(decisive.unwrap_or_else(|| last.reason().clone()));
@@ -126,6 +138,9 @@ impl<'a> Tried<'a> {
 
     /// Says what another try may bring, all lines considered.
     fn retry(&self, last: &Failure) -> Retry {
+        if self.stuck().is_some() {
+            return Retry::Pointless;
+        }
         let server_asked = self.server_asked();
         let lines = self.0.iter().map(|(step, end)| (step, end.failure().retry()));
         // If a server was asked, `direct` reporting the storage as open adds nothing.
@@ -140,6 +155,13 @@ impl<'a> Tried<'a> {
             Retry::MayHelp if self.torn().is_some() => Retry::Pointless,
             retry => retry,
         }
+    }
+
+    /// Returns what a server says that was started while `misc/sublock` was held: that decides,
+    /// whatever `misc/snapshot` holds.
+    fn stuck(&self) -> Option<Reason> {
+        let (step, end) = self.0.iter().find(|(_, end)| matches!(end, LineEnd::Stuck(_)))?;
+        Some(named(step, end))
     }
 
     fn is_server_busy(&self) -> bool {
