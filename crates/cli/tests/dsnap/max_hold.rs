@@ -84,8 +84,12 @@ fn an_overdue_command_gives_124_whatever_its_status() {
 
 #[test]
 fn a_command_that_ignores_term_is_killed_after_minus_k() {
-    let script = format!("trap '' TERM; echo begun; {LOOP}");
-    let ran = limited(&storage(State::Clean), "0.5").args(["-k", "0.2"]).sh(&script).run();
+    let fixture = storage_with_conf(State::Clean, "");
+    // It is ignored from the start: a signal that comes early must not find a shell without its trap.
+    let ran = Dsnap::through_shell("trap '' TERM; exec \"$@\"")
+        .storage(fixture.path())
+        .args(["--max-hold", "0.5", "-k", "0.2", "sleep", "600"])
+        .run();
     assert_overdue(ran, DIRECT, KILLED);
 }
 
@@ -107,7 +111,7 @@ fn a_command_that_sends_signals_without_end_gets_no_more_time() {
 fn the_storage_is_left_although_a_child_of_command_lives_on_with_the_lock() {
     let site = site();
     let script = "sleep 600 >/dev/null 2>&1 & echo $!; exec sleep 600";
-    let running = Dsnap::at(&site).args(["--max-hold", "0.5"]).sh(script).start();
+    let running = Dsnap::at(&site).args(["--max-hold", "2"]).sh(script).start();
     let child = running.line().parse().unwrap();
     let ran = running.ends_by_itself();
     let inherited = has_open(child, &site.storage().sublock());
@@ -136,10 +140,9 @@ fn the_storage_is_left_although_command_cannot_be_killed() {
         raised.display()
     );
     // The owner's run may not signal a process of a third user's.
-    let ran =
-        Dsnap::at(&site).args(["--max-hold", "0.5", "-k", "0"]).sh(&script).change(|command| {
-            command.uid(OWNER).gid(OWNER);
-        });
+    let ran = Dsnap::at(&site).args(["--max-hold", "2", "-k", "0"]).sh(&script).change(|command| {
+        command.uid(OWNER).gid(OWNER);
+    });
     let ran = ran.run();
     let pid: i32 = fs::read_to_string(site.path().join("raised")).unwrap().trim().parse().unwrap();
     let outlived = ProcessId::of(pid).is_some();

@@ -88,11 +88,11 @@ fn an_enter_without_an_answer_counts_for_the_next_try_under_its_code() {
 }
 
 #[test]
-fn an_enter_that_had_no_effect_does_not_count() {
-    let enters = vec![
-        (slowly(nothing()), Entered::Unavailable(because("silent"))),
-        (enter(), Entered::Held),
-    ];
-    let scenario = limited(enters, vec![(leave(), Left::Left)]);
+fn a_line_that_did_not_work_does_not_count() {
+    let silent = (slowly(nothing()), Entered::Unavailable(because("silent")));
+    let scenario = Scenario::open()
+        .server_method("one", vec![silent], Vec::new())
+        .server_method("two", vec![(enter(), Entered::Held)], vec![(leave(), Left::Left)])
+        .job(|job| job.max_hold = Some(MAX_HOLD));
     assert_eq!(scenario.run().status(), 0);
 }
