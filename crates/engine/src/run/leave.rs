@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use dsnap_core::method::{Left, WorksWith};
+use dsnap_core::method::{Left, Request, WorksWith};
 use dsnap_core::{Code, Reason, text};
 
 use crate::conf::plan::Step;
@@ -227,8 +227,12 @@ impl<'a> EnteredSnapshot<'a> {
 
     fn try_line(&self, step: &Step) -> Result<(), Failure> {
         let caller = self.session.ignoring_stop(&step.label);
-        let request = self.session.request(step, &self.code, &caller);
-        let left = step.call(self.session.privileges, |method| method.leave(&request));
+        let request = Request {
+            snapshot_seen: self.entered_by(step) && self.is_seen(),
+            ..self.session.request(step, &self.code, &caller)
+        };
+        let left =
+            step.call(self.session.privileges, |method| method.leave(&request), Left::Failed);
         let answer = Failure::of_leave(left, &step.label);
         match self.evidence {
             Evidence::Here => self.confirmed_by_file(step, answer),
@@ -238,6 +242,13 @@ impl<'a> EnteredSnapshot<'a> {
                 answer.and(Err(Failure::permanent("the line that entered must confirm it")))
             }
         }
+    }
+
+    /// Says whether `misc/snapshot` shows the snapshot now. Then its enter is over, too: only an
+    /// enter that was seen to be over is left.
+    fn is_seen(&self) -> bool {
+        let file = snapshot_lock::read_snapshot_file(self.session.storage);
+        self.evidence == Evidence::Here && file.is_ok_and(|file| file.is_held_by(&self.code))
     }
 
     /// Checks the answer against `misc/snapshot`, which decides where it showed the code: an answer

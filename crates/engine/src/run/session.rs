@@ -97,7 +97,9 @@ impl<'a> Session<'a> {
             conf_folder: &self.plan.conf_folder,
             words: &step.words,
             code,
-            time_left: Some(step.timeout.unwrap_or(limits::LEAVE_TIMEOUT)),
+            time_left: Some(step.leave_time()),
+            leave_time: step.leave_time(),
+            snapshot_seen: false,
             caller,
         }
     }
