@@ -1,4 +1,5 @@
-//! `cargo xtask interop`: compares dsnap with the real DirectoryStorage 1.1.21, under Python 2.7.
+//! `cargo xtask interop`: compares dsnap with the real DirectoryStorage 1.1.21, under Python 2.7, and
+//! the simulated Zope with a real Zope 5, under Python 3.
 //!
 //! The real code makes, fills and crashes storages; `interop/make_storages.py` lists the states.
 //! Each storage goes through `rehearsal`, some also through `kill`. In the end the real code opens
@@ -11,6 +12,7 @@ mod kill;
 mod rehearsal;
 mod tree;
 mod zope;
+mod zope5;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,13 +44,14 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let folder = workspace::target()?.join("interop");
     fs::create_dir_all(&folder)?;
     let real = install::directory_storage(&folder)?;
+    let zope5 = install::zope5(&folder)?;
     let dsnap = options.dsnap.map_or_else(|| workspace::build(&["dsnap"]), Ok)?;
     let tools = Tools { dsnap, real, scripts: workspace::root().join("xtask/interop") };
 
     let scratch = folder.join("run");
     remove(&scratch)?;
     fs::create_dir(&scratch)?;
-    let summary = compare(&tools, &scratch).inspect_err(|_| {
+    let summary = compare(&tools, &zope5, &scratch).inspect_err(|_| {
         output::line(format_args!("interop: the storages are left in {}", scratch.display()))
     })?;
     if !options.keep {
@@ -95,7 +98,9 @@ fn check_programs(programs: &[&str]) -> Result<()> {
 }
 
 /// Makes the storages and does all comparisons; returns a line that sums them up.
-fn compare(tools: &Tools, scratch: &Path) -> Result<String> {
+fn compare(tools: &Tools, zope5: &Path, scratch: &Path) -> Result<String> {
+    output::line("interop: asking a real Zope 5, with dsnap and for its answers");
+    let answers = zope5::compare(tools, zope5, scratch)?;
     output::line("interop: making storages");
     let storages = make_storages(tools, &scratch.join("storages"))?;
     let can_kill = kill::is_possible();
@@ -124,7 +129,7 @@ fn compare(tools: &Tools, scratch: &Path) -> Result<String> {
     );
     let calls = zope::call_site(tools, scratch)?;
     Ok(format!(
-        "interop: {count} storages; {counts} compared; dsnap killed {kills} times; {calls} calls to the simulated site"
+        "interop: {count} storages; {counts} compared; dsnap killed {kills} times; {calls} calls to the simulated site; {answers} answers of Zope 5 compared"
     ))
 }
 

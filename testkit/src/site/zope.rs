@@ -246,11 +246,7 @@ async fn perform(answers: Answers, storage: &Arc<Backend>, request: Request) -> 
     off_the_event_loop(answers, move || call_server(answers, &storage, &request)).await
 }
 
-async fn perform_on_other(
-    answers: Answers,
-    other: &Arc<OtherStorage>,
-    request: Request,
-) -> Answer {
+async fn perform_on_other(answers: Answers, other: &Arc<OtherStorage>, request: Request) -> Answer {
     let other = Arc::clone(other);
     off_the_event_loop(answers, move || match other.get_or_make() {
         Ok(storage) => call_server(answers, &storage, &request),

@@ -1,7 +1,7 @@
 """A DirectoryStorageToolkit for Zope 5, in front of a stand-in for the storage.
 
-DirectoryStorage 1.1.21 does not run on Python 3. The stand-in has its locks, its `misc/snapshot`
-and its snapshot calls, and moves what a test puts into journal/ and B/. It reads no objects.
+DirectoryStorage 1.1.21 does not run on Python 3. The stand-in has its locks, its files and its
+snapshot calls, in the format flat. It commits nothing itself. Python 3.
 """
 
 import fcntl
@@ -42,14 +42,19 @@ class Storage:
         if os.path.exists(self.path('misc/snapshot')):
             os.remove(self.path('misc/snapshot'))
 
-    def move(self, source, target):
-        for name in os.listdir(self.path(source)):
-            os.rename(self.path(source, name), self.path(target, name))
+    def move_into_a(self, folder):
+        for name in os.listdir(self.path(folder)):
+            os.rename(self.path(folder, name), self.path('A', name))
+
+    def flush_journal(self):
+        for name in sorted(os.listdir(self.path('journal'))):
+            self.move_into_a('journal/' + name)
+            os.rmdir(self.path('journal', name))
 
     def enter_snapshot(self, code):
         if self.code:
             raise DirectoryStorageError('snapshot already in use by %r' % self.code)
-        self.move('journal', 'A')
+        self.flush_journal()
         self.code = 'user/' + code
         with open(self.path('misc/snapshot'), 'w') as file:
             file.write(self.code)
@@ -61,7 +66,7 @@ class Storage:
         if self.code != 'user/' + code:
             raise DirectoryStorageError('bad code %r' % code)
         self.remove_snapshot_file()
-        self.move('B', 'A')
+        self.move_into_a('B')
         self.code = None
 
     def get_snapshot_code(self):

@@ -12,10 +12,8 @@ const XML: &str = "text/xml; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 /// Zope's error pages come from another place, which writes no blank.
 const ERROR_HTML: &str = "text/html;charset=utf-8";
-const POWERED_BY: (HeaderName, &str) = (
-    HeaderName::from_static("x-powered-by"),
-    "Zope (www.zope.dev), Python (www.python.org)",
-);
+const POWERED_BY: (HeaderName, &str) =
+    (HeaderName::from_static("x-powered-by"), "Zope (www.zope.dev), Python (www.python.org)");
 const EXCEPTION: &str = include_str!("../recorded/zope5/exception.txt");
 const ERROR_PAGE: &str = include_str!("../recorded/zope5/error.html");
 const WEB_PAGE: &str = include_str!("../recorded/zope5/web-page.html");
