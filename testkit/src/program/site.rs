@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{ArgAction, Args};
 use dsnap_testkit::Site;
 use dsnap_testkit::control::Control;
 use dsnap_testkit::site::{FaultSpec, ZopeVersion};
@@ -35,7 +35,8 @@ pub(crate) struct SiteOptions {
     #[arg(value_parser = one_of(ZopeVersion::ALL, ZopeVersion::name))]
     answers: ZopeVersion,
     /// Switch XML-RPC on or off; it is off by default in Zope 6, which otherwise answers like zope5
-    #[arg(long, value_name = "on|off", default_value = "on", value_parser = on_or_off())]
+    #[arg(long, value_name = "on|off", default_value = "on")]
+    #[arg(action = ArgAction::Set, value_parser = on_or_off())]
     xmlrpc: bool,
     /// Run the Zopes in debug mode: the faults of zope2 contain a traceback
     #[arg(long)]
