@@ -99,8 +99,6 @@ fn check_programs(programs: &[&str]) -> Result<()> {
 
 /// Makes the storages and does all comparisons; returns a line that sums them up.
 fn compare(tools: &Tools, zope5: &Path, scratch: &Path) -> Result<String> {
-    output::line("interop: asking a real Zope 5, with dsnap and for its answers");
-    let answers = zope5::compare(tools, zope5, scratch)?;
     output::line("interop: making storages");
     let storages = make_storages(tools, &scratch.join("storages"))?;
     let can_kill = kill::is_possible();
@@ -128,6 +126,8 @@ fn compare(tools: &Tools, zope5: &Path, scratch: &Path) -> Result<String> {
         "interop: calling the simulated site with the original tool and with Python's client",
     );
     let calls = zope::call_site(tools, scratch)?;
+    output::line("interop: running dsnap with a real Zope 5, and comparing its answers");
+    let answers = zope5::compare(tools, zope5, scratch)?;
     Ok(format!(
         "interop: {count} storages; {counts} compared; dsnap killed {kills} times; {calls} calls to the simulated site; {answers} answers of Zope 5 compared"
     ))

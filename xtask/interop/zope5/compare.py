@@ -11,6 +11,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 import xmlrpc.client
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -47,7 +48,7 @@ class Zope:
     def wait_until_free(self):
         """Waits until the server has merged B/ back into A/."""
         while self.call('currentSnapshotCode'):
-            pass
+            time.sleep(0.01)
 
 
 class Simulated(Zope):
@@ -102,11 +103,14 @@ class Site:
             file.write(user + '\n')
 
     def run(self, status, words, *command, url=None):
-        """Runs dsnap, and checks its exit status and that these words are among its messages."""
+        """Runs dsnap, and checks its exit status, and that these words are among its messages. No
+        answer may leave open whether a snapshot was entered.
+        """
         line = 'http %s %s' % (url or self.zope.url(), self.access)
         args = [self.dsnap, '--storage', self.zope.storage, '--method', line, *command]
         ran = subprocess.run(args, capture_output=True, text=True, timeout=LIMIT)
         seen = '%d instead of %d, and %r:\n%s' % (ran.returncode, status, words, ran.stderr)
+        assert 'may still begin' not in ran.stderr, seen
         assert ran.returncode == status and all(it in ran.stderr for it in words), seen
         return ran.stdout
 

@@ -41,3 +41,4 @@ mod traitors;
 mod trust;
 mod unanswered;
 mod villains;
+mod zope5;
