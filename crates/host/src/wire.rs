@@ -33,6 +33,9 @@ pub(crate) struct Call {
     pub(crate) code: String,
     /// In milliseconds. `None` means without limit.
     pub(crate) time_left: Option<u64>,
+    /// In milliseconds.
+    pub(crate) leave_time: u64,
+    pub(crate) snapshot_seen: bool,
 }
 
 /// One line of the answer.
@@ -96,6 +99,8 @@ impl Call {
             words: words.iter().map(Bytes::of).collect(),
             code: String::new(),
             time_left: u64::try_from(limits::DESCRIBE_TIMEOUT.as_millis()).ok(),
+            leave_time: 0,
+            snapshot_seen: false,
         }
     }
 }

@@ -192,6 +192,8 @@ impl Harness {
                 words: &subject.words,
                 code: &code,
                 time_left: Some(limit),
+                leave_time: CALL_TIMEOUT.min(limit),
+                snapshot_seen: false,
                 caller: &*caller,
             };
             let result = call(&subject, &request);

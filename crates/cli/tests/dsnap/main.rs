@@ -8,6 +8,7 @@
 
 mod authors;
 mod bad_input;
+mod channel;
 mod command;
 mod command_line;
 mod conf;

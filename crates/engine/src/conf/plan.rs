@@ -8,6 +8,7 @@ use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,14 +63,29 @@ pub struct Step {
 }
 
 impl Step {
-    /// Calls the method with the privileges of its line.
+    /// Calls the method with the privileges of its line. A panic in the call is one failed call, not
+    /// the end of the run: it becomes the result that `panicked` makes of its reason.
     pub(crate) fn call<T>(
         &self,
         privileges: &Privileges,
         call: impl FnOnce(&dyn SnapshotMethod) -> T,
+        panicked: impl FnOnce(Reason) -> T,
     ) -> T {
-        let call = || call(&*self.method);
-        if self.with_caller_privileges { privileges.with_caller_privileges(call) } else { call() }
+        // A method keeps nothing between two calls, so no later call sees what a panic left
+        // incomplete.
+        let call = || panic::catch_unwind(AssertUnwindSafe(|| call(&*self.method)));
+        let result = if self.with_caller_privileges {
+            privileges.with_caller_privileges(call)
+        } else {
+            call()
+        };
+        let name = self.method.name();
+        result.unwrap_or_else(|_| panicked(Reason::new(format!("the method `{name}` panicked"))))
+    }
+
+    /// Returns how long a leave may take.
+    pub(crate) fn leave_time(&self) -> Duration {
+        self.timeout.unwrap_or(limits::LEAVE_TIMEOUT)
     }
 }
 

@@ -349,6 +349,9 @@ impl<'a> Attempt<'a> {
                 "the storage was closed, but transactions ended meanwhile that are not in A/",
             );
         }
+        if *content == Content::Empty {
+            return Failure::Permanent(unwritten());
+        }
         let wrong_server = step.wrong_server.get_or_init(|| wrong_server(step, content));
         Failure::Permanent(wrong_server.clone())
     }
@@ -360,4 +363,10 @@ fn wrong_server(step: &Step, content: &Content) -> Reason {
         "a snapshot was entered, but misc/snapshot of this storage is {content}: the line leads to the server of another storage"
     ))
     .hint(format!("correct {location}: it must lead to the server that has this storage open"))
+}
+
+/// Says that a server is in a snapshot, but could not write its code.
+fn unwritten() -> Reason {
+    Reason::new("a snapshot was entered, but misc/snapshot is empty: the server cannot write to it")
+        .hint("make room on the file system of the storage, and look in the server's log")
 }

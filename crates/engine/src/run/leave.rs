@@ -188,10 +188,13 @@ impl<'a> EnteredSnapshot<'a> {
             conf_folder: &self.session.plan.conf_folder,
             words: &step.words,
             code: &self.code,
-            time_left: Some(step.timeout.unwrap_or(limits::LEAVE_TIMEOUT)),
+            time_left: Some(step.leave_time()),
+            leave_time: step.leave_time(),
+            snapshot_seen: self.entered_by(step) && self.is_seen(),
             caller: &self.session.ignoring_stop(&step.label),
         };
-        let left = step.call(self.session.privileges, |method| method.leave(&request));
+        let left =
+            step.call(self.session.privileges, |method| method.leave(&request), Left::Failed);
         let answer = Failure::of_leave(left, &step.label);
         match self.evidence {
             Evidence::Here => self.confirmed_by_file(step, answer),
@@ -201,6 +204,13 @@ impl<'a> EnteredSnapshot<'a> {
                 answer.and(Err(Failure::permanent("the line that entered must confirm it")))
             }
         }
+    }
+
+    /// Says whether `misc/snapshot` shows the snapshot now. Then its enter is over, too: only an
+    /// enter that was seen to be over is left.
+    fn is_seen(&self) -> bool {
+        let file = snapshot_lock::read_snapshot_file(self.session.storage);
+        self.evidence == Evidence::Here && file.is_ok_and(|file| file.is_held_by(&self.code))
     }
 
     /// Checks the answer against `misc/snapshot`, which decides where it showed the code: an answer

@@ -27,7 +27,7 @@ pub(crate) enum LineEnd {
     Unavailable(Reason),
     /// The method reports that a person must act.
     Refused(Reason),
-    /// The method failed without effect.
+    /// The method failed without effect, as far as is known: a record may still be kept.
     Failed(Reason),
     /// The method has no answer; the enter may still come.
     Unknown(Reason),
@@ -44,7 +44,7 @@ impl LineEnd {
             Entered::Busy(reason) => (Self::Busy, reason),
             Entered::Unavailable(reason) => (Self::Unavailable, reason),
             Entered::Refused(reason) => (Self::Refused, reason),
-            Entered::Failed(reason) => (Self::Failed, reason),
+            Entered::Failed(reason) | Entered::LikelyFailed(reason) => (Self::Failed, reason),
             Entered::Unknown(reason) => (Self::Unknown, reason),
         };
         Some(end(reason.given_by(label)))

@@ -1,5 +1,7 @@
 //! `enter`: what the answers to `enterSnapshot` mean.
 
+use std::time::Duration;
+
 use dsnap_core::method::Entered;
 
 use crate::support::conf_line::{ConfLine, expect};
@@ -10,12 +12,28 @@ const ENTER: &str = "enterSnapshot(host-1001)";
 const LEAVE: &str = "leaveSnapshot(host-1001)";
 const ASK: &str = "currentSnapshotCode()";
 
-/// Enters at a server with these replies. Returns the result, the server's URL and its calls.
+/// Enters at a server that answers the question with nil, and then with these replies. Returns the
+/// result, the server's URL and its calls after the question.
 fn enter_with(replies: impl IntoIterator<Item = Reply>) -> (Entered, String, Vec<String>) {
+    let (entered, url, mut calls) = enter_asking([replies::nil()].into_iter().chain(replies));
+    assert_eq!(calls.remove(0), ASK);
+    (entered, url, calls)
+}
+
+/// Enters at a server with these replies, of which the first is that to the question.
+fn enter_asking(replies: impl IntoIterator<Item = Reply>) -> (Entered, String, Vec<String>) {
     let server = Server::start(replies);
     let url = server.url();
     let entered = ConfLine::new(&url).enter();
     (entered, url, server.calls())
+}
+
+/// Checks what one reply to the question before an enter means, and that nothing is entered.
+fn expect_not_entered(reply: Reply, variant: &str, parts: &[&str]) {
+    let (entered, url, calls) = enter_asking([reply]);
+    assert!(!calls.contains(&ENTER.to_owned()), "{calls:?}");
+    let parts: Vec<_> = parts.iter().copied().chain([url.as_str()]).collect();
+    expect(entered, variant, &parts);
 }
 
 /// Checks what one reply to `enterSnapshot` means, and that no other call follows.
@@ -28,10 +46,10 @@ fn expect_after(reply: Reply, variant: &str, parts: &[&str]) {
 
 #[test]
 fn the_request_is_the_one_that_zope_understands() {
-    let server = Server::start([replies::nil()]);
+    let server = Server::start([replies::nil(), replies::nil()]);
     let (url, host) = (server.url(), server.at(""));
     assert_eq!(ConfLine::new(&url).enter(), Entered::Held);
-    let [request] = &server.requests()[..] else { panic!("one request") };
+    let [_, request] = &server.requests()[..] else { panic!("two requests") };
     let mut lines = request.head.lines();
     assert_eq!(lines.next(), Some("POST /DSToolkit HTTP/1.1"));
     let headers: Vec<_> = lines.map(str::to_ascii_lowercase).collect();
@@ -39,12 +57,13 @@ fn the_request_is_the_one_that_zope_understands() {
         "content-type: text/xml".to_owned(),
         format!("content-length: {}", request.body.len()),
         format!("host: {host}"),
+        "accept-encoding: identity".to_owned(),
         format!("user-agent: dsnap/{}", env!("CARGO_PKG_VERSION")),
     ] {
         assert!(headers.contains(&expected), "{expected} in {headers:?}");
     }
     assert!(request.head.contains("Basic YWRtaW46YWRtaW5wYXNz\r\n"), "{}", request.head);
-    for absent in ["accept-encoding", "transfer-encoding", "cookie", "referer"] {
+    for absent in ["transfer-encoding", "cookie", "referer"] {
         assert!(!headers.iter().any(|header| header.starts_with(absent)), "{headers:?}");
     }
     assert!(request.body.starts_with("<?xml version='1.0'?>\n<methodCall>"), "{}", request.body);
@@ -189,8 +208,14 @@ fn the_effect_of_a_fault_without_text_is_asked_for_too() {
 }
 
 #[test]
-fn an_error_status_means_unknown() {
-    for status in ["500 Internal Server Error", "502 Bad Gateway", "400 Bad Request"] {
+fn an_error_of_a_proxy_means_unknown() {
+    for status in [
+        "502 Bad Gateway",
+        "503 Service Unavailable",
+        "504 Gateway Timeout",
+        "408 Request",
+        "501 Not",
+    ] {
         expect_after(
             replies::page(status),
             "unknown",
@@ -209,6 +234,9 @@ fn an_answer_that_is_not_xml_rpc_means_unknown() {
         "unknown",
         &["without a Content-Type"],
     );
+    let packed = "Content-Type: text/xml\r\nContent-Encoding: gzip\r\n";
+    let packed = replies::http_response("200 OK", packed, &body);
+    expect_after(Reply::Bytes(packed), "unknown", &["a compressed document (gzip)", "proxy"]);
     for wrong in ["hello", "", "<html/>", "<!DOCTYPE x><methodResponse><params/></methodResponse>"]
     {
         expect_after(
@@ -237,4 +265,144 @@ fn an_endless_answer_means_unknown() {
 fn an_endless_page_with_a_401_means_refused() {
     let page = b"HTTP/1.1 401 Unauthorized\r\nContent-Type: text/html\r\n\r\n".to_vec();
     expect_after(Reply::Endless(page), "refused", &["not authorised"]);
+}
+
+#[test]
+fn before_an_enter_the_server_is_asked_for_its_code() {
+    for free in [replies::nil(), replies::value("<boolean>0</boolean>")] {
+        let (entered, _, calls) = enter_asking([free, replies::nil()]);
+        assert_eq!((entered, calls), (Entered::Held, vec![ASK.to_owned(), ENTER.to_owned()]));
+    }
+}
+
+#[test]
+fn an_earlier_enter_under_our_code_that_came_late_is_confirmed_by_another_one() {
+    let ours = "user/host-1001";
+    for answer in [replies::in_use(ours), replies::nil()] {
+        let (entered, _, calls) = enter_asking([replies::code(ours), answer]);
+        assert_eq!((entered, calls), (Entered::Held, vec![ASK.to_owned(), ENTER.to_owned()]));
+    }
+    let answers = [replies::code(ours), replies::bare_500(), replies::code(ours)];
+    let (entered, _, calls) = enter_asking(answers);
+    assert_eq!((entered, calls.len()), (Entered::Held, 3));
+}
+
+#[test]
+fn a_server_that_is_in_use_is_not_asked_to_enter() {
+    expect_not_entered(replies::code("user/host-2002"), "busy", &["(user/host-2002)"]);
+    expect_not_entered(replies::code("packing"), "busy", &["is packing"]);
+    expect_not_entered(replies::code("recombining/user/x"), "busy", &["recombining/user/x"]);
+    let parts = ["started while misc/sublock was locked", "restart the server"];
+    expect_not_entered(replies::code("startup"), "refused", &parts);
+}
+
+#[test]
+fn a_question_without_an_answer_means_unavailable_and_nothing_is_entered() {
+    for status in ["502 Bad Gateway", "503 Service Unavailable", "504 Gateway Timeout"] {
+        expect_not_entered(replies::page(status), "unavailable", &[status]);
+    }
+    expect_not_entered(Reply::Reset, "unavailable", &["no complete answer"]);
+    let half = Reply::Cut(replies::xml_response("<methodResponse>")[..60].to_vec());
+    expect_not_entered(half, "unavailable", &["no complete answer"]);
+    expect_not_entered(replies::disconnected(), "unavailable", &["ClientDisconnected"]);
+}
+
+#[test]
+fn a_question_that_is_not_answered_within_the_limit_of_a_leave_means_unavailable() {
+    let server = Server::start([Reply::Silence]);
+    let line = ConfLine::new(&server.url()).with_leave_limit(Duration::from_millis(300));
+    expect(line.enter(), "unavailable", &["no answer from", "within 300ms", "timeout="]);
+    assert_eq!(server.calls(), [ASK]);
+}
+
+#[test]
+fn a_question_that_is_refused_means_refused_and_nothing_is_entered() {
+    for status in ["401 Unauthorized", "403 Forbidden"] {
+        expect_not_entered(replies::page(status), "refused", &["not authorised", "/access"]);
+    }
+    for status in ["400 Bad Request", "405 Method Not Allowed", "407 Proxy Auth"] {
+        expect_not_entered(replies::page(status), "refused", &[&status[..3]]);
+    }
+    for missing in [replies::page("404 Not Found"), replies::not_found()] {
+        expect_not_entered(missing, "refused", &["no DirectoryStorageToolkit at"]);
+    }
+}
+
+#[test]
+fn a_question_whose_answer_cannot_be_read_means_failed_and_nothing_is_entered() {
+    let nil = replies::document("<nil/>");
+    let packed = "Content-Type: text/xml\r\nContent-Encoding: gzip\r\n";
+    let packed = replies::http_response("200 OK", packed, "\u{1f}\u{8b}");
+    for unreadable in [
+        Reply::Bytes(packed),
+        Reply::Bytes(replies::http_response("200 OK", "Content-Type: text/html\r\n", &nil)),
+        Reply::Bytes(replies::xml_response("hello")),
+        Reply::Cut(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()),
+        Reply::Endless(b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n\r\n".to_vec()),
+        replies::value("<int>7</int>"),
+        replies::bare_500(),
+        replies::redirect("http://elsewhere/DSToolkit"),
+    ] {
+        expect_not_entered(unreadable, "failed", &[]);
+    }
+}
+
+#[test]
+fn a_zope_that_does_not_accept_xml_rpc_is_refused_with_the_setting() {
+    let parts = ["does not accept XML-RPC", "400 Bad Request", "enable-xmlrpc on"];
+    expect_not_entered(replies::without_xml_rpc(), "refused", &parts);
+    expect_after(replies::without_xml_rpc(), "refused", &parts);
+}
+
+#[test]
+fn what_a_server_refuses_before_any_call_means_refused() {
+    for status in ["400 Bad", "405 No", "407 No", "411 No", "413 No", "421 No", "429 No", "431 No"]
+    {
+        expect_after(replies::page(status), "refused", &["answered 4", "log"]);
+    }
+}
+
+#[test]
+fn after_a_500_the_code_decides() {
+    for error in [replies::bare_500, || replies::page("500 Internal Server Error")] {
+        let after = |code: &str| {
+            let (entered, _, calls) = enter_with([error(), replies::code(code)]);
+            assert_eq!(calls, [ENTER, ASK]);
+            entered
+        };
+        assert_eq!(after("user/host-1001"), Entered::Held);
+        expect(after("user/host-2002"), "busy", &["(user/host-2002)"]);
+        expect(after("packing"), "busy", &["is packing"]);
+        expect(after("recombining/user/x"), "busy", &["recombining/user/x"]);
+        expect(after("startup"), "refused", &["restart the server"]);
+        let (entered, url, calls) = enter_with([error(), replies::nil()]);
+        assert_eq!(calls, [ENTER, ASK]);
+        let parts = ["answered 500 Internal Server Error, and is in no snapshot", "log", &url];
+        expect(entered, "likely failed", &parts);
+    }
+}
+
+#[test]
+fn a_500_whose_effect_cannot_be_asked_for_means_unknown() {
+    for reply in [Reply::Reset, replies::page("502 Bad Gateway"), replies::bare_500()] {
+        let (entered, ..) = enter_with([replies::bare_500(), reply]);
+        expect(entered, "unknown", &["500", "the snapshot may or may not have been entered"]);
+    }
+}
+
+#[test]
+fn odd_headers_of_an_answer_do_no_harm() {
+    let cookies = "Set-Cookie: a=b\r\n".repeat(120);
+    for odd in [
+        "Content-Type: text/xml\r\nX-Folded: one\r\n\ttwo\r\n",
+        "Content-Type : text/xml\r\n",
+        "Content-Type: text/xml\r\nthis is no header\r\n",
+        "Content-Type: application/xml\r\n",
+        "Content-Type: application/xml; charset=utf-8\r\n",
+        &format!("{cookies}Content-Type: text/xml\r\n"),
+    ] {
+        let answer =
+            || Reply::Bytes(replies::http_response("200 OK", odd, &replies::document("<nil/>")));
+        assert_eq!(enter_asking([answer(), answer()]).0, Entered::Held, "{odd:.40}");
+    }
 }
