@@ -8,20 +8,25 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::rehearsal::Tools;
 use crate::process::Program;
-use crate::workspace;
+use crate::{output, workspace};
 
 /// How long all runs and requests may take.
 const CASES_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Runs every case, and returns how many answers were the same.
-pub(crate) fn compare(tools: &Tools, modules: &Path, scratch: &Path) -> Result<String> {
+pub(crate) fn compare(
+    dsnap: &Path,
+    scripts: &Path,
+    modules: &Path,
+    scratch: &Path,
+) -> Result<String> {
+    output::line("interop: running dsnap with a real Zope 5, and comparing its answers");
     workspace::build(&["dsnap-testkit"])?;
     let testkit = workspace::program("dsnap-testkit")?;
     let run = Program::within(CASES_TIMEOUT, &testkit).args(["run", "--answers", "zope5"]);
     let python = run.args(["--commits-per-second", "0", "--", "python3", "-B"]);
-    let script = python.arg(tools.scripts.join("zope5/compare.py")).arg(&tools.dsnap);
+    let script = python.arg(scripts.join("zope5/compare.py")).arg(dsnap);
     let script = script.arg(&testkit).arg(scratch.join("zope5")).env("PYTHONPATH", modules);
     let finished = script.quiet()?;
     let count = finished.stdout.lines().find_map(|line| line.strip_prefix("answers "));
