@@ -123,9 +123,10 @@ impl HttpClient<'_> {
         let count = found.map_err(|_| SendError::NoConnection)?.map_err(SendError::Lookup)?;
         let quick = limits::ADDRESS_TIMEOUT * count;
         if count > 1 && quick < limits::CONNECT_TIMEOUT {
+            let found = Instant::now();
             let result = self.request(connected, quick, document.clone()).await;
-            let timed_out = matches!(&result, Err(SendError::Http(error)) if error.is_timeout());
-            if !timed_out || connected.load(Ordering::Relaxed) {
+            let ran_out = found.elapsed() >= limits::ADDRESS_TIMEOUT;
+            if connected.load(Ordering::Relaxed) || !ran_out {
                 return result;
             }
         }

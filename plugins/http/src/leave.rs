@@ -37,7 +37,7 @@ pub(crate) fn leave_own_snapshot(toolkit: &Toolkit<'_>, code: &Code) -> Left {
             | CallError::Unreadable(reason)
             | CallError::FaultyServer(reason),
         ) => Left::Failed(reason),
-        Err(CallError::ServerError(reason)) => Left::Failed(reason.hint(LOCKED_HINT)),
+        Err(CallError::ServerError(reason)) => server_error_of_leave(toolkit, reason),
         Err(error @ (CallError::Unreachable(_) | CallError::Refused(_))) => return error.into(),
     };
     match toolkit.current_use() {
@@ -47,8 +47,16 @@ pub(crate) fn leave_own_snapshot(toolkit: &Toolkit<'_>, code: &Code) -> Left {
     }
 }
 
-/// What helps if another process has locked `misc/sublock`. A Zope that does not name its exceptions
-/// answers such a leave with a 500.
+/// Explains a 500. Zope 4 and later do not say that they could not lock `misc/sublock`, but the
+/// system may show that somebody has locked it.
+fn server_error_of_leave(toolkit: &Toolkit<'_>, reason: Reason) -> Left {
+    if !toolkit.sublock_is_locked() {
+        return Left::Failed(reason);
+    }
+    let text = format!("{}, while a process has misc/sublock locked", reason.text());
+    Left::Busy(Reason::new(text).hint(LOCKED_HINT))
+}
+
 const LOCKED_HINT: &str = "wait until the process that still uses the snapshot has ended";
 
 /// Reports success where the server is not in our snapshot, or no longer. But a server that was

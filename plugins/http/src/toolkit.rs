@@ -1,10 +1,12 @@
 //! The DirectoryStorageToolkit object that a line names: its three methods as functions.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use dsnap_core::method::Request;
 use dsnap_core::text::Harmless;
 use dsnap_core::{Code, Reason};
+use dsnap_engine::system::lock_holders;
 use dxr::Value;
 use rustls::ClientConfig;
 
@@ -27,6 +29,8 @@ pub(crate) struct Toolkit<'a> {
     deadline: Deadline<'a>,
     /// How long the answer to one question may take.
     question_limit: Duration,
+    /// The file that a server locks before it leaves.
+    sublock: PathBuf,
     addresses: Addresses,
 }
 
@@ -51,6 +55,7 @@ impl<'a> Toolkit<'a> {
             tls,
             deadline,
             question_limit,
+            sublock: request.storage.join("misc/sublock"),
             addresses: Addresses::default(),
         })
     }
@@ -58,6 +63,11 @@ impl<'a> Toolkit<'a> {
     /// Returns the URL for messages.
     pub(crate) fn url(&self) -> &str {
         self.line.address.shown()
+    }
+
+    /// Says whether the system shows that `misc/sublock` is locked.
+    pub(crate) fn sublock_is_locked(&self) -> bool {
+        lock_holders::is_held(&self.sublock)
     }
 
     /// Returns what messages about answers need.

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use dsnap_engine::limits;
+use dsnap_engine::system::flock::FileLock;
 use dsnap_testkit::Site;
 use dsnap_testkit::site::{Call, Fault, Step};
 use nix::sys::socket::{
@@ -162,6 +163,24 @@ fn after_a_500_of_a_proxy_nothing_waits_and_the_next_run_leaves_what_came_late()
     let ran = run_through(&proxy, &site, "");
     assert_eq!(ran.status.code(), Some(0), "{ran}");
     ran.mentions("which an earlier run had left behind");
+    assert_free(&site);
+}
+
+#[test]
+fn a_500_to_a_leave_while_somebody_holds_the_sublock_means_in_use() {
+    let site = site();
+    site.server().unwrap().enter("lost").unwrap();
+    site.fault(None, Fault::ServerError, Some(Call::Leave), None);
+    let recover = || Dsnap::at(&site).args(["--recover", "--code", "lost"]).run();
+    assert_eq!(recover().status.code(), Some(122), "nobody holds it");
+    let user = FileLock::take(&site.storage().sublock()).unwrap();
+    let ran = recover().mentions(
+        "URL answered 500 Internal Server Error, while a process has misc/sublock locked",
+    );
+    assert_eq!(ran.status.code(), Some(75), "{ran}");
+    drop(user);
+    site.no_faults();
+    assert_eq!(recover().status.code(), Some(0));
     assert_free(&site);
 }
 

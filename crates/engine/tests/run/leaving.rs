@@ -91,6 +91,24 @@ fn a_signal_while_leaving_changes_no_status() {
 }
 
 #[test]
+fn a_leave_that_panics_is_a_failed_try_and_leaving_goes_on() {
+    Scenario::open()
+        .server_method(
+            "zope",
+            vec![(enter(), Entered::Held)],
+            vec![(Box::new(|_, _| panic!("on purpose")), Left::Left), (leave(), Left::Left)],
+        )
+        .play(
+            0,
+            journal().entered("zope").command_runs().lines(&[
+                "zope leaves",
+                "zope leaves",
+                "Left snapshot mode (at try 2)",
+            ]),
+        );
+}
+
+#[test]
 fn leaving_is_tried_again_by_every_line_that_asks_a_server() {
     let refuse = || (nothing(), Left::Failed(because("lost")));
     Scenario::open()

@@ -111,7 +111,7 @@ fn after_a_500_the_code_decides() {
     let left = leave_and_ask(replies::bare_500(), replies::code("startup"));
     expect(left, "refused", &["restart the server"]);
     let left = leave_and_ask(replies::bare_500(), ours());
-    expect(left, "failed", &["500 Internal Server Error", "still uses the snapshot"]);
+    expect(left, "failed", &["500 Internal Server Error"]);
 }
 
 #[test]
