@@ -102,6 +102,17 @@ fn a_server_that_was_started_while_the_sublock_was_held_is_refused_with_the_reas
 }
 
 #[test]
+fn a_zope_that_has_lost_its_zeo_server_is_waited_for() {
+    let site = zope5();
+    site.fault(None, Fault::Disconnected, None, None);
+    let mut waiting = Dsnap::at(&site).args(["-t", "10m", "-s", "0.1", "true"]).spawn();
+    waiting.wait_for("Retrying snapshot.... (");
+    site.no_faults();
+    decides(waiting.end(), 0).mentions(LEFT);
+    assert_free(&site);
+}
+
+#[test]
 fn a_full_disk_fails_its_line_and_leaves_no_snapshot() {
     let site = zope5();
     let server = site.server().unwrap();
