@@ -198,6 +198,7 @@ pub enum WorksWith {
 }
 
 /// Everything that one call of a method needs.
+// wide: a call may be made in another process, so all of it is here
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// The storage directory, as an absolute path.

@@ -22,6 +22,7 @@ pub(crate) enum Verb {
 }
 
 /// A request to make one call.
+// wide: the fields of `Request`, as they are sent
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Call {
     pub(crate) verb: Verb,

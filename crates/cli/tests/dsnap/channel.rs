@@ -166,6 +166,57 @@ fn after_a_500_of_a_proxy_nothing_waits_and_the_next_run_leaves_what_came_late()
     assert_free(&site);
 }
 
+/// Starts a proxy that answers each exception of the Zope with a bare 500, as Zope 4 and later do.
+fn without_faults(site: &Site) -> ScriptedServer {
+    proxy(site, |_, answer| {
+        if !answer.contains("<fault>") {
+            return answer;
+        }
+        "HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n"
+            .to_owned()
+    })
+}
+
+#[test]
+fn a_zope_that_names_no_exception_is_understood_by_its_snapshot_code() {
+    let site = site();
+    let (zope, server) = (without_faults(&site), site.server().unwrap());
+    run_through(&zope, &site, "").says(0, HTTP);
+    server.wait_until_free();
+    let in_use = |what: &str| {
+        let ran = run_through(&zope, &site, "").mentions(what);
+        assert_eq!(ran.status.code(), Some(75), "{ran}");
+    };
+    server.enter("stranger").unwrap();
+    in_use("is already in another snapshot (user/stranger)");
+    server.leave("stranger").unwrap();
+    server.wait_until_free();
+    server.pack().unwrap();
+    in_use("is packing");
+    server.end_packing().unwrap();
+    server.wait_until_free();
+    server.fill_disk(true);
+    let ran = run_through(&zope, &site, "").mentions("misc/snapshot is empty");
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    assert_free(&site);
+    server.fill_disk(false);
+    run_through(&zope, &site, "").says(0, HTTP);
+    assert_free(&site);
+}
+
+#[test]
+fn a_server_in_startup_that_names_no_exception_is_refused_with_the_reason() {
+    let site = site();
+    let zope = without_faults(&site);
+    site.stop_server().unwrap();
+    let tool = FileLock::take(&site.storage().sublock()).unwrap();
+    site.start_server().unwrap();
+    drop(tool);
+    let ran = run_through(&zope, &site, "").mentions("until it is restarted, it can neither enter");
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    ran.hint("restart the server while no other process has misc/sublock locked");
+}
+
 #[test]
 fn a_500_to_a_leave_while_somebody_holds_the_sublock_means_in_use() {
     let site = site();

@@ -132,7 +132,7 @@ proptest! {
             prop_assert_eq!(response.status, StatusCode::OK);
             let kind = response.content_type.to_lowercase();
             let is_xml = |it: &&str| kind.trim_start().starts_with(*it);
-            prop_assert!(["text/xml", "application/xml"].iter().any(|it| is_xml(it)));
+            prop_assert!(["text/xml", "application/xml"].iter().any(is_xml));
             prop_assert!(xml::read_response(&response.body).is_some());
         }
     }
