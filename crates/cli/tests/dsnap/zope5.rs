@@ -70,11 +70,10 @@ fn a_server_that_recombines_is_in_use_at_once() {
 
 #[test]
 fn a_snapshot_or_pack_that_begins_between_the_question_and_the_enter_is_in_use_at_once() {
-    let begin: [(fn(&Server), &str); 2] = [
-        (|server| server.enter("stranger").unwrap(), "user/stranger"),
-        (|server| server.pack().unwrap(), "packed"),
-    ];
-    in_parallel(begin, |(begin, words)| {
+    type Begin = fn(&Server);
+    let enter: Begin = |server| server.enter("stranger").unwrap();
+    let pack: Begin = |server| server.pack().unwrap();
+    in_parallel([(enter, "user/stranger"), (pack, "packed")], |(begin, words)| {
         let site = zope5();
         let server = site.server().unwrap();
         server.hold_at(Step::Flush);
