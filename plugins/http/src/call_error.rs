@@ -50,9 +50,12 @@ impl CallError {
     /// entered.
     pub(crate) fn before_enter(self) -> Entered {
         match self {
-            Self::Unreachable(reason) | Self::NoAnswer(reason) => Entered::Unavailable(reason),
+            // With a 500, Zope 4 and later also say that they have lost their ZEO server.
+            Self::Unreachable(reason) | Self::NoAnswer(reason) | Self::ServerError(reason) => {
+                Entered::Unavailable(reason)
+            }
             Self::Refused(reason) | Self::FaultyServer(reason) => Entered::Refused(reason),
-            Self::ServerError(reason) | Self::Unreadable(reason) => Entered::Failed(reason),
+            Self::Unreadable(reason) => Entered::Failed(reason),
         }
     }
 }

@@ -45,3 +45,4 @@ mod traitors;
 mod trust;
 mod unanswered;
 mod villains;
+mod zope5;
