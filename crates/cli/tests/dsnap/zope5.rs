@@ -55,17 +55,17 @@ fn a_snapshot_of_somebody_else_and_a_pack_are_in_use_at_once() {
 }
 
 #[test]
-fn a_server_that_recombines_is_in_use_at_once() {
+fn a_server_that_recombines_is_known_for_that_and_waited_for() {
     let site = zope5();
     let server = site.server().unwrap();
     server.enter("stranger").unwrap();
     server.hold_at(Step::Recombine);
     server.leave("stranger").unwrap();
     assert!(server.wait_at(Step::Recombine));
-    decides(Dsnap::at(&site).arg("true").run(), 75).mentions("recombining");
+    let mut run = Dsnap::at(&site).arg("true").spawn();
+    run.wait_for("the server is recombining");
     server.go_on();
-    server.wait_until_free();
-    Dsnap::at(&site).arg("true").run().says(0, HTTP);
+    decides(run.end(), 0).mentions(HTTP);
 }
 
 #[test]
