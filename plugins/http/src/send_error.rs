@@ -7,7 +7,7 @@ use std::error::Error;
 use std::io;
 
 use dsnap_core::Reason;
-use dsnap_engine::limits;
+use dsnap_engine::{durations, limits};
 
 use crate::address::{Address, URL_HINT};
 use crate::call_error::CallError;
@@ -40,13 +40,19 @@ impl SendError {
                 return CallError::Unreachable(Reason::new(text));
             }
             Self::Deadline(DeadlineError::TimedOut) => {
-                format!("no connection to {url} within {:?}", deadline.limit())
+                format!(
+                    "no connection to {url} within {}",
+                    durations::limit_in_words(deadline.limit())
+                )
             }
             Self::Http(error) => {
                 match tls::handshake_failure(address, secrets, &error_chain(error)) {
                     Some(reason) => return CallError::Refused(reason),
                     None if error.is_timeout() => {
-                        format!("no connection to {url} within {:?}", limits::CONNECT_TIMEOUT)
+                        format!(
+                            "no connection to {url} within {}",
+                            durations::limit_in_words(limits::CONNECT_TIMEOUT)
+                        )
                     }
                     None => format!("{url} cannot be reached: {}", root_cause(secrets, error)),
                 }
@@ -67,10 +73,11 @@ impl SendError {
     ) -> CallError {
         let url = address.shown();
         CallError::NoAnswer(match self {
-            Self::Deadline(DeadlineError::TimedOut) => {
-                Reason::new(format!("no answer from {url} within {:?}", deadline.limit()))
-                    .hint("if the server needs longer, end the line with timeout=DURATION")
-            }
+            Self::Deadline(DeadlineError::TimedOut) => Reason::new(format!(
+                "no answer from {url} within {}",
+                durations::limit_in_words(deadline.limit())
+            ))
+            .hint("if the server needs longer, end the line with timeout=DURATION"),
             Self::Deadline(DeadlineError::Stopped | DeadlineError::StoppedWithoutAnswer) => {
                 Reason::new(format!("stopped before {url} answered"))
             }

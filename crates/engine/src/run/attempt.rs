@@ -99,7 +99,9 @@ impl<'a> Attempt<'a> {
             // If the program is to end, the run leaves the snapshot before it starts COMMAND.
             (Some(snapshot), _) => Ok(snapshot),
             (None, Some(signal)) => Err(NotRun::Stopped(signal)),
-            (None, None) => self.without_method().map_err(|last| self.tried.conclude(last)),
+            (None, None) => self
+                .without_method()
+                .map_err(|last| self.tried.conclude(last, &self.session().plan.complaints)),
         }
     }
 
@@ -174,8 +176,12 @@ impl<'a> Attempt<'a> {
         self.tried.note(step, end);
     }
 
+    /// Reports why a line failed, unless an earlier try has reported the same.
     fn report_failure(&self, step: &Step, failure: Failure, important: bool) {
         let (label, reason) = (step.label.clone(), failure.into_reason());
+        if step.reported.replace(Some(reason.clone())).as_ref() == Some(&reason) {
+            return;
+        }
         self.session().program.report(Event::LineFailed { label, reason, important });
     }
 
@@ -183,6 +189,7 @@ impl<'a> Attempt<'a> {
     /// have had its effect, it counts like any other.
     fn settle_pending(&mut self) -> Option<Snapshot<'a>> {
         let step = self.tried.pending().next_back()?;
+        self.session().program.report(Event::AwaitsEnter(step.label.clone()));
         match self.entering.wait_for_pending(step) {
             Some(Evidence::Unknown) => {
                 let event = Event::MayStillCome(step.label.clone(), self.entering.code.clone());
@@ -332,7 +339,7 @@ impl<'a> Attempt<'a> {
     }
 
     fn why_not_usable(&self, file: &SnapshotFile) -> Failure {
-        existing::why_not_usable(self.storage(), file, self.session().openness())
+        existing::why_not_usable(self.session(), self.entering.run_lock, file)
     }
 
     /// Explains that a method reports success and the storage shows something else.

@@ -11,6 +11,7 @@ use dsnap_core::{Code, Reason, text};
 use crate::conf::plan::Step;
 use crate::failure::Failure;
 use crate::limits;
+use crate::quoting::quoted;
 use crate::record::evidence::Evidence;
 use crate::record::run_lock::RunLock;
 use crate::run::event::{self, Event};
@@ -94,7 +95,7 @@ impl<'a> EnteredSnapshot<'a> {
 
     fn do_leave(&self) -> Result<(), Failure> {
         let begin = Instant::now();
-        let mut tries = 0;
+        let (mut tries, mut before) = (0, None);
         loop {
             if self.evidence == Evidence::Here && self.session.openness() == Openness::Closed {
                 self.settle();
@@ -104,10 +105,11 @@ impl<'a> EnteredSnapshot<'a> {
             tries += 1;
             let Err(failure) = self.try_lines() else {
                 self.settle();
-                self.report(tries);
+                self.report(tries, before);
                 return Ok(());
             };
-            self.may_try_again(tries, begin.elapsed(), failure)?;
+            self.may_try_again(tries, begin.elapsed(), &failure)?;
+            before = Some(failure.into_reason());
             std::thread::sleep(self.session.job.timing.leave_pause);
         }
     }
@@ -119,25 +121,32 @@ impl<'a> EnteredSnapshot<'a> {
         self.run_lock.settle(&self.code, line.filter(|_| self.evidence == Evidence::Elsewhere));
     }
 
-    fn report(&self, tries: u32) {
-        self.session.program.report(match self.origin {
-            Origin::ThisRun => Event::Left { tries },
-            Origin::EarlierRun => Event::LeftBehind(self.code.clone()),
-        });
+    /// Says that the snapshot is left. `before` is why the try before failed.
+    fn report(&self, tries: u32, before: Option<Reason>) {
+        let program = self.session.program;
+        if self.origin == Origin::EarlierRun {
+            return program.report(Event::LeftBehind(self.code.clone()));
+        }
+        if let Some(reason) = before {
+            let storage = text::path(self.session.storage.root());
+            let snapshot = format!("{storage}: the snapshot user/{}", self.code);
+            program.report(Event::LeaveRetried { snapshot, tries, reason });
+        }
+        program.report(Event::Left);
     }
 
     fn may_try_again(
         &self,
         tries: u32,
         elapsed: Duration,
-        failure: Failure,
+        failure: &Failure,
     ) -> Result<(), Failure> {
         if self.origin == Origin::EarlierRun && matches!(failure, Failure::InUse(_)) {
             // Somebody uses it: that is no failure of leaving.
-            return if elapsed < limits::SUBLOCK_TIMEOUT { Ok(()) } else { Err(failure) };
+            return if elapsed < limits::SUBLOCK_TIMEOUT { Ok(()) } else { Err(failure.clone()) };
         }
         let enough = tries >= limits::MIN_LEAVE_TRIES && elapsed >= self.retry_timeout();
-        if enough { Err(self.still_held(failure.into_reason()).into()) } else { Ok(()) }
+        if enough { Err(self.still_held(failure.reason().clone()).into()) } else { Ok(()) }
     }
 
     /// Returns for how long leaving is retried. A snapshot of an earlier run is not lost by an
@@ -235,7 +244,12 @@ impl<'a> EnteredSnapshot<'a> {
             // Asking again does not help: only another restart ends the snapshot.
             return reason;
         }
-        reason.hint(&self.session.job.recover)
+        let recover = &self.session.job.recover;
+        if self.run_lock.remembers(code) {
+            reason.hint(recover)
+        } else {
+            reason.hint(format!("{recover} --code {}", quoted(code.as_str())))
+        }
     }
 
     /// Says whether another server has opened the storage since the code was written. That server

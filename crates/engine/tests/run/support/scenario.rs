@@ -190,8 +190,15 @@ impl Methods for Scenario {
 
 impl Program for Scenario {
     fn report(&self, event: Event) {
+        let words = match event {
+            Event::AwaitsEnter(_) => return,
+            // The message names the folder and the code, which are others each time.
+            Event::LeaveRetried { tries, reason, .. } => {
+                format!("left at try {tries}, after: {}", reason.text())
+            }
+            event => event.to_string(),
+        };
         // Only the first line: the hints below it are not part of the order.
-        let words = event.to_string();
         let words = words.lines().next().unwrap_or_default();
         if self.stop_at_event.is_some_and(|at| words.starts_with(at)) {
             self.stop.set(Some(15));
@@ -204,7 +211,11 @@ impl Program for Scenario {
     }
 
     fn pause(&self, pause: Duration, _left: Duration, reason: &Reason) {
-        self.note(format!("pause: {}", reason.text()));
+        // What the storage itself says names the folder, and the server's process.
+        let root = self.storage.root().display().to_string();
+        let words = reason.text().replace(&root, "DIR");
+        let words = words.split(" in run-").next().unwrap_or_default();
+        self.note(format!("pause: {words}"));
         self.assert_no_locks();
         std::thread::sleep(pause);
     }
