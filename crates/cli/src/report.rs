@@ -107,6 +107,10 @@ impl Program for Frontend<'_> {
         output::clear_live_line();
     }
 
+    fn sleep(&self, pause: Duration) {
+        self.signals.sleep(pause);
+    }
+
     fn run_command(
         &self,
         environment: Option<&Environment<'_>>,

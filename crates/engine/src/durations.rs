@@ -69,14 +69,17 @@ fn is_decimal(number: &str) -> bool {
         .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Shows a duration to people: `2 d 3 h`, `4 min 10 s`, `7 s`.
+/// Shows a duration to people: `2 d 3 h`, `4 min 10 s`, `5 min`, `7 s`.
 pub fn in_words(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (days, hours, minutes) = (seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60);
     match (days, hours, minutes, seconds % 60) {
         (0, 0, 0, s) => format!("{s} s"),
+        (0, 0, m, 0) => format!("{m} min"),
         (0, 0, m, s) => format!("{m} min {s} s"),
+        (0, h, 0, _) => format!("{h} h"),
         (0, h, m, _) => format!("{h} h {m} min"),
+        (d, 0, _, _) => format!("{d} d"),
         (d, h, _, _) => format!("{d} d {h} h"),
     }
 }
@@ -161,8 +164,8 @@ mod tests {
     fn people_see_the_two_largest_units() {
         let words = |seconds| in_words(Duration::from_secs(seconds));
         assert_eq!(
-            [words(7), words(250), words(7260), words(183_600)],
-            ["7 s", "4 min 10 s", "2 h 1 min", "2 d 3 h"]
+            [words(7), words(250), words(7260), words(183_600), words(300), words(7200)],
+            ["7 s", "4 min 10 s", "2 h 1 min", "2 d 3 h", "5 min", "2 h"]
         );
     }
 }

@@ -16,6 +16,9 @@ pub enum Failure {
     Unavailable(Reason),
     /// Another snapshot, pack, recombination or run is in progress. Waiting helps.
     InUse(Reason),
+    /// The server is recombining. That is its own work after somebody left a snapshot, and over
+    /// soon: it is waited for even without `-t`.
+    Recombining(Reason),
 }
 
 /// What another try may bring. The order is that of importance: of several failures the greatest
@@ -28,6 +31,8 @@ pub(crate) enum Retry {
     MayHelp,
     /// It succeeds once the storage is no longer in use.
     WhenFree,
+    /// It succeeds once the server has recombined.
+    Soon,
 }
 
 impl Retry {
@@ -37,6 +42,7 @@ impl Retry {
             Self::Pointless => Failure::Permanent(reason),
             Self::MayHelp => Failure::Unavailable(reason),
             Self::WhenFree => Failure::InUse(reason),
+            Self::Soon => Failure::Recombining(reason),
         }
     }
 }
@@ -63,31 +69,45 @@ impl Failure {
             Self::Permanent(_) => Retry::Pointless,
             Self::Unavailable(_) => Retry::MayHelp,
             Self::InUse(_) => Retry::WhenFree,
+            Self::Recombining(_) => Retry::Soon,
         }
     }
 
     /// Says why, in words.
     pub fn reason(&self) -> &Reason {
         match self {
-            Self::Permanent(reason) | Self::Unavailable(reason) | Self::InUse(reason) => reason,
+            Self::Permanent(reason)
+            | Self::Unavailable(reason)
+            | Self::InUse(reason)
+            | Self::Recombining(reason) => reason,
         }
     }
 
     /// Gives up what a retry may bring, and keeps the words.
     pub fn into_reason(self) -> Reason {
         match self {
-            Self::Permanent(reason) | Self::Unavailable(reason) | Self::InUse(reason) => reason,
+            Self::Permanent(reason)
+            | Self::Unavailable(reason)
+            | Self::InUse(reason)
+            | Self::Recombining(reason) => reason,
+        }
+    }
+
+    /// Changes the words, and keeps what a retry may bring.
+    #[must_use]
+    pub(crate) fn map(self, change: impl FnOnce(Reason) -> Reason) -> Self {
+        match self {
+            Self::Permanent(reason) => Self::Permanent(change(reason)),
+            Self::Unavailable(reason) => Self::Unavailable(change(reason)),
+            Self::InUse(reason) => Self::InUse(change(reason)),
+            Self::Recombining(reason) => Self::Recombining(change(reason)),
         }
     }
 
     /// Adds one line that says what to do.
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
-        match self {
-            Self::Permanent(reason) => Self::Permanent(reason.hint(hint)),
-            Self::Unavailable(reason) => Self::Unavailable(reason.hint(hint)),
-            Self::InUse(reason) => Self::InUse(reason.hint(hint)),
-        }
+        self.map(|reason| reason.hint(hint))
     }
 }
 

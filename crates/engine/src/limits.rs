@@ -38,13 +38,10 @@ pub const LEAVE_RETRY_INTERVAL: Duration = Duration::from_secs(2);
 /// How long `misc/sublock` is tried after a server let go of it: another process may just be
 /// looking.
 pub const SUBLOCK_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a server may recombine after this run left an earlier run's snapshot.
+/// How long a server that is recombining is waited for, whatever `-t` says.
 pub const RECOMBINING_TIMEOUT: Duration = Duration::from_secs(300);
-/// The pause between two tries while the server is recombining: with few files it takes
-/// milliseconds.
-pub const RECOMBINING_POLL_INTERVAL: Duration = Duration::from_millis(500);
-/// How long the last step of recombining may take, after the last file has arrived.
-pub const RECOMBINING_LAST_STEP_TIMEOUT: Duration = Duration::from_secs(2);
+/// The pause between two tries while the server is recombining.
+pub const RECOMBINING_POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// The pause between two looks at a file or lock that is about to change.
 pub const FILE_POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// How long the descriptors of other processes are searched for the one that holds a lock. A user

@@ -18,8 +18,10 @@ pub mod new_code;
 mod pending_enter;
 mod recorded_line;
 pub mod recover;
+mod roll_forward;
 pub mod session;
 mod tried;
+mod unwritten;
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -62,18 +64,30 @@ fn retry(session: &Session<'_>) -> Outcome {
     loop {
         let outcome = once(session, &mut tries);
         let Err(NotRun::NoSnapshot { failure, .. }) = &outcome.command else { return outcome };
-        let (pause, left) = match tries.recombining(session, failure.retry()) {
-            Some(left) => (limits::RECOMBINING_POLL_INTERVAL, left),
-            None => (session.job.pause, session.job.wait.saturating_sub(began.elapsed())),
-        };
-        if failure.retry() == Retry::Pointless || left == Duration::ZERO {
+        if !wait(session, &mut tries, failure, session.job.wait.saturating_sub(began.elapsed())) {
             return outcome;
         }
-        session.program.pause(pause.min(left), left, failure.reason());
         if let Some(signal) = session.program.stopped() {
             return Outcome::not_run(NotRun::Stopped(signal));
         }
     }
+}
+
+/// Waits before the next try. `left` is how much longer tries may begin. Returns false if there is
+/// to be no other one.
+fn wait(session: &Session<'_>, tries: &mut Tries, failure: &Failure, left: Duration) -> bool {
+    let retry = failure.retry();
+    if retry != Retry::Soon {
+        tries.recombining_since = None;
+    } else if tries.may_recombine(session) {
+        session.program.sleep(limits::RECOMBINING_POLL_INTERVAL);
+        return true;
+    }
+    if retry == Retry::Pointless || left == Duration::ZERO {
+        return false;
+    }
+    session.program.pause(session.job.pause.min(left), left, failure.reason());
+    true
 }
 
 /// What one try hands on to the next.
@@ -82,8 +96,8 @@ struct Tries {
     code: Code,
     /// When the first try with this code began.
     began: SystemTime,
-    /// When this run left a snapshot of an earlier run, if it did.
-    cleaned_up_at: Option<Instant>,
+    /// When the server was first seen to be recombining.
+    recombining_since: Option<Instant>,
     /// What this run entered at the server of another storage and could not leave.
     not_left: Option<Reason>,
 }
@@ -91,15 +105,16 @@ struct Tries {
 impl Tries {
     fn new() -> Self {
         let code = new_code(&Host::here().host, std::process::id());
-        Self { code, began: SystemTime::now(), cleaned_up_at: None, not_left: None }
+        Self { code, began: SystemTime::now(), recombining_since: None, not_left: None }
     }
 
-    /// Returns how much longer tries are made whatever `-t` says, because the server is only
-    /// recombining after this run left an earlier run's snapshot.
-    fn recombining(&self, session: &Session<'_>, retry: Retry) -> Option<Duration> {
-        let cleaned_up_at = self.cleaned_up_at.filter(|_| retry == Retry::WhenFree)?;
-        let left = limits::RECOMBINING_TIMEOUT.checked_sub(cleaned_up_at.elapsed())?;
-        clean_up::is_recombining(session.storage, cleaned_up_at).then_some(left)
+    /// Says whether the server still has time to recombine. Reports once that this is waited for.
+    fn may_recombine(&mut self, session: &Session<'_>) -> bool {
+        if self.recombining_since.is_none() {
+            session.program.report(Event::Recombining(session.job.timing.recombining));
+        }
+        let since = self.recombining_since.get_or_insert_with(Instant::now);
+        since.elapsed() < session.job.timing.recombining
     }
 }
 
@@ -130,7 +145,7 @@ fn clean_up_and_enter<'a>(
     tries: &mut Tries,
 ) -> Result<Snapshot<'a>, NotRun> {
     match (clean_up::clean_up(session, run_lock, Some(&tries.code)), session.program.stopped()) {
-        (Ok(left), _) => tries.cleaned_up_at = left.then(Instant::now).or(tries.cleaned_up_at),
+        (Ok(()), _) => {}
         (Err(failure), None) => return Err(failure.into()),
         (Err(failure), Some(signal)) => {
             session.program.report(Event::NotLeft(failure.into_reason()));

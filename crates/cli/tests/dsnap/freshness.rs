@@ -51,7 +51,7 @@ fn accept_existing_runs_in_it_prints_its_age_even_when_quiet_and_leaves_nothing(
     let before = fs::read(fixture.storage().snapshot()).unwrap();
     nodirect(&fixture).args(["-qq", "--accept-existing", "3h"]).sh("printf %s $SNAPSHOT_TIMESTAMP").run()
         .says(0, &format!(
-            "Using the existing snapshot `user/{}`, 2 h 0 min old: later transactions are not in it\n",
+            "Using the existing snapshot `user/{}`, 2 h old: later transactions are not in it\n",
             fixture.code(),
         ))
         .prints(&then.duration_since(UNIX_EPOCH).unwrap().as_secs().to_string());
@@ -65,7 +65,7 @@ fn accept_existing_does_not_take_an_older_one_and_says_both_ages() {
     nodirect(&fixture).args(["-q", "--accept-existing", "1h", "true"]).run().ends(
         125,
         &format!(
-            "COMMAND was not run: DIR was left in the snapshot `user/{}` 2 h 0 min ago, too long for --accept-existing (1 h 0 min); later transactions are not in it",
+            "COMMAND was not run: DIR was left in the snapshot `user/{}` 2 h ago, too long for --accept-existing (1 h); later transactions are not in it",
             fixture.code(),
         ),
     );
@@ -75,7 +75,7 @@ fn accept_existing_does_not_take_an_older_one_and_says_both_ages() {
     mark.set_modified(SystemTime::now() - Duration::from_secs(2 * 86400)).unwrap();
     Dsnap::at(&site).args(["--accept-existing", "1h", "true"]).run().ends(
         75,
-        "COMMAND was not run: DIR is in the snapshot `user/stranger`, entered 2 d 0 h ago, too long for --accept-existing (1 h 0 min); no process is seen to use it",
+        "COMMAND was not run: DIR is in the snapshot `user/stranger`, entered 2 d ago, too long for --accept-existing (1 h); no process is seen to use it",
     );
 }
 

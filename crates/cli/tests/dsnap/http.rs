@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 
 use dsnap_testkit::Site;
-use dsnap_testkit::site::{Call, Fault, Step};
+use dsnap_testkit::site::{Call, Fault};
 use nix::sys::signal::Signal::SIGTERM;
 
 use crate::support::{
@@ -154,19 +154,12 @@ fn a_zope_in_debug_mode_is_understood_like_any_other() {
 }
 
 #[test]
-fn packing_and_recombining_are_in_use() {
+fn packing_is_in_use() {
     let site = site();
     let server = site.server().unwrap();
     server.pack().unwrap();
     assert_eq!(Dsnap::at(&site).arg("true").run().mentions("packed").status.code(), Some(75));
     server.end_packing().unwrap();
-    server.wait_until_free();
-    server.enter("x").unwrap();
-    server.hold_at(Step::Recombine);
-    server.leave("x").unwrap();
-    assert!(server.wait_at(Step::Recombine));
-    assert_eq!(Dsnap::at(&site).arg("true").run().status.code(), Some(75));
-    server.go_on();
     server.wait_until_free();
     Dsnap::at(&site).arg("true").run().says(0, HTTP);
 }

@@ -171,7 +171,7 @@ fn an_abandoned_snapshot_is_named_with_its_age_and_the_command_that_ends_it() {
     Dsnap::at(&site)
         .arg("true")
         .run()
-        .ends(75, "COMMAND was not run: DIR is in the snapshot `user/it's-lost`, entered 2 d 0 h ago; no process is seen to use it")
+        .ends(75, "COMMAND was not run: DIR is in the snapshot `user/it's-lost`, entered 2 d ago; no process is seen to use it")
         .hint("if nobody uses it any more: dsnap --storage DIR --recover --code \"it's-lost\"");
     let ran = Dsnap::new().storage(site.path()).args(["-q", "true"]).run();
     assert!(ran.follow_hint().success(), "{ran}");

@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use dsnap_engine::record::run_lock::RunRecord;
+use dsnap_testkit::Site;
 use dsnap_testkit::site::{Call, Fault, Step};
-use nix::sys::signal::Signal::SIGTERM;
+use nix::sys::signal::Signal::{SIGKILL, SIGTERM};
 
 use crate::support::{
     Dsnap, HTTP, assert_free, conf, copies, in_parallel, is_locked, site, site_builder, wait_until,
@@ -222,4 +224,83 @@ fn a_full_disk_fails_its_line_and_leaves_no_snapshot() {
     server.fill_disk(false);
     Dsnap::at(&site).arg("true").run().says(0, HTTP);
     assert_free(&site);
+}
+
+#[test]
+fn an_enter_that_a_full_disk_broke_is_left_although_its_answer_was_lost() {
+    let site = site();
+    conf(&site, "http URL access timeout=3\nnodirect\n");
+    let server = site.server().unwrap();
+    server.fill_disk(true);
+    site.fault(None, Fault::Silent, Some(Call::Enter), Some(1));
+    let ran = Dsnap::at(&site).arg("true").run();
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    ran.mentions("misc/snapshot is empty: the server could not write it")
+        .mentions("\nhint: check that the disk is not full");
+    assert_free(&site);
+    assert!(!site.storage().snapshot().exists());
+}
+
+/// A site whose server is in a snapshot with the code of a killed run, and could not write it.
+fn broken_by_a_full_disk() -> Site {
+    let site = site();
+    conf(&site, "http URL access\nnodirect\n");
+    let running = Dsnap::at(&site).sh("echo begun; read go").open_stdin().start();
+    let recorded = || {
+        RunRecord::read(site.storage()).is_ok_and(|run| run.is_some_and(|it| it.command.is_some()))
+    };
+    wait_until("a record of COMMAND", recorded);
+    running.signal(SIGKILL);
+    wait_until("the end of the run", || !is_locked(&site.storage().run_lock()));
+    running.end();
+    wait_until("the end of COMMAND", || !is_locked(&site.storage().sublock()));
+    std::fs::write(site.storage().snapshot(), "").unwrap();
+    site
+}
+
+#[test]
+fn while_misc_snapshot_is_empty_the_server_of_a_killed_run_is_asked() {
+    let site = broken_by_a_full_disk();
+    let code = site.server().unwrap().code().unwrap().unwrap();
+    let said = format!("Left the snapshot {code}, which an earlier run had left behind\n{HTTP}");
+    Dsnap::at(&site).arg("true").run().says(0, &said);
+    assert_free(&site);
+
+    let site = broken_by_a_full_disk();
+    let ran = Dsnap::at(&site).arg("--recover").run();
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    assert_free(&site);
+}
+
+#[test]
+fn while_misc_snapshot_is_empty_recover_asks_the_server_for_a_snapshot_without_a_record() {
+    let site = broken_by_a_full_disk();
+    let code = site.server().unwrap().code().unwrap().unwrap();
+    std::fs::remove_file(site.storage().run_lock()).unwrap();
+    let ran = Dsnap::at(&site).arg("--recover").run();
+    assert_eq!(ran.status.code(), Some(75), "{ran}");
+    let named = format!(
+        "misc/snapshot in DIR is empty, but its server is in the snapshot `{code}` (says URL)"
+    );
+    let code = code.trim_start_matches("user/");
+    let hint = format!(
+        "\nhint: if nothing uses that snapshot any more: dsnap --storage DIR --recover --code {code}"
+    );
+    ran.mentions(&named).mentions(&hint);
+    let ran = Dsnap::at(&site).args(["--recover", "--code", code]).run();
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    assert_free(&site);
+}
+
+#[test]
+fn an_empty_misc_snapshot_of_which_no_server_can_speak_is_not_nothing_to_leave() {
+    let site = broken_by_a_full_disk();
+    std::fs::remove_file(site.storage().run_lock()).unwrap();
+    conf(&site, "http URL wrong\nnodirect\n");
+    let ran = Dsnap::at(&site).arg("--recover").run();
+    assert_eq!(ran.status.code(), Some(122), "{ran}");
+    ran.mentions(
+        "misc/snapshot in DIR is empty, and which snapshot its server is in is not known: ",
+    )
+    .mentions("\nhint: restart the server that has the storage open");
 }

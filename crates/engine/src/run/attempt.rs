@@ -15,11 +15,11 @@ use crate::record::run_lock::RunLock;
 use crate::run::enter::Entering;
 use crate::run::environment::Environment;
 use crate::run::event::Event;
+use crate::run::existing;
 use crate::run::job::NotRun;
 use crate::run::leave::EnteredSnapshot;
 use crate::run::session::Session;
 use crate::run::tried::{LineEnd, Tried};
-use crate::run::{copy, existing};
 use crate::storage::freshness::{self, MethodOutcome, Verdict};
 use crate::storage::main_lock::Openness;
 use crate::storage::snapshot_file::{Content, SnapshotFile};
@@ -99,9 +99,7 @@ impl<'a> Attempt<'a> {
             // If the program is to end, the run leaves the snapshot before it starts COMMAND.
             (Some(snapshot), _) => Ok(snapshot),
             (None, Some(signal)) => Err(NotRun::Stopped(signal)),
-            (None, None) => self
-                .without_method()
-                .map_err(|last| self.tried.conclude(last, &self.session().plan.complaints)),
+            (None, None) => self.without_method().map_err(|last| self.conclude(last)),
         }
     }
 
@@ -164,10 +162,7 @@ impl<'a> Attempt<'a> {
                 None if session.openness() == Openness::Closed => Some(LineEnd::PassedOver),
                 None => None,
             },
-            WorksWith::Nobody => {
-                let run_lock = self.entering.run_lock;
-                copy::torn_copy(session.storage, run_lock, session.job).map(LineEnd::TornCopy)
-            }
+            WorksWith::Nobody => self.entering.torn_copy().map(LineEnd::TornCopy),
         }
     }
 
@@ -261,13 +256,14 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Locks `misc/sublock` and checks that the snapshot is fresh after *held* or *done*.
+    /// Locks `misc/sublock` and checks that the snapshot is fresh after *held* or *done*. If the
+    /// enter ended the server and the server did not close the storage, rolls it forward first.
     ///
     /// `misc/snapshot` is read before the lock is tried, too: our own server may hold the lock, and
     /// then locking would only fail.
     fn lock_fresh(
         &self,
-        step: &Step,
+        step: &'a Step,
         mut entered: Option<&mut EnteredSnapshot<'a>>,
     ) -> Result<SnapshotLock<'a>, Failure> {
         let storage = self.storage();
@@ -275,6 +271,14 @@ impl<'a> Attempt<'a> {
             Some(_) => (MethodOutcome::Held(&self.entering.code), limits::SUBLOCK_TIMEOUT),
             None => (MethodOutcome::Done, Duration::ZERO),
         };
+        let file = snapshot_lock::read_snapshot_file(storage)?;
+        if let Some(entered) = entered.as_mut()
+            && self.verdict(outcome, &file)? != Verdict::Fresh
+            && self.entering.may_have_ended_server(step)
+        {
+            entered.closed();
+            self.entering.roll_forward(step, &file.content)?;
+        }
         let mut check = |file: &SnapshotFile| {
             if let Some(entered) = entered.as_mut() {
                 entered.observe(file);
@@ -331,6 +335,13 @@ impl<'a> Attempt<'a> {
         Ok(Snapshot { lock, entered: None, timestamp })
     }
 
+    fn conclude(&self, last: Failure) -> NotRun {
+        let file = snapshot_lock::read_snapshot_file(self.storage());
+        let no_snapshot = file.is_ok_and(|file| file.content == Content::Absent);
+        let open = self.session().openness() == Openness::Open;
+        self.tried.conclude(last, no_snapshot && open, &self.session().plan.complaints)
+    }
+
     /// Says whether the user accepts an existing snapshot of that age.
     fn accepts(&self, file: &SnapshotFile) -> bool {
         let acceptable = matches!(file.content, Content::User(_) | Content::Shutdown);
@@ -349,12 +360,11 @@ impl<'a> Attempt<'a> {
                 "the storage was closed, but then misc/snapshot was {content}: a server opened the storage meanwhile"
             ));
         }
-        // A transaction that ends while the server closes lies beside a clean `shutdown`.
-        let closed = *content == Content::Shutdown && step.method.may_close();
-        if closed && self.session().openness() == Openness::Closed {
-            return Failure::unavailable(
-                "the storage was closed, but transactions ended meanwhile that are not in A/",
-            );
+        if *content == Content::Empty {
+            return Failure::permanent(
+                "a snapshot was entered, but misc/snapshot is empty: the server could not write it",
+            )
+            .hint("check that the disk is not full");
         }
         let wrong_server = step.wrong_server.get_or_init(|| wrong_server(step, content));
         Failure::Permanent(wrong_server.clone())
@@ -364,7 +374,7 @@ impl<'a> Attempt<'a> {
 fn wrong_server(step: &Step, content: &Content) -> Reason {
     let location = &step.location;
     Reason::new(format!(
-        "a snapshot was entered, but misc/snapshot of this storage is {content}: the line leads to the server of another storage"
+        "a snapshot was entered, but misc/snapshot of this storage is {content}: the line leads to the server of another storage, or its method did nothing"
     ))
     .hint(format!("correct {location}: it must lead to the server that has this storage open"))
 }

@@ -16,7 +16,6 @@ use crate::run::event::Event;
 use crate::run::leave::{self, EnteredSnapshot};
 use crate::run::session::Session;
 use crate::run::{copy, pending_enter, recorded_line};
-use crate::storage::Storage;
 use crate::storage::main_lock::Openness;
 use crate::storage::snapshot_file::Content;
 use crate::storage::snapshot_lock::{self, SnapshotLock};
@@ -24,8 +23,7 @@ use crate::system::process::Host;
 use crate::{durations, limits};
 
 /// Leaves what earlier runs left behind, and removes settled records. `ours` is the code of this
-/// run, which keeps its own record; `None` if only the repair is wanted. Returns whether a snapshot
-/// was left: then the server may be recombining for a while.
+/// run, which keeps its own record; `None` if only the repair is wanted.
 ///
 /// # Errors
 ///
@@ -35,17 +33,16 @@ pub(crate) fn clean_up(
     session: &Session<'_>,
     run_lock: &RunLock,
     ours: Option<&Code>,
-) -> Result<bool, Failure> {
+) -> Result<(), Failure> {
     report_damaged(session, run_lock);
     if run_lock.is_copy() && copy::is_complete(session.storage) {
         run_lock.forget_copied();
     }
     let purpose = if ours.is_some() { Purpose::Run } else { Purpose::Repair };
-    let mut left = false;
     for record in run_lock.records().iter().filter(|record| Some(&record.code) != ours) {
-        left |= Orphan { session, run_lock, record, purpose }.clean_up()?;
+        Orphan { session, run_lock, record, purpose }.clean_up()?;
     }
-    Ok(left)
+    Ok(())
 }
 
 /// Leaves the snapshots with one code, because a person named it: that person decides whether
@@ -72,16 +69,6 @@ fn report_damaged(session: &Session<'_>, run_lock: &RunLock) {
     }
 }
 
-/// Says whether the server is still recombining after a snapshot was left at `left_at`: it refuses
-/// to enter then, although nobody uses the storage.
-pub(crate) fn is_recombining(storage: &Storage, left_at: Instant) -> bool {
-    let no_snapshot = snapshot_lock::read_snapshot_file(storage)
-        .is_ok_and(|file| file.content == Content::Absent);
-    // Its last step comes after the last file.
-    let ends = || left_at.elapsed() < limits::RECOMBINING_LAST_STEP_TIMEOUT;
-    no_snapshot && (storage.leftovers().is_ok_and(|left| left.in_b) || ends())
-}
-
 /// A record of an earlier run, being looked into.
 struct Orphan<'a> {
     session: &'a Session<'a>,
@@ -102,15 +89,14 @@ enum Purpose {
 }
 
 impl Orphan<'_> {
-    /// Returns whether a snapshot of this storage was left.
-    fn clean_up(&self) -> Result<bool, Failure> {
+    fn clean_up(&self) -> Result<(), Failure> {
         let file = snapshot_lock::read_snapshot_file(self.session.storage)?;
         let openness = self.session.openness();
-        if file.content == Content::Shutdown && self.may_have_closed(openness) {
+        if self.may_have_closed(&file.content, openness) {
             return self.open_again();
         }
         let closed = openness == Openness::Closed;
-        if file.is_held_by(&self.record.code) && !closed {
+        if !closed && (file.is_held_by(&self.record.code) || self.may_be_unwritten(&file.content)) {
             return self.leave();
         }
         match self.record.evidence {
@@ -120,14 +106,22 @@ impl Orphan<'_> {
             Evidence::Unknown if !closed && !self.server_has_changed() => {}
             _ => self.settle(),
         }
-        Ok(false)
+        Ok(())
+    }
+
+    /// Says whether the server may be in the recorded snapshot although it could not write its code.
+    fn may_be_unwritten(&self, content: &Content) -> bool {
+        let elsewhere = self.record.evidence == Evidence::Elsewhere;
+        *content == Content::Empty && !elsewhere && !self.server_has_changed()
     }
 
     /// Says whether the recorded enter may be what closed the storage.
-    fn may_have_closed(&self, openness: Openness) -> bool {
+    fn may_have_closed(&self, content: &Content, openness: Openness) -> bool {
+        let (shutdown, closed) = (*content == Content::Shutdown, openness == Openness::Closed);
         match self.record.evidence {
-            Evidence::Closed => openness != Openness::Open,
-            Evidence::Unknown => openness == Openness::Closed && self.record.may_close,
+            // Where a server did not close it, the run may have been killed while `direct` did.
+            Evidence::Closed => closed || shutdown && openness == Openness::Unknown,
+            Evidence::Unknown => closed && shutdown && self.record.may_close,
             Evidence::Here | Evidence::Elsewhere => false,
         }
     }
@@ -148,20 +142,19 @@ impl Orphan<'_> {
     }
 
     /// Leaves a snapshot that this storage's server holds for a run that is gone.
-    fn leave(&self) -> Result<bool, Failure> {
+    fn leave(&self) -> Result<(), Failure> {
         self.check_unused()?;
         if self.record.evidence == Evidence::Unknown {
             let settled = Instant::now() + self.session.job.timing.pending_enter;
             let Record { code, may_close, .. } = self.record;
             match pending_enter::wait(self.session, code, *may_close, || settled)? {
                 Some(Evidence::Here) => {}
-                _ => return Ok(false),
+                _ => return Ok(()),
             }
         }
         let step = self.step();
         let left = self.leave_by(step, Evidence::Here);
-        left.map_err(|failure| if step.is_none() { self.line_is_gone(failure) } else { failure })?;
-        Ok(true)
+        left.map_err(|failure| if step.is_none() { self.line_is_gone(failure) } else { failure })
     }
 
     /// Adds to why a snapshot could not be left that the line that entered it is gone.
@@ -206,13 +199,13 @@ impl Orphan<'_> {
     }
 
     /// Opens a storage again that the enter closed: only where that was, and only by its line.
-    fn open_again(&self) -> Result<bool, Failure> {
+    fn open_again(&self) -> Result<(), Failure> {
         let storage = self.session.storage;
         let here = self.record.host.host == Host::here().host
             && self.record.storage == storage.resolved()
             && self.record.directory == storage.inode();
         if !here {
-            return Ok(false);
+            return Ok(());
         }
         self.check_unused()?;
         // A COMMAND that cannot be seen from here holds the lock.
@@ -226,8 +219,7 @@ impl Orphan<'_> {
             .hint(recorded_line::how_to_give_again(self.session, self.record))
             .hint("or start the server, and run again")
         })?;
-        self.leave_by(Some(step), Evidence::Closed)?;
-        Ok(true)
+        self.leave_by(Some(step), Evidence::Closed)
     }
 
     fn leave_by(&self, step: Option<&Step>, evidence: Evidence) -> Result<(), Failure> {

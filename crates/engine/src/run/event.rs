@@ -11,6 +11,7 @@ use dsnap_core::{Code, Reason, text};
 use crate::conf::plan::{Complaint, ComplaintKind};
 use crate::durations;
 
+const SERVER_ENDED: &str = "the server ended while the snapshot was in use; nothing is left frozen";
 const SERVER_STUCK: &str = "a server was started while the snapshot was in use; it cannot write to A/ until it is restarted
 hint: restart that server now; its commits stay in journal/ and B/ until then";
 
@@ -71,6 +72,11 @@ pub enum Event {
     MayStillCome(String, Code),
     /// A snapshot that cannot be used could not be left either.
     NotLeft(Reason),
+    /// An enter ended the server, which did not close the storage: the label of the line that rolls
+    /// it forward.
+    RollsForward(String),
+    /// The server is recombining, and that is waited for: how long at most.
+    Recombining(Duration),
     /// The server ended during the snapshot; nothing is frozen.
     ServerEnded,
     /// A server was started while the snapshot of a closed storage was in use.
@@ -145,6 +151,13 @@ pub(crate) fn line_level(important: bool) -> Level {
     if important { Level::Normal } else { Level::Verbose }
 }
 
+fn recombining(limit: Duration) -> String {
+    let limit = durations::in_words(limit);
+    format!(
+        "the server is recombining (merging B/ back into A/ after a snapshot); waiting up to {limit}"
+    )
+}
+
 fn accepted(content: &str, age: Duration) -> String {
     let age = durations::in_words(age);
     format!("Using the existing snapshot {content}, {age} old: later transactions are not in it")
@@ -188,9 +201,11 @@ impl fmt::Display for Event {
                 )
             }
             Self::NotLeft(reason) => write!(f, "{reason}"),
-            Self::ServerEnded => f.write_str(
-                "the server ended while the snapshot was in use; nothing is left frozen",
-            ),
+            Self::RollsForward(label) => {
+                write!(f, "the server ended without closing the storage; {label} rolls it forward")
+            }
+            Self::Recombining(limit) => f.write_str(&recombining(*limit)),
+            Self::ServerEnded => f.write_str(SERVER_ENDED),
             Self::ServerStuck => f.write_str(SERVER_STUCK),
             Self::MethodSaid(..) | Self::MethodWarned(..) | Self::Progress { .. } => {
                 f.write_str(&self.words_of_method())

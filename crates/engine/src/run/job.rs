@@ -42,6 +42,8 @@ pub struct Timing {
     pub leave_retry: Duration,
     /// The pause between two tries to leave.
     pub leave_pause: Duration,
+    /// How long a server that is recombining is waited for.
+    pub recombining: Duration,
 }
 
 impl Default for Job {
@@ -64,6 +66,7 @@ impl Default for Timing {
             pending_enter: limits::PENDING_ENTER_TIMEOUT,
             leave_retry: limits::LEAVE_RETRY_TIMEOUT,
             leave_pause: limits::LEAVE_RETRY_INTERVAL,
+            recombining: limits::RECOMBINING_TIMEOUT,
         }
     }
 }
@@ -79,6 +82,9 @@ pub trait Program {
     /// Waits for `pause`, or until the program is asked to end. `left` is how much longer new tries may
     /// begin.
     fn pause(&self, pause: Duration, left: Duration, reason: &Reason);
+
+    /// Waits for `pause`, or until the program is asked to end, and shows nothing.
+    fn sleep(&self, pause: Duration);
 
     /// Runs COMMAND and waits for its end. `environment` describes the snapshot to COMMAND; without
     /// it, COMMAND keeps the variables of the program. Calls `began` with the process of COMMAND.
@@ -174,7 +180,9 @@ impl NotRun {
     pub fn status(&self) -> u8 {
         match self {
             Self::Stopped(signal) => exit_status::by_signal(*signal),
-            Self::NoSnapshot { failure: Failure::InUse(_), .. } => exit_status::IN_USE,
+            Self::NoSnapshot { failure: Failure::InUse(_) | Failure::Recombining(_), .. } => {
+                exit_status::IN_USE
+            }
             Self::NoSnapshot { .. } => exit_status::FAILED,
         }
     }

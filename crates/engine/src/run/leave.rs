@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use dsnap_core::method::{Left, Request, WorksWith};
+use dsnap_core::method::{Left, WorksWith};
 use dsnap_core::{Code, Reason, text};
 
 use crate::conf::plan::Step;
@@ -17,7 +17,7 @@ use crate::record::run_lock::RunLock;
 use crate::run::event::{self, Event};
 use crate::run::session::Session;
 use crate::storage::main_lock::Openness;
-use crate::storage::snapshot_file::SnapshotFile;
+use crate::storage::snapshot_file::{Content, SnapshotFile};
 use crate::storage::snapshot_lock;
 
 /// A snapshot that a method entered and that must be left.
@@ -74,6 +74,13 @@ impl<'a> EnteredSnapshot<'a> {
     pub(crate) fn observe(&mut self, file: &SnapshotFile) {
         let Some(step) = self.step else { return };
         self.evidence = self.evidence.observe(file, &self.code, step.method.may_close());
+        self.run_lock.set_evidence(&self.code, &step.line, self.evidence);
+    }
+
+    /// Notes that the enter ended the server. Leaving starts it again.
+    pub(crate) fn closed(&mut self) {
+        let Some(step) = self.step else { return };
+        self.evidence = Evidence::Closed;
         self.run_lock.set_evidence(&self.code, &step.line, self.evidence);
     }
 
@@ -192,14 +199,8 @@ impl<'a> EnteredSnapshot<'a> {
     }
 
     fn try_line(&self, step: &Step) -> Result<(), Failure> {
-        let request = Request {
-            storage: self.session.storage.root(),
-            conf_folder: &self.session.plan.conf_folder,
-            words: &step.words,
-            code: &self.code,
-            time_left: Some(step.timeout.unwrap_or(limits::LEAVE_TIMEOUT)),
-            caller: &self.session.ignoring_stop(&step.label),
-        };
+        let caller = self.session.ignoring_stop(&step.label);
+        let request = self.session.request(step, &self.code, &caller);
         let left = step.call(self.session.privileges, |method| method.leave(&request));
         let answer = Failure::of_leave(left, &step.label);
         match self.evidence {
@@ -213,14 +214,18 @@ impl<'a> EnteredSnapshot<'a> {
     }
 
     /// Checks the answer against `misc/snapshot`, which decides where it showed the code: an answer
-    /// may be lost, or come from another server.
+    /// may be lost, or come from another server. Where it is empty, the line that entered is believed.
     fn confirmed_by_file(&self, step: &Step, answer: Result<(), Failure>) -> Result<(), Failure> {
-        if !snapshot_lock::read_snapshot_file(self.session.storage)?.is_held_by(&self.code) {
-            return Ok(());
-        }
+        let file = snapshot_lock::read_snapshot_file(self.session.storage)?;
+        let shows = match file.content {
+            Content::Empty if self.entered_by(step) => return answer,
+            Content::Empty => "is still empty",
+            _ if file.is_held_by(&self.code) => "still holds its code",
+            _ => return Ok(()),
+        };
         answer.and_then(|()| {
             Err(Failure::permanent(format!(
-                "{} reports that the snapshot is left, but misc/snapshot still holds its code",
+                "{} reports that the snapshot is left, but misc/snapshot {shows}",
                 step.label
             )))
         })

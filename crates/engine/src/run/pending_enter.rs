@@ -33,7 +33,7 @@ pub(crate) fn wait(
     let (mut server, mut code_seen) = (Server { seen: true }, None);
     loop {
         let file = snapshot_lock::read_snapshot_file(session.storage)?;
-        if file.is_held_by(code) {
+        if file.may_be_held_by(code) {
             let since = *code_seen.get_or_insert_with(Instant::now);
             if is_over(session, &file, since) {
                 return Ok(Some(Evidence::Here));
@@ -48,7 +48,7 @@ pub(crate) fn wait(
     }
 }
 
-/// Says whether an enter whose code stands in `misc/snapshot` is over: once `misc/sublock` is free,
+/// Says whether an enter is over that has written `misc/snapshot`, or has failed to: once `misc/sublock` is free,
 /// or after a while if the server keeps it.
 fn is_over(session: &Session<'_>, file: &SnapshotFile, since: Instant) -> bool {
     let (storage, sublock) = (session.storage, session.storage.sublock());

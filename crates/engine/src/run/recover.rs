@@ -12,7 +12,7 @@ use crate::record::run_lock::RunLock;
 use crate::run::job::{Job, NotRun, Program};
 use crate::run::leave::EnteredSnapshot;
 use crate::run::session::Session;
-use crate::run::{clean_up, copy, existing};
+use crate::run::{clean_up, copy, existing, unwritten};
 use crate::storage::main_lock::Openness;
 use crate::storage::snapshot_file::Content;
 use crate::storage::{Storage, snapshot_lock};
@@ -67,7 +67,8 @@ pub fn recover(
     let recovered = match &options.code {
         // The one that is named is left whatever its record says, and its record with it.
         Some(code) => leave_named(&session, &run_lock, code),
-        None => clean_up::clean_up(&session, &run_lock, None).map(drop),
+        None => clean_up::clean_up(&session, &run_lock, None)
+            .and_then(|()| unwritten::ask_servers(&session)),
     };
     let words = recovered.and_then(|()| words(&session, &run_lock, copied));
     run_lock.release();
@@ -80,12 +81,13 @@ fn leave_named(session: &Session<'_>, run_lock: &RunLock, code: &Code) -> Result
     clean_up::clean_up_named(session, run_lock, code)?;
     let file = snapshot_lock::read_snapshot_file(session.storage)?;
     match &file.content {
-        Content::User(_) if !file.is_held_by(code) => Err(Failure::permanent(format!(
+        Content::User(_) if !file.may_be_held_by(code) => Err(Failure::permanent(format!(
             "{} is in the snapshot {}, not in `user/{code}`",
             text::path(session.storage.root()),
             file.content
         ))),
-        Content::User(_) if session.openness() != Openness::Closed => {
+        _ if session.openness() == Openness::Closed => Ok(()),
+        Content::User(_) | Content::Empty => {
             EnteredSnapshot::of_earlier_run(session, run_lock, None, code.clone(), Evidence::Here)
                 .leave()
         }

@@ -4,8 +4,8 @@ use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::time::Instant;
 
-use dsnap_core::Reason;
 use dsnap_core::method::{Caller, Message, Methods, Request};
+use dsnap_core::{Code, Reason};
 
 use crate::conf::plan::{Plan, Step};
 use crate::limits;
@@ -91,20 +91,32 @@ impl<'a> Session<'a> {
     ///
     /// A file or program cannot be used.
     pub fn check_files(&self, step: &Step) -> Result<(), Reason> {
-        let request = Request {
-            storage: self.storage.root(),
-            conf_folder: &self.plan.conf_folder,
-            words: &step.words,
-            code: &new_code(&Host::here().host, std::process::id()),
-            time_left: None,
-            caller: &self.ignoring_stop(&step.label),
-        };
+        let code = new_code(&Host::here().host, std::process::id());
+        let caller = self.ignoring_stop(&step.label);
+        let request = self.request(step, &code, &caller);
         step.call(self.privileges, |method| method.check_files(&request))
     }
 
     /// Says whether a server has the storage open.
     pub(crate) fn openness(&self) -> Openness {
         self.lock.openness()
+    }
+
+    /// Makes a request for `leave` or `status` by a line, with the time for these.
+    pub(crate) fn request<'b>(
+        &'b self,
+        step: &'b Step,
+        code: &'b Code,
+        caller: &'b dyn Caller,
+    ) -> Request<'b> {
+        Request {
+            storage: self.storage.root(),
+            conf_folder: &self.plan.conf_folder,
+            words: &step.words,
+            code,
+            time_left: Some(step.timeout.unwrap_or(limits::LEAVE_TIMEOUT)),
+            caller,
+        }
     }
 
     /// Makes a caller for entering by the line with that label: it asks the method to stop once the

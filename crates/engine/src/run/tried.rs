@@ -148,8 +148,14 @@ impl<'a> Tried<'a> {
     }
 
     /// Says why the try failed. `last` is what `misc/snapshot` itself says against running, and
-    /// `complaints` are those about the conf.
-    pub(crate) fn conclude(&self, last: Failure, complaints: &[Complaint]) -> NotRun {
+    /// `complaints` are those about the conf. `no_snapshot` says that a server has the storage open
+    /// and `misc/snapshot` is absent: if that server is busy, it is recombining.
+    pub(crate) fn conclude(
+        &self,
+        last: Failure,
+        no_snapshot: bool,
+        complaints: &[Complaint],
+    ) -> NotRun {
         let retry = self.retry(&last);
         let decisive = self.decisive(retry, &last);
         let reason = decisive.map_or_else(|| last.reason().clone(), |line| line.named());
@@ -172,6 +178,7 @@ impl<'a> Tried<'a> {
         };
         let of_storage = of_storage.map(|reason| OtherReason { reason, reported_at: None });
         let others = of_conf.chain(of_lines).chain(of_storage);
+        let retry = if no_snapshot && self.is_server_busy() { Retry::Soon } else { retry };
         NotRun::NoSnapshot {
             others: others.collect(),
             cause: cause.map(|complaint| complaint.reason.clone()),
@@ -219,6 +226,13 @@ impl<'a> Tried<'a> {
             Retry::MayHelp if self.torn().is_some() => Retry::Pointless,
             retry => retry,
         }
+    }
+
+    fn is_server_busy(&self) -> bool {
+        let busy = |line: &TriedLine<'_>| {
+            !works_without_server(line.step) && matches!(line.end, LineEnd::Busy(_))
+        };
+        self.0.iter().any(busy)
     }
 
     fn torn(&self) -> Option<&TriedLine<'a>> {

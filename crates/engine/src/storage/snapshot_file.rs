@@ -92,6 +92,12 @@ impl SnapshotFile {
         Some(self.modified?.elapsed().unwrap_or_default())
     }
 
+    /// Says whether the file may be of the snapshot with `code`: it names it, or it is empty, because
+    /// the server could not write it (a full disk) and is in the snapshot all the same.
+    pub fn may_be_held_by(&self, code: &Code) -> bool {
+        self.is_held_by(code) || self.content == Content::Empty
+    }
+
     /// Says whether the file names the snapshot with `code`.
     pub fn is_held_by(&self, code: &Code) -> bool {
         matches!(&self.content, Content::User(held) if held == code.as_str().as_bytes())

@@ -11,8 +11,8 @@ use dsnap_engine::system::flock::FileLock;
 use dsnap_engine::system::process::Host;
 
 use crate::support::{
-    LEFT, NOTHING, Scenario, SideEffect, after, enter, journal, leave, left_behind, nothing,
-    ordinary_run, reason, records, write_snapshot, zope,
+    LEFT, NOTHING, Scenario, SideEffect, after, because, enter, journal, leave, left_behind,
+    nothing, ordinary_run, reason, records, write_snapshot, zope,
 };
 
 #[test]
@@ -74,11 +74,20 @@ fn a_storage_that_an_enter_closed_is_opened_again_while_its_openness_is_unknown(
 
 #[test]
 fn the_record_of_a_closed_storage_goes_once_somebody_opened_it() {
-    for scenario in [zope(Vec::new()), Scenario::closed()] {
-        left_behind(&scenario, "", |record| Record { evidence: Evidence::Closed, ..record });
-        scenario.run();
-        assert_eq!(records(&scenario), []);
-    }
+    let scenario = zope(Vec::new());
+    left_behind(&scenario, "", |record| Record { evidence: Evidence::Closed, ..record });
+    scenario.run();
+    assert_eq!(records(&scenario), []);
+}
+
+#[test]
+fn a_server_that_an_enter_ended_is_started_again_even_if_it_did_not_close_the_storage() {
+    let scenario =
+        Scenario::closed().server_method("zope", Vec::new(), vec![(nothing(), Left::Left)]);
+    left_behind(&scenario, "", |record| Record { evidence: Evidence::Closed, ..record });
+    let outcome = scenario.run();
+    assert_eq!(scenario.said()[..2], ["zope leaves", LEFT], "{outcome:?}");
+    assert_eq!(records(&scenario), []);
 }
 
 #[test]
@@ -106,46 +115,79 @@ fn a_storage_that_was_closed_on_another_machine_is_not_opened_here() {
     assert_eq!(records(&scenario).len(), 1);
 }
 
-/// A script that stops the server, which commits once more while it closes, so many times.
-fn stops_in_the_middle(times: usize) -> Scenario {
+/// A script that ends the server, and starts it again. `snapshot` is what the server leaves in
+/// `misc/snapshot`; if `late`, a transaction that ended last is in `journal/` only.
+fn ends_the_server(snapshot: &'static str, late: bool) -> Scenario {
     let scenario = Scenario::open();
-    let folder = scenario.storage.journal().join("working_0000000000000001_done");
-    let stop = |late: bool| -> SideEffect {
-        let (ends, folder) = (scenario.ends_server(), folder.clone());
-        Box::new(move |storage, code| {
-            ends(storage, code);
-            write_snapshot("shutdown")(storage, code);
-            if late {
-                fs::create_dir(&folder).unwrap();
-            }
-        })
-    };
-    let start = || -> SideEffect {
-        let (server, folder) = (Arc::clone(&scenario.server), folder.clone());
-        Box::new(move |storage, _| {
-            *server.lock().unwrap() = Some(FileLock::take(&storage.lock()).unwrap());
-            let _ = fs::remove_dir(&folder);
-            fs::remove_file(storage.snapshot()).unwrap();
-        })
-    };
-    let enters = (0..3).map(|time| (stop(time < times), Entered::Held)).collect();
-    let leaves = (0..3).map(|_| (start(), Left::Left)).collect();
-    scenario.server_method("script", enters, leaves)
+    let (ends, server) = (scenario.ends_server(), Arc::clone(&scenario.server));
+    let stop: SideEffect = Box::new(move |storage, code| {
+        ends(storage, code);
+        if !snapshot.is_empty() {
+            write_snapshot(snapshot)(storage, code);
+        }
+        if late {
+            fs::create_dir(storage.journal().join(LATE)).unwrap();
+        }
+    });
+    let start: SideEffect = Box::new(move |storage, _| {
+        *server.lock().unwrap() = Some(FileLock::take(&storage.lock()).unwrap());
+        let _ = fs::remove_file(storage.snapshot());
+    });
+    scenario.server_method("script", vec![(stop, Entered::Held)], vec![(start, Left::Left)])
+}
+
+const LATE: &str = "working_0000000000000001_done";
+const ROLLS: &str = "the server ended without closing the storage; files rolls it forward";
+
+/// The method that works on the files, which rolls the storage forward.
+fn rolls_forward() -> (SideEffect, Entered) {
+    let done: SideEffect = Box::new(|storage, code| {
+        let _ = fs::remove_dir(storage.journal().join(LATE));
+        write_snapshot("shutdown")(storage, code);
+    });
+    (done, Entered::Done)
 }
 
 #[test]
-fn a_commit_that_ends_while_a_script_stops_the_server_costs_one_more_try() {
-    stops_in_the_middle(0).play(0, ordinary_run("script"));
-    let late =
-        "script: the storage was closed, but transactions ended meanwhile that are not in A/";
-    let once_more = journal().entered("script").left("script").line(late).ordinary_run("script");
-    stops_in_the_middle(1).play(0, once_more);
-    let outcome = stops_in_the_middle(2).run();
-    assert_eq!(outcome.status(), 125, "waiting helps, but nothing was in use");
-    assert!(reason(&outcome).contains("transactions ended meanwhile"));
-    let outcome = stops_in_the_middle(2).job(|job| {
-        job.wait = std::time::Duration::from_secs(60);
-        job.pause = std::time::Duration::ZERO;
-    });
-    assert_eq!(outcome.run().status(), 0);
+fn a_server_that_a_script_closes_needs_nothing_more() {
+    ends_the_server("shutdown", false).play(0, ordinary_run("script"));
+}
+
+#[test]
+fn what_a_server_did_not_close_is_rolled_forward_and_the_script_starts_it_again() {
+    for (snapshot, late) in [("", true), ("", false), ("shutdown", true), ("user/stale", true)] {
+        let scenario = ends_the_server(snapshot, late).file_method("files", vec![rolls_forward()]);
+        let journal = journal().entered("script").lines(&[ROLLS, "files enters"]);
+        scenario.play(0, journal.command_runs().left("script"));
+        assert_eq!(records(&scenario), []);
+    }
+}
+
+#[test]
+fn what_a_server_did_not_close_is_no_snapshot_where_direct_is_not_allowed() {
+    for (snapshot, words) in [
+        ("", "it did not close the storage: misc/snapshot is absent"),
+        (
+            "shutdown",
+            "it did not close the storage: transactions ended meanwhile that are not in A/",
+        ),
+    ] {
+        let scenario = ends_the_server(snapshot, true);
+        let line = format!("script: the server ended, but {words}");
+        let outcome = scenario.play(125, journal().entered("script").left("script").line(&line));
+        assert_eq!(reason(&outcome), line);
+        assert_eq!(records(&scenario), []);
+    }
+}
+
+#[test]
+fn a_script_starts_the_server_again_if_rolling_forward_fails() {
+    let full = (nothing(), Entered::Failed(because("no space left")));
+    // Its own turn comes later, when the storage is open again.
+    let open = (nothing(), Entered::Unavailable(because("open")));
+    let scenario = ends_the_server("", true).file_method("files", vec![full, open]);
+    let journal = journal().entered("script").lines(&[ROLLS, "files enters"]).left("script");
+    let failed = ["script: files: no space left", "files enters", "files: open"];
+    scenario.play(125, journal.lines(&failed));
+    assert!(scenario.server.lock().unwrap().is_some());
 }

@@ -1,7 +1,6 @@
 //! What earlier runs left behind: a run finds their records and cleans up, or says why not.
 
 use std::fs;
-use std::time::Instant;
 
 use dsnap_core::method::{Entered, Left};
 use dsnap_engine::record::entry::Record;
@@ -11,8 +10,8 @@ use dsnap_engine::storage::Storage;
 use dsnap_engine::system::process::{Host, ProcessId};
 
 use crate::support::{
-    LEFT, NOTHING, Scenario, SideEffect, after, because, enter, leave, left_behind, nothing,
-    ordinary_run, reason, records, write_snapshot, zope,
+    LEFT, NOTHING, Scenario, after, because, enter, leave, left_behind, nothing, ordinary_run,
+    reason, records, write_snapshot, zope,
 };
 
 #[test]
@@ -144,30 +143,6 @@ fn a_signal_while_a_clean_up_fails_sets_the_status() {
 }
 
 #[test]
-fn tries_go_on_without_t_while_the_server_recombines_after_a_clean_up() {
-    let ends: SideEffect = Box::new(|storage, code| {
-        leave()(storage, code);
-        fs::write(storage.b().join("x"), "").unwrap();
-    });
-    let done: SideEffect = Box::new(|storage, _| fs::remove_file(storage.b().join("x")).unwrap());
-    let busy = Entered::Busy(because("recombining"));
-    let scenario = Scenario::open().server_method(
-        "zope",
-        vec![(done, busy), (enter(), Entered::Held)],
-        vec![(ends, Left::Left), (leave(), Left::Left)],
-    );
-    left_behind(&scenario, "user/db-1-left", |record| record);
-    let before =
-        ["zope leaves", LEFT, "zope enters", "zope: recombining", "pause: zope: recombining"];
-    let begin = Instant::now();
-    scenario.play(0, after(&before));
-    assert!(
-        begin.elapsed() < scenario.job.pause,
-        "files that are put together soon are no long wait"
-    );
-}
-
-#[test]
 fn another_snapshot_after_a_clean_up_is_not_waited_for() {
     let busy = Entered::Busy(because("somebody else's"));
     let scenario = Scenario::open().server_method(
@@ -264,7 +239,7 @@ fn an_enter_without_effect_is_not_on_record() {
         Entered::Failed(because("x")),
     ] {
         let scenario =
-            Scenario::open().server_method("zope", vec![(nothing(), answer)], Vec::new());
+            Scenario::open().server_method("zope", vec![(write_snapshot("?"), answer)], Vec::new());
         scenario.run();
         assert_eq!(records(&scenario), []);
     }

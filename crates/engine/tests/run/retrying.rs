@@ -13,6 +13,63 @@ use crate::support::{
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(400);
 
+/// A server that packs.
+fn packing() -> (SideEffect, Entered) {
+    (write_snapshot("packing"), Entered::Busy(because("packing")))
+}
+
+/// A server that has packed.
+fn unpack() -> SideEffect {
+    leave()
+}
+
+/// A server that recombines.
+fn recombining() -> (SideEffect, Entered) {
+    (nothing(), Entered::Busy(because("recombining")))
+}
+
+const RECOMBINES: &str =
+    "the server is recombining (merging B/ back into A/ after a snapshot); waiting up to 1 min";
+
+#[test]
+fn a_server_that_recombines_is_waited_for_whatever_t_says_and_that_is_said_once() {
+    let script = || {
+        let enters = vec![recombining(), recombining(), (enter(), Entered::Held)];
+        Scenario::open().server_method("zope", enters, vec![(leave(), Left::Left)])
+    };
+    let before = ["zope enters", "zope: recombining", RECOMBINES, "zope enters"];
+    script().play(0, journal().lines(&before).ordinary_run("zope"));
+    let waiting = script().job(|job| (job.wait, job.pause) = (LONG, LONG));
+    waiting.play(0, journal().lines(&before).ordinary_run("zope"));
+}
+
+#[test]
+fn a_server_that_recombines_for_too_long_is_in_use() {
+    let script = |count: usize| {
+        let enters = (0..count).map(|_| recombining()).collect();
+        let scenario = Scenario::open().server_method("zope", enters, vec![]);
+        scenario.job(|job| job.timing.recombining = Duration::ZERO)
+    };
+    let tried = ["zope enters", "zope: recombining"];
+    let says =
+        "the server is recombining (merging B/ back into A/ after a snapshot); waiting up to 0 s";
+    let outcome = script(1).play(75, journal().lines(&tried).line(says));
+    assert_eq!(reason(&outcome), "zope: recombining");
+    let waiting = script(2).job(|job| (job.wait, job.pause) = (SHORT, LONG));
+    let pause = "pause: zope: recombining";
+    waiting.play(75, journal().lines(&tried).lines(&[says, pause, "zope enters"]));
+}
+
+#[test]
+fn somebody_elses_snapshot_after_recombining_is_in_use() {
+    let busy = (write_snapshot("user/somebody-else"), Entered::Busy(because("user/somebody-else")));
+    let zope = Scenario::open().server_method("zope", vec![recombining(), busy], vec![]);
+    let outcome = zope.run();
+    assert_eq!(outcome.status(), 75);
+    let expected = " is in the snapshot `user/somebody-else`, entered 0 s ago; no process is seen";
+    assert!(reason(&outcome).contains(expected), "{outcome:?}");
+}
+
 #[test]
 fn no_server_is_asked_while_no_process_has_the_storage_open() {
     Scenario::closed()
@@ -43,10 +100,10 @@ fn lines_are_tried_in_order_and_each_reason_is_kept() {
 #[test]
 fn a_storage_in_use_gives_status_75_also_without_waiting() {
     let outcome = Scenario::open()
-        .server_method("one", vec![(nothing(), Entered::Busy(because("packing")))], vec![])
+        .server_method("one", vec![packing()], vec![])
         .server_method("two", vec![(nothing(), Entered::Refused(because("401")))], vec![])
         .play(75, ["one enters", "one: packing", "two enters", "two: 401"]);
-    assert_eq!(reason(&outcome), "one: packing");
+    assert!(reason(&outcome).contains(" is being packed (begun "), "{outcome:?}");
 }
 
 #[test]
@@ -55,8 +112,8 @@ fn a_reason_that_can_change_is_waited_for_without_any_lock() {
         .server_method(
             "zope",
             vec![
-                (nothing(), Entered::Busy(because("packing"))),
-                (nothing(), Entered::Unavailable(because("silent"))),
+                packing(),
+                (unpack(), Entered::Unavailable(because("silent"))),
                 (enter(), Entered::Held),
             ],
             vec![(leave(), Left::Left)],
@@ -68,7 +125,7 @@ fn a_reason_that_can_change_is_waited_for_without_any_lock() {
                 .lines(&[
                     "zope enters",
                     "zope: packing",
-                    "pause: zope: packing",
+                    "pause: DIR is being packed",
                     "zope enters",
                     "zope: silent",
                     "pause: zope: silent",
@@ -101,11 +158,10 @@ fn direct_finding_the_storage_open_counts_only_if_no_server_was_asked() {
 
 #[test]
 fn the_last_try_begins_when_time_is_up() {
-    let busy = || (nothing(), Entered::Busy(because("packing")));
     Scenario::open()
-        .server_method("zope", vec![busy(), busy()], vec![])
+        .server_method("zope", vec![packing(), packing()], vec![])
         .job(|job| (job.wait, job.pause) = (SHORT, LONG))
-        .play(75, ["zope enters", "zope: packing", "pause: zope: packing", "zope enters"]);
+        .play(75, ["zope enters", "zope: packing", "pause: DIR is being packed", "zope enters"]);
 }
 
 #[test]
@@ -128,7 +184,7 @@ fn a_signal_while_waiting_ends_the_run() {
 
 #[test]
 fn direct_finding_the_storage_open_does_not_hide_a_wrong_server() {
-    let wrong = "wrong: a snapshot was entered, but misc/snapshot of this storage is absent: the line leads to the server of another storage";
+    let wrong = "wrong: a snapshot was entered, but misc/snapshot of this storage is absent: the line leads to the server of another storage, or its method did nothing";
     Scenario::open()
         .server_method("wrong", vec![(nothing(), Entered::Held)], vec![(nothing(), Left::Left)])
         .file_method(

@@ -57,7 +57,7 @@ fn conclude(server: Option<LineEnd>, direct: Option<LineEnd>, last: Failure) -> 
     let mut tried = Tried::default();
     server.into_iter().for_each(|end| tried.note(&server_step, end));
     direct.into_iter().for_each(|end| tried.note(&direct_step, end));
-    let NotRun::NoSnapshot { failure, .. } = tried.conclude(last, &[]) else {
+    let NotRun::NoSnapshot { failure, .. } = tried.conclude(last, false, &[]) else {
         panic!("no line stops a run")
     };
     (failure.retry(), failure.reason().text().to_owned())
@@ -110,7 +110,7 @@ fn the_greatest_chance_decides_and_names_its_first_reason() {
 
 /// The cause in the conf, and all other reasons.
 fn others(tried: &Tried<'_>, last: Failure, conf: &[Complaint]) -> (Option<String>, Vec<String>) {
-    let NotRun::NoSnapshot { others, cause, .. } = tried.conclude(last, conf) else {
+    let NotRun::NoSnapshot { others, cause, .. } = tried.conclude(last, false, conf) else {
         panic!("no line stops a run")
     };
     let others = others.iter().map(|other| other.reason.text().to_owned()).collect();
@@ -178,5 +178,29 @@ fn files_are_refused_only_by_a_method_that_works_on_them() {
             tried.note(&step, end);
             assert_eq!(tried.files_refused(), refused, "{label}");
         }
+    }
+}
+
+#[test]
+fn only_a_busy_server_without_a_snapshot_recombines() {
+    use LineEnd::*;
+    let table = [
+        ("server", Busy(reason("x")), true, Retry::Soon),
+        ("server", Busy(reason("x")), false, Retry::WhenFree),
+        ("server", Unavailable(reason("x")), true, Retry::MayHelp),
+        ("server", NotFresh(Failure::in_use("x")), true, Retry::WhenFree),
+        ("direct", Busy(reason("x")), true, Retry::WhenFree),
+    ];
+    for (label, end, no_snapshot, retry) in table {
+        let (step, row) = (step(label), format!("{label}: {end:?}, {no_snapshot}"));
+        let mut tried = Tried::default();
+        tried.note(&step, end);
+        let NotRun::NoSnapshot { failure, .. } =
+            tried.conclude(Failure::permanent("open"), no_snapshot, &[])
+        else {
+            panic!("no line stops a run")
+        };
+        assert_eq!(failure.retry(), retry, "{row}");
+        assert!(failure.reason().text().ends_with('x'), "{row}");
     }
 }

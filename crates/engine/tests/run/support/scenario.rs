@@ -68,7 +68,12 @@ impl Scenario {
             job: Job {
                 command: Some("scripted".into()),
                 recover: "dsnap --storage DIR --recover".to_owned(),
-                timing: Timing { pending_enter: quick, leave_retry: quick, leave_pause: quick },
+                timing: Timing {
+                    pending_enter: quick,
+                    leave_retry: quick,
+                    leave_pause: quick,
+                    recombining: Duration::from_secs(60),
+                },
                 ..Job::default()
             },
             methods: Vec::new(),
@@ -172,6 +177,14 @@ impl Scenario {
         self.journal.lock().unwrap().clone()
     }
 
+    /// Leaves out of what the storage itself says the folder, the server's process and the age.
+    fn without_facts(&self, words: &str) -> String {
+        let root = self.storage.root().display().to_string();
+        let words = words.replace(&root, "DIR");
+        let end = [" in run-", " (begun ", ", entered "].iter().find_map(|it| words.find(it));
+        words[..end.unwrap_or(words.len())].to_owned()
+    }
+
     fn note(&self, words: impl Into<String>) {
         self.journal.lock().unwrap().push(words.into());
     }
@@ -210,12 +223,12 @@ impl Program for Scenario {
         self.stop.get()
     }
 
+    fn sleep(&self, _pause: Duration) {
+        self.assert_no_locks();
+    }
+
     fn pause(&self, pause: Duration, _left: Duration, reason: &Reason) {
-        // What the storage itself says names the folder, and the server's process.
-        let root = self.storage.root().display().to_string();
-        let words = reason.text().replace(&root, "DIR");
-        let words = words.split(" in run-").next().unwrap_or_default();
-        self.note(format!("pause: {words}"));
+        self.note(format!("pause: {}", self.without_facts(reason.text())));
         self.assert_no_locks();
         std::thread::sleep(pause);
     }
