@@ -111,17 +111,29 @@ impl Event {
             | Self::ServerStuck => Level::Always,
             Self::Complaint(complaint) => complaint.kind.level(),
             Self::LineFailed { important, .. } => line_level(*important),
-            Self::AwaitsEnter(_) | Self::MethodSaid(..)
-            | Self::Progress { .. } => Level::Verbose,
+            Self::AwaitsEnter(_) | Self::MethodSaid(..) | Self::Progress { .. } => Level::Verbose,
             _ => Level::Normal,
         }
     }
 }
 
 impl Event {
-    /// Renders what a method said, behind the label of its line.
-    fn words_of_method(&self) -> String {
+    /// Renders an event that is about one line.
+    fn about_line(&self) -> String {
         match self {
+            Self::Entered(label) => format!("Entered snapshot using {label}"),
+            Self::LineFailed { label, reason, .. } => reason_of_line(label, reason).to_string(),
+            Self::AwaitsEnter(label) => {
+                format!("{label}: watching whether the snapshot begins all the same")
+            }
+            Self::MayStillCome(label, code) => {
+                format!(
+                    "{label}: the snapshot user/{code} may still begin; the next run checks that"
+                )
+            }
+            Self::RollsForward(label) => {
+                format!("the server ended without closing the storage; {label} rolls it forward")
+            }
             Self::MethodSaid(label, words) | Self::MethodWarned(label, words) => {
                 format!("{label}: {}", text::harmless(words))
             }
@@ -169,10 +181,6 @@ impl fmt::Display for Event {
             Self::Complaint(Complaint { reason, .. }) | Self::Warning(reason) => {
                 write!(f, "{reason}")
             }
-            Self::Entered(label) => write!(f, "Entered snapshot using {label}"),
-            Self::LineFailed { label, reason, .. } => {
-                write!(f, "{}", reason_of_line(label, reason))
-            }
             Self::Locked => f.write_str("Locked snapshot mode"),
             Self::Accepted(content, age) => f.write_str(&accepted(content, *age)),
             Self::Unlocked => f.write_str("Unlocked snapshot mode"),
@@ -191,25 +199,11 @@ impl fmt::Display for Event {
                     "misc/dsnap.lock: ignoring what cannot be read of earlier runs (lines: {count})"
                 )
             }
-            Self::AwaitsEnter(label) => {
-                write!(f, "{label}: watching whether the snapshot begins all the same")
-            }
-            Self::MayStillCome(label, code) => {
-                write!(
-                    f,
-                    "{label}: the snapshot user/{code} may still begin; the next run checks that"
-                )
-            }
             Self::NotLeft(reason) => write!(f, "{reason}"),
-            Self::RollsForward(label) => {
-                write!(f, "the server ended without closing the storage; {label} rolls it forward")
-            }
             Self::Recombining(limit) => f.write_str(&recombining(*limit)),
             Self::ServerEnded => f.write_str(SERVER_ENDED),
             Self::ServerStuck => f.write_str(SERVER_STUCK),
-            Self::MethodSaid(..) | Self::MethodWarned(..) | Self::Progress { .. } => {
-                f.write_str(&self.words_of_method())
-            }
+            _ => f.write_str(&self.about_line()),
         }
     }
 }
