@@ -142,7 +142,7 @@ impl Frontend<'_> {
     /// Prints what went wrong in a run. If COMMAND was not run, the last line says why.
     pub(crate) fn print_outcome(&self, outcome: &Outcome, command: Option<&str>) {
         if let Err(NotRun::NoSnapshot { failure, cause, others }) = &outcome.command {
-            let decisive = cause.as_ref().unwrap_or(failure.reason());
+            let decisive = cause.as_deref().unwrap_or(failure.reason());
             let held_back = self.held_back.take();
             let is_new = |other: &&OtherReason| {
                 let shown = other.reported_at.is_some_and(|level| self.shows(level));
@@ -164,7 +164,7 @@ pub(crate) fn print_outcome(outcome: &Outcome, command: Option<&str>) {
             Reason::new(format!("dsnap was stopped by signal {}", signal_name(*signal)))
         }
         Err(NotRun::NoSnapshot { failure, cause, .. }) => {
-            cause.as_ref().unwrap_or(failure.reason()).clone()
+            cause.as_deref().unwrap_or(failure.reason()).clone()
         }
         Ok(Some(CommandEnd::NotFound(_))) => {
             Reason::new(format!("`{}` was not found", command.unwrap_or_default()))

@@ -247,10 +247,11 @@ fn literals_in(tokens: &TokenStream) -> Vec<LitStr> {
     for token in tokens.clone() {
         match token {
             TokenTree::Group(group) => found.extend(literals_in(&group.stream())),
-            TokenTree::Literal(literal) => match Lit::new(literal) {
-                Lit::Str(text) => found.push(text),
-                _ => {}
-            },
+            TokenTree::Literal(literal) => {
+                if let Lit::Str(text) = Lit::new(literal) {
+                    found.push(text);
+                }
+            }
             _ => {}
         }
     }

@@ -160,7 +160,7 @@ pub enum NotRun {
         /// The failure that decides whether another try may help.
         failure: Failure,
         /// Why the run failed, if that is not the reason of `failure`: the conf cannot be used.
-        cause: Option<Reason>,
+        cause: Option<Box<Reason>>,
         /// All other reasons, in the order of the conf.
         others: Vec<OtherReason>,
     },

@@ -181,7 +181,7 @@ impl<'a> Tried<'a> {
         let retry = if no_snapshot && self.is_server_busy() { Retry::Soon } else { retry };
         NotRun::NoSnapshot {
             others: others.collect(),
-            cause: cause.map(|complaint| complaint.reason.clone()),
+            cause: cause.map(|complaint| Box::new(complaint.reason.clone())),
             failure: retry.because(reason),
         }
     }
