@@ -180,7 +180,11 @@ fn a_dead_fuse_server_does_not_stall_the_search_for_a_holder() {
     let dsnap = prepared(&unshare, folder.path(), "dead", DEAD_FUSE);
     let Some(ran) = unless_unmountable(dsnap.run()) else { return };
     let by = "a process that cannot be seen from here";
-    ran.ends(75, &format!("COMMAND was not run: a snapshot of the storage is in use by {by}"));
+    let ran = ran.mentions(&format!(
+        "COMMAND was not run: a snapshot of {} is in use: misc/sublock is held by {by}\n",
+        fixture.path().display()
+    ));
+    assert_eq!(ran.status.code(), Some(75), "{ran}");
 }
 
 #[test]
@@ -191,7 +195,8 @@ fn a_server_that_cannot_be_seen_from_here_keeps_direct_away() {
     let unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
     let dsnap = Dsnap::through(&unshare).storage(fixture.path()).arg("true");
     let Some(ran) = unless_unmountable(dsnap.run()) else { return };
-    let by = "the storage is open in a process that cannot be seen from here";
-    let ran = ran.ends(125, &format!("COMMAND was not run: {by}"));
+    let dir = fixture.path().display();
+    let by = format!("{dir} is open in a process that cannot be seen from here");
+    let ran = ran.ends(125, &format!("COMMAND was not run: {by} and not in a snapshot"));
     assert_eq!(before.difference(&picture(fixture.path())), None, "{ran}");
 }

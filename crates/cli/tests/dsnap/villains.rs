@@ -76,7 +76,10 @@ fn a_library_that_allocates_without_end_fails_its_line() {
 fn control_characters_of_a_library_are_not_printed() {
     let said = "\u{fffd}[31mred\u{fffd}\u{fffd}\u{fffd} and more";
     costs_its_line("SAYS_NONSENSE", &format!("{said}\nvillain timeout=60: hint: {said}"));
-    costs_its_line("RETURNS_NONSENSE", "it gave back -559038737, which is no result of this call");
+    costs_its_line(
+        "RETURNS_NONSENSE",
+        "the method gave back -559038737, which is no result of this call",
+    );
 }
 
 #[test]
