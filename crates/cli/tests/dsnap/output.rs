@@ -156,7 +156,7 @@ fn left_snapshot_mode_are_exactly_these_words_and_several_tries_are_said_even_wi
 fn a_script_that_says_nothing_is_the_subject_of_the_reason() {
     for (script, verb) in [
         ("exit 1", "exited with status 1"),
-        ("exit 75", "exited with status 75"),
+        ("exit 78", "exited with status 78"),
         ("kill -9 $$", "was killed by SIGKILL"),
     ] {
         let site = site();
