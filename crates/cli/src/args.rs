@@ -3,12 +3,13 @@
 //! Nothing here looks at the system. [`resolve`](crate::resolve) works out what the arguments mean
 //! together with the environment and the file system.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue};
-use clap::{ArgAction, CommandFactory, Parser};
+use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
 use dsnap_core::text;
 
 use crate::help;
@@ -37,6 +38,9 @@ pub(crate) struct Args {
     /// The operands: everything from the first argument that is not an option.
     #[arg(trailing_var_arg = true, hide = true, value_name = "COMMAND")]
     pub(crate) operands: Vec<OsString>,
+    /// What is said instead of another error, if an option took another option for its value.
+    #[arg(skip)]
+    pub(crate) took_option: Option<UsageError>,
 }
 
 /// The storage, and the methods that may put it into snapshot mode.
@@ -68,7 +72,7 @@ pub(crate) struct RunArgs {
     /// Pause between two tries (default: 10)
     #[arg(short = 's', long, value_name = "DURATION", allow_hyphen_values = true)]
     pub(crate) pause: Option<OsString>,
-    /// Kill COMMAND this long after a TERM or INT
+    /// Kill COMMAND this long after a signal to dsnap
     #[arg(short, long, value_name = "DURATION", allow_hyphen_values = true)]
     pub(crate) kill_after: Option<OsString>,
     /// Accept an existing snapshot of at most this age
@@ -136,10 +140,47 @@ impl UsageError {
 
 /// Parses the command line, whose first word is the program's name.
 pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageError> {
-    match Args::try_parse_from(words) {
+    match try_parse(words) {
         Ok(args) => Ok(Parsed::Args(Box::new(args))),
         Err(error) if !error.use_stderr() => Ok(Parsed::Print(error.render().to_string())),
         Err(error) => Err(usage_error(&error)),
+    }
+}
+
+fn try_parse(words: impl IntoIterator<Item = OsString>) -> clap::error::Result<Args> {
+    let mut command = Args::command();
+    let matches = command.try_get_matches_from_mut(words)?;
+    let args = Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    Ok(Args { took_option: took_option(&command, &matches), ..args })
+}
+
+/// Finds an option that took another option for its value. A value may look like an option, as with
+/// getopt, so this is an error only if the command line does not make sense.
+fn took_option(command: &clap::Command, matches: &ArgMatches) -> Option<UsageError> {
+    let with_value = command.get_opts().filter(|option| option.get_action().takes_values());
+    with_value.into_iter().find_map(|option| {
+        let mut values = matches.get_raw(option.get_id().as_str())?;
+        let taken = values.find(|value| is_option(command, value))?;
+        let long = option.get_long().map(|long| format!("--{long}"));
+        let short = option.get_short().map(|short| format!("-{short}"));
+        let names: Vec<_> = short.into_iter().chain(long).collect();
+        let value = option.get_value_names().and_then(|names| names.first())?;
+        let (taken, shown) = (text::harmless(taken), names.join(", "));
+        let error = UsageError::new(format!("{shown} took the option `{taken}` for its {value}"));
+        Some(error.hint(format!("write `{} {value}` before the option", names.first()?)))
+    })
+}
+
+/// Tells whether a word would be an option if it stood elsewhere.
+fn is_option(command: &clap::Command, word: &OsStr) -> bool {
+    let mut known = command.get_arguments();
+    match word.as_bytes() {
+        [b'-', b'-', long @ ..] if !long.is_empty() => {
+            let name = long.split(|byte| *byte == b'=').next().unwrap_or_default();
+            known.filter_map(Arg::get_long).any(|long| long.as_bytes().starts_with(name))
+        }
+        [b'-', short, ..] => known.any(|arg| arg.get_short() == Some(char::from(*short))),
+        _ => false,
     }
 }
 

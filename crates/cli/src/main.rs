@@ -2,7 +2,7 @@
 //!
 //! [`args`] parses the command line, [`resolve`] works out what it means, and `dsnap-engine` does
 //! the run. Printing ([`output`], [`report`]), the environment ([`environment`]), signals
-//! ([`signals`]) and COMMAND ([`spawn`]) have one file each.
+//! ([`signals`]) and COMMAND ([`lookup`], [`spawn`]) have one file each.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -10,6 +10,7 @@ mod core_dumps;
 mod environment;
 mod help;
 mod listing;
+mod lookup;
 mod output;
 mod report;
 mod resolve;
@@ -77,9 +78,10 @@ fn run_command(invocation: &Invocation) -> u8 {
     let Invocation { job, outer_run, .. } = invocation;
     let command = invocation.command.words.first().map(text::harmless);
     let status = with_storage(invocation, |storage, privileges, program| {
-        let outcome = match outer_run {
-            Some(outer) => nested::run(job, storage, outer, program),
-            None => run::run(job, storage, privileges, &registry(invocation), program),
+        let outcome = match (program.look_up_command(), outer_run) {
+            (Err(end), _) => Outcome::of_command(end),
+            (Ok(()), Some(outer)) => nested::run(job, storage, outer, program),
+            (Ok(()), None) => run::run(job, storage, privileges, &registry(invocation), program),
         };
         program.print_outcome(&outcome, command.as_deref());
         outcome.status()

@@ -16,7 +16,7 @@ use dsnap_engine::run::job::{CommandEnd, NotRun, OtherReason, Outcome, Program};
 use dsnap_engine::run::recover::NotRecovered;
 use dsnap_engine::system::process::ProcessId;
 use dsnap_engine::{durations, exit_status};
-use nix::sys::signal::Signal;
+use dsnap_host::signals;
 
 use crate::environment;
 use crate::output::{self, print_message};
@@ -43,6 +43,15 @@ impl<'a> Frontend<'a> {
     pub(crate) fn new(verbosity: i16, signals: &'a Signals, runner: CommandRunner<'a>) -> Self {
         let has_live_line = io::stderr().is_terminal() && environment::terminal_can_erase();
         Self { verbosity, signals, runner, has_live_line, held_back: RefCell::default() }
+    }
+
+    /// Looks COMMAND up with the privileges that it will have.
+    ///
+    /// # Errors
+    ///
+    /// COMMAND is not found, or cannot be executed.
+    pub(crate) fn look_up_command(&self) -> Result<(), CommandEnd> {
+        self.runner.look_up()
     }
 
     fn shows(&self, level: Level) -> bool {
@@ -161,7 +170,7 @@ pub(crate) fn print_outcome(outcome: &Outcome, command: Option<&str>) {
     outcome.not_left.iter().for_each(|not_left| print_message(&not_left.to_string()));
     let reason = match &outcome.command {
         Err(NotRun::Stopped(signal)) => {
-            Reason::new(format!("dsnap was stopped by signal {}", signal_name(*signal)))
+            Reason::new(format!("dsnap was stopped by signal {}", signals::name(*signal)))
         }
         Err(NotRun::NoSnapshot { failure, cause, .. }) => {
             cause.as_deref().unwrap_or(failure.reason()).clone()
@@ -218,11 +227,4 @@ fn print_others<'a>(others: impl Iterator<Item = &'a Reason>, decisive: &Reason)
         print_message("could not lock storage directory; other reasons:");
         lines.iter().for_each(|line| print_message(line));
     }
-}
-
-fn signal_name(signal: i32) -> String {
-    Signal::try_from(signal).map_or_else(
-        |_| signal.to_string(),
-        |known| known.as_str().trim_start_matches("SIG").to_owned(),
-    )
 }

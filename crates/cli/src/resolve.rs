@@ -50,7 +50,16 @@ pub(crate) enum Action {
 }
 
 /// Works out what to do.
-pub(crate) fn resolve(args: Args, caller: CallerEnvironment) -> Result<Invocation, UsageError> {
+pub(crate) fn resolve(mut args: Args, caller: CallerEnvironment) -> Result<Invocation, UsageError> {
+    let storage_is_there = args.methods.storage.as_ref().is_none_or(|dir| dir.exists());
+    match args.took_option.take() {
+        Some(cause) if !storage_is_there => Err(cause),
+        Some(cause) => invocation(args, caller).map_err(|_| cause),
+        None => invocation(args, caller),
+    }
+}
+
+fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, UsageError> {
     let action = action(&args)?;
     let Args { methods, run, messages, operands, .. } = args;
     let MethodArgs { storage, snapshot_conf, lines, plugin_dirs } = methods;

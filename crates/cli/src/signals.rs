@@ -1,26 +1,43 @@
-//! Catches signals. TERM, INT, HUP and QUIT stop a run in every phase; the snapshot is still left.
-//! CHLD tells that COMMAND has ended.
+//! Catches signals. Every signal that would end the program stops a run in order, in every phase:
+//! the snapshot is still left. CHLD tells that COMMAND has ended.
 //!
+//! Not caught are the signals of a broken program, such as SEGV: the next run cleans up after it.
 //! One thread receives them and passes them on as events, because only the main thread decides
 //! what to do. A signal that is ignored when the program starts stays ignored. Signals are sent
 //! to COMMAND in [`spawn`](crate::spawn).
 
 use std::io;
+use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::libc::SIGXFSZ;
+use dsnap_host::signals;
+use nix::libc::{self, SIGCHLD, SIGXFSZ};
 use nix::sys::signal::SigSet;
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::origin::{Origin, WithOrigin};
 use signal_hook::low_level::siginfo::Cause;
 
-/// The signals that stop a run.
-const STOP_SIGNALS: [i32; 4] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT];
+/// The signals with a name that stop a run. The real-time ones do, too.
+const STOP_SIGNALS: [i32; 14] = [
+    libc::SIGTERM,
+    libc::SIGINT,
+    libc::SIGHUP,
+    libc::SIGQUIT,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGALRM,
+    libc::SIGVTALRM,
+    libc::SIGPROF,
+    libc::SIGXCPU,
+    SIGXFSZ,
+    libc::SIGPWR,
+    libc::SIGIO,
+    libc::SIGSTKFLT,
+];
 
 /// The signals that this process receives.
 #[derive(Debug)]
@@ -58,22 +75,14 @@ pub(crate) enum Sender {
 impl Signals {
     /// Starts to catch signals, and unblocks all of them.
     pub(crate) fn catch() -> io::Result<Self> {
-        let ignored = ignored_signals();
-        let caught = STOP_SIGNALS.into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
-        if ignored & (1 << (SIGXFSZ - 1)) == 0 {
-            // With a handler, a file over the size limit is an error like a full disk. COMMAND
-            // gets the default action.
-            signal_hook::flag::register(SIGXFSZ, Arc::default())?;
-        }
-        let mut signals = SignalsInfo::<WithOrigin>::new(caught.chain([SIGCHLD]))?;
+        let mut signals = SignalsInfo::<WithOrigin>::new(stop_signals()?.chain([SIGCHLD]))?;
         // COMMAND inherits the signal mask of this thread.
         SigSet::all().thread_unblock()?;
         let first_stop = Arc::new(AtomicI32::new(0));
         let (sender, events) = mpsc::channel();
         let stored = Arc::clone(&first_stop);
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
-            for origin in signals.forever() {
-                let event = SignalEvent::from(&origin);
+            for event in signals.forever().filter_map(|origin| SignalEvent::of(&origin)) {
                 if let SignalEvent::Stop { signal, .. } = event {
                     let _ = stored.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
                 }
@@ -88,6 +97,19 @@ impl Signals {
     /// Returns the first signal that asked the run to stop, if there was one.
     pub(crate) fn first_stop(&self) -> Option<i32> {
         Some(self.first_stop.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
+    }
+
+    /// Takes the request to stop that was received last and that nobody has acted on. Its sender
+    /// counts as unknown: no process that is started from now on got the signal as well.
+    pub(crate) fn take_stop(&self) -> Option<SignalEvent> {
+        let events = std::iter::from_fn(|| self.events.try_recv().ok());
+        let stops = events.filter_map(|event| match event {
+            SignalEvent::ChildEnded => None,
+            SignalEvent::Stop { signal, .. } => {
+                Some(SignalEvent::Stop { signal, sender: Sender::Unknown })
+            }
+        });
+        stops.last()
     }
 
     /// Waits for a signal, but not longer than until `deadline`.
@@ -115,23 +137,39 @@ impl Signals {
     }
 }
 
-impl From<&Origin> for SignalEvent {
-    fn from(origin: &Origin) -> Self {
+impl SignalEvent {
+    /// Returns what a signal means, or `None` if it is only the system's answer to a write of this
+    /// program over the limit on the size of a file. The write then fails as on a full disk.
+    fn of(origin: &Origin) -> Option<Self> {
         let sender = match (origin.cause, &origin.process) {
             (Cause::Kernel, _) => Sender::Kernel,
             (_, Some(process)) => Sender::Process(process.pid),
             (_, None) => Sender::Unknown,
         };
         match origin.signal {
-            SIGCHLD => Self::ChildEnded,
-            signal => Self::Stop { signal, sender },
+            SIGCHLD => Some(Self::ChildEnded),
+            // The system names the writer as sender.
+            SIGXFSZ if matches!(sender, Sender::Kernel) || sender == Sender::own() => None,
+            signal => Some(Self::Stop { signal, sender }),
         }
     }
 }
 
-/// Reads from the system which signals this process ignores, as a bit mask.
-fn ignored_signals() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+impl Sender {
+    /// This program itself.
+    fn own() -> Self {
+        Self::Process(process::id().cast_signed())
+    }
+}
+
+/// Lists the signals that stop a run: those that would end the program. A signal that is ignored
+/// when the program starts is not among them.
+fn stop_signals() -> io::Result<impl Iterator<Item = i32>> {
+    let mut caught = Vec::new();
+    for signal in STOP_SIGNALS.into_iter().chain(libc::SIGRTMIN()..=libc::SIGRTMAX()) {
+        if !signals::is_ignored(signal)? {
+            caught.push(signal);
+        }
+    }
+    Ok(caught.into_iter())
 }

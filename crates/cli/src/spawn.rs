@@ -8,8 +8,6 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::process::{self, Child, Command};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -18,14 +16,14 @@ use dsnap_engine::run::environment::Environment;
 use dsnap_engine::run::job::CommandEnd;
 use dsnap_engine::system::privileges::Privileges;
 use dsnap_engine::system::process::ProcessId;
-use nix::errno::Errno;
-use nix::sys::signal::{self, Signal};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, getpid, getsid};
-use rustix::io::FdFlags;
+use dsnap_host::signals;
+use nix::libc::{SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM};
+use nix::unistd::{Pid, getpgid, getpgrp, getpid, getsid};
+use rustix::io::{Errno, FdFlags};
+use rustix::process::{self as wait, WaitOptions, WaitStatus};
 
 use crate::signals::{Sender, SignalEvent, Signals};
-use crate::{core_dumps, environment};
+use crate::{core_dumps, lookup};
 
 /// Set when COMMAND has started. From then on no message may say that it was not run.
 static STARTED: AtomicBool = AtomicBool::new(false);
@@ -59,16 +57,15 @@ impl CommandRunner<'_> {
         environment: Option<&Environment<'_>>,
         started: &mut dyn FnMut(ProcessId),
     ) -> CommandEnd {
+        let early = self.signals.take_stop();
         let child = match self.start(environment) {
             Ok(child) => child,
             Err(error) => return self.start_failure(error),
         };
         STARTED.store(true, Ordering::SeqCst);
         let pid = Pid::from_raw(child.id().cast_signed());
-        if let Some(process) = ProcessId::of(pid.as_raw()) {
-            started(process);
-        }
-        self.wait(pid)
+        started(ProcessId::of_existing(pid.as_raw()));
+        self.wait(pid, early)
     }
 
     fn start(&self, environment: Option<&Environment<'_>>) -> io::Result<Child> {
@@ -91,97 +88,108 @@ impl CommandRunner<'_> {
             .with_caller_privileges(|| core_dumps::with_original_limit(|| command.spawn()))
     }
 
-    /// Tells why COMMAND could not be started.
+    /// Looks COMMAND up with the privileges that it will have. Without COMMAND there is nothing to
+    /// look up.
     ///
-    /// The system's error is not enough: it is "not found" for a script whose interpreter is
-    /// missing, and "permission denied" for an unknown name if a folder of PATH is unreadable.
+    /// # Errors
+    ///
+    /// COMMAND is not found, or cannot be executed.
+    pub(crate) fn look_up(&self) -> Result<(), CommandEnd> {
+        let Some(program) = self.command.words.first() else { return Ok(()) };
+        self.privileges.with_caller_privileges(|| lookup::find(program))
+    }
+
+    /// Tells why COMMAND could not be started, although it was found before.
+    ///
+    /// The system's error is not enough: it is "not found" also for a script whose interpreter or a
+    /// program whose loader is missing, and "permission denied" for an unknown name if a folder of
+    /// PATH is unreadable.
     fn start_failure(&self, error: io::Error) -> CommandEnd {
-        let exists = self.privileges.with_caller_privileges(|| self.exists());
-        match error.kind() {
-            io::ErrorKind::PermissionDenied if !exists && !self.is_path() => {
-                CommandEnd::NotFound(io::ErrorKind::NotFound.into())
-            }
-            io::ErrorKind::NotFound if exists => CommandEnd::CannotExecute(io::Error::other(
-                "the interpreter in its first line was not found",
-            )),
-            io::ErrorKind::NotFound => CommandEnd::NotFound(error),
-            _ => CommandEnd::CannotExecute(error),
+        match self.look_up() {
+            Err(end) => end,
+            Ok(()) if error.kind() == io::ErrorKind::NotFound => CommandEnd::CannotExecute(
+                io::Error::other("the loader that the file names was not found"),
+            ),
+            Ok(()) => CommandEnd::CannotExecute(error),
         }
-    }
-
-    /// Tells whether a file with COMMAND's name exists where the system looks for it.
-    fn exists(&self) -> bool {
-        let Some(program) = self.command.words.first() else { return false };
-        if self.is_path() {
-            return Path::new(program).is_file();
-        }
-        environment::search_path().iter().any(|folder| folder.join(program).is_file())
-    }
-
-    /// Tells whether COMMAND is given as a path. Otherwise the folders of PATH are searched.
-    fn is_path(&self) -> bool {
-        self.command.words.first().is_some_and(|program| program.as_bytes().contains(&b'/'))
     }
 
     /// Waits for the end of COMMAND. Meanwhile passes signals on, and kills COMMAND if its time is
-    /// over.
-    fn wait(&self, command: Pid) -> CommandEnd {
+    /// over. `early` is a signal that came just before COMMAND was started.
+    fn wait(&self, command: Pid, mut early: Option<SignalEvent>) -> CommandEnd {
         let mut kill_at: Option<Instant> = None;
         loop {
             if let Some(end) = reap(command) {
                 return end;
             }
-            match self.signals.next(kill_at) {
+            match early.take().or_else(|| self.signals.next(kill_at)) {
                 Some(SignalEvent::ChildEnded) => {}
                 Some(SignalEvent::Stop { sender, .. })
                     if sender == Sender::Process(command.as_raw()) => {}
                 Some(SignalEvent::Stop { signal, sender }) => {
                     kill_at =
                         kill_at.or(self.command.kill_after.map(|after| Instant::now() + after));
-                    if !reached_command(signal, sender) {
-                        self.send(command, Signal::try_from(signal).ok());
+                    if !reached(command, signal, sender) {
+                        self.pass_on(command, signal);
                     }
                 }
                 None => {
-                    self.send(command, Some(Signal::SIGKILL));
+                    self.send(command, SIGKILL);
                     kill_at = None;
                 }
             }
         }
     }
 
+    /// Passes a signal on to COMMAND. A COMMAND that is stopped could not act on it, so what a
+    /// service manager or a closed terminal sends is followed by CONT, as they do it themselves.
+    fn pass_on(&self, command: Pid, signal: i32) {
+        self.send(command, signal);
+        if matches!(signal, SIGTERM | SIGHUP) {
+            self.send(command, SIGCONT);
+        }
+    }
+
     /// Sends a signal with COMMAND's own privileges. COMMAND has not been reaped yet, so the pid
     /// cannot belong to another process.
-    fn send(&self, command: Pid, signal: Option<Signal>) {
-        let _ = self.privileges.with_caller_privileges(|| signal::kill(command, signal));
+    fn send(&self, command: Pid, signal: i32) {
+        let _ = self.privileges.with_caller_privileges(|| signals::send(command, signal));
     }
 }
 
-/// Tells whether the system sent a signal to COMMAND, too. It does so for the keys of a terminal,
-/// but sends a hangup to the session leader only.
-fn reached_command(signal: i32, sender: Sender) -> bool {
-    match (sender, Signal::try_from(signal)) {
-        (Sender::Kernel, Ok(Signal::SIGINT | Signal::SIGQUIT)) => true,
-        (Sender::Kernel, Ok(Signal::SIGHUP)) => getsid(None) != Ok(getpid()),
+/// Tells whether the system sent a signal to COMMAND, too. It sends the keys of a terminal to a
+/// process group. A hangup it sends to the session leader only, and to the group after the leader.
+fn reached(command: Pid, signal: i32, sender: Sender) -> bool {
+    let for_group = match signal {
+        SIGINT | SIGQUIT => true,
+        SIGHUP => getsid(None) != Ok(getpid()),
         _ => false,
-    }
+    };
+    for_group && sender == Sender::Kernel && getpgid(Some(command)) == Ok(getpgrp())
 }
 
 /// Returns how COMMAND ended, if it has. As pid 1 this program reaps every orphan, too.
 fn reap(command: Pid) -> Option<CommandEnd> {
-    let awaited = if process::id() == 1 { None } else { Some(command) };
+    let awaited = if process::id() == 1 { None } else { wait::Pid::from_raw(command.as_raw()) };
     loop {
-        match waitpid(awaited, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, status)) if pid == command => {
-                return Some(CommandEnd::Exited(u8::try_from(status & 0xff).unwrap_or(u8::MAX)));
+        match wait::waitpid(awaited, WaitOptions::NOHANG) {
+            Ok(Some((pid, status))) if pid.as_raw_pid() == command.as_raw() => {
+                return Some(end(status));
             }
-            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == command => {
-                return Some(CommandEnd::Killed(signal as i32));
-            }
-            Ok(WaitStatus::StillAlive) => return None,
-            Ok(_) | Err(Errno::EINTR) => {}
+            Ok(None) => return None,
+            Ok(Some(_)) | Err(Errno::INTR) => {}
             // No other code reaps COMMAND. If the system lost it, its status is unknown.
             Err(error) => return Some(CommandEnd::CannotExecute(error.into())),
+        }
+    }
+}
+
+/// Reads a status of `wait`.
+fn end(status: WaitStatus) -> CommandEnd {
+    match (status.terminating_signal(), status.exit_status()) {
+        (Some(signal), _) => CommandEnd::Killed(signal),
+        (None, exited) => {
+            CommandEnd::Exited(exited.and_then(|it| u8::try_from(it).ok()).unwrap_or(u8::MAX))
         }
     }
 }

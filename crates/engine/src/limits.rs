@@ -6,6 +6,10 @@ use std::time::Duration;
 
 /// How long connecting to a server may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long connecting to one of several addresses of a server may take at first.
+pub const ADDRESS_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the beginning of an error page may take, once its status has arrived.
+pub const ERROR_PAGE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the answer to an `enter` may take, unless the line says `timeout=`.
 pub const ENTER_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long the answer to a `leave` or `status` may take, unless the line says `timeout=`.
@@ -97,14 +101,27 @@ pub const MAX_RECORDS: usize = 64;
 pub const MAX_MOUNT_TABLE: u64 = 16 << 20;
 /// The table of locks. What does not fit is unknown.
 pub const MAX_LOCK_TABLE: u64 = 16 << 20;
+/// `/etc/machine-id`: 32 digits and a line feed.
+pub const MAX_MACHINE_ID: u64 = 64;
 /// What the system says about one descriptor: locks stand at the beginning.
 pub const MAX_FDINFO: u64 = 4096;
 /// Symbolic links followed on one path, in number: as many as Linux follows.
 pub const MAX_SYMLINKS: usize = 40;
+/// Interpreters of interpreters that are looked up for a script, in number: as many as Linux starts.
+pub const MAX_INTERPRETERS: u32 = 5;
+/// The beginning of a program, in bytes: as much as Linux reads to find its interpreter.
+pub const MAX_INTERPRETER_LINE: u64 = 256;
 /// The first line of an access file, in bytes.
 pub const MAX_ACCESS_LINE: usize = 4096;
 /// A file of trusted certificates, in bytes.
 pub const MAX_CA_FILE: usize = 1 << 20;
+/// The headers of a server's answer, in number. Some sites set more than a hundred cookies.
+pub const MAX_RESPONSE_HEADERS: usize = 1000;
+/// How much of an error page is read.
+pub const MAX_ERROR_PAGE: usize = 1 << 16;
+/// The smallest RSA key of a server or authority, in bits: ring, which checks the signatures, accepts
+/// no smaller one.
+pub const MIN_RSA_BITS: usize = 2048;
 /// How deep the elements of an XML-RPC response may be nested. A fault is 7 deep.
 pub const MAX_XML_DEPTH: usize = 64;
 /// How many characters of a server's fault a message shows.

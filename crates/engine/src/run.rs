@@ -177,12 +177,14 @@ fn in_snapshot(
     let Snapshot { lock, entered, .. } = snapshot;
     let broken = lock.check().err();
     let server_came_up = lock.server_came_up();
+    let restarted = lock.main_lock_was_taken();
     drop(lock);
     program.report(Event::Unlocked);
     session.lock.begin_anew();
-    let not_left = entered.and_then(|entered| entered.leave().err()).map(Failure::into_reason);
+    let not_left = entered.and_then(|entered| entered.leave_after_command(restarted).err());
+    let not_left = not_left.map(Failure::into_reason).or(tries.not_left.clone());
     if server_came_up {
         program.report(Event::ServerStuck);
     }
-    Outcome { command, broken, not_left: not_left.or(tries.not_left.clone()) }
+    Outcome { command, broken, not_left }
 }

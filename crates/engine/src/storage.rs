@@ -20,7 +20,6 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use dsnap_core::{Reason, text};
 
@@ -178,11 +177,6 @@ impl Storage {
         // Only a new file needs a neighbour's mode.
         let neighbour = misc.look(name).is_err().then(|| self.neighbour(name)).flatten();
         FileLock::take_in(misc, name, neighbour.as_ref())
-    }
-
-    /// Returns when `misc/lock` was taken last: its holder then writes a pid into it.
-    pub(crate) fn main_lock_written(&self) -> Option<SystemTime> {
-        self.folders.misc.look(main_lock::NAME).and_then(|found| found.modified()).ok()
     }
 
     /// Makes a new file in `misc/` with the mode of its neighbours.

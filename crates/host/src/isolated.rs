@@ -24,12 +24,13 @@ use dsnap_core::method::Caller;
 use dsnap_engine::limits;
 use dsnap_engine::system::real_user::as_real_user;
 use nix::sys::signal::{self, Signal};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{WaitOptions, waitpid};
 
 use self::streams::Streams;
 use crate::lines::LimitedCaller;
+use crate::signals;
 
 /// Takes a line of the process's answer, and the caller that gets the messages in it.
 pub type OnAnswer<'a> = &'a mut dyn FnMut(&[u8], &dyn Caller);
@@ -62,7 +63,7 @@ pub enum ProcessEnd {
     /// With this exit status.
     Exited(i32),
     /// By this signal, which this program did not send.
-    Killed(Signal),
+    Killed(i32),
     /// Killed by this program after this time: its time was up, or it did not stop when asked to.
     TimeUp(Duration),
     /// Killed by this program, because its answers were too long.
@@ -76,7 +77,7 @@ impl std::fmt::Display for ProcessEnd {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Exited(status) => write!(f, "exited with status {status}"),
-            Self::Killed(signal) => write!(f, "was killed by {signal}"),
+            Self::Killed(signal) => write!(f, "was killed by SIG{}", signals::name(*signal)),
             Self::TimeUp(time) => {
                 write!(f, "was killed after {} s, when its time was up", time.as_secs_f32().round())
             }
@@ -178,11 +179,13 @@ impl Process {
         // It may have become another user, whom the storage owner cannot send a signal.
         let _ = as_real_user(|| signal::killpg(self.pid, Signal::SIGKILL));
         wait_for_end(self.pid, limits::KILL_TIMEOUT);
-        match waitpid(self.pid, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::StillAlive) => None,
-            Ok(WaitStatus::Signaled(_, signal, _)) => Some(ProcessEnd::Killed(signal)),
-            Ok(WaitStatus::Exited(_, status)) => Some(ProcessEnd::Exited(status)),
-            _ => Some(ProcessEnd::Exited(-1)),
+        match waitpid(rustix::process::Pid::from_raw(self.pid.as_raw()), WaitOptions::NOHANG) {
+            Ok(None) => None,
+            Ok(Some((_, status))) => Some(match status.terminating_signal() {
+                Some(signal) => ProcessEnd::Killed(signal),
+                None => ProcessEnd::Exited(status.exit_status().unwrap_or(-1)),
+            }),
+            Err(_) => Some(ProcessEnd::Exited(-1)),
         }
     }
 }

@@ -17,6 +17,7 @@ mod lines;
 mod loaded;
 mod registry;
 mod search;
+pub mod signals;
 mod wire;
 
 pub use child::answer_isolated_call;

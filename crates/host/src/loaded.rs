@@ -235,6 +235,8 @@ impl LoadedMethod {
             conf_folder: Bytes::of(request.conf_folder),
             code: request.code.as_str().to_owned(),
             time_left: u64::try_from(time.as_millis()).ok(),
+            leave_time: u64::try_from(request.leave_time.as_millis()).unwrap_or(u64::MAX),
+            snapshot_seen: request.snapshot_seen,
             ..Call::without_storage(verb, &self.description.name, request.words)
         };
         self.plugin.call(&call, Some(time), request.caller)
@@ -273,6 +275,7 @@ impl SnapshotMethod for LoadedMethod {
             Some(DSNAP_REFUSED) => Entered::Refused(reply.take_reason()),
             Some(DSNAP_FAILED) => Entered::Failed(reply.take_reason()),
             Some(DSNAP_UNKNOWN) => Entered::Unknown(reply.take_reason()),
+            Some(DSNAP_LIKELY_FAILED) => Entered::LikelyFailed(reply.take_reason()),
             _ => Entered::Unknown(reply.take_unexpected()),
         }
     }

@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | `lib` | the method: a look, locks, survey, recovery | survey, replica, recovery |
 //! | `recovery` | the order of the changes | survey, unpack, moving, snapshot_file, progress, sync |
-//! | `survey` | the look before the first change | replica, preflight, journal, snapshot_file |
+//! | `survey` | the look before the first change | replica, preflight, journal |
 //! | `replica` | looks at `journal/replica.tar` | archive, preflight, attributes |
 //! | `unpack` | unpacks `journal/replica.tar` | replica, archive, attributes, destination, progress, sync |
 //! | `archive` | reads and checks the members of an archive | attributes |

@@ -6,14 +6,12 @@ use std::io::{self, Write};
 
 use dsnap_core::Reason;
 use dsnap_engine::storage::durability::Durability;
-use dsnap_engine::storage::{Folders, Storage, snapshot_file};
+use dsnap_engine::storage::snapshot_file::{self, TEMPORARY};
+use dsnap_engine::storage::{Folders, Storage};
 use dsnap_engine::system::folder::Folder;
 
 use crate::reasons::{at, unfinished_at};
 use crate::sync;
-
-/// The name under which `misc/snapshot` is written before it gets its own.
-pub(crate) const TEMPORARY: &str = "snapshot.dsnap";
 
 /// Removes `misc/snapshot`, on disk. The folder is synced even if the file is already gone: an
 /// earlier run may have removed it, and ended before that was on disk.

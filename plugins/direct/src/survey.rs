@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use dsnap_core::method::Caller;
 use dsnap_core::{Reason, text};
 use dsnap_engine::storage::settings::Settings;
-use dsnap_engine::storage::snapshot_file::Content;
+use dsnap_engine::storage::snapshot_file::{Content, TEMPORARY};
 use dsnap_engine::storage::{Folders, JournalEntry, REPLICA, Storage, snapshot_lock};
 use dsnap_engine::system::folder::{Folder, Listed};
 
@@ -19,7 +19,6 @@ use crate::preflight::{
 };
 use crate::reasons::unexpected_in_journal;
 use crate::replica::Replica;
-use crate::snapshot_file;
 
 /// A storage as it was found.
 #[derive(Debug)]
@@ -109,7 +108,7 @@ impl<'a> Survey<'a> {
         for folder in [misc, journal, b, a] {
             folder.check_can_change_entries()?;
         }
-        check_file_place(misc, snapshot_file::TEMPORARY.as_ref())?;
+        check_file_place(misc, TEMPORARY.as_ref())?;
         if !self.b_is_empty {
             check_can_move(b, a)?;
             check_can_empty_into(b, Some(a), 1, keep_going)?;

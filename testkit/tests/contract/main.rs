@@ -27,6 +27,9 @@ fn every_kind_of_method_keeps_the_contract() {
     thread::scope(|scope| {
         scope.spawn(|| Folder::new().assert_keeps_contract(&["direct"]));
         scope.spawn(|| Folder::new().assert_keeps_contract(&["http {url} {access}"]));
+        scope.spawn(|| {
+            Folder::new().assert_keeps_contract(&["--answers", "zope5", "http {url} {access}"])
+        });
         scope.spawn(|| asking.assert_keeps_contract(&["exec", "./script"]));
         scope.spawn(|| {
             c.assert_keeps_contract(&["--loaded", "--plugin-dir", ".", "line {control}"])

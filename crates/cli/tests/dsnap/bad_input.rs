@@ -158,7 +158,7 @@ fn a_folder_in_the_place_of_a_file_fails_the_run_and_changes_nothing() {
         (State::Crashed, None),
         (State::InSnapshot, None),
         (State::Replica, None),
-        (State::Crashed, Some("misc/snapshot.dsnap")),
+        (State::Crashed, Some("misc/dsnap.snapshot")),
         (State::Replica, Some("misc/replica.previous")),
     ] {
         let fixture =

@@ -1,13 +1,16 @@
 //! COMMAND: how it is run, what it finds, and how its end becomes the status.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use dsnap_testkit::{Format, State};
+use dsnap_testkit::{Format, State, locks};
 
 use crate::support::{
-    DIRECT, Dsnap, current_user, fixture_builder, folder, is_locked, make_fifo, storage,
-    wait_until, write_script,
+    DIRECT, Dsnap, HTTP, assert_free, conf, current_user, fixture_builder, folder, is_locked,
+    make_fifo, site, storage, wait_until, write_script,
 };
 
 #[test]
@@ -28,35 +31,129 @@ fn a_command_that_a_signal_killed_exits_with_128_plus_its_number() {
 #[test]
 fn a_command_that_is_not_found_exits_with_127_and_one_that_cannot_be_executed_with_126() {
     let fixture = storage(State::Clean);
-    Dsnap::on(&fixture)
-        .arg("no-such-command")
-        .run()
-        .says(127, &format!("{DIRECT}COMMAND was not run: `no-such-command` was not found\n"));
-    let closed = folder();
-    std::fs::set_permissions(closed.path(), std::os::unix::fs::PermissionsExt::from_mode(0o000))
-        .unwrap();
-    Dsnap::on(&fixture)
-        .env("PATH", format!("{}:/usr/bin", closed.path().display()))
-        .arg("no-such-command")
-        .run()
-        .says(127, &format!("{DIRECT}COMMAND was not run: `no-such-command` was not found\n"));
-    Dsnap::on(&fixture).arg("").run().ends(127, "COMMAND was not run: `` was not found");
-    Dsnap::on(&fixture).arg("/etc/passwd").run().ends(
-        126,
-        "COMMAND was not run: `/etc/passwd` cannot be executed: Permission denied (os error 13)",
+    let says = |command: &str, path: &str, status: i32, why: &str| {
+        let why = format!("COMMAND was not run: `{}` {why}\n", command.replace(DIR, "DIR"));
+        let command = command.replace(DIR, fixture.path().to_str().unwrap());
+        let ran = Dsnap::on(&fixture).arg(&command).env("PATH", path).run();
+        ran.says(status, &why);
+    };
+    let (closed, absent) = (folder(), "was not found");
+    set_mode(closed.path(), 0o000);
+    let closed = format!("{}:/usr/bin", closed.path().display());
+    for path in ["/usr/bin", "/no/such:/etc/passwd:", &closed] {
+        says("no-such-command", path, 127, absent);
+        says("", path, 127, absent);
+    }
+    says("DIR/no-such-command", "", 127, absent);
+    // A folder on the way is no program.
+    fs::create_dir(fixture.path().join("dsnaps-folder")).unwrap();
+    let path = format!("{}:/bin", fixture.path().display());
+    says("dsnaps-folder", &path, 127, absent);
+    for (name, text, why) in unusable_programs() {
+        let program = fixture.path().join(name);
+        write_script(&program, text);
+        if text.is_empty() {
+            set_mode(&program, 0o644);
+        }
+        let why = format!("cannot be executed: {why}");
+        says(&format!("DIR/{name}"), "/bin", 126, &why);
+        for path in [format!("/no/such:{}", fixture.path().display()), path.clone()] {
+            says(name, &path, 126, &why);
+        }
+    }
+    let folder = "cannot be executed: Permission denied (os error 13)";
+    says("DIR/dsnaps-folder", "", 126, folder);
+    assert!(!fixture.storage().run_lock().exists(), "something was begun");
+}
+
+/// Stands for the storage directory in what is searched and said.
+const DIR: &str = "DIR";
+
+/// Programs that cannot be executed: a name, what is in it (nothing: it has no permission to be
+/// executed), and why not.
+fn unusable_programs() -> [(&'static str, &'static str, &'static str); 5] {
+    [
+        ("dsnaps-file", "", "Permission denied (os error 13)"),
+        ("dsnaps-text", "echo\n", "it has no first line like `#!/bin/sh`"),
+        (
+            "dsnaps-script",
+            "#! /no/such/interpreter -x\n",
+            "the interpreter in its first line was not found",
+        ),
+        (
+            "dsnaps-other-script",
+            "#!/etc/passwd\n",
+            "the interpreter in its first line: Permission denied (os error 13)",
+        ),
+        // A line end of another system is part of the name.
+        ("dsnaps-crlf", "#!/bin/sh\r\n", "the interpreter in its first line was not found"),
+    ]
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn a_command_that_cannot_be_run_freezes_nothing_and_asks_nobody() {
+    let fixture = storage(State::Crashed);
+    let _server = locks::Holder::hold(&fixture.storage().lock()).unwrap();
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    server.set_nonblocking(true).unwrap();
+    write_script(&fixture.path().join("method"), "#!/bin/sh\ntouch \"$DSNAP_STORAGE/asked\"\n");
+    let text = fixture.path().join("text");
+    write_script(&text, "echo\n");
+    for (command, status) in [(Path::new("no-such-command"), 127), (&text, 126)] {
+        let ran = Dsnap::on(&fixture)
+            .args(["-t", "10m", "--method", "exec ../method", "--method"])
+            .arg(format!("http http://{}/ds access", server.local_addr().unwrap()))
+            .arg(command)
+            .run();
+        assert!(ran.stderr.starts_with("COMMAND was not run: `"), "{ran}");
+        assert_eq!(ran.status.code(), Some(status), "{ran}");
+    }
+    assert!(!fixture.path().join("asked").exists(), "the script was run");
+    assert!(server.accept().is_err(), "the server was asked");
+    assert!(!fixture.storage().run_lock().exists(), "something was begun");
+}
+
+#[test]
+fn a_command_that_vanishes_after_it_was_found_leaves_the_snapshot() {
+    let site = site();
+    let command = site.path().join("command");
+    write_script(&command, "#!/bin/sh\n");
+    write_script(
+        &site.storage().config().join("method"),
+        "#!/bin/sh\nrm \"$DSNAP_STORAGE/command\"; exit 69\n",
     );
-    let script = fixture.path().join("dsnaps-script");
-    write_script(&script, "#!/no/such/interpreter\n");
-    Dsnap::on(&fixture).arg(&script).run().ends(
-        126,
-        "COMMAND was not run: `DIR/dsnaps-script` cannot be executed: the interpreter in its first line was not found",
-    );
-    let folder = fixture.path().display();
-    for path in [format!("/no/such:{folder}"), format!("{folder}:/bin")] {
-        Dsnap::on(&fixture).arg("dsnaps-script").env("PATH", path).run().ends(
-            126,
-            "COMMAND was not run: `dsnaps-script` cannot be executed: the interpreter in its first line was not found",
-        );
+    conf(&site, "exec method\nhttp URL access\n");
+    let ran = Dsnap::at(&site).arg(&command).run();
+    ran.says(127, &format!("{HTTP}COMMAND was not run: `DIR/command` was not found\n"));
+    assert_free(&site);
+}
+
+#[test]
+fn a_command_without_a_slash_is_searched_as_the_system_does() {
+    let fixture = storage(State::Clean);
+    let [first, second] = ["first", "second"].map(|name| fixture.path().join(name));
+    for folder in [&first, &second] {
+        fs::create_dir(folder).unwrap();
+        write_script(&folder.join("dsnaps-tool"), "#!/bin/sh\necho \"$0\"\n");
+    }
+    let run = |path: &str| {
+        let ran = Dsnap::on(&fixture).arg("dsnaps-tool").env("PATH", path).change(|command| {
+            command.current_dir(&second);
+        });
+        ran.run().says(0, DIRECT).stdout
+    };
+    let both = format!("{}:{}", first.display(), second.display());
+    assert_eq!(run(&both), "DIR/first/dsnaps-tool\n");
+    // An empty part is the current folder.
+    assert!(run(":/bin").ends_with("dsnaps-tool\n"));
+    for text in ["#!/no/such/interpreter\n", ""] {
+        write_script(&first.join("dsnaps-tool"), text);
+        set_mode(&first.join("dsnaps-tool"), if text.is_empty() { 0o644 } else { 0o755 });
+        assert_eq!(run(&both), "DIR/second/dsnaps-tool\n");
     }
 }
 

@@ -106,6 +106,79 @@ fn a_usage_error_is_one_line_a_hint_and_status_125() {
 }
 
 #[test]
+fn an_option_that_took_another_option_for_its_value_is_named() {
+    for (line, message, hint) in [
+        (
+            "-k --storage ds true",
+            "-k, --kill-after took the option `--storage` for its DURATION",
+            "-k DURATION",
+        ),
+        (
+            "-t --stor ds true",
+            "-t, --wait took the option `--stor` for its DURATION",
+            "-t DURATION",
+        ),
+        (
+            "-s -v --storage / true",
+            "-s, --pause took the option `-v` for its DURATION",
+            "-s DURATION",
+        ),
+        (
+            "-t -k5 --storage / true",
+            "-t, --wait took the option `-k5` for its DURATION",
+            "-t DURATION",
+        ),
+        (
+            "--accept-existing --storage=ds true",
+            "--accept-existing took the option `--storage=ds` for its AGE",
+            "--accept-existing AGE",
+        ),
+        (
+            "--snapshot-conf --storage ds true",
+            "--snapshot-conf took the option `--storage` for its FILE",
+            "--snapshot-conf FILE",
+        ),
+        (
+            "--method --storage ds true",
+            "--method took the option `--storage` for its LINE",
+            "--method LINE",
+        ),
+        (
+            "--plugin-dir --storage ds true",
+            "--plugin-dir took the option `--storage` for its DIR",
+            "--plugin-dir DIR",
+        ),
+        (
+            "--code --recover --storage ds",
+            "--code took the option `--recover` for its CODE",
+            "--code CODE",
+        ),
+        ("--storage -k 5 true", "--storage took the option `-k` for its DIR", "--storage DIR"),
+        (
+            "--storage --recover",
+            "--storage took the option `--recover` for its DIR",
+            "--storage DIR",
+        ),
+    ] {
+        let ran = dsnap(&line.split(' ').collect::<Vec<_>>());
+        let hint = format!("write `{hint}` before the option");
+        ran.says(125, &format!("usage: {message}\nhint: {hint}\n")).prints("");
+    }
+}
+
+#[test]
+fn a_directory_may_have_the_name_of_an_option() {
+    let folder = folder();
+    let _fixture =
+        fixture_builder().state(State::Clean).build_in(&folder.path().join("-v")).unwrap();
+    fs::write(folder.path().join("-v/config/snapshot.conf"), "").unwrap();
+    let ran = Dsnap::new().args(["--storage", "-v", "true"]).change(|command| {
+        command.current_dir(folder.path());
+    });
+    ran.run().says(0, DIRECT);
+}
+
+#[test]
 fn an_unknown_option_is_never_run_as_command() {
     let fixture = storage(State::Clean);
     Dsnap::on(&fixture)

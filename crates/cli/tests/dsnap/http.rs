@@ -2,14 +2,16 @@
 
 use std::fs;
 use std::io::Write;
+use std::time::{Duration, Instant};
 
+use dsnap_engine::system::flock::FileLock;
 use dsnap_testkit::Site;
 use dsnap_testkit::site::{Call, Fault};
 use nix::sys::signal::Signal::SIGTERM;
 
 use crate::support::{
     Dsnap, HTTP, ScriptedServer, assert_free, busy_site, conf, copies, in_parallel, site,
-    site_builder,
+    site_builder, wait_until,
 };
 
 #[test]
@@ -48,17 +50,6 @@ fn a_signal_leaves_the_snapshot() {
     let running = Dsnap::at(&site).args(["sh", "-c", "echo begun; exec sleep 600"]).start();
     running.signal(SIGTERM);
     running.end().says(128 + 15, HTTP);
-    assert_free(&site);
-}
-
-#[test]
-fn a_command_that_is_not_found_leaves_the_snapshot() {
-    let site = site();
-    Dsnap::at(&site)
-        .arg("no-such-command")
-        .run()
-        .mentions("COMMAND was not run: ")
-        .counts("Left snapshot mode", 1);
     assert_free(&site);
 }
 
@@ -180,11 +171,60 @@ fn a_snapshot_of_somebody_else_may_be_accepted_and_is_not_left() {
 fn a_server_that_was_started_while_the_sublock_was_held_is_refused_with_the_reason() {
     let site = site();
     site.stop_server().unwrap();
-    let tool = dsnap_engine::system::flock::FileLock::take(&site.storage().sublock()).unwrap();
+    let tool = FileLock::take(&site.storage().sublock()).unwrap();
     site.start_server().unwrap();
     drop(tool);
     let ran = Dsnap::at(&site).args(["-t", "1h", "true"]).run().mentions("restart");
     assert_eq!(ran.status.code(), Some(125), "not waited for: {ran}");
+}
+
+const RESTART: &str = "restart the server while no other process has misc/sublock locked";
+
+/// Starts the server again while a tool holds `misc/sublock`. Its code is `startup` then, and
+/// `misc/snapshot` keeps what it says.
+fn restart_under_sublock(site: &Site) {
+    site.crash_server();
+    // Later than the clock of the file system ticks.
+    let written = fs::metadata(site.storage().snapshot()).unwrap().modified().unwrap();
+    let probe = site.path().parent().unwrap().join("probe");
+    wait_until("a later time of the file system", || {
+        fs::write(&probe, "").unwrap();
+        fs::metadata(&probe).unwrap().modified().unwrap() > written
+    });
+    site.start_server().unwrap();
+}
+
+#[test]
+fn a_server_restarted_under_somebody_elses_snapshot_is_not_waited_for() {
+    for packing in [false, true] {
+        let site = site();
+        let server = site.server().unwrap();
+        if packing {
+            server.pack().unwrap()
+        } else {
+            server.enter("stranger").unwrap()
+        }
+        drop(server);
+        site.crash_server();
+        let tool = FileLock::take(&site.storage().sublock()).unwrap();
+        restart_under_sublock(&site);
+        drop(tool);
+        let ran = Dsnap::at(&site).args(["-t", "1h", "true"]).run();
+        assert_eq!(ran.status.code(), Some(125), "{ran}");
+        ran.hint(RESTART);
+    }
+}
+
+#[test]
+fn a_server_restarted_while_command_ran_is_not_asked_again_to_leave() {
+    let site = site();
+    let running = Dsnap::at(&site).sh("echo begun; read go; true").open_stdin().start();
+    restart_under_sublock(&site);
+    let began = Instant::now();
+    let ran = running.end();
+    assert!(began.elapsed() < Duration::from_secs(30), "useless tries: {ran}");
+    assert_eq!(ran.status.code(), Some(122), "{ran}");
+    ran.mentions("DIR is still in snapshot mode (code user/").hint(RESTART);
 }
 
 #[test]

@@ -233,6 +233,7 @@ fn forge_record(site: &Site, line: &str, code: &str) {
         evidence: Evidence::Here,
         may_close: true,
         since: 1_767_225_600,
+        main_lock: None,
         host: Host::here(),
         user: OWNER,
         command_name: "rsync".into(),

@@ -8,6 +8,7 @@
 
 mod authors;
 mod bad_input;
+mod channel;
 mod command;
 mod command_line;
 mod conf;
@@ -36,6 +37,7 @@ mod replicas;
 mod rights;
 mod shared_conf;
 mod signals;
+mod signals_of_a_terminal;
 mod stop_start;
 mod support;
 mod terminal;
@@ -43,3 +45,4 @@ mod traitors;
 mod trust;
 mod unanswered;
 mod villains;
+mod zope5;

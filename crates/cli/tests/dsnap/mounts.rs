@@ -130,6 +130,36 @@ fn on_a_file_system_of_an_unknown_kind_direct_is_used_if_a_line_says_so() {
     }
 }
 
+/// Where locks are not known to reach: a run that cannot read the boot id is killed, and COMMAND lives
+/// on while the next run looks.
+const WITHOUT_BOOT_ID: &str = r#"
+mount -t ramfs none "$at" && cp -a ds/. "$at" && mkfifo begun go || exit 99
+cat >method <<'END'
+#!/bin/sh
+file=$DSNAP_STORAGE/misc/snapshot
+case $1 in enter) printf "user/$DSNAP_CODE" >"$file" ;; leave) rm "$file" ;; esac
+END
+chmod 755 method
+set -- "$@" --storage "$at" --method "exec $PWD/method"
+unshare --mount bash -c 'mount -t tmpfs none /proc/sys && echo $$ >tool && exec "$@"' bash     "$@" sh -c 'echo >begun; read line <go' 2>first &
+read line <begun && kill -KILL "$(cat tool)" && wait
+"$@" true
+status=$?
+echo >go
+[ -e "$at/misc/snapshot" ] || echo "the snapshot was left" >&2
+exit $status
+"#;
+
+#[test]
+fn a_command_whose_boot_is_not_known_may_still_run() {
+    let Some((folder, _fixture)) = storage_of_another_user(State::Clean) else { return };
+    let ran = in_namespace(folder.path(), "x", WITHOUT_BOOT_ID).run();
+    let Some(ran) = unless_unmountable(ran) else { return };
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    assert!(!ran.stderr.contains("the snapshot was left"), "{ran}");
+    ran.mentions("whether that still runs cannot be seen from here").mentions("--recover --code ");
+}
+
 #[test]
 fn a_local_file_system_may_be_mounted_under_any_name() {
     in_parallel(NAMES, |name| {
@@ -153,6 +183,51 @@ exec 8>>"$at/misc/sublock" && flock --nonblock 8 || exit 99
 fn a_lock_is_seen_where_stat_gives_another_device_than_the_mount_table() {
     let Some((folder, _fixture)) = storage_of_another_user(State::InSnapshot) else { return };
     let dsnap = in_namespace(folder.path(), "x", TWO_LAYERS).args(["--method", "nodirect"]);
+    let Some(ran) = unless_unmountable(dsnap.run()) else { return };
+    ran.mentions("; misc/sublock is held by bash (pid ");
+}
+
+/// The same with a server that has the storage open, and with the original tool in a snapshot of it.
+const TWO_LAYERS_OPEN: &str = r#"
+mkdir low work && mount -t ramfs none low || exit 99
+mount -t overlay -o xino=off,lowerdir=low,upperdir=ds,workdir=work none "$at" || exit 99
+exec 7>>"$at/misc/lock" 8>>"$at/misc/sublock" && flock --nonblock 7 && flock --nonblock 8 || exit 99
+export SNAPSHOT_DIRECTORY=$at
+"$@" 7>&- 8>&-; exit
+"#;
+
+#[test]
+fn a_server_is_seen_where_stat_gives_another_device_than_the_mount_table() {
+    let Some((folder, _fixture)) = storage_of_another_user(State::Crashed) else { return };
+    let dsnap = in_namespace(folder.path(), "x", TWO_LAYERS_OPEN);
+    let dsnap = dsnap.args(["--method", "direct", "--storage"]).arg(folder.path().join("x"));
+    let Some(ran) = unless_unmountable(dsnap.arg("true").run()) else { return };
+    ran.mentions("the storage is open in bash (pid ");
+}
+
+#[test]
+fn a_run_inside_a_run_is_seen_where_stat_gives_another_device_than_the_mount_table() {
+    let Some((folder, _fixture)) = storage_of_another_user(State::InSnapshot) else { return };
+    let dsnap = in_namespace(folder.path(), "x", TWO_LAYERS_OPEN).env("SNAPSHOT_VERSION", "2");
+    let Some(ran) = unless_unmountable(dsnap.args(["echo", "inside"]).run()) else { return };
+    ran.says(0, "").prints("inside\n");
+}
+
+/// The same in a folder of the overlay as root directory: its mount is not in the table then.
+const CHROOT: &str = r#"
+mkdir -p low work up/root && cp -a ds up/root/ && mount -t ramfs none low || exit 99
+mount -t overlay -o xino=off,lowerdir=low,upperdir=up,workdir=work none "$at" || exit 99
+for each in /bin /lib /lib64 /usr /etc /proc /dev "${1%/*}"; do
+    [ ! -e "$each" ] || { mkdir -p "$at/root$each" && mount --rbind "$each" "$at/root$each"; } || exit 99
+done
+exec 8>>"$at/root/ds/misc/sublock" && flock --nonblock 8 || exit 99
+chroot "$at/root" "$@" --storage /ds true 8>&-; exit
+"#;
+
+#[test]
+fn a_lock_is_seen_where_the_mount_table_does_not_show_the_mount() {
+    let Some((folder, _fixture)) = storage_of_another_user(State::InSnapshot) else { return };
+    let dsnap = in_namespace(folder.path(), "x", CHROOT).args(["--method", "nodirect"]);
     let Some(ran) = unless_unmountable(dsnap.run()) else { return };
     ran.mentions("; misc/sublock is held by bash (pid ");
 }

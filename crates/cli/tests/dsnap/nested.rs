@@ -4,7 +4,7 @@ use std::fs;
 
 use dsnap_testkit::{State, locks};
 
-use crate::support::{DIRECT, Dsnap, storage};
+use crate::support::{DIRECT, Dsnap, storage, storage_with_conf};
 
 const DSNAP: &str = env!("CARGO_BIN_EXE_dsnap");
 const HINT: &str = "if this is not a COMMAND of dsnap: unset SNAPSHOT_VERSION SNAPSHOT_DIRECTORY SNAPSHOT_TIMESTAMP SNAPSHOT_CODE SNAPSHOT_TID";
@@ -41,6 +41,23 @@ fn another_directory_is_an_error() {
         .arg("true")
         .run()
         .mentions("COMMAND was not run: this runs inside a snapshot of DIR, not of ");
+}
+
+#[test]
+fn a_relative_directory_that_leads_elsewhere_after_a_cd_is_explained() {
+    let fixture = storage_with_conf(State::Clean, "");
+    let run = |dir: &str, script: &str| {
+        let ran = Dsnap::new().args(["--storage", dir]).sh(script).change(|command| {
+            command.current_dir(fixture.path().join("config"));
+        });
+        ran.run()
+    };
+    run("..", &format!("{DSNAP} true")).says(0, DIRECT);
+    let absolute = fixture.path().display();
+    for inner in ["", "--storage ..", &format!("--storage {absolute}")] {
+        let ran = run("..", &format!("cd /usr/bin; {DSNAP} {inner} true"));
+        ran.mentions("COMMAND was not run: SNAPSHOT_DIRECTORY is `..`, a relative path, which leads to no storage from the current folder\nhint: COMMAND has changed its folder: give the outer dsnap an absolute path as --storage\n");
+    }
 }
 
 #[test]

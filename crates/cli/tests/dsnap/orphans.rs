@@ -1,15 +1,22 @@
 //! Killed runs: what they leave behind, and copies of a storage that is in a snapshot.
 
+// long: one chapter about what a killed run leaves, and the ways to end it.
+
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use dsnap_engine::record::run_lock::RunRecord;
 use dsnap_engine::system::process::ProcessId;
 use dsnap_testkit::Site;
+use dsnap_testkit::control::Control;
 use dsnap_testkit::site::{Call, Fault};
 use nix::sys::signal::Signal::SIGKILL;
 
-use crate::support::{Dsnap, HTTP, Running, conf, follow, is_locked, picture, site, wait_until};
+use crate::support::{
+    Dsnap, HTTP, Ran, Running, conf, follow, is_locked, may_mount, picture, root, site, wait_until,
+    write_script,
+};
 
 /// A run whose COMMAND waits for its stdin to end.
 fn begun(site: &Site) -> Running {
@@ -85,6 +92,20 @@ fn a_clean_up_is_reported_even_with_q() {
     let site = site();
     finish(killed(&site));
     Dsnap::at(&site).args(["-q", "true"]).run().mentions("which an earlier run had left behind");
+}
+
+#[test]
+fn a_run_removes_the_temporary_files_that_a_killed_run_left_in_misc() {
+    for option in ["true", "--recover"] {
+        let site = site();
+        // The second is the name in older releases.
+        let left =
+            ["dsnap.snapshot", "snapshot.dsnap"].map(|name| site.storage().misc().join(name));
+        left.iter().for_each(|path| fs::write(path, "shut").unwrap());
+        let ran = Dsnap::at(&site).arg(option).run();
+        assert_eq!(ran.status.code(), Some(0), "{ran}");
+        left.iter().for_each(|path| assert!(!path.exists(), "{option}: {}", path.display()));
+    }
 }
 
 #[test]
@@ -311,4 +332,90 @@ fn recover_clears_the_record_of_a_copy_that_cannot_be_torn() {
     }
     let ran = on(&copy).arg("--recover").run();
     ran.says(0, "").prints("DIR: this is a copy; records of the original have been removed\n");
+}
+
+/// A site whose conf has one line: a script that stops and starts the server.
+fn site_with_stopping_script() -> (Arc<Site>, Control) {
+    let site = Arc::new(site());
+    let control = Control::listen(&site).unwrap();
+    let script = "#!/bin/bash
+ask() { exec 3<>/dev/tcp/127.0.0.1/PORT && echo $1 >&3 && read -r -u 3 answer && [[ $answer == ok* ]]; }
+case $1 in enter) ask stop ;; leave) ask start ;; *) exit 64 ;; esac || exit 78
+"
+    .replace("PORT", &control.address().port().to_string());
+    write_script(&site.storage().config().join("stop-start"), &script);
+    conf(&site, "exec stop-start\nnodirect\n");
+    (site, control)
+}
+
+fn has_machine_id() -> bool {
+    let has = Path::new("/etc/machine-id").exists();
+    if !has {
+        root::passed_over("this system has no machine id");
+    }
+    has
+}
+
+/// A run on a machine with another name; `$ID` may be a file with another machine id.
+fn on_renamed_machine() -> Dsnap {
+    let script = "hostname renamed && { [ -z \"$ID\" ] || mount --bind \"$ID\" /etc/machine-id; } \
+        || exit 99; exec \"$@\"";
+    Dsnap::through(&["unshare", "--uts", "--mount", "bash", "-c", script, "bash"])
+}
+
+#[test]
+fn a_server_that_a_killed_run_stopped_is_started_after_the_host_was_renamed() {
+    if !may_mount() || !has_machine_id() {
+        return;
+    }
+    let (site, _control) = site_with_stopping_script();
+    finish(killed(&site));
+    assert!(site.server().is_err(), "the script has stopped it");
+    let ran = on_renamed_machine().storage(site.path()).arg("--recover").run();
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    ran.mentions("Left the snapshot user/").mentions("which an earlier run had left behind");
+    assert!(site.server().is_ok(), "it runs again");
+}
+
+/// A run on another machine.
+fn elsewhere(site: &Site, options: &[&str]) -> Ran {
+    let id = site.path().parent().unwrap().join("machine-id");
+    fs::write(&id, "0123456789abcdef0123456789abcdef\n").unwrap();
+    let dsnap = on_renamed_machine().env("ID", &id).knows(site.path());
+    dsnap.storage(site.path()).args(options).run()
+}
+
+#[test]
+fn a_server_that_was_stopped_on_another_machine_is_named_in_every_run() {
+    if !may_mount() || !has_machine_id() {
+        return;
+    }
+    let (site, _control) = site_with_stopping_script();
+    finish(killed(&site));
+    let words = "a run on another machine (on ";
+    for _ in 0..2 {
+        let ran = elsewhere(&site, &["-q", "true"]);
+        assert_eq!(ran.status.code(), Some(0), "a clean storage is used: {ran}");
+        ran.mentions(words).mentions("exec stop-start");
+    }
+    let ran = elsewhere(&site, &["--recover"]);
+    assert_eq!(ran.status.code(), Some(122), "{ran}");
+    ran.mentions(words);
+    assert!(site.server().is_err(), "only its own machine may start it");
+    Dsnap::at(&site).arg("--recover").run().mentions("which an earlier run had left behind");
+    assert!(site.server().is_ok());
+}
+
+#[test]
+fn the_record_of_a_server_that_was_stopped_on_another_machine_goes_once_its_code_is_named() {
+    if !may_mount() || !has_machine_id() {
+        return;
+    }
+    let (site, _control) = site_with_stopping_script();
+    finish(killed(&site));
+    let ran = elsewhere(&site, &["-q", "true"]);
+    let code = ran.stderr.split("--code ").nth(1).unwrap().lines().next().unwrap().to_owned();
+    assert_eq!(elsewhere(&site, &["--recover", "--code", &code]).status.code(), Some(0));
+    elsewhere(&site, &["-q", "true"]).says(0, "");
+    assert!(site.server().is_err(), "nothing was started");
 }

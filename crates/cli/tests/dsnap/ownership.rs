@@ -292,7 +292,7 @@ fn a_run_as_root_writes_nothing_through_a_stranger_in_misc() {
     let secret = folder();
     let target = secret.path().join("secret");
     fs::File::create(&target).unwrap().write_all(b"as it was").unwrap();
-    for name in ["lock", "sublock", "dsnap.lock", "snapshot.dsnap"] {
+    for name in ["lock", "sublock", "dsnap.lock", "dsnap.snapshot"] {
         let path = fixture.path().join("misc").join(name);
         let _ = fs::remove_file(&path);
         symlink(&target, &path).unwrap();

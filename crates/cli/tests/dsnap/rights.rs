@@ -55,6 +55,9 @@ fn command_is_looked_up_with_the_callers_privileges() {
     let Some((_folder, fixture)) = storage_of_another_user(State::Clean) else { return };
     let roots = folder();
     let script = roots.path().join("script");
+    write_script(&script, "#!/bin/sh\nexit 7\n");
+    fs::set_permissions(&script, Permissions::from_mode(0o700)).unwrap();
+    Dsnap::on(&fixture).arg(&script).run().says(7, DIRECT);
     write_script(&script, "#!/no/such/interpreter\n");
     let ran = Dsnap::on(&fixture).knows(roots.path()).arg(&script).run();
     ran.ends(126, "COMMAND was not run: `DIR/script` cannot be executed: the interpreter in its first line was not found");

@@ -6,11 +6,12 @@ use std::path::Path;
 
 use dsnap_engine::system::lock_holders::is_held;
 use dsnap_testkit::{State, locks};
-use nix::libc::SYS_rt_sigqueueinfo;
+use nix::libc::{self, SYS_rt_sigqueueinfo};
 use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use crate::support::{
-    DIRECT, Dsnap, fixture_builder, is_locked, make_fifo, root, storage, wait_until,
+    DIRECT, Dsnap, HTTP, assert_free, copy_of_dsnap, fixture_builder, folder, in_parallel,
+    is_locked, make_fifo, root, site, storage, storage_with_conf, wait_until,
 };
 
 /// COMMAND that ends with 40 when `signal` comes.
@@ -34,6 +35,80 @@ fn a_command_that_a_passed_on_signal_killed_exits_with_128_plus_its_number() {
     let running = Dsnap::on(&fixture).args(["sh", "-c", "echo begun; exec sleep 600"]).start();
     running.signal(SIGTERM);
     running.end().says(128 + 15, DIRECT);
+}
+
+#[test]
+fn a_command_that_a_real_time_signal_killed_exits_with_128_plus_its_number() {
+    let fixture = storage(State::Clean);
+    for number in [libc::SIGRTMIN(), libc::SIGRTMIN() + 3, libc::SIGRTMAX()] {
+        let kill = format!("kill -{number} $$");
+        Dsnap::on(&fixture).args(["bash", "-c", &kill]).run().says(128 + number, DIRECT);
+    }
+}
+
+/// Every signal that can be caught and would end the program, but for those of a broken program.
+fn ending_signals() -> impl Iterator<Item = i32> {
+    [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2]
+        .into_iter()
+        .chain([libc::SIGALRM, libc::SIGVTALRM, libc::SIGPROF, libc::SIGXCPU, libc::SIGXFSZ])
+        .chain([libc::SIGPWR, libc::SIGIO, libc::SIGSTKFLT])
+        .chain(libc::SIGRTMIN()..=libc::SIGRTMAX())
+}
+
+#[test]
+fn every_signal_that_would_end_the_program_ends_a_run_in_order() {
+    let fixture = storage(State::Clean);
+    for number in ending_signals() {
+        let script = format!(
+            "trap 'echo got it; exit 40' {number}; echo begun; while :; do sleep 0.01; done"
+        );
+        let running = Dsnap::on(&fixture).args(["bash", "-c", &script]).start();
+        running.signal_number(number);
+        running.end().says(40, DIRECT).prints("begun\ngot it\n");
+    }
+}
+
+#[test]
+fn every_signal_that_would_end_the_program_ends_a_wait_in_order() {
+    in_parallel(ending_signals(), |number| {
+        let fixture = storage(State::Clean);
+        let _tool = locks::Holder::hold(&fixture.storage().sublock()).unwrap();
+        let mut waiting = Dsnap::on(&fixture).args(["-t", "10m", "-s", "10m", "true"]).spawn();
+        waiting.wait_for("Retrying snapshot.... (");
+        waiting.signal_number(number);
+        let ran = waiting.end();
+        let last = ran.stderr.lines().last().unwrap_or_default();
+        let stopped = "COMMAND was not run: dsnap was stopped by signal ";
+        assert!(last.starts_with(stopped), "{number}: {ran}");
+        assert_eq!(ran.status.code(), Some(128 + number), "{ran}");
+    });
+}
+
+#[test]
+fn a_signal_of_any_kind_leaves_the_snapshot() {
+    let site = site();
+    for number in [libc::SIGUSR1, libc::SIGALRM, libc::SIGXCPU, libc::SIGRTMIN() + 1] {
+        let running = Dsnap::at(&site).args(["sh", "-c", "echo begun; exec sleep 600"]).start();
+        running.signal_number(number);
+        running.end().says(128 + number, HTTP);
+        assert_free(&site);
+    }
+}
+
+#[test]
+fn a_stopped_command_is_continued_behind_a_term_or_hup() {
+    for (signal, name) in [(SIGTERM, "TERM"), (SIGHUP, "HUP")] {
+        let fixture = storage(State::Clean);
+        let script = format!("trap 'echo got {name}; exit 40' {name}; echo $$; kill -STOP $$");
+        let running = Dsnap::on(&fixture).args(["bash", "-c", &script]).start();
+        let status = format!("/proc/{}/status", running.line());
+        wait_until("COMMAND to stop", || {
+            fs::read_to_string(&status).unwrap().contains("State:\tT")
+        });
+        running.signal(signal);
+        let ran = running.end().says(40, DIRECT);
+        assert!(ran.stdout.ends_with(&format!("got {name}\n")), "{ran}");
+    }
 }
 
 #[test]
@@ -160,20 +235,56 @@ fn a_signal_that_is_ignored_at_the_start_stays_ignored_for_command_too() {
 }
 
 #[test]
+fn every_signal_that_is_ignored_at_the_start_stays_ignored() {
+    let fixture = storage_with_conf(State::Clean, "");
+    let numbers: Vec<_> = ending_signals().map(|number| number.to_string()).collect();
+    let ignore = format!("trap '' {}; exec \"$@\"", numbers.join(" "));
+    let script = "grep ^SigIgn /proc/self/status; read go";
+    let running =
+        Dsnap::through_shell(&ignore).storage(fixture.path()).sh(script).open_stdin().start();
+    let ignored = mask(running.line());
+    ending_signals().for_each(|number| {
+        assert!(ignored & (1 << (number - 1)) != 0, "{number}");
+        running.signal_number(number);
+    });
+    running.end().says(1, DIRECT);
+}
+
+#[test]
+fn a_signal_stays_ignored_whatever_the_programs_name() {
+    let fixture = storage_with_conf(State::Clean, "");
+    let folder = folder();
+    // The system cuts the name after fifteen bytes, inside a letter.
+    let program = folder.path().join("fourteen-letteü");
+    copy_of_dsnap(&program, "755");
+    let running = Dsnap::through(&["bash", "-c", "trap '' HUP; shift; exec \"$@\"", "bash"])
+        .arg(&program)
+        .storage(fixture.path())
+        .sh("grep ^SigIgn /proc/self/status; read go; exit 13")
+        .open_stdin()
+        .start();
+    assert_eq!(named_signals(running.line()), 1, "HUP is not ignored");
+    running.signal(SIGHUP);
+    running.end().says(13, DIRECT);
+}
+
+#[test]
 fn command_starts_with_an_empty_mask_and_default_dispositions() {
     let fixture = storage(State::Clean);
     fs::write(fixture.path().join("config/snapshot.conf"), "").unwrap();
     let script = "import os, signal, sys
-signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGCHLD])
+signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 os.execv(sys.argv[1], sys.argv[1:])";
     let ran = Dsnap::through(&["python3", "-c", script])
         .storage(fixture.path())
-        .args(["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"])
+        .args(["cat", "/proc/self/status"])
         .run();
-    let masks: Vec<_> = ran.stdout.lines().map(named_signals).collect();
-    assert_eq!(masks, [0; 2], "{ran}");
+    let masks = ["SigBlk:", "SigIgn:", "SigCgt:"]
+        .map(|name| ran.stdout.lines().find(|line| line.starts_with(name)).unwrap());
+    assert_eq!(mask(masks[0]), 0, "{ran}");
+    assert_eq!([named_signals(masks[1]), mask(masks[2])], [0; 2], "{ran}");
 }
 
 const HUP_AND_INT: u64 = 0b11;
@@ -181,8 +292,12 @@ const HUP_AND_INT: u64 = 0b11;
 /// The bits of a mask in `/proc/PID/status` for signals up to 17 (CHLD), which a run is about:
 /// the caller of the tests may ignore some of the others.
 fn named_signals(line: &str) -> u64 {
-    let mask = line.split_whitespace().last().unwrap();
-    u64::from_str_radix(mask, 16).unwrap() & ((1 << 17) - 1)
+    mask(line) & ((1 << 17) - 1)
+}
+
+/// A mask in `/proc/PID/status`.
+fn mask(line: &str) -> u64 {
+    u64::from_str_radix(line.split_whitespace().last().unwrap(), 16).unwrap()
 }
 
 #[test]
@@ -216,4 +331,24 @@ fn as_pid_1_the_program_does_the_same_and_reaps_orphans() {
         .run();
     let ran = ran.says(14, DIRECT);
     assert!(ran.stdout.ends_with(" 1\n") && !ran.stdout.contains("zombie"), "{ran}");
+}
+
+#[test]
+fn as_pid_1_the_program_passes_signals_on_and_ends_in_order() {
+    if !root::required("make a pid namespace") {
+        return;
+    }
+    // A process of the namespace asks: another one than COMMAND, whose own signals are not passed on.
+    for signal in ["TERM", "USR1", "RTMIN+2"] {
+        let fixture = storage_with_conf(State::Clean, "");
+        let script = format!(
+            "trap 'echo got it; exit 41' {signal}; bash -c 'kill -{signal} 1' & while :; do sleep 0.01; done"
+        );
+        Dsnap::through(&["unshare", "--pid", "--fork", "--mount-proc"])
+            .storage(fixture.path())
+            .args(["bash", "-c", &script])
+            .run()
+            .says(41, DIRECT)
+            .prints("got it\n");
+    }
 }

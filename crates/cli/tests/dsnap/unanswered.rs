@@ -1,7 +1,8 @@
 //! A Zope that does not answer as it should, and an enter that takes effect late: at the end of the
 //! run no snapshot is left, or the run names the one that may be.
 
-use std::time::Duration;
+use std::fs::File;
+use std::time::{Duration, SystemTime};
 
 use dsnap_engine::record::run_lock::RunRecord;
 use dsnap_testkit::Site;
@@ -28,7 +29,7 @@ const FAULTS_OF_ENTERING: [(Fault, i32, &str); 16] = [
     (Fault::Refused, 125, "LockError: Couldn't lock"),
     (Fault::Deaf, 125, "may still begin; the next run checks that"),
     (Fault::ResetBefore, 125, "may still begin; the next run checks that"),
-    (Fault::ServerError, 125, "may still begin; the next run checks that"),
+    (Fault::ServerError, 125, "answered 500 Internal Server Error, and is in no snapshot"),
     (Fault::LoginForm, 125, "may still begin; the next run checks that"),
     (Fault::Disconnected, 125, "may still begin; the next run checks that"),
 ];
@@ -49,6 +50,22 @@ fn after_each_fault_of_entering_no_snapshot_is_left_or_the_run_says_so() {
         Dsnap::at(&site).arg("true").run().mentions(LEFT);
         assert_free(&site);
     });
+}
+
+#[test]
+fn a_lock_dated_ahead_of_this_clock_does_not_hide_a_snapshot_that_begins_late() {
+    let site = site();
+    let lock = File::options().write(true).open(site.storage().lock()).unwrap();
+    lock.set_modified(SystemTime::now() + Duration::from_secs(3600)).unwrap();
+    site.fault(None, Fault::ResetBefore, Some(Call::Enter), Some(1));
+    let ran = Dsnap::at(&site).arg("true").run();
+    let code = ran.stderr.split("user/").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    ran.mentions("may still begin; the next run checks that");
+    Dsnap::at(&site).arg("true").run().says(0, HTTP);
+    site.server().unwrap().enter(&code).unwrap();
+    let left = format!("Left the snapshot user/{code}, which an earlier run had left behind\n");
+    Dsnap::at(&site).arg("true").run().says(0, &(left + HTTP));
+    assert_free(&site);
 }
 
 #[test]
@@ -78,15 +95,36 @@ fn with_each_fault(play: impl Fn(Fault) + Sync) {
 }
 
 #[test]
-fn each_fault_of_the_status_call_before_a_leave_is_tried_again_until_it_is_confirmed() {
+fn each_fault_of_the_question_before_an_enter_fails_its_line_and_enters_nothing() {
+    with_each_fault(|fault| {
+        // The server of another storage may well be free.
+        if fault == Fault::WrongStorage {
+            return;
+        }
+        let site = site();
+        conf(&site, "http URL access timeout=3\nnodirect\n");
+        site.fault(None, fault, Some(Call::Status), None);
+        let ran = Dsnap::at(&site).arg("touch").arg(site.path().join("ran")).run();
+        assert_eq!(ran.status.code(), Some(125), "{fault:?}: {ran}");
+        assert!(!site.path().join("ran").exists(), "{fault:?}");
+        assert_eq!(site.held(), None, "{fault:?}");
+        assert_free(&site);
+    });
+}
+
+#[test]
+fn each_fault_of_the_question_before_a_leave_costs_one_try_at_most() {
     with_each_fault(|fault| {
         let site = site();
         conf(&site, "http URL access timeout=3\n");
+        let running = Dsnap::at(&site).sh("echo begun; read go; true").open_stdin().start();
         site.fault(None, fault, Some(Call::Status), Some(1));
-        let ran = Dsnap::at(&site).arg("true").run();
+        let ran = running.end();
         assert_eq!(ran.status.code(), Some(0), "{fault:?}: {ran}");
         assert!(ran.stderr.ends_with("\nLeft snapshot mode\n"), "{fault:?}: {ran}");
-        ran.counts(" was left at try 2; the try before failed: ", 1);
+        // The server of another storage answers that there is nothing to leave.
+        let retried = usize::from(fault == Fault::WrongStorage);
+        ran.counts(" was left at try 2; the try before failed: ", retried);
         assert_free(&site);
     });
 }
@@ -235,8 +273,8 @@ fn an_enter_that_a_full_disk_broke_is_left_although_its_answer_was_lost() {
     site.fault(None, Fault::Silent, Some(Call::Enter), Some(1));
     let ran = Dsnap::at(&site).arg("true").run();
     assert_eq!(ran.status.code(), Some(125), "{ran}");
-    ran.mentions("misc/snapshot is empty: the server could not write it")
-        .mentions("\nhint: check that the disk is not full");
+    ran.mentions("misc/snapshot is empty: the server cannot write to it")
+        .mentions("\nhint: make room on the file system of the storage");
     assert_free(&site);
     assert!(!site.storage().snapshot().exists());
 }

@@ -221,6 +221,34 @@ fn a_panic_becomes_the_reason_of_its_line() {
 }
 
 #[test]
+fn a_library_may_say_that_an_enter_likely_failed_and_its_record_stays() {
+    let (site, plugins) = (site(), Plugins::panics());
+    let said = "panics likely timeout=7: most likely not, 7s to leave";
+    run(&site, &plugins, "panics likely timeout=7").says(0, &format!("{said}\n{HTTP}"));
+    let again = |line: &str| {
+        conf(&site, &format!("{line}\nnodirect\n"));
+        let dsnap = Dsnap::at(&site).arg("--plugin-dir").arg(&plugins);
+        dsnap
+            .arg("true")
+            .run()
+            .ends(125, &format!("COMMAND was not run: {line}: most likely not, 15s to leave"));
+    };
+    again("panics likely");
+    let kept = fs::read_to_string(site.storage().run_lock()).unwrap();
+    assert!(kept.contains("\nrecord "), "{kept}");
+}
+
+#[test]
+fn a_library_is_told_that_the_storage_shows_the_snapshot_it_leaves() {
+    let (site, plugins) = (site(), Plugins::panics());
+    let line = format!("panics notes {}", port(&site));
+    let ran = run(&site, &plugins, &line).mentions("Left snapshot mode");
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    let noted = fs::read_to_string(site.path().join("noted")).unwrap();
+    assert_eq!(noted, "snapshot_seen: true");
+}
+
+#[test]
 fn a_line_that_is_longer_than_a_pipe_reaches_a_library() {
     let (site, plugins) = (site(), Plugins::panics());
     let ran = run(&site, &plugins, &format!("panics words{}", " x".repeat(50_000)));
@@ -296,6 +324,8 @@ fn script_costs_the_line(line: &str, text: &str, reason: &str) {
 #[test]
 fn a_script_that_misbehaves_fails_its_line() {
     script_costs_its_line("kill -SEGV $$", "`DIR/config/method enter` was killed by SIGSEGV");
+    let real_time = "exec bash -c 'kill -RTMIN+2 $$'";
+    script_costs_its_line(real_time, "`DIR/config/method enter` was killed by SIGRTMIN+2");
     let killed = "`DIR/config/method enter` was killed after 1 s, when its time was up";
     script_costs_the_line("exec method timeout=1", "sleep 999", killed);
     script_costs_its_line("exit 1", "`DIR/config/method enter` exited with status 1");

@@ -8,6 +8,7 @@ use std::cell::{OnceCell, RefCell};
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use dsnap_core::Reason;
 use dsnap_core::method::{CheckedLine, Methods, SnapshotMethod, WorksWith};
 use dsnap_core::text::{self, Harmless};
 
+pub use crate::conf::complaint::{Complaint, ComplaintKind};
 use crate::conf::grammar::{self, Line};
 use crate::conf::label::label;
 use crate::conf::line_source::{ConfFile, LineSource, TrustLevel};
@@ -67,53 +69,29 @@ pub struct Step {
 }
 
 impl Step {
-    /// Calls the method with the privileges of its line.
+    /// Calls the method with the privileges of its line. A panic in the call is one failed call, not
+    /// the end of the run: it becomes the result that `panicked` makes of its reason.
     pub(crate) fn call<T>(
         &self,
         privileges: &Privileges,
         call: impl FnOnce(&dyn SnapshotMethod) -> T,
+        panicked: impl FnOnce(Reason) -> T,
     ) -> T {
-        let call = || call(&*self.method);
-        if self.with_caller_privileges { privileges.with_caller_privileges(call) } else { call() }
+        // A method keeps nothing between two calls, so no later call sees what a panic left
+        // incomplete.
+        let call = || panic::catch_unwind(AssertUnwindSafe(|| call(&*self.method)));
+        let result = if self.with_caller_privileges {
+            privileges.with_caller_privileges(call)
+        } else {
+            call()
+        };
+        let name = self.method.name();
+        result.unwrap_or_else(|_| panicked(Reason::new(format!("the method `{name}` panicked"))))
     }
-}
 
-/// A conf file or line that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Complaint {
-    /// What is wrong.
-    pub kind: ComplaintKind,
-    /// The message, with what to do.
-    pub reason: Reason,
-}
-
-/// What is wrong with a conf.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ComplaintKind {
-    /// The default conf does not exist. A storage needs none.
-    NoDefault,
-    /// The default conf exists and cannot be opened.
-    Unreadable,
-    /// A conf that the user names cannot be opened.
-    NamedUnreadable,
-    /// Lines are malformed, or too many.
-    Lines,
-}
-
-impl Complaint {
-    /// Says whether the conf cannot be opened, although it exists or the user names it.
-    pub fn is_of_unreadable_file(&self) -> bool {
-        matches!(self.kind, ComplaintKind::Unreadable | ComplaintKind::NamedUnreadable)
-    }
-}
-
-impl ComplaintKind {
-    fn of(error: &io::Error, is_default: bool) -> Self {
-        match error.kind() {
-            _ if !is_default => Self::NamedUnreadable,
-            io::ErrorKind::NotFound => Self::NoDefault,
-            _ => Self::Unreadable,
-        }
+    /// Returns how long a leave may take.
+    pub(crate) fn leave_time(&self) -> Duration {
+        self.timeout.unwrap_or(limits::LEAVE_TIMEOUT)
     }
 }
 

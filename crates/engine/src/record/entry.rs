@@ -11,6 +11,7 @@ use dsnap_core::Code;
 
 use crate::record::checksummed::{ChecksummedLine, LineWriter};
 use crate::record::evidence::Evidence;
+use crate::storage::main_lock::LockStamp;
 use crate::system::process::{Host, ProcessId};
 
 /// The first word of a record's line.
@@ -35,6 +36,9 @@ pub struct Record {
     pub may_close: bool,
     /// When the enter was sent, in seconds since 1970.
     pub since: u64,
+    /// `misc/lock` as it was then: once it has changed, another server has the storage open. `None` if
+    /// it was not looked at, as in a record of an older release.
+    pub main_lock: Option<LockStamp>,
     /// The host of the run.
     pub host: Host,
     /// The id of the user who ran it.
@@ -66,7 +70,7 @@ impl Record {
             .field("storage", self.storage.as_os_str().as_bytes())
             .number("directory", self.directory)
             .number("file", self.file);
-        let line = self.host.fields(line);
+        let line = LockStamp::optional_field(self.main_lock, self.host.fields(line), "lock");
         ProcessId::optional_fields(self.command.as_ref(), line, "command").finish()
     }
 
@@ -80,6 +84,7 @@ impl Record {
             conf: fields.text("conf")?,
             may_close: fields.number::<u8>("closes")? != 0,
             since: fields.number("since")?,
+            main_lock: LockStamp::from_fields(fields, "lock"),
             host: Host::from_fields(fields)?,
             user: fields.number("user")?,
             command_name: OsString::from_vec(fields.bytes("name")?),
@@ -104,6 +109,7 @@ pub(crate) mod tests {
             evidence: Evidence::Unknown,
             may_close: true,
             since: 1_767_225_600,
+            main_lock: Some(LockStamp { inode: 19, seconds: -1, nanoseconds: 999_999_999 }),
             host: Host::here(),
             user: 33,
             command_name: "rsync".into(),
@@ -121,11 +127,15 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_record_of_an_older_release_has_no_label() {
-        let older = record("db-1-x").to_line().replace(" label=http://x/", "");
-        let older = with_checksum(&older);
-        let read = Record { label: String::new(), ..record("db-1-x") };
-        assert_eq!(Record::from_line(&older), Some(read));
+    fn a_record_of_an_older_release_lacks_label_lock_and_machine() {
+        let record = record("db-1-x");
+        let machine = format!(" machine={}", record.host.machine);
+        let absent = [" label=http://x/", " lock=19,-1,999999999", &machine];
+        let older = absent.iter().fold(record.to_line(), |line, field| line.replace(field, ""));
+        assert!(!absent.iter().any(|field| older.contains(field)), "{older}");
+        let host = Host { machine: String::new(), ..record.host.clone() };
+        let read = Record { label: String::new(), main_lock: None, host, ..record };
+        assert_eq!(Record::from_line(&with_checksum(&older)), Some(read));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use proptest::sample::{Index, select};
 use super::checksummed::{ChecksummedLine, LineWriter};
 use super::entry::Record;
 use super::evidence::Evidence;
+use crate::storage::main_lock::LockStamp;
 use crate::system::process::{Host, ProcessId};
 
 /// Bytes of any kind, and those that separate lines and fields more often.
@@ -27,13 +28,22 @@ pub(super) fn process() -> impl Strategy<Value = ProcessId> {
 
 /// A host whose names are harmless: others are made so when they are read.
 pub(super) fn host() -> impl Strategy<Value = Host> {
-    ("[^\\pC\\pZ]{0,12}", "[a-f0-9-]{0,36}", any::<u64>()).prop_filter_map(
+    let names = ("[^\\pC\\pZ]{0,12}", "[a-f0-9]{0,32}", "[a-f0-9-]{0,36}");
+    (names, any::<u64>()).prop_filter_map(
         "harmful in a terminal",
-        |(host, boot, pid_namespace)| {
+        |((host, machine, boot), pid_namespace)| {
             let harmful = host.chars().any(dsnap_core::text::is_harmful);
-            (!harmful).then_some(Host { host, boot, pid_namespace })
+            (!harmful).then_some(Host { host, machine, boot, pid_namespace })
         },
     )
+}
+
+fn stamp() -> impl Strategy<Value = LockStamp> {
+    (any::<u64>(), any::<i64>(), any::<i64>()).prop_map(|(inode, seconds, nanoseconds)| LockStamp {
+        inode,
+        seconds,
+        nanoseconds,
+    })
 }
 
 fn record() -> impl Strategy<Value = Record> {
@@ -41,8 +51,9 @@ fn record() -> impl Strategy<Value = Record> {
         select(&[Evidence::Unknown, Evidence::Elsewhere, Evidence::Here, Evidence::Closed][..]);
     let texts = (code(), bytes(), ["\\PC{0,20}", "\\PC{0,20}"], bytes(), bytes());
     let numbers = (any::<bool>(), any::<u64>(), any::<u32>(), any::<u64>(), any::<u64>());
-    (texts, numbers, evidence, host(), proptest::option::of(process())).prop_map(
-        |(texts, numbers, evidence, host, command)| {
+    let seen = (host(), proptest::option::of(process()), proptest::option::of(stamp()));
+    (texts, numbers, evidence, seen).prop_map(
+        |(texts, numbers, evidence, (host, command, main_lock))| {
             let (code, line, [label, conf], name, storage) = texts;
             let (may_close, since, user, directory, file) = numbers;
             Record {
@@ -53,6 +64,7 @@ fn record() -> impl Strategy<Value = Record> {
                 evidence,
                 may_close,
                 since,
+                main_lock,
                 host,
                 user,
                 command_name: OsStringExt::from_vec(name),
@@ -108,14 +120,14 @@ proptest! {
 
     #[test]
     fn values_that_no_record_has_are_rejected_or_harmless_even_with_the_right_checksum(
-        fields in vec(("code|state|line|conf|closes|since|user|name|storage|directory|file|host|boot|pidns|command", bytes()), 0..16),
+        fields in vec(("code|state|line|conf|closes|since|user|name|storage|directory|file|host|machine|boot|pidns|command", bytes()), 0..16),
     ) {
         let line = fields.iter().fold(LineWriter::new("record"), |line, (name, value)| {
             line.field(name, value)
         });
         if let Some(record) = Record::from_line(&line.finish()) {
             prop_assert!(Code::from_file(record.code.as_str().as_bytes()).is_some());
-            let shown = record.host.host + &record.host.boot;
+            let shown = record.host.host + &record.host.machine + &record.host.boot;
             prop_assert!(!shown.chars().any(dsnap_core::text::is_harmful), "{}", shown);
         }
     }

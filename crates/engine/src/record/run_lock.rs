@@ -22,7 +22,7 @@ use crate::storage::{Storage, snapshot_lock};
 use crate::system::flock::{FileLock, LockError};
 use crate::system::folder::Folder;
 use crate::system::lock_holders;
-use crate::system::process::{Host, ProcessId};
+use crate::system::process::{Host, Life, ProcessId};
 
 /// The name of the file in `misc/`.
 const NAME: &str = "dsnap.lock";
@@ -119,6 +119,12 @@ impl RunLock {
     /// Returns the inode of the file.
     pub fn inode(&self) -> u64 {
         self.inode
+    }
+
+    /// Writes the file again, and returns the time that its file system gives it, if that works.
+    pub fn now(&self) -> Option<SystemTime> {
+        self.write(&self.written.borrow()).ok()?;
+        self.lock.file().metadata().and_then(|found| found.modified()).ok()
     }
 
     /// Returns the records that were written to this very file, oldest first.
@@ -255,11 +261,10 @@ impl RunRecord {
         Ok(String::from_utf8_lossy(&content).lines().find_map(Self::from_line))
     }
 
-    /// Says whether the tool or COMMAND may still be alive. On another host that cannot be seen, so
-    /// they may.
+    /// Says whether the tool or COMMAND may still be alive: what cannot be seen from here may be.
     pub fn may_live(&self) -> bool {
-        let lives = |process| self.host.sees(process);
-        !self.host.is_visible() || lives(&self.tool) || self.command.as_ref().is_some_and(lives)
+        let processes = std::iter::once(&self.tool).chain(&self.command);
+        processes.map(|process| self.host.life_of(Some(process))).any(|life| life != Life::Ended)
     }
 
     fn to_line(&self) -> String {
@@ -293,6 +298,15 @@ mod tests {
 
     fn run() -> RunRecord {
         RunRecord::new(Code::from_bytes(b"db-1-x").unwrap())
+    }
+
+    #[test]
+    fn the_present_is_the_time_of_the_file_system() {
+        let (_folder, storage) = storage();
+        let lock = RunLock::take(&storage).unwrap();
+        lock.lock.file().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        let other = fs::File::create(storage.snapshot()).unwrap();
+        assert!(lock.now() >= other.metadata().unwrap().modified().ok());
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub(crate) struct Attempt<'a> {
 /// How a round over all lines ended.
 enum Round<'a> {
     /// A line brought a fresh snapshot.
-    Found(Snapshot<'a>),
+    Found(Box<Snapshot<'a>>),
     /// A server opened the storage meanwhile, so every line deserves another chance.
     Changed,
     /// There is nothing more to try.
@@ -115,7 +115,7 @@ impl<'a> Attempt<'a> {
     fn rounds(&mut self) -> Option<Snapshot<'a>> {
         for is_last in [false, true] {
             match self.round(is_last) {
-                Round::Found(snapshot) => return Some(snapshot),
+                Round::Found(snapshot) => return Some(*snapshot),
                 Round::Over => return None,
                 Round::Changed => self.session().lock.begin_anew(),
             }
@@ -145,6 +145,10 @@ impl<'a> Attempt<'a> {
         let result = self.entering.enter(step);
         let entered = matches!(result, Entered::Held).then_some(Evidence::Elsewhere);
         match LineEnd::of(result, &step.label) {
+            Some(LineEnd::Refused(reason)) if self.server_is_stuck(step) => {
+                self.note(step, LineEnd::Stuck(reason));
+                Round::Over
+            }
             Some(end) => {
                 self.note(step, end);
                 Round::Over
@@ -164,6 +168,15 @@ impl<'a> Attempt<'a> {
             },
             WorksWith::Nobody => self.entering.torn_copy().map(LineEnd::TornCopy),
         }
+    }
+
+    /// Says whether the server, which has refused, was started while another process held
+    /// `misc/sublock`. It removes `misc/snapshot` otherwise, so a file that is older than the server
+    /// tells that. The refusal alone does not: it may be about a password.
+    fn server_is_stuck(&self, step: &Step) -> bool {
+        let file = snapshot_lock::read_snapshot_file(self.storage());
+        step.method.works_with() == WorksWith::Owner
+            && file.is_ok_and(|file| self.session().lock.was_taken_after(&file))
     }
 
     fn note(&mut self, step: &'a Step, end: LineEnd) {
@@ -201,7 +214,7 @@ impl<'a> Attempt<'a> {
 
     fn accept_late_enter(&mut self, step: &'a Step, evidence: Evidence) -> Option<Snapshot<'a>> {
         match self.accept(step, Some(evidence), true) {
-            Round::Found(snapshot) => Some(snapshot),
+            Round::Found(snapshot) => Some(*snapshot),
             Round::Changed | Round::Over => None,
         }
     }
@@ -225,7 +238,9 @@ impl<'a> Attempt<'a> {
         is_last: bool,
     ) -> Round<'a> {
         let failure = match self.lock_fresh(step, entered.as_mut()) {
-            Ok(lock) => return Round::Found(Snapshot { lock, entered, timestamp: self.began }),
+            Ok(lock) => {
+                return Round::Found(Box::new(Snapshot { lock, entered, timestamp: self.began }));
+            }
             Err(failure) => failure,
         };
         // A storage that a server opened meanwhile, or that went on, deserves another try, once.
@@ -318,15 +333,14 @@ impl<'a> Attempt<'a> {
             closed: self.session().openness() == Openness::Closed,
         };
         let file = snapshot_lock::read_snapshot_file(self.storage())?;
-        if self.verdict(outcome, &file)? != Verdict::Fresh && !self.accepts(&file) {
+        if self.verdict(outcome, &file)? != Verdict::Fresh && self.accepted_age(&file).is_none() {
             return Err(self.why_not_usable(&file));
         }
         let lock = SnapshotLock::lock(self.storage(), Duration::ZERO)?;
         let file = lock.snapshot_file();
-        let timestamp = match self.verdict(outcome, file)? {
-            Verdict::Fresh => self.began,
-            Verdict::NotFresh if self.accepts(file) => {
-                let age = file.age().unwrap_or_default();
+        let timestamp = match (self.verdict(outcome, file)?, self.accepted_age(file)) {
+            (Verdict::Fresh, _) => self.began,
+            (Verdict::NotFresh, Some(age)) => {
                 self.session().program.report(Event::Accepted(file.content.to_string(), age));
                 file.modified().map_or(self.began, |modified| modified.min(self.began))
             }
@@ -342,11 +356,12 @@ impl<'a> Attempt<'a> {
         self.tried.conclude(last, no_snapshot && open, &self.session().plan.complaints)
     }
 
-    /// Says whether the user accepts an existing snapshot of that age.
-    fn accepts(&self, file: &SnapshotFile) -> bool {
+    /// Returns the age of an existing snapshot if the user accepts it.
+    fn accepted_age(&self, file: &SnapshotFile) -> Option<Duration> {
+        let max_age = self.session().job.accept_existing?;
         let acceptable = matches!(file.content, Content::User(_) | Content::Shutdown);
-        let young = |max_age| file.age().is_some_and(|age| age <= max_age);
-        acceptable && self.session().job.accept_existing.is_some_and(young)
+        let age = file.age(self.entering.run_lock.now()).filter(|_| acceptable)?;
+        (age <= max_age).then_some(age)
     }
 
     fn why_not_usable(&self, file: &SnapshotFile) -> Failure {
@@ -361,10 +376,7 @@ impl<'a> Attempt<'a> {
             ));
         }
         if *content == Content::Empty {
-            return Failure::permanent(
-                "a snapshot was entered, but misc/snapshot is empty: the server could not write it",
-            )
-            .hint("check that the disk is not full");
+            return Failure::Permanent(unwritten());
         }
         let wrong_server = step.wrong_server.get_or_init(|| wrong_server(step, content));
         Failure::Permanent(wrong_server.clone())
@@ -377,4 +389,10 @@ fn wrong_server(step: &Step, content: &Content) -> Reason {
         "a snapshot was entered, but misc/snapshot of this storage is {content}: the line leads to the server of another storage, or its method did nothing"
     ))
     .hint(format!("correct {location}: it must lead to the server that has this storage open"))
+}
+
+/// Says that a server is in a snapshot, but could not write its code.
+fn unwritten() -> Reason {
+    Reason::new("a snapshot was entered, but misc/snapshot is empty: the server cannot write to it")
+        .hint("make room on the file system of the storage, and look in the server's log")
 }

@@ -17,9 +17,9 @@ use crate::run::leave::{self, EnteredSnapshot};
 use crate::run::session::Session;
 use crate::run::{copy, pending_enter, recorded_line};
 use crate::storage::main_lock::Openness;
-use crate::storage::snapshot_file::Content;
+use crate::storage::snapshot_file::{self, Content};
 use crate::storage::snapshot_lock::{self, SnapshotLock};
-use crate::system::process::Host;
+use crate::system::process::{Host, Life};
 use crate::{durations, limits};
 
 /// Leaves what earlier runs left behind, and removes settled records. `ours` is the code of this
@@ -35,6 +35,7 @@ pub(crate) fn clean_up(
     ours: Option<&Code>,
 ) -> Result<(), Failure> {
     report_damaged(session, run_lock);
+    snapshot_file::remove_temporary(session.storage);
     if run_lock.is_copy() && copy::is_complete(session.storage) {
         run_lock.forget_copied();
     }
@@ -103,7 +104,7 @@ impl Orphan<'_> {
             // While no server has this storage open, nothing is sent.
             Evidence::Elsewhere if closed => {}
             Evidence::Elsewhere => self.leave_elsewhere()?,
-            Evidence::Unknown if !closed && !self.server_has_changed() => {}
+            Evidence::Unknown if !closed && !self.server_was_restarted() => {}
             _ => self.settle(),
         }
         Ok(())
@@ -112,7 +113,7 @@ impl Orphan<'_> {
     /// Says whether the server may be in the recorded snapshot although it could not write its code.
     fn may_be_unwritten(&self, content: &Content) -> bool {
         let elsewhere = self.record.evidence == Evidence::Elsewhere;
-        *content == Content::Empty && !elsewhere && !self.server_has_changed()
+        *content == Content::Empty && !elsewhere && !self.server_was_restarted()
     }
 
     /// Says whether the recorded enter may be what closed the storage.
@@ -121,15 +122,18 @@ impl Orphan<'_> {
         match self.record.evidence {
             // Where a server did not close it, the run may have been killed while `direct` did.
             Evidence::Closed => closed || shutdown && openness == Openness::Unknown,
-            Evidence::Unknown => closed && shutdown && self.record.may_close,
+            Evidence::Unknown => {
+                let restarted = openness == Openness::Unknown && self.server_was_restarted();
+                shutdown && self.record.may_close && (closed || restarted)
+            }
             Evidence::Here | Evidence::Elsewhere => false,
         }
     }
 
-    /// Says whether the server that was asked has ended, and another one has the storage open.
-    fn server_has_changed(&self) -> bool {
-        let taken = self.session.lock.taken();
-        taken.is_some_and(|taken| snapshot_lock::seconds(taken) > self.record.since)
+    /// Says whether the server that was asked is known to have ended, because another one has taken
+    /// `misc/lock` since.
+    fn server_was_restarted(&self) -> bool {
+        self.record.main_lock.is_some_and(|lock| lock.has_changed(self.session.storage))
     }
 
     fn settle(&self) {
@@ -170,16 +174,18 @@ impl Orphan<'_> {
     /// Tries again to leave what the server of another storage holds. If that fails, a run says so
     /// and goes on with its own storage.
     fn leave_elsewhere(&self) -> Result<(), Failure> {
-        if self.check_unused().is_err() {
-            return Ok(());
-        }
-        let left = match self.step() {
+        let left = self.check_unused().and_then(|()| match self.step() {
             Some(step) => self.leave_by(Some(step), Evidence::Elsewhere),
             None => {
                 self.settle();
                 Err(self.line_is_gone_elsewhere().into())
             }
-        };
+        });
+        self.go_on_after(left)
+    }
+
+    /// Lets a run go on that can use its storage although something was not left, and says so.
+    fn go_on_after(&self, left: Result<(), Failure>) -> Result<(), Failure> {
         match left {
             Err(failure) if self.purpose == Purpose::Run => {
                 self.session.program.report(Event::NotLeft(failure.into_reason()));
@@ -201,11 +207,11 @@ impl Orphan<'_> {
     /// Opens a storage again that the enter closed: only where that was, and only by its line.
     fn open_again(&self) -> Result<(), Failure> {
         let storage = self.session.storage;
-        let here = self.record.host.host == Host::here().host
+        let here = self.record.host.is_same_machine(&Host::here())
             && self.record.storage == storage.resolved()
             && self.record.directory == storage.inode();
         if !here {
-            return Ok(());
+            return self.pass_over_closed_elsewhere();
         }
         self.check_unused()?;
         // A COMMAND that cannot be seen from here holds the lock.
@@ -222,6 +228,34 @@ impl Orphan<'_> {
         self.leave_by(Some(step), Evidence::Closed)
     }
 
+    /// Says that an enter closed this storage where it cannot be opened from here. A person who names
+    /// the code knows better, and then the record goes.
+    fn pass_over_closed_elsewhere(&self) -> Result<(), Failure> {
+        if self.purpose == Purpose::Named {
+            self.settle();
+            return Ok(());
+        }
+        let Record { code, host, storage, .. } = self.record;
+        let here = host.is_same_machine(&Host::here());
+        let run = if here { "an earlier run" } else { "a run on another machine" };
+        let reason = Reason::new(format!(
+            "{run} (on {}, as {}) closed {} using {}; its server is started again only from there",
+            text::harmless(&host.host),
+            text::path(storage),
+            text::path(self.session.storage.root()),
+            recorded_line::named(self.record)
+        ));
+        // The storage owner can write any path into a record, so no command names it.
+        let there = "dsnap --storage DIR --recover";
+        let forget = format!("{} --code {code}", self.session.job.recover);
+        self.go_on_after(Err(reason
+            .hint(format!(
+                "if the server is still stopped, run there, DIR being that path: {there}"
+            ))
+            .hint(format!("if this is a copy, or the server runs again: {forget}"))
+            .into()))
+    }
+
     fn leave_by(&self, step: Option<&Step>, evidence: Evidence) -> Result<(), Failure> {
         let code = self.record.code.clone();
         EnteredSnapshot::of_earlier_run(self.session, self.run_lock, step, code, evidence).leave()
@@ -234,27 +268,28 @@ impl Orphan<'_> {
             return Ok(());
         }
         let Record { code, command, host, .. } = self.record;
-        if let Some(command) = command.as_ref().filter(|command| host.sees(command)) {
-            return Err(self.command_lives(command.pid));
-        }
-        if !host.is_visible() && !self.session.lock.reaches() {
-            return Err(Failure::permanent(format!(
+        match (host.life_of(command.as_ref()), command) {
+            (Life::Runs, Some(command)) => Err(self.command_lives(command.pid)),
+            (Life::Unknown, _) if !self.session.lock.reaches() => Err(Failure::permanent(format!(
                 "{} is in the snapshot user/{code} of a run on {}, and whether that still runs cannot be seen from here",
                 text::path(self.session.storage.root()),
                 text::harmless(&host.host)
             ))
-            .hint(format!("if it does not: {} --code {code}", self.session.job.recover)));
+            .hint(format!("if it does not: {} --code {code}", self.session.job.recover))),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn command_lives(&self, pid: i32) -> Failure {
         let Record { code, command_name, since, .. } = self.record;
-        let age = snapshot_lock::seconds(SystemTime::now()).saturating_sub(*since);
+        // If the clock was set back, the age is unknown.
+        let age = snapshot_lock::seconds(SystemTime::now()).checked_sub(*since);
+        let entered = age.map_or_else(String::new, |age| {
+            format!(", entered {} ago", durations::in_words(Duration::from_secs(age)))
+        });
         Failure::in_use(format!(
-            "COMMAND of an earlier run still uses the snapshot user/{code}: {} (pid {pid}), entered {} ago",
-            text::harmless(command_name),
-            durations::in_words(Duration::from_secs(age))
+            "COMMAND of an earlier run still uses the snapshot user/{code}: {} (pid {pid}){entered}",
+            text::harmless(command_name)
         ))
     }
 }

@@ -13,6 +13,7 @@ use crate::record::evidence::Evidence;
 use crate::record::run_lock::RunLock;
 use crate::run::pending_enter;
 use crate::run::session::Session;
+use crate::storage::main_lock::LockStamp;
 use crate::storage::snapshot_lock;
 use crate::system::process::Host;
 use crate::system::users;
@@ -47,10 +48,13 @@ impl<'a> Entering<'a> {
             words: &step.words,
             code: &self.code,
             time_left: can_hold.then_some(step.timeout.unwrap_or(limits::ENTER_TIMEOUT)),
+            leave_time: step.leave_time(),
+            snapshot_seen: false,
             caller: &self.session.listener(&step.label, &self.stopped_at),
         };
-        let entered = step.call(self.session.privileges, |method| method.enter(&request));
-        if can_hold && !matches!(entered, Entered::Held | Entered::Unknown(_)) {
+        let privileges = self.session.privileges;
+        let entered = step.call(privileges, |method| method.enter(&request), Entered::Unknown);
+        if can_hold && !may_hold(&entered) {
             self.settle(step);
         }
         entered
@@ -70,6 +74,7 @@ impl<'a> Entering<'a> {
             conf: step.location.clone(),
             evidence: Evidence::Unknown,
             since: snapshot_lock::seconds(SystemTime::now()),
+            main_lock: LockStamp::of(storage),
             host: Host::here(),
             user: users::effective_user(),
             command_name: self.session.job.command.clone().unwrap_or_default(),
@@ -95,4 +100,9 @@ impl<'a> Entering<'a> {
         pending_enter::wait(self.session, &self.code, step.method.may_close(), until)
             .unwrap_or(Some(Evidence::Unknown))
     }
+}
+
+/// Says whether the server holds a snapshot after this result, or may come to hold one.
+fn may_hold(entered: &Entered) -> bool {
+    matches!(entered, Entered::Held | Entered::Unknown(_) | Entered::LikelyFailed(_))
 }

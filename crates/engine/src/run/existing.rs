@@ -2,6 +2,8 @@
 //!
 //! This is what a run says when no method worked: who holds it, since when, what to do next.
 
+use std::time::Duration;
+
 use dsnap_core::{Code, Reason, text};
 
 use crate::durations;
@@ -18,6 +20,9 @@ const ROLL_FORWARD: &str =
     "let dsnap roll it forward (a line `direct`, or --method direct), or start the server once";
 const ROLL_FORWARD_IF_CLOSED: &str = "dsnap cannot tell whether a server has the storage open: if none has, on any machine, let dsnap roll it forward (a line `direct`, or --method direct)";
 const WAIT_OR_ACCEPT: &str = "wait for its end with -t, or run in it with --accept-existing AGE (its data is as old as it is)";
+
+const UNKNOWN_TIME: &str =
+    " at an unknown time (misc/snapshot may be dated ahead of the clock of its file system)";
 
 /// Says why COMMAND cannot run in what `misc/snapshot` shows.
 pub(crate) fn why_not_usable(
@@ -51,6 +56,8 @@ struct Existing<'a> {
     session: &'a Session<'a>,
     run_lock: &'a RunLock,
     file: &'a SnapshotFile,
+    /// How old `misc/snapshot` is, if that is known.
+    age: Option<Duration>,
     openness: Openness,
     /// A process is seen to hold `misc/sublock`.
     is_locked: bool,
@@ -59,7 +66,8 @@ struct Existing<'a> {
 impl<'a> Existing<'a> {
     fn new(session: &'a Session<'a>, run_lock: &'a RunLock, file: &'a SnapshotFile) -> Self {
         let is_locked = lock_holders::is_held(&session.storage.sublock());
-        Self { session, run_lock, file, openness: session.openness(), is_locked }
+        let (age, openness) = (file.age(run_lock.now()), session.openness());
+        Self { session, run_lock, file, age, openness, is_locked }
     }
 
     fn absent(&self) -> Failure {
@@ -178,12 +186,12 @@ impl<'a> Existing<'a> {
 
     fn since(&self) -> String {
         let ago = |age| format!(" {} ago", durations::in_words(age));
-        self.file.age().map_or_else(|| " at an unknown time".to_owned(), ago)
+        self.age.map_or_else(|| UNKNOWN_TIME.to_owned(), ago)
     }
 
     /// Says that `--accept-existing` does not accept the age of the snapshot.
     fn too_old(&self) -> String {
-        match (self.session.job.accept_existing, self.file.age()) {
+        match (self.session.job.accept_existing, self.age) {
             (Some(limit), Some(age)) if age > limit => {
                 format!(", too long for --accept-existing ({})", durations::in_words(limit))
             }

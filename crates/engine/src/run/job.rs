@@ -137,6 +137,11 @@ impl Outcome {
         Self { command: Err(why), broken: None, not_left: None }
     }
 
+    /// Makes the outcome of a run of which only COMMAND is known.
+    pub fn of_command(end: CommandEnd) -> Self {
+        Self { command: Ok(Some(end)), broken: None, not_left: None }
+    }
+
     /// Returns the exit status of the program.
     pub fn status(&self) -> u8 {
         match &self.command {
@@ -205,7 +210,7 @@ mod tests {
     use super::*;
 
     fn ran(end: CommandEnd) -> Outcome {
-        Outcome { command: Ok(Some(end)), broken: None, not_left: None }
+        Outcome::of_command(end)
     }
 
     #[test]

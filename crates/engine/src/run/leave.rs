@@ -5,13 +5,14 @@
 
 use std::time::{Duration, Instant};
 
-use dsnap_core::method::{Left, WorksWith};
+use dsnap_core::method::{Left, Request, WorksWith};
 use dsnap_core::{Code, Reason, text};
 
 use crate::conf::plan::Step;
 use crate::failure::Failure;
 use crate::limits;
 use crate::quoting::quoted;
+use crate::record::entry::Record;
 use crate::record::evidence::Evidence;
 use crate::record::run_lock::RunLock;
 use crate::run::event::{self, Event};
@@ -19,6 +20,9 @@ use crate::run::session::Session;
 use crate::storage::main_lock::Openness;
 use crate::storage::snapshot_file::{Content, SnapshotFile};
 use crate::storage::snapshot_lock;
+
+/// What ends a snapshot that is older than its server.
+const RESTART: &str = "restart that server while no tool uses a snapshot: it was restarted during this one, and cannot leave it";
 
 /// A snapshot that a method entered and that must be left.
 ///
@@ -43,6 +47,13 @@ enum Origin {
     EarlierRun,
 }
 
+/// How often leaving is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tries {
+    Once,
+    UntilTimeIsUp,
+}
+
 impl<'a> EnteredSnapshot<'a> {
     /// Takes over a snapshot that this run entered by `step`, and updates its record.
     pub(crate) fn of_this_run(
@@ -53,8 +64,7 @@ impl<'a> EnteredSnapshot<'a> {
         evidence: Evidence,
     ) -> Self {
         run_lock.set_evidence(&code, &step.line, evidence);
-        let origin = Origin::ThisRun;
-        Self { session, run_lock, origin, step: Some(step), code, evidence, left: false }
+        Self::new(session, run_lock, Origin::ThisRun, Some(step), code, evidence)
     }
 
     /// Takes over a snapshot that an earlier run left behind. `step` is the line that entered it, if
@@ -66,7 +76,17 @@ impl<'a> EnteredSnapshot<'a> {
         code: Code,
         evidence: Evidence,
     ) -> Self {
-        let origin = Origin::EarlierRun;
+        Self::new(session, run_lock, Origin::EarlierRun, step, code, evidence)
+    }
+
+    fn new(
+        session: &'a Session<'a>,
+        run_lock: &'a RunLock,
+        origin: Origin,
+        step: Option<&'a Step>,
+        code: Code,
+        evidence: Evidence,
+    ) -> Self {
         Self { session, run_lock, origin, step, code, evidence, left: false }
     }
 
@@ -97,10 +117,23 @@ impl<'a> EnteredSnapshot<'a> {
     /// also: somebody uses it.
     pub(crate) fn leave(mut self) -> Result<(), Failure> {
         self.left = true;
-        self.do_leave()
+        self.do_leave(Tries::UntilTimeIsUp)
     }
 
-    fn do_leave(&self) -> Result<(), Failure> {
+    /// Leaves as [`leave`](Self::leave) does. `restarted` says whether another server has opened the
+    /// storage while `misc/sublock` was locked: only another restart helps then, so leaving is tried
+    /// once.
+    ///
+    /// # Errors
+    ///
+    /// As for `leave`.
+    pub(crate) fn leave_after_command(mut self, restarted: bool) -> Result<(), Failure> {
+        self.left = true;
+        let once = restarted && self.evidence == Evidence::Here;
+        self.do_leave(if once { Tries::Once } else { Tries::UntilTimeIsUp })
+    }
+
+    fn do_leave(&self, allowed: Tries) -> Result<(), Failure> {
         let begin = Instant::now();
         let (mut tries, mut before) = (0, None);
         loop {
@@ -115,6 +148,9 @@ impl<'a> EnteredSnapshot<'a> {
                 self.report(tries, before);
                 return Ok(());
             };
+            if allowed == Tries::Once {
+                return Err(self.still_held(failure.into_reason()).into());
+            }
             self.may_try_again(tries, begin.elapsed(), &failure)?;
             before = Some(failure.into_reason());
             std::thread::sleep(self.session.job.timing.leave_pause);
@@ -200,8 +236,12 @@ impl<'a> EnteredSnapshot<'a> {
 
     fn try_line(&self, step: &Step) -> Result<(), Failure> {
         let caller = self.session.ignoring_stop(&step.label);
-        let request = self.session.request(step, &self.code, &caller);
-        let left = step.call(self.session.privileges, |method| method.leave(&request));
+        let request = Request {
+            snapshot_seen: self.entered_by(step) && self.is_seen(),
+            ..self.session.request(step, &self.code, &caller)
+        };
+        let left =
+            step.call(self.session.privileges, |method| method.leave(&request), Left::Failed);
         let answer = Failure::of_leave(left, &step.label);
         match self.evidence {
             Evidence::Here => self.confirmed_by_file(step, answer),
@@ -211,6 +251,13 @@ impl<'a> EnteredSnapshot<'a> {
                 answer.and(Err(Failure::permanent("the line that entered must confirm it")))
             }
         }
+    }
+
+    /// Says whether `misc/snapshot` shows the snapshot now. Then its enter is over, too: only an
+    /// enter that was seen to be over is left.
+    fn is_seen(&self) -> bool {
+        let file = snapshot_lock::read_snapshot_file(self.session.storage);
+        self.evidence == Evidence::Here && file.is_ok_and(|file| file.is_held_by(&self.code))
     }
 
     /// Checks the answer against `misc/snapshot`, which decides where it showed the code: an answer
@@ -245,25 +292,27 @@ impl<'a> EnteredSnapshot<'a> {
         let storage = text::path(self.session.storage.root());
         let what = format!("{storage} is still in snapshot mode (code user/{code}): {why}");
         let reason = reason.with_text(what);
-        if self.server_was_restarted() {
-            // Asking again does not help: only another restart ends the snapshot.
-            return reason;
+        if !self.server_was_restarted() {
+            let recover = &self.session.job.recover;
+            if self.run_lock.remembers(code) {
+                return reason.hint(recover);
+            }
+            return reason.hint(format!("{recover} --code {}", quoted(code.as_str())));
         }
-        let recover = &self.session.job.recover;
-        if self.run_lock.remembers(code) {
-            reason.hint(recover)
-        } else {
-            reason.hint(format!("{recover} --code {}", quoted(code.as_str())))
-        }
+        // A method that works with such servers says it itself.
+        let is_said = !reason.hints().is_empty() || !reason.foreign_hints().is_empty();
+        if is_said { reason } else { reason.hint(RESTART) }
     }
 
-    /// Says whether another server has opened the storage since the code was written. That server
+    /// Says whether another server has opened the storage since the snapshot was entered. That server
     /// does not know the code, and the file stays as it is.
     fn server_was_restarted(&self) -> bool {
-        let file = snapshot_lock::read_snapshot_file(self.session.storage).ok();
-        let entered = file.and_then(|file| file.modified());
-        let restarted = entered.is_some() && self.session.lock.taken() > entered;
-        self.evidence == Evidence::Here && restarted
+        let records = self.run_lock.records();
+        let mut locks = records.iter().filter(|record| record.code == self.code);
+        let changed = |record: &Record| {
+            record.main_lock.is_some_and(|lock| lock.has_changed(self.session.storage))
+        };
+        self.evidence == Evidence::Here && locks.any(changed)
     }
 }
 
@@ -293,7 +342,7 @@ pub(crate) fn cure_elsewhere(code: &Code) -> String {
 impl Drop for EnteredSnapshot<'_> {
     fn drop(&mut self) {
         if !self.left {
-            let _ = self.do_leave();
+            let _ = self.do_leave(Tries::UntilTimeIsUp);
         }
     }
 }

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use dsnap_core::{Reason, text};
 
 use crate::record::run_lock::RunRecord;
-use crate::run::job::{Job, Outcome, Program};
+use crate::run::job::{Job, NotRun, Outcome, Program};
 use crate::storage::snapshot_file::{Content, SnapshotFile};
-use crate::storage::{Storage, snapshot_lock};
+use crate::storage::{self, Storage, snapshot_lock};
 use crate::system::lock_holders;
 
 /// The version of the environment that COMMAND gets.
@@ -35,7 +35,8 @@ impl Inherited {
     ///
     /// # Errors
     ///
-    /// The version is another one, the directory is missing, or the user asks for another directory.
+    /// The version is another one, the directory is missing or relative to another folder, or the user
+    /// asks for another directory.
     pub fn directory(&self, asked: Option<&Path>) -> Result<PathBuf, Reason> {
         if self.version != VERSION {
             let version = text::harmless(&self.version);
@@ -49,6 +50,9 @@ impl Inherited {
             ));
         };
         let directory = PathBuf::from(directory);
+        if directory.is_relative() && !directory.join(storage::MAIN).is_dir() {
+            return Err(leads_elsewhere(&directory));
+        }
         match asked {
             Some(asked) if !is_same(asked, &directory) => Err(leftover(format!(
                 "this runs inside a snapshot of {}, not of {}",
@@ -66,6 +70,9 @@ pub fn run(job: &Job, storage: &Storage, inherited: &Inherited, program: &dyn Pr
         Ok(seen) => seen,
         Err(reason) => return Outcome::not_run(reason.into()),
     };
+    if let Some(signal) = program.stopped() {
+        return Outcome::not_run(NotRun::Stopped(signal));
+    }
     let command = job.command.is_some().then(|| program.run_command(None, &mut |_| {}));
     Outcome {
         command: Ok(command),
@@ -97,6 +104,15 @@ fn check(storage: &Storage, code: Option<&OsStr>) -> Result<SnapshotFile, Reason
         )));
     }
     Ok(file)
+}
+
+/// Explains why a relative directory, which is passed on exactly as it was given, leads to nothing.
+fn leads_elsewhere(directory: &Path) -> Reason {
+    Reason::new(format!(
+        "SNAPSHOT_DIRECTORY is `{}`, a relative path, which leads to no storage from the current folder",
+        text::path(directory)
+    ))
+    .hint("COMMAND has changed its folder: give the outer dsnap an absolute path as --storage")
 }
 
 fn leftover(what: String) -> Reason {

@@ -12,7 +12,7 @@ use crate::limits;
 use crate::record::evidence::Evidence;
 use crate::run::session::Session;
 use crate::storage::main_lock::Openness;
-use crate::storage::snapshot_file::{Content, SnapshotFile};
+use crate::storage::snapshot_file::Content;
 use crate::storage::snapshot_lock;
 use crate::system::flock::{self, LockState};
 use crate::system::lock_holders;
@@ -35,7 +35,7 @@ pub(crate) fn wait(
         let file = snapshot_lock::read_snapshot_file(session.storage)?;
         if file.may_be_held_by(code) {
             let since = *code_seen.get_or_insert_with(Instant::now);
-            if is_over(session, &file, since) {
+            if is_over(session, since) {
                 return Ok(Some(Evidence::Here));
             }
         } else if server.ended(session) {
@@ -48,14 +48,14 @@ pub(crate) fn wait(
     }
 }
 
-/// Says whether an enter is over that has written `misc/snapshot`, or has failed to: once `misc/sublock` is free,
-/// or after a while if the server keeps it.
-fn is_over(session: &Session<'_>, file: &SnapshotFile, since: Instant) -> bool {
+/// Says whether an enter is over that has written `misc/snapshot`, or has failed to, as was seen at
+/// `since`: once `misc/sublock` is free, or after a while if the server keeps it. The time of the file
+/// says nothing about that: it may come from another clock.
+fn is_over(session: &Session<'_>, since: Instant) -> bool {
     let (storage, sublock) = (session.storage, session.storage.sublock());
     let tried = || flock::try_state(&storage.folders().misc, snapshot_lock::SUBLOCK);
     let free = !lock_holders::is_held(&sublock) && tried() == LockState::Free;
-    let while_ago = session.job.timing.pending_enter;
-    free || since.elapsed() >= while_ago || file.age().is_some_and(|age| age >= while_ago)
+    free || since.elapsed() >= session.job.timing.pending_enter
 }
 
 /// Whether the server is seen to hold `misc/lock`.

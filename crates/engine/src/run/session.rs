@@ -94,7 +94,7 @@ impl<'a> Session<'a> {
         let code = new_code(&Host::here().host, std::process::id());
         let caller = self.ignoring_stop(&step.label);
         let request = self.request(step, &code, &caller);
-        step.call(self.privileges, |method| method.check_files(&request))
+        step.call(self.privileges, |method| method.check_files(&request), Err)
     }
 
     /// Says whether a server has the storage open.
@@ -114,7 +114,9 @@ impl<'a> Session<'a> {
             conf_folder: &self.plan.conf_folder,
             words: &step.words,
             code,
-            time_left: Some(step.timeout.unwrap_or(limits::LEAVE_TIMEOUT)),
+            time_left: Some(step.leave_time()),
+            leave_time: step.leave_time(),
+            snapshot_seen: false,
             caller,
         }
     }

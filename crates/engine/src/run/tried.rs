@@ -27,7 +27,10 @@ pub(crate) enum LineEnd {
     Unavailable(Reason),
     /// The method reports that a person must act.
     Refused(Reason),
-    /// The method failed without effect.
+    /// The method reports that a person must act, and its server was started while another process
+    /// held `misc/sublock`: only a restart of that server helps.
+    Stuck(Reason),
+    /// The method failed without effect, as far as is known: a record may still be kept.
     Failed(Reason),
     /// The method has no answer; the enter may still come.
     Unknown(Reason),
@@ -44,7 +47,7 @@ impl LineEnd {
             Entered::Busy(reason) => (Self::Busy, reason),
             Entered::Unavailable(reason) => (Self::Unavailable, reason),
             Entered::Refused(reason) => (Self::Refused, reason),
-            Entered::Failed(reason) => (Self::Failed, reason),
+            Entered::Failed(reason) | Entered::LikelyFailed(reason) => (Self::Failed, reason),
             Entered::Unknown(reason) => (Self::Unknown, reason),
         };
         Some(end(reason.given_by(label)))
@@ -61,6 +64,7 @@ impl LineEnd {
             Self::WrongServer(reason)
             | Self::TornCopy(reason)
             | Self::Refused(reason)
+            | Self::Stuck(reason)
             | Self::Failed(reason) => Failure::Permanent(reason.clone()),
             Self::NotFresh(failure) => failure.clone(),
         }
@@ -68,7 +72,14 @@ impl LineEnd {
 
     /// Says whether a person has to do something about it, so that it is shown by default.
     pub(crate) fn is_important(&self) -> bool {
-        matches!(self, Self::Refused(_) | Self::Failed(_) | Self::Unknown(_) | Self::NotFresh(_))
+        matches!(
+            self,
+            Self::Refused(_)
+                | Self::Stuck(_)
+                | Self::Failed(_)
+                | Self::Unknown(_)
+                | Self::NotFresh(_)
+        )
     }
 
     /// Says whether a method that works on the files has refused them.
@@ -188,6 +199,9 @@ impl<'a> Tried<'a> {
 
     /// Finds the line that decides; `None` if `misc/snapshot` itself does.
     fn decisive(&self, retry: Retry, last: &Failure) -> Option<&TriedLine<'a>> {
+        if let Some(stuck) = self.stuck() {
+            return Some(stuck);
+        }
         if retry == Retry::Pointless
             && let Some(torn) = self.torn()
         {
@@ -212,6 +226,9 @@ impl<'a> Tried<'a> {
 
     /// Says what another try may bring, all lines considered.
     fn retry(&self, last: &Failure) -> Retry {
+        if self.stuck().is_some() {
+            return Retry::Pointless;
+        }
         let server_asked = self.server_asked();
         let lines = self.0.iter().map(|line| (line.step, line.end.failure().retry()));
         // If a server was asked, `direct` reporting the storage as open adds nothing.
@@ -226,6 +243,12 @@ impl<'a> Tried<'a> {
             Retry::MayHelp if self.torn().is_some() => Retry::Pointless,
             retry => retry,
         }
+    }
+
+    /// Returns the line of a server that was started while `misc/sublock` was held: that decides,
+    /// whatever `misc/snapshot` holds.
+    fn stuck(&self) -> Option<&TriedLine<'a>> {
+        self.0.iter().find(|line| matches!(line.end, LineEnd::Stuck(_)))
     }
 
     fn is_server_busy(&self) -> bool {

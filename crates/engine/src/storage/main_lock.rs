@@ -5,9 +5,13 @@
 //! fails to start.
 
 use std::cell::Cell;
-use std::time::SystemTime;
+use std::fs::Metadata;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, UNIX_EPOCH};
 
 use crate::storage::Storage;
+use crate::storage::snapshot_file::SnapshotFile;
 use crate::system::flock::{self, LockState};
 use crate::system::lock_holders;
 
@@ -23,6 +27,55 @@ pub(crate) enum Openness {
     Closed,
     /// It cannot be told: locks are not known to reach other machines, or the lock cannot be tried.
     Unknown,
+}
+
+/// Which file `misc/lock` was at one moment, and when it was written last: a process that takes the
+/// lock writes its pid into the file.
+///
+/// A stamp is compared with other stamps only, never with a clock. The machine that wrote the file may
+/// have another time, and clocks are set back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LockStamp {
+    /// The inode of the file; 0 if there was none.
+    pub(crate) inode: u64,
+    /// The whole seconds of its time, since 1970.
+    pub(crate) seconds: i64,
+    /// The rest of its time, in nanoseconds.
+    pub(crate) nanoseconds: i64,
+}
+
+impl LockStamp {
+    /// The stamp while there is no file.
+    const ABSENT: Self = Self { inode: 0, seconds: 0, nanoseconds: 0 };
+
+    /// Takes the present stamp; `None` if the file cannot be looked at.
+    pub fn of(storage: &Storage) -> Option<Self> {
+        match storage.folders().misc.look(NAME) {
+            Ok(found) => Some(Self::of_file(&found)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Some(Self::ABSENT),
+            Err(_) => None,
+        }
+    }
+
+    fn of_file(found: &Metadata) -> Self {
+        Self { inode: found.ino(), seconds: found.mtime(), nanoseconds: found.mtime_nsec() }
+    }
+
+    /// Says whether another process is known to have taken the lock since. A file that is gone was
+    /// taken by no process.
+    pub(crate) fn has_changed(self, storage: &Storage) -> bool {
+        Self::of(storage).is_some_and(|now| now != self && now != Self::ABSENT)
+    }
+
+    /// Says whether the lock was taken after `misc/snapshot` was written. Both times come from the
+    /// same file system.
+    fn is_later_than(self, file: &SnapshotFile) -> bool {
+        let seconds = u64::try_from(self.seconds).ok().map(Duration::from_secs);
+        let rest = u64::try_from(self.nanoseconds).ok().map(Duration::from_nanos);
+        let taken = seconds.zip(rest).and_then(|(time, rest)| UNIX_EPOCH.checked_add(time + rest));
+        let written = file.modified();
+        taken.is_some() && written.is_some() && taken > written
+    }
 }
 
 /// The lock that a server holds for as long as it has the storage open.
@@ -72,9 +125,11 @@ impl MainLock {
         self.tried.set(None);
     }
 
-    /// Returns when the lock was taken last: its holder then writes a pid into the file.
-    pub(crate) fn taken(&self) -> Option<SystemTime> {
-        self.storage.main_lock_written()
+    /// Says whether a server has the storage open that was started after `misc/snapshot` was written.
+    /// A server removes that file when it starts, unless another process holds `misc/sublock`.
+    pub(crate) fn was_taken_after(&self, file: &SnapshotFile) -> bool {
+        self.openness() == Openness::Open
+            && LockStamp::of(&self.storage).is_some_and(|stamp| stamp.is_later_than(file))
     }
 }
 
@@ -105,6 +160,47 @@ mod tests {
         assert_eq!(lock.openness(), Openness::Closed);
         lock.begin_anew();
         assert_eq!(lock.openness(), Openness::Unknown);
+    }
+
+    #[test]
+    fn a_stamp_changes_with_the_time_and_with_the_file_but_not_when_the_file_is_gone() {
+        let (_folder, storage) = storage();
+        let absent = LockStamp::of(&storage).unwrap();
+        assert!(!absent.has_changed(&storage));
+        fs::write(storage.lock(), " 1\n").unwrap();
+        assert!(absent.has_changed(&storage), "a server has made the file");
+        let first = LockStamp::of(&storage).unwrap();
+        assert!(!first.has_changed(&storage));
+        let file = fs::File::options().write(true).open(storage.lock()).unwrap();
+        let taken = file.metadata().unwrap().modified().unwrap();
+        // A clock that was set back.
+        file.set_modified(taken - Duration::from_secs(3600)).unwrap();
+        assert!(first.has_changed(&storage));
+        fs::rename(storage.lock(), storage.misc().join("kept")).unwrap();
+        assert!(!first.has_changed(&storage), "no process has taken a file that is gone");
+        let other = fs::File::create(storage.lock()).unwrap();
+        other.set_modified(taken).unwrap();
+        assert!(first.has_changed(&storage), "another file of the same time");
+    }
+
+    #[test]
+    fn a_lock_is_taken_after_a_snapshot_that_was_written_before() {
+        let (_folder, storage) = storage();
+        let lock = MainLock::of(&storage, true);
+        fs::write(storage.snapshot(), "user/x").unwrap();
+        let server = FileLock::take(&storage.lock()).unwrap();
+        let written = SnapshotFile::read(&storage).unwrap().modified().unwrap();
+        let second = Duration::from_secs(1);
+        for (taken, after) in
+            [(written - second, false), (written, false), (written + second, true)]
+        {
+            let file = fs::File::options().write(true).open(storage.lock()).unwrap();
+            file.set_modified(taken).unwrap();
+            assert_eq!(lock.was_taken_after(&SnapshotFile::read(&storage).unwrap()), after);
+        }
+        drop(server);
+        let file = SnapshotFile::read(&storage).unwrap();
+        assert!(!lock.was_taken_after(&file), "no server has it open");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `misc/snapshot`: the file that exists exactly while `A/` is a coherent snapshot.
 //!
-//! Its content is the code under which the snapshot was entered, without a newline. This module only
-//! reads it; the method `direct` writes it when it closes a storage.
+//! Its content is the code under which the snapshot was entered, without a newline. This module reads
+//! it; the method `direct` writes it when it closes a storage.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -16,6 +16,10 @@ use crate::storage::Storage;
 
 /// The name of the file in `misc/`.
 pub const NAME: &str = "snapshot";
+/// The name in `misc/` under which `direct` writes the file before it gets its own.
+pub const TEMPORARY: &str = "dsnap.snapshot";
+/// That name in releases before 0.1.0.
+const OLDER_TEMPORARY: &str = "snapshot.dsnap";
 
 /// `misc/snapshot` at one moment. Two values are equal only if the file is the same one, too.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +47,14 @@ pub enum Content {
     Packing,
     /// Anything else.
     Other(Vec<u8>),
+}
+
+/// Removes what is left of writing the file if a run was killed meanwhile. Only the run that holds the
+/// run lock may do this. If it fails, `direct` says so when it needs the name.
+pub(crate) fn remove_temporary(storage: &Storage) {
+    for name in [TEMPORARY, OLDER_TEMPORARY] {
+        let _ = storage.folders().misc.remove_file(name);
+    }
 }
 
 impl SnapshotFile {
@@ -87,9 +99,11 @@ impl SnapshotFile {
         self.modified
     }
 
-    /// Returns how long ago the file was written; a time in the future counts as now.
-    pub fn age(&self) -> Option<Duration> {
-        Some(self.modified?.elapsed().unwrap_or_default())
+    /// Returns how long before `now` the file was written. `now` is the time of the same file
+    /// system, because this machine may have another. The age of a file that is dated ahead is
+    /// unknown.
+    pub fn age(&self, now: Option<SystemTime>) -> Option<Duration> {
+        now?.duration_since(self.modified?).ok()
     }
 
     /// Says whether the file may be of the snapshot with `code`: it names it, or it is empty, because
@@ -172,6 +186,18 @@ mod tests {
         fs::write(folder.path().join("new"), "shutdown").unwrap();
         fs::rename(folder.path().join("new"), &path).unwrap();
         assert_ne!(SnapshotFile::read(&storage).unwrap(), before);
+    }
+
+    #[test]
+    fn a_file_dated_ahead_has_no_age() {
+        let now = SystemTime::now();
+        let second = Duration::from_secs(1);
+        let dated = |modified| SnapshotFile { modified, ..SnapshotFile::absent() };
+        assert_eq!(dated(Some(now - second)).age(Some(now)), Some(second));
+        assert_eq!(dated(Some(now)).age(Some(now)), Some(Duration::ZERO));
+        assert_eq!(dated(Some(now + second)).age(Some(now)), None);
+        assert_eq!(dated(None).age(Some(now)), None);
+        assert_eq!(dated(Some(now)).age(None), None);
     }
 
     #[test]

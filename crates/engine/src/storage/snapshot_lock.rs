@@ -11,6 +11,7 @@ use dsnap_core::{Reason, text};
 use crate::failure::Failure;
 use crate::limits;
 use crate::storage::Storage;
+use crate::storage::main_lock::LockStamp;
 use crate::storage::snapshot_file::SnapshotFile;
 use crate::system::flock::{FileLock, LockError};
 use crate::system::lock_holders;
@@ -25,7 +26,7 @@ pub struct SnapshotLock<'a> {
     sublock: FileLock,
     seen: SnapshotFile,
     was_open: bool,
-    lock_taken: Option<SystemTime>,
+    stamp: Option<LockStamp>,
 }
 
 impl<'a> SnapshotLock<'a> {
@@ -42,9 +43,8 @@ impl<'a> SnapshotLock<'a> {
             return Err(Failure::in_use(format!("{path} was replaced while it was locked")));
         }
         let seen = read_snapshot_file(storage)?;
-        let (was_open, lock_taken) =
-            (lock_holders::is_held(&storage.lock()), storage.main_lock_written());
-        Ok(Self { storage, sublock, seen, was_open, lock_taken })
+        let (was_open, stamp) = (lock_holders::is_held(&storage.lock()), LockStamp::of(storage));
+        Ok(Self { storage, sublock, seen, was_open, stamp })
     }
 
     /// Returns `misc/snapshot` as it was when the lock was taken.
@@ -72,10 +72,14 @@ impl<'a> SnapshotLock<'a> {
 
     /// Says whether a server was started on a closed storage since the lock was taken.
     pub fn server_came_up(&self) -> bool {
-        let lock = self.storage.lock();
-        let taken = self.storage.main_lock_written();
-        let taken_since = taken.is_some() && taken != self.lock_taken;
-        !self.was_open && (taken_since || lock_holders::is_held(&lock))
+        let is_held = || lock_holders::is_held(&self.storage.lock());
+        !self.was_open && (self.main_lock_was_taken() || is_held())
+    }
+
+    /// Says whether another server has taken `misc/lock` since this lock was taken. A server that is
+    /// started now can leave no snapshot until it is restarted.
+    pub fn main_lock_was_taken(&self) -> bool {
+        self.stamp.is_some_and(|stamp| stamp.has_changed(self.storage))
     }
 }
 

@@ -3,6 +3,7 @@
 //! Reading it neither opens the file behind the descriptor nor asks its file system, which may be
 //! dead and never answer.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -23,9 +24,15 @@ impl FdInfo {
         Self::read(Path::new(&path)).or_else(|_| as_real_user(|| Self::read(Path::new(&path))))
     }
 
-    /// Lists the descriptors of a process, as paths for [`read`](Self::read).
-    pub(crate) fn paths(pid: i32) -> impl Iterator<Item = PathBuf> {
-        let entries = fs::read_dir(format!("/proc/{pid}/fdinfo"));
+    /// Reads about every descriptor of this process.
+    pub(crate) fn own() -> Vec<Self> {
+        let read = || Self::paths("self").filter_map(|path| Self::read(&path).ok()).collect();
+        as_real_user(read)
+    }
+
+    /// Lists the descriptors of a process (a pid or `self`), as paths for [`read`](Self::read).
+    pub(crate) fn paths(process: impl fmt::Display) -> impl Iterator<Item = PathBuf> {
+        let entries = fs::read_dir(format!("/proc/{process}/fdinfo"));
         entries.into_iter().flatten().flatten().map(|entry| entry.path())
     }
 

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::time::Instant;
 
@@ -57,7 +57,8 @@ pub fn is_held(path: &Path) -> bool {
 /// NFS server would never answer.
 pub fn holder(path: &Path) -> Holder {
     let Some(file) = LockFile::open(path) else { return Holder::Unseen };
-    let (locker, lock) = (file.locker(), file.identity());
+    let Some(lock) = file.identity() else { return Holder::Unseen };
+    let locker = file.locker();
     as_real_user(|| {
         // The process that took the lock comes first. Perhaps only a child that inherited it is
         // left.
@@ -95,20 +96,27 @@ impl LockFile {
         let mut locks = locks.filter(|lock| lock.file.1 == self.inode).peekable();
         // Finding out the device takes the table of mounts.
         locks.peek()?;
-        let file = self.identity();
+        let file = self.identity()?;
         locks.find(|lock| lock.file == file).map(|lock| lock.pid)
     }
 
-    /// Returns how `/proc/locks` names this file. The device is that of the mount, not the one that
-    /// `stat(2)` gives: these differ on btrfs and overlay.
-    fn identity(&self) -> Identity {
-        let device = Mount::of(self.file.as_fd()).map(|mount| mount.device()).or_else(|| {
-            // In a chroot, the mount may not be in the table. Most file systems have one device only.
-            let device = rustix::fs::fstat(&self.file).ok()?.st_dev;
-            Some((rustix::fs::major(device), rustix::fs::minor(device)))
-        });
-        (device.unwrap_or_default(), self.inode)
+    /// Returns how `/proc/locks` names this file, if that can be told. The device is that of the mount,
+    /// not the one that `stat(2)` gives: these differ on btrfs and overlay.
+    fn identity(&self) -> Option<Identity> {
+        let mount = Mount::of(self.file.as_fd()).map(|mount| mount.device());
+        // In a chroot, the table may not show the mount.
+        let device = mount.or_else(|| device_of_own_lock(self.file.as_fd()))?;
+        Some((device, self.inode))
     }
+}
+
+/// Finds the device of the mount on which a file lies from a lock that this process has on the same
+/// mount: a run has `misc/dsnap.lock`, and COMMAND inherits `misc/sublock`.
+fn device_of_own_lock(file: BorrowedFd<'_>) -> Option<(u32, u32)> {
+    let mount = FdInfo::of(file).ok()?.mount_id()?;
+    let own = FdInfo::own();
+    let mut there = own.iter().filter(|info| info.mount_id() == Some(mount));
+    there.find_map(|info| info.locks().find_map(Flock::parse)).map(|lock| lock.file.0)
 }
 
 /// A lock of `flock(2)` that is held.
@@ -182,9 +190,20 @@ mod tests {
         let path = folder.path().join("lock");
         let _lock = FileLock::take(&path).unwrap();
         let own = Process::myself().unwrap();
-        let file = LockFile::open(&path).unwrap().identity();
+        let file = LockFile::open(&path).unwrap().identity().unwrap();
         assert!(holds(&own, file, Instant::now() + HOLDER_SEARCH_TIMEOUT));
         assert!(!holds(&own, file, Instant::now()));
+    }
+
+    #[test]
+    fn a_lock_of_this_process_tells_the_device_of_its_mount() {
+        let folder = tempfile::tempdir().unwrap();
+        let _lock = FileLock::take(&folder.path().join("lock")).unwrap();
+        let other = fs::File::create(folder.path().join("other")).unwrap();
+        let mount = Mount::of(other.as_fd()).unwrap();
+        assert_eq!(device_of_own_lock(other.as_fd()), Some(mount.device()));
+        let proc = fs::File::open("/proc/self").unwrap();
+        assert_eq!(device_of_own_lock(proc.as_fd()), None, "it has no lock there");
     }
 
     fn parse(line: &str) -> Option<(i32, Identity)> {

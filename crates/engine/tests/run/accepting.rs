@@ -6,7 +6,7 @@ use std::time::Duration;
 use dsnap_core::method::Entered;
 use dsnap_engine::run::job::CommandEnd;
 
-use crate::support::{NOTHING, Scenario, because, journal, nothing};
+use crate::support::{NOTHING, Scenario, because, journal, nothing, reason};
 
 const DAY: Duration = Duration::from_secs(86400);
 
@@ -27,6 +27,15 @@ fn an_existing_snapshot_older_than_allowed_is_not_used() {
     let scenario = with_snapshot(Scenario::open(), "user/somebody-else");
     let scenario = scenario.job(|job| job.accept_existing = Some(Duration::ZERO));
     scenario.play(75, NOTHING);
+}
+
+#[test]
+fn a_snapshot_dated_ahead_of_the_file_systems_clock_is_of_unknown_age_and_not_accepted() {
+    let scenario = with_snapshot(Scenario::open(), "user/somebody-else");
+    let file = fs::File::options().write(true).open(scenario.storage.snapshot()).unwrap();
+    file.set_modified(std::time::SystemTime::now() + DAY).unwrap();
+    let outcome = scenario.play(75, NOTHING);
+    assert!(reason(&outcome).contains("at an unknown time"), "{outcome:?}");
 }
 
 #[test]

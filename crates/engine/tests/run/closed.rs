@@ -8,11 +8,10 @@ use dsnap_engine::record::entry::Record;
 use dsnap_engine::record::evidence::Evidence;
 use dsnap_engine::storage::Storage;
 use dsnap_engine::system::flock::FileLock;
-use dsnap_engine::system::process::Host;
 
 use crate::support::{
-    LEFT, NOTHING, Scenario, SideEffect, after, because, enter, journal, leave, left_behind,
-    nothing, ordinary_run, reason, records, write_snapshot, zope,
+    LEFT, NOTHING, Scenario, SideEffect, after, because, elsewhere, enter, journal, leave,
+    left_behind, nothing, ordinary_run, reason, records, write_snapshot, zope,
 };
 
 #[test]
@@ -107,11 +106,12 @@ fn a_storage_that_was_closed_on_another_machine_is_not_opened_here() {
     let scenario = Scenario::closed().server_method("zope", Vec::new(), Vec::new());
     left_behind(&scenario, "shutdown", |record| Record {
         evidence: Evidence::Closed,
-        host: Host { host: "elsewhere".to_owned(), ..Host::here() },
+        host: elsewhere(),
         ..record
     });
     let outcome = scenario.run();
     assert_eq!(outcome.status(), 0);
+    assert!(scenario.said()[0].starts_with("a run on another machine (on elsewhere, as "));
     assert_eq!(records(&scenario).len(), 1);
 }
 

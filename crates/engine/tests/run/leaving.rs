@@ -91,6 +91,24 @@ fn a_signal_while_leaving_changes_no_status() {
 }
 
 #[test]
+fn a_leave_that_panics_is_a_failed_try_and_leaving_goes_on() {
+    Scenario::open()
+        .server_method(
+            "zope",
+            vec![(enter(), Entered::Held)],
+            vec![(Box::new(|_, _| panic!("on purpose")), Left::Left), (leave(), Left::Left)],
+        )
+        .play(
+            0,
+            journal().entered("zope").command_runs().lines(&[
+                "zope leaves",
+                "zope leaves",
+                "Left snapshot mode (at try 2)",
+            ]),
+        );
+}
+
+#[test]
 fn leaving_is_tried_again_by_every_line_that_asks_a_server() {
     let refuse = || (nothing(), Left::Failed(because("lost")));
     Scenario::open()
@@ -276,10 +294,11 @@ fn a_run_that_cannot_lock_the_sublock_leaves_by_every_line() {
 }
 
 #[test]
-fn no_recover_is_suggested_where_only_a_restart_ends_the_snapshot() {
+fn leaving_is_not_tried_again_where_only_a_restart_ends_the_snapshot() {
     let refuse = || (nothing(), Left::Refused(because("`startup`")));
+    // A second leave would be one that the scenario does not expect.
     let scenario = Scenario::open()
-        .server_method("zope", vec![(enter(), Entered::Held)], vec![refuse(), refuse(), refuse()])
+        .server_method("zope", vec![(enter(), Entered::Held)], vec![refuse()])
         .command(|storage| {
             // Another server takes the lock, later than the clock of the file system ticks.
             std::thread::sleep(std::time::Duration::from_millis(20));
@@ -288,5 +307,6 @@ fn no_recover_is_suggested_where_only_a_restart_ends_the_snapshot() {
         });
     let outcome = scenario.run();
     assert_eq!(outcome.status(), 122);
-    assert!(outcome.not_left.unwrap().hints().is_empty());
+    let restart = "restart that server while no tool uses a snapshot: it was restarted during this one, and cannot leave it";
+    assert_eq!(outcome.not_left.unwrap().hints(), [restart]);
 }

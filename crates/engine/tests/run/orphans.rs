@@ -1,17 +1,18 @@
 //! What earlier runs left behind: a run finds their records and cleans up, or says why not.
 
 use std::fs;
+use std::time::{Duration, SystemTime};
 
 use dsnap_core::method::{Entered, Left};
 use dsnap_engine::record::entry::Record;
 use dsnap_engine::record::evidence::Evidence;
 use dsnap_engine::record::run_lock::RunLock;
 use dsnap_engine::storage::Storage;
-use dsnap_engine::system::process::{Host, ProcessId};
+use dsnap_engine::system::process::ProcessId;
 
 use crate::support::{
-    LEFT, NOTHING, Scenario, after, because, enter, leave, left_behind, nothing, ordinary_run,
-    reason, records, write_snapshot, zope,
+    LEFT, NOTHING, Scenario, after, because, elsewhere, enter, leave, left_behind, nothing,
+    ordinary_run, reason, records, write_snapshot, zope,
 };
 
 #[test]
@@ -90,17 +91,40 @@ fn a_record_goes_once_its_code_is_gone() {
 
 #[test]
 fn the_record_of_an_unanswered_enter_is_kept_until_the_server_restarts() {
-    let late = dsnap_engine::storage::snapshot_lock::seconds(std::time::SystemTime::now()) + 3600;
-    for (since, kept) in [(late, 1), (1_767_225_600, 0)] {
-        let scenario = zope(Vec::new());
-        left_behind(&scenario, "", |record| Record {
-            evidence: Evidence::Unknown,
-            since,
-            ..record
-        });
+    // Whatever the time of `misc/lock` is: only a change of it means another server.
+    for hours in [-1, 1] {
+        let held = || (enter(), Entered::Held);
+        let left = || (leave(), Left::Left);
+        let scenario =
+            Scenario::open().server_method("zope", vec![held(), held()], vec![left(), left()]);
+        set_time_of_lock(&scenario.storage, hours);
+        left_behind(&scenario, "", |record| Record { evidence: Evidence::Unknown, ..record });
         scenario.play(0, ordinary_run("zope"));
-        assert_eq!(records(&scenario).len(), kept);
+        assert_eq!(records(&scenario).len(), 1);
+        set_time_of_lock(&scenario.storage, 2 * hours);
+        scenario.run();
+        assert_eq!(records(&scenario), []);
     }
+}
+
+/// Writes into `misc/lock` as a server does whose clock is so many hours ahead.
+fn set_time_of_lock(storage: &Storage, hours: i64) {
+    let by = Duration::from_secs(3600 * hours.unsigned_abs());
+    let now = SystemTime::now();
+    let time = if hours < 0 { now - by } else { now + by };
+    fs::File::options().write(true).open(storage.lock()).unwrap().set_modified(time).unwrap();
+}
+
+#[test]
+fn the_record_of_an_unanswered_enter_is_kept_if_it_says_nothing_of_the_lock() {
+    let scenario = zope(Vec::new());
+    left_behind(&scenario, "", |record| Record {
+        evidence: Evidence::Unknown,
+        main_lock: None,
+        ..record
+    });
+    scenario.play(0, ordinary_run("zope"));
+    assert_eq!(records(&scenario).len(), 1);
 }
 
 #[test]
@@ -158,7 +182,7 @@ fn another_snapshot_after_a_clean_up_is_not_waited_for() {
 fn a_run_on_another_machine_is_judged_by_the_server_where_locks_reach() {
     let scenario = zope(vec![(leave(), Left::Left)]);
     left_behind(&scenario, "user/db-1-left", |record| Record {
-        host: Host { host: "elsewhere".to_owned(), ..Host::here() },
+        host: elsewhere(),
         command: Some(ProcessId::own()),
         ..record
     });

@@ -7,6 +7,6 @@ mod method;
 mod scenario;
 
 pub(crate) use journal::{NOTHING, journal, ordinary_run};
-pub(crate) use left_behind::{LEFT, after, left_behind, records, zope};
+pub(crate) use left_behind::{LEFT, after, elsewhere, left_behind, records, zope};
 pub(crate) use method::{SideEffect, because, enter, leave, nothing, write_snapshot};
 pub(crate) use scenario::{Scenario, reason};

@@ -191,6 +191,13 @@ impl Running {
         kill(Pid::from_raw(self.pid()), signal).unwrap();
     }
 
+    /// Sends the signal with this number to the program itself, a real-time one too.
+    pub(crate) fn signal_number(&self, number: i32) {
+        let mut command = Command::new("kill");
+        let sent = command.arg(format!("-{number}")).arg(self.pid().to_string()).status();
+        assert!(sent.unwrap().success(), "signal {number}");
+    }
+
     /// Closes COMMAND's stdin, and waits for the end.
     #[track_caller]
     pub(crate) fn end(mut self) -> Ran {

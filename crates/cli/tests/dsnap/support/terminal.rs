@@ -3,13 +3,15 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::pty::{Winsize, openpty};
+use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::termios::{FlowArg, tcflow};
 use nix::unistd::ttyname;
+use rustix::termios::{Winsize, tcsetwinsize};
 
 use super::program::{Dsnap, Running};
 use super::waiting::wait_until;
@@ -40,9 +42,17 @@ impl Terminal {
 
     /// Opens a terminal at whose other end nobody reads: a connection that hangs.
     pub(crate) fn unread() -> Self {
+        // Closed on exec: a process of another scenario must not keep it from hanging up.
+        let outside = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).unwrap();
+        grantpt(&outside).unwrap();
+        unlockpt(&outside).unwrap();
+        let mut inside = File::options();
+        inside.read(true).write(true).custom_flags(OFlag::O_NOCTTY.bits());
+        let inside = inside.open(ptsname_r(&outside).unwrap()).unwrap();
         let size = Winsize { ws_row: 24, ws_col: 70, ws_xpixel: 0, ws_ypixel: 0 };
-        let pair = openpty(Some(&size), None).unwrap();
-        Self { screen: Arc::default(), inside: pair.slave, outside: pair.master.into() }
+        tcsetwinsize(&inside, size).unwrap();
+        let outside = OwnedFd::from(outside).into();
+        Self { screen: Arc::default(), inside: inside.into(), outside }
     }
 
     /// The path of the terminal.
@@ -58,6 +68,22 @@ impl Terminal {
                 command.stderr(messages);
             })
             .spawn()
+    }
+
+    /// Starts a run that this terminal controls: through `setsid --ctty`, which makes the program
+    /// the leader of a new session.
+    pub(crate) fn control(&self, dsnap: Dsnap) -> Running {
+        let input = self.inside.try_clone().unwrap();
+        dsnap
+            .change(|command| {
+                command.stdin(input);
+            })
+            .start()
+    }
+
+    /// Presses Ctrl and this letter.
+    pub(crate) fn press_ctrl(&self, letter: u8) {
+        (&self.outside).write_all(&[letter & 0x1f]).unwrap();
     }
 
     /// Stops its output, as Ctrl-S does.

@@ -85,6 +85,10 @@ fn the_greatest_chance_decides_and_names_its_first_reason() {
         // What the storage itself says may decide.
         (Some(Refused(reason("401"))), None, user(), Retry::WhenFree, "user"),
         (Some(Busy(reason("another snapshot"))), None, user(), Retry::WhenFree, "user"),
+        // ...but not where only a restart of the server helps.
+        (Some(Stuck(reason("startup"))), None, user(), Retry::Pointless, "server: startup"),
+        (Some(Stuck(reason("startup"))), Some(opened()), user(), Retry::Pointless, "server: startup"),
+        (Some(Stuck(reason("startup"))), Some(Busy(reason("tool"))), user(), Retry::Pointless, "server: startup"),
         (None, None, open(), Retry::Pointless, "open"),
         (None, None, no_snapshot(), Retry::MayHelp, "no snapshot"),
         // That `direct` finds the storage open counts only where no server was asked.

@@ -7,6 +7,7 @@ use dsnap_engine::record::entry::Record;
 use dsnap_engine::record::evidence::Evidence;
 use dsnap_engine::record::run_lock::RunLock;
 use dsnap_engine::storage::Storage;
+use dsnap_engine::storage::main_lock::LockStamp;
 use dsnap_engine::system::process::{Host, ProcessId};
 
 use super::journal::{Expected, journal};
@@ -16,6 +17,12 @@ use super::scenario::Scenario;
 const CODE: &str = "db-1-left";
 pub(crate) const LEFT: &str =
     "Left the snapshot user/db-1-left, which an earlier run had left behind";
+
+/// Another machine.
+pub(crate) fn elsewhere() -> Host {
+    Host { host: "elsewhere".to_owned(), machine: "0".repeat(32), ..Host::here() }
+}
+
 /// The record of a run that was killed.
 fn record(storage: &Storage, evidence: Evidence) -> Record {
     Record {
@@ -26,6 +33,7 @@ fn record(storage: &Storage, evidence: Evidence) -> Record {
         evidence,
         may_close: true,
         since: 1_767_225_600,
+        main_lock: LockStamp::of(storage),
         host: Host::here(),
         user: 0,
         command_name: "rsync".into(),
