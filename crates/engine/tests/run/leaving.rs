@@ -103,7 +103,8 @@ fn a_leave_that_panics_is_a_failed_try_and_leaving_goes_on() {
             journal().entered("zope").command_runs().lines(&[
                 "zope leaves",
                 "zope leaves",
-                "Left snapshot mode (at try 2)",
+                "left at try 2, after: zope: the method `zope` panicked",
+                "Left snapshot mode",
             ]),
         );
 }
