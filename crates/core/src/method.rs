@@ -122,6 +122,17 @@ pub trait SnapshotMethod: Debug + Send + Sync {
         Ok(CheckedLine::of(words))
     }
 
+    /// Checks that what the line needs on this machine can be used: a program, a file with a
+    /// password. Runs nothing and asks no server.
+    ///
+    /// # Errors
+    ///
+    /// Something cannot be used, so that `enter` would be refused.
+    fn check_files(&self, request: &Request<'_>) -> Result<(), Reason> {
+        let _ = request;
+        Ok(())
+    }
+
     /// Puts the storage into snapshot mode under the request's code.
     fn enter(&self, request: &Request<'_>) -> Entered;
 

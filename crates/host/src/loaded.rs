@@ -131,8 +131,10 @@ fn command(program: &Path) -> Command {
 /// Says how a process ended that gave no result.
 fn without_answer(end: ProcessEnd) -> String {
     match end {
-        ProcessEnd::Exited(status) => format!("it exited with status {status}, without an answer"),
-        end => end.to_string(),
+        ProcessEnd::Exited(status) => {
+            format!("the process of the call exited with status {status}, without an answer")
+        }
+        end => format!("the process of the call {end}"),
     }
 }
 
@@ -173,7 +175,7 @@ impl Reply {
 
     /// Takes the reason: why there is no result, or what the method said.
     fn take_reason(&mut self) -> Reason {
-        let said = self.reason.take().unwrap_or_else(|| "it gives no reason".to_owned());
+        let said = self.reason.take().unwrap_or_else(|| "the method gives no reason".to_owned());
         let reason = self.error.take().unwrap_or_else(|| Reason::new(said));
         self.hints.drain(..).fold(reason, Reason::foreign_hint)
     }
@@ -199,7 +201,8 @@ impl Reply {
     fn take_unexpected(&mut self) -> Reason {
         if let Some(number) = self.result.filter(|_| self.error.is_none()) {
             let reason = self.reason.take().map_or_else(String::new, |it| format!("{it}; "));
-            let what = format!("{reason}it gave back {number}, which is no result of this call");
+            let what =
+                format!("{reason}the method gave back {number}, which is no result of this call");
             self.error = Some(Reason::new(what));
         }
         self.take_reason()

@@ -68,6 +68,10 @@ impl SnapshotMethod for Http {
         false
     }
 
+    fn check_files(&self, request: &Request<'_>) -> Result<(), Reason> {
+        Toolkit::of(request, limits::LEAVE_TIMEOUT).map(drop)
+    }
+
     fn enter(&self, request: &Request<'_>) -> Entered {
         match Toolkit::of(request, limits::ENTER_TIMEOUT) {
             Ok(toolkit) => enter::enter(&toolkit, request.code),

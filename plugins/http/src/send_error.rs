@@ -7,7 +7,7 @@ use std::error::Error;
 use std::io;
 
 use dsnap_core::Reason;
-use dsnap_engine::limits;
+use dsnap_engine::{durations, limits};
 use rustls::AlertDescription;
 
 use crate::address::{Address, URL_HINT};
@@ -47,12 +47,18 @@ impl SendError {
                 return CallError::Unreachable(Reason::new(text));
             }
             Self::Deadline(DeadlineError::TimedOut) => {
-                format!("no connection to {url} within {:?}", deadline.limit())
+                format!(
+                    "no connection to {url} within {}",
+                    durations::limit_in_words(deadline.limit())
+                )
             }
             Self::Http(error) => match tls::failure(address, secrets, &error_chain(error)) {
                 Some(reason) => return CallError::Refused(reason),
                 None if error.is_timeout() => {
-                    format!("no connection to {url} within {:?}", limits::CONNECT_TIMEOUT)
+                    format!(
+                        "no connection to {url} within {}",
+                        durations::limit_in_words(limits::CONNECT_TIMEOUT)
+                    )
                 }
                 None => format!("{url} cannot be reached: {}", root_cause(secrets, error)),
             },
@@ -77,8 +83,11 @@ impl SendError {
         let url = address.shown();
         match self {
             Self::Deadline(DeadlineError::TimedOut) => CallError::NoAnswer(
-                Reason::new(format!("no answer from {url} within {:?}", deadline.limit()))
-                    .hint("if the server needs longer, end the line with timeout=DURATION"),
+                Reason::new(format!(
+                    "no answer from {url} within {}",
+                    durations::limit_in_words(deadline.limit())
+                ))
+                .hint("if the server needs longer, end the line with timeout=DURATION"),
             ),
             Self::Deadline(DeadlineError::Stopped | DeadlineError::StoppedWithoutAnswer) => {
                 CallError::NoAnswer(Reason::new(format!("stopped before {url} answered")))
@@ -102,7 +111,7 @@ impl SendError {
 }
 
 fn no_connection(url: &str) -> String {
-    format!("no connection to {url} within {:?}", limits::CONNECT_TIMEOUT)
+    format!("no connection to {url} within {}", durations::limit_in_words(limits::CONNECT_TIMEOUT))
 }
 
 /// Finds the alert that a server sent instead of an answer.

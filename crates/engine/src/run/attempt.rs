@@ -184,8 +184,12 @@ impl<'a> Attempt<'a> {
         self.tried.note(step, end);
     }
 
+    /// Reports why a line failed, unless an earlier try has reported the same.
     fn report_failure(&self, step: &Step, failure: Failure, important: bool) {
         let (label, reason) = (step.label.clone(), failure.into_reason());
+        if step.reported.replace(Some(reason.clone())).as_ref() == Some(&reason) {
+            return;
+        }
         self.session().program.report(Event::LineFailed { label, reason, important });
     }
 
@@ -193,6 +197,7 @@ impl<'a> Attempt<'a> {
     /// have had its effect, it counts like any other.
     fn settle_pending(&mut self) -> Option<Snapshot<'a>> {
         let step = self.tried.pending().next_back()?;
+        self.session().program.report(Event::AwaitsEnter(step.label.clone()));
         match self.entering.wait_for_pending(step) {
             Some(Evidence::Unknown) => {
                 let event = Event::MayStillCome(step.label.clone(), self.entering.code.clone());
@@ -348,7 +353,7 @@ impl<'a> Attempt<'a> {
         let file = snapshot_lock::read_snapshot_file(self.storage());
         let no_snapshot = file.is_ok_and(|file| file.content == Content::Absent);
         let open = self.session().openness() == Openness::Open;
-        self.tried.conclude(last, no_snapshot && open)
+        self.tried.conclude(last, no_snapshot && open, &self.session().plan.complaints)
     }
 
     /// Returns the age of an existing snapshot if the user accepts it.
@@ -360,8 +365,7 @@ impl<'a> Attempt<'a> {
     }
 
     fn why_not_usable(&self, file: &SnapshotFile) -> Failure {
-        let age = file.age(self.entering.run_lock.now());
-        existing::why_not_usable(self.storage(), file, age, self.session().openness())
+        existing::why_not_usable(self.session(), self.entering.run_lock, file)
     }
 
     /// Explains that a method reports success and the storage shows something else.

@@ -38,7 +38,7 @@ fn an_answer_that_is_not_http_means_unknown() {
 fn an_enter_without_an_answer_in_time_means_unknown() {
     let server = Server::start([replies::nil(), Reply::Silence]);
     let line = ConfLine::new(&server.url()).with_limit(SHORT_LIMIT);
-    expect(line.enter(), "unknown", &["no answer from", "within 300ms", "timeout="]);
+    expect(line.enter(), "unknown", &["no answer from", "within 0.3 seconds", "timeout="]);
     assert_eq!(server.calls()[1..], ["enterSnapshot(host-1001)"]);
 }
 
@@ -58,7 +58,7 @@ fn an_answer_that_has_begun_does_not_extend_the_limit() {
     expect(
         ConfLine::new(&server.url()).with_limit(SHORT_LIMIT).enter(),
         "unknown",
-        &["within 300ms"],
+        &["within 0.3 seconds"],
     );
 }
 
@@ -66,8 +66,8 @@ fn an_answer_that_has_begun_does_not_extend_the_limit() {
 fn a_silent_server_means_unavailable_for_leave_and_status() {
     let server = Server::start([Reply::Silence, Reply::Silence]);
     let line = ConfLine::new(&server.url()).with_limit(SHORT_LIMIT);
-    expect(line.leave(), "unavailable", &["within 300ms"]);
-    expect(line.status(), "unavailable", &["within 300ms"]);
+    expect(line.leave(), "unavailable", &["within 0.3 seconds"]);
+    expect(line.status(), "unavailable", &["within 0.3 seconds"]);
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_handshake_that_does_not_end_in_time_means_unavailable() {
 #[test]
 fn connecting_has_its_own_limit() {
     let server = Server::start([Reply::Silence]);
-    expect(without_tls(&server).enter(), "unavailable", &["no connection to", "within 10s"]);
+    expect(without_tls(&server).enter(), "unavailable", &["no connection to", "within 10 seconds"]);
 }
 
 #[test]
