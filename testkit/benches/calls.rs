@@ -58,6 +58,8 @@ fn time(method: &dyn SnapshotMethod) -> Duration {
         words: &[],
         code: &code,
         time_left: Some(Duration::from_secs(60)),
+        leave_time: Duration::from_secs(15),
+        snapshot_seen: false,
         caller: &Silent,
     };
     let began = Instant::now();

@@ -101,7 +101,7 @@ static long call(int32_t (*function)(const struct dsnap_request *),
     *context = (struct context){CONTEXT, 0};
     *caller = (struct dsnap_caller){sizeof *caller, context, say, progress, shall_stop};
     *request = (struct dsnap_request){sizeof *request, bytes("/srv/ds"), bytes("/srv/ds/config"),
-                                      copies, (uint64_t)word_count, bytes(code), 5000, caller};
+                                      copies, (uint64_t)word_count, bytes(code), 5000, caller, 5000, 0};
     long result = function ? (long)function(request) : (long)check_words(request);
     check(request->size == sizeof *request && caller->size == sizeof *caller, "it wrote to us");
     check(request->words == copies && request->caller == caller, "it wrote to us");

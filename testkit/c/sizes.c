@@ -16,6 +16,7 @@ static void constants(void)
     CONSTANT(DSNAP_WORKS_WITH_NOBODY);
     CONSTANT(DSNAP_NEVER_CLOSES);
     CONSTANT(DSNAP_NO_LIMIT);
+    CONSTANT(DSNAP_SNAPSHOT_SEEN);
     CONSTANT(DSNAP_HELD);
     CONSTANT(DSNAP_DONE);
     CONSTANT(DSNAP_BUSY);
@@ -27,6 +28,7 @@ static void constants(void)
     CONSTANT(DSNAP_COULD_ENTER);
     CONSTANT(DSNAP_IS_HELD);
     CONSTANT(DSNAP_CANNOT_TELL);
+    CONSTANT(DSNAP_LIKELY_FAILED);
     CONSTANT(DSNAP_SAY_WORDS);
     CONSTANT(DSNAP_SAY_REASON);
     CONSTANT(DSNAP_SAY_HINT);
@@ -57,6 +59,8 @@ int main(void)
     FIELD(dsnap_request, code);
     FIELD(dsnap_request, time_left_ms);
     FIELD(dsnap_request, caller);
+    FIELD(dsnap_request, leave_time_ms);
+    FIELD(dsnap_request, flags);
     STRUCTURE(dsnap_method);
     FIELD(dsnap_method, size);
     FIELD(dsnap_method, name);

@@ -1,5 +1,6 @@
-//! The commands of `dsnap-testkit`: one file each, and `print`.
+//! The commands of `dsnap-testkit`: one file each; `print` and `choice`.
 
+pub(crate) mod choice;
 pub(crate) mod conformance;
 pub(crate) mod ctl;
 pub(crate) mod demo;

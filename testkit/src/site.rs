@@ -5,7 +5,7 @@
 //!
 //! Dependencies between the modules point down this list only:
 //!
-//! - `zope`: the XML-RPC front end, with `answers`, `exception`, `connection`
+//! - `zope`: the XML-RPC front end, with `answers`, `exception`, `connection`, `zope_version`
 //! - `other_storage`, `backend`: a storage with its server
 //! - `server`: the simulated server, with `flusher`, `snapshot_mode`, `shared`, `files`
 //! - `fault_spec`, `faults`, `server_config`, `server_error`: the types they share
@@ -27,6 +27,7 @@ mod server_error;
 mod shared;
 mod snapshot_mode;
 mod zope;
+mod zope_version;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -47,6 +48,7 @@ use crate::transactions::Class;
 use backend::{Backend, NewStorage};
 use other_storage::OtherStorage;
 use zope::Zope;
+use zope_version::ZopeConfig;
 
 pub use crate::marker::{Event, ledger_of_last_snapshot, ledgers};
 pub use fault_spec::FaultSpec;
@@ -54,6 +56,7 @@ pub use faults::{Call, Fault};
 pub use server::Server;
 pub use server_config::{ServerConfig, Step};
 pub use server_error::ServerError;
+pub use zope_version::ZopeVersion;
 
 /// The content of `access`.
 const PASSWORD: &str = "admin:adminpass\n";
@@ -64,6 +67,7 @@ pub struct Builder {
     storage: Option<PathBuf>,
     new: NewStorage,
     zopes: usize,
+    zope: ZopeConfig,
     config: ServerConfig,
 }
 
@@ -126,10 +130,24 @@ impl Builder {
         self
     }
 
-    /// Runs the Zopes in debug mode: their faults contain a traceback.
+    /// Sets whose answers the Zopes give; those of Zope 2 by default.
+    #[must_use]
+    pub fn answers(mut self, version: ZopeVersion) -> Self {
+        self.zope.version = version;
+        self
+    }
+
+    /// Runs the Zopes in debug mode: the faults of Zope 2 contain a traceback.
     #[must_use]
     pub fn debug_mode(mut self, debug: bool) -> Self {
-        self.config.debug_mode = debug;
+        self.zope.debug_mode = debug;
+        self
+    }
+
+    /// Switches XML-RPC on or off, as `enable-xmlrpc` of Zope 6 does; on by default.
+    #[must_use]
+    pub fn xmlrpc(mut self, on: bool) -> Self {
+        self.zope.xmlrpc = on;
         self
     }
 
@@ -151,7 +169,8 @@ impl Builder {
         let other = Arc::new(OtherStorage::new(self.new));
         let runtime = Runtime::new()?;
         let zopes = (0..self.zopes)
-            .map(|_| runtime.block_on(Zope::start(Arc::clone(&backend), Arc::clone(&other))));
+            .map(|_| Zope::start(Arc::clone(&backend), Arc::clone(&other), self.zope))
+            .map(|start| runtime.block_on(start));
         let zopes = zopes.collect::<io::Result<Vec<_>>>()?;
         let site = Site { backend, other, zopes, runtime: Some(runtime), _folder: folder };
         site.write_conf()?;
@@ -166,6 +185,7 @@ impl Site {
             storage: None,
             new: NewStorage { format: Format::Bushy, class: Class::Full },
             zopes: 1,
+            zope: ZopeConfig::default(),
             config: ServerConfig::default(),
         }
     }

@@ -1,4 +1,5 @@
-//! `cargo xtask interop`: compares dsnap with the real DirectoryStorage 1.1.21, under Python 2.7.
+//! `cargo xtask interop`: compares dsnap with the real DirectoryStorage 1.1.21, under Python 2.7, and
+//! the simulated Zope with a real Zope 5, under Python 3.
 //!
 //! The real code makes, fills and crashes storages; `interop/make_storages.py` lists the states.
 //! Each storage goes through `rehearsal`, some also through `kill`. In the end the real code opens
@@ -11,6 +12,7 @@ mod kill;
 mod rehearsal;
 mod tree;
 mod zope;
+mod zope5;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,17 +40,12 @@ const MAX_FAILURES_SHOWN: usize = 10;
 /// Compares the two; the help text explains `args`.
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let options = Options::parse(args)?;
-    check_programs(&["rsync", "cpio", "tar", "gzip", "find", "cp", "timeout"])?;
     let folder = workspace::target()?.join("interop");
     fs::create_dir_all(&folder)?;
-    let real = install::directory_storage(&folder)?;
-    let dsnap = options.dsnap.map_or_else(|| workspace::build(&["dsnap"]), Ok)?;
-    let tools = Tools { dsnap, real, scripts: workspace::root().join("xtask/interop") };
-
     let scratch = folder.join("run");
     remove(&scratch)?;
     fs::create_dir(&scratch)?;
-    let summary = compare(&tools, &scratch).inspect_err(|_| {
+    let summary = run_parts(&options, &folder, &scratch).inspect_err(|_| {
         output::line(format_args!("interop: the storages are left in {}", scratch.display()))
     })?;
     if !options.keep {
@@ -58,9 +55,24 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// Installs what the parts need, and runs them; returns a line that sums them up.
+fn run_parts(options: &Options, folder: &Path, scratch: &Path) -> Result<String> {
+    check_programs(&["rsync", "cpio", "tar", "gzip", "find", "cp", "timeout"])?;
+    let real = if options.only_zope5 { None } else { Some(install::directory_storage(folder)?) };
+    let modules = install::zope5(folder)?;
+    let dsnap = options.dsnap.clone().map_or_else(|| workspace::build(&["dsnap"]), Ok)?;
+    let scripts = workspace::root().join("xtask/interop");
+    let answers = zope5::compare(&dsnap, &scripts, &modules, scratch)?;
+    let compared = format!("{answers} answers of Zope 5 compared");
+    let Some(real) = real else { return Ok(format!("interop: {compared}")) };
+    let summary = compare(&Tools { dsnap, real, scripts }, scratch)?;
+    Ok(format!("{summary}; {compared}"))
+}
+
 #[derive(Default)]
 struct Options {
     dsnap: Option<PathBuf>,
+    only_zope5: bool,
     keep: bool,
 }
 
@@ -71,6 +83,7 @@ impl Options {
         while let Some(arg) = args.next() {
             match arg.as_str() {
                 "--keep" => options.keep = true,
+                "--zope5" => options.only_zope5 = true,
                 "--dsnap" => {
                     options.dsnap =
                         Some(args.next().context("--dsnap needs the path of a program")?.into())

@@ -29,7 +29,7 @@ const HELP: &str = "\
 Usage: cargo xtask TASK
 
 Tasks:
-  demo       Show what dsnap does, on a storage that was not closed cleanly
+  demo       Show what dsnap does, on simulated sites with Zope 2 and Zope 5
   test       Run all tests; needs nothing but Rust. Arguments are passed to `cargo test`.
              Scenarios that need root are skipped without it
   examples   Run the testkit's examples in bash, from Rust and with pytest; needs Python 3
@@ -37,8 +37,10 @@ Tasks:
   header     Write crates/core/include/dsnap.h from the Rust definitions
                --check           Only check that it is up to date
   roundtrip  Call libraries in C and Rust from C, under sanitizers; needs a C compiler
-  interop    Compare dsnap with the real DirectoryStorage 1.1.21; needs Python 2.7
+  interop    Compare dsnap with the real DirectoryStorage 1.1.21 and with a real Zope 5; needs
+             Python 2.7, and Python 3.10 or later
                --dsnap PROGRAM   Use this program instead of the one built here
+               --zope5           Only compare with Zope 5; needs no Python 2.7
                --keep            Leave the storages in target/interop, even after a success
   bench      Measure how long calls of methods take, and fail if they take too long
   ci         Run fmt, tidy, header, clippy, doc, deny, test, roundtrip, demo, examples and

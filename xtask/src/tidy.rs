@@ -12,6 +12,7 @@ mod floors;
 mod items;
 mod manifests;
 mod markdown;
+mod messages;
 mod metadata;
 mod modules;
 mod opens;
@@ -130,6 +131,7 @@ impl Checkout {
         findings.extend(public::public_modules(self));
         findings.extend(documents::changelog(self));
         findings.extend(promises::promises(self));
+        findings.extend(messages::messages(self));
         findings
     }
 

@@ -104,6 +104,9 @@ pub(crate) struct InsteadArgs {
     /// With --recover: also end the snapshot CODE
     #[arg(long, value_name = "CODE", allow_hyphen_values = true)]
     pub(crate) code: Option<OsString>,
+    /// With --recover: this copy is of one moment
+    #[arg(long)]
+    pub(crate) whole_copy: bool,
     /// List the methods; with --storage, check the conf
     #[arg(long)]
     pub(crate) list_methods: bool,

@@ -5,14 +5,16 @@
 use std::fmt;
 
 use dsnap_core::method::WorksWith;
-use dsnap_core::text;
-use dsnap_engine::conf::plan::Plan;
+use dsnap_core::{Reason, text};
+use dsnap_engine::conf::plan::Step;
+use dsnap_engine::exit_status;
+use dsnap_engine::run::session::Session;
 use dsnap_host::{CAN_LOAD, ListedMethod, Registry};
 use serde::Serialize;
 
 /// The version of the JSON document. It changes when a field changes its meaning.
 const SCHEMA_VERSION: u32 = 1;
-/// The exit status if a conf line has no usable method.
+/// The exit status if a conf line cannot be used.
 const UNUSABLE_LINE: u8 = 1;
 
 /// The methods, and the lines of a conf.
@@ -47,24 +49,30 @@ struct Rejected {
 /// The lines of a conf, and its mistakes.
 #[derive(Debug, Serialize)]
 struct Conf {
+    /// Why the file cannot be opened.
+    #[serde(skip)]
+    unreadable: Option<Reason>,
     source: String,
     lines: Vec<Line>,
     complaints: Vec<String>,
     usable: bool,
 }
 
-/// A conf line that names a usable method.
+/// A conf line that names a method.
 #[derive(Debug, Serialize)]
 struct Line {
     place: String,
     label: String,
     method: String,
+    /// Why a file or program of the line cannot be used.
+    unusable: Option<String>,
+    hints: Vec<String>,
 }
 
 impl Listing {
-    /// Lists the methods of the registry and the lines of a plan. Reads libraries with the privileges
-    /// that are in effect.
-    pub(crate) fn new(registry: &Registry, plan: Option<&Plan>) -> Self {
+    /// Lists the methods of the registry and the lines of a session's plan. Reads libraries with the
+    /// privileges that are in effect.
+    pub(crate) fn new(registry: &Registry, session: Option<&Session<'_>>) -> Self {
         let (mut methods, mut rejected) = (Vec::new(), Vec::new());
         for ListedMethod { name, file, details } in registry.list() {
             let file = file.map(text::path);
@@ -83,13 +91,22 @@ impl Listing {
                 }),
             }
         }
-        let conf = plan.map(Conf::of);
+        let conf = session.map(Conf::of);
         Self { schema_version: SCHEMA_VERSION, can_load: CAN_LOAD, methods, rejected, conf }
     }
 
     /// Returns the exit status.
     pub(crate) fn status(&self) -> u8 {
-        if self.conf.as_ref().is_none_or(|conf| conf.usable) { 0 } else { UNUSABLE_LINE }
+        match &self.conf {
+            Some(conf) if conf.unreadable.is_some() => exit_status::FAILED,
+            Some(conf) if !conf.usable => UNUSABLE_LINE,
+            _ => 0,
+        }
+    }
+
+    /// Says why the conf cannot be opened, if so.
+    pub(crate) fn unreadable(&self) -> Option<&Reason> {
+        self.conf.as_ref().and_then(|conf| conf.unreadable.as_ref())
     }
 
     pub(crate) fn to_json(&self) -> String {
@@ -99,17 +116,30 @@ impl Listing {
 }
 
 impl Conf {
-    fn of(plan: &Plan) -> Self {
-        let line = |step: &dsnap_engine::conf::plan::Step| Line {
+    fn of(session: &Session<'_>) -> Self {
+        let plan = &session.plan;
+        let lines: Vec<_> = plan.steps.iter().map(|step| Line::of(session, step)).collect();
+        let unreadable = plan.complaints.iter().find(|it| it.is_of_unreadable_file());
+        let has_unusable = lines.iter().any(|line| line.unusable.is_some());
+        Self {
+            unreadable: unreadable.map(|complaint| complaint.reason.clone()),
+            source: plan.source.clone(),
+            complaints: plan.complaints.iter().map(|it| it.reason.to_string()).collect(),
+            usable: plan.malformed == 0 && !has_unusable && unreadable.is_none(),
+            lines,
+        }
+    }
+}
+
+impl Line {
+    fn of(session: &Session<'_>, step: &Step) -> Self {
+        let flaw = session.check_files(step).err();
+        Self {
             place: step.location.clone(),
             label: step.label.clone(),
             method: step.method.name().to_owned(),
-        };
-        Self {
-            source: plan.source.clone(),
-            lines: plan.steps.iter().map(line).collect(),
-            complaints: plan.complaints.clone(),
-            usable: plan.malformed == 0,
+            hints: flaw.as_ref().map_or_else(Vec::new, |flaw| flaw.hints().to_vec()),
+            unusable: flaw.map(|flaw| flaw.text().to_owned()),
         }
     }
 }
@@ -158,8 +188,10 @@ impl Method {
 impl Conf {
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\nMethods to try, in this order (from {}):", self.source)?;
-        for Line { place, label, .. } in &self.lines {
-            writeln!(f, "  {label}   ({place})")?;
+        for Line { place, label, unusable, hints, .. } in &self.lines {
+            let flaw = unusable.iter().map(|flaw| format!(": {flaw}")).collect::<String>();
+            writeln!(f, "  {label}   ({place}){flaw}")?;
+            hints.iter().try_for_each(|hint| writeln!(f, "  hint: {hint}"))?;
         }
         self.complaints.iter().try_for_each(|complaint| writeln!(f, "{complaint}"))
     }

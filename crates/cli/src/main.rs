@@ -21,11 +21,11 @@ mod spawn;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
-use dsnap_core::{Code, Reason, text};
+use dsnap_core::{Reason, text};
 use dsnap_direct::Direct;
 use dsnap_engine::run::job::Outcome;
 use dsnap_engine::run::nested;
-use dsnap_engine::run::recover::{self, NotRecovered};
+use dsnap_engine::run::recover::{self, NotRecovered, RecoverOptions};
 use dsnap_engine::run::session::Session;
 use dsnap_engine::storage::{self, Storage};
 use dsnap_engine::system::privileges::Privileges;
@@ -70,30 +70,34 @@ fn program() -> u8 {
 fn act(invocation: &Invocation) -> u8 {
     match &invocation.action {
         Action::Run => run_command(invocation),
-        Action::Recover(code) => recover(invocation, code.as_ref()),
+        Action::Recover(options) => recover(invocation, options),
         Action::List { json } => list_methods(invocation, *json),
     }
 }
 
 fn run_command(invocation: &Invocation) -> u8 {
     let Invocation { job, outer_run, .. } = invocation;
-    let outcome = with_storage(invocation, |storage, privileges, program| {
-        match (program.look_up_command(), outer_run) {
+    let command = invocation.command.words.first().map(text::harmless);
+    let status = with_storage(invocation, |storage, privileges, program| {
+        let outcome = match (program.look_up_command(), outer_run) {
             (Err(end), _) => Outcome::of_command(end),
             (Ok(()), Some(outer)) => nested::run(job, storage, outer, program),
             (Ok(()), None) => run::run(job, storage, privileges, &registry(invocation), program),
-        }
+        };
+        program.print_outcome(&outcome, command.as_deref());
+        outcome.status()
     });
-    let outcome = outcome.unwrap_or_else(|reason| Outcome::not_run(reason.into()));
-    let command = invocation.command.words.first().map(text::harmless);
-    report::print_outcome(&outcome, command.as_deref());
-    outcome.status()
+    status.unwrap_or_else(|reason| {
+        let outcome = Outcome::not_run(reason.into());
+        report::print_outcome(&outcome, command.as_deref());
+        outcome.status()
+    })
 }
 
-fn recover(invocation: &Invocation, code: Option<&Code>) -> u8 {
+fn recover(invocation: &Invocation, options: &RecoverOptions) -> u8 {
     let result = with_storage(invocation, |storage, privileges, program| {
         let methods = registry(invocation);
-        recover::recover(&invocation.job, code, storage, privileges, &methods, program)
+        recover::recover(&invocation.job, options, storage, privileges, &methods, program)
     });
     report::print_recovery(result.unwrap_or_else(|reason| Err(NotRecovered::misused(reason))))
 }
@@ -103,13 +107,18 @@ fn list_methods(invocation: &Invocation, json: bool) -> u8 {
         Ok(listing) => {
             let text = if json { listing.to_json() } else { listing.to_string() };
             output::print_result(text.trim_end());
+            listing.unreadable().into_iter().for_each(print_listing_failed);
             listing.status()
         }
         Err(reason) => {
-            output::print_message(&format!("--list-methods failed: {reason}"));
+            print_listing_failed(&reason);
             exit_status::FAILED
         }
     }
+}
+
+fn print_listing_failed(reason: &Reason) {
+    output::print_message(&format!("--list-methods failed: {reason}"));
 }
 
 /// Lists the methods. With a storage, also reads its conf, with the privileges of each line.
@@ -120,7 +129,7 @@ fn listing(invocation: &Invocation) -> Result<Listing, Reason> {
     }
     with_storage(invocation, |storage, privileges, program| {
         let session = Session::open(&invocation.job, storage, privileges, &methods, program);
-        Listing::new(&methods, Some(&session.plan))
+        Listing::new(&methods, Some(&session))
     })
 }
 

@@ -3,14 +3,17 @@
 //! The texts of events come from the engine. [`output`] writes them, and
 //! [`spawn`](crate::spawn) starts COMMAND.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
-use dsnap_core::{Reason, text};
+use dsnap_core::Reason;
+use dsnap_engine::conf::plan::Complaint;
 use dsnap_engine::run::environment::Environment;
 use dsnap_engine::run::event::{self, Event, Level};
 use dsnap_engine::run::hold::HoldLimit;
-use dsnap_engine::run::job::{CommandEnd, EndedBy, NotRun, Outcome, Program};
+use dsnap_engine::run::job::{CommandEnd, EndedBy, NotRun, OtherReason, Outcome, Program};
 use dsnap_engine::run::recover::NotRecovered;
 use dsnap_engine::system::process::ProcessId;
 use dsnap_engine::{durations, exit_status};
@@ -32,12 +35,15 @@ pub(crate) struct Frontend<'a> {
     runner: CommandRunner<'a>,
     /// Stderr is a terminal that can show and clear a live line.
     has_live_line: bool,
+    /// Reasons that are shown before the next message. One of them may turn out to be why the run
+    /// fails: then it is shown in the last line only.
+    held_back: RefCell<Vec<Reason>>,
 }
 
 impl<'a> Frontend<'a> {
     pub(crate) fn new(verbosity: i16, signals: &'a Signals, runner: CommandRunner<'a>) -> Self {
         let has_live_line = io::stderr().is_terminal() && environment::terminal_can_erase();
-        Self { verbosity, signals, runner, has_live_line }
+        Self { verbosity, signals, runner, has_live_line, held_back: RefCell::default() }
     }
 
     /// Looks COMMAND up with the privileges that it will have.
@@ -73,7 +79,22 @@ impl Program for Frontend<'_> {
             return;
         }
         output::clear_live_line();
-        if self.shows(event.level()) {
+        let shows = self.shows(event.level());
+        match &event {
+            // With -v, failures are shown as they happen.
+            _ if self.verbosity > 0 => {}
+            Event::Complaint(Complaint { reason, .. }) if shows => {
+                return self.hold_back(reason.clone());
+            }
+            Event::LineFailed { label, reason, .. } if shows => {
+                return self.hold_back(event::reason_of_line(label, reason));
+            }
+            // What follows may take a while.
+            Event::AwaitsEnter(_) => self.show_held_back(None),
+            _ => {}
+        }
+        if shows {
+            self.show_held_back(None);
             print_message(&event.to_string());
         }
     }
@@ -83,6 +104,7 @@ impl Program for Frontend<'_> {
     }
 
     fn pause(&self, pause: Duration, left: Duration, reason: &Reason) {
+        self.show_held_back(Some(reason));
         let began = Instant::now();
         let text = |left| format!("waiting, {} left: {}", durations::in_words(left), reason.text());
         if !self.show_live_line(&text(left)) && self.shows(Level::Normal) {
@@ -106,12 +128,46 @@ impl Program for Frontend<'_> {
         started: &mut dyn FnMut(ProcessId),
     ) -> CommandEnd {
         output::clear_live_line();
+        self.show_held_back(None);
         self.runner.run(environment, limit, started)
     }
 }
 
-/// Prints what went wrong in a run. If COMMAND was not run, or was ended because of `--max-hold`, the
-/// last line says so.
+impl Frontend<'_> {
+    fn hold_back(&self, reason: Reason) {
+        self.held_back.borrow_mut().push(reason);
+    }
+
+    /// Shows the reasons that were held back, except the one that the next message names.
+    fn show_held_back(&self, named: Option<&Reason>) {
+        let mut held_back = self.held_back.borrow_mut();
+        let (kept, shown): (Vec<_>, Vec<_>) =
+            held_back.drain(..).partition(|reason| Some(reason) == named);
+        *held_back = kept;
+        if !shown.is_empty() {
+            output::clear_live_line();
+        }
+        shown.iter().for_each(|reason| print_message(&reason.to_string()));
+    }
+
+    /// Prints what went wrong in a run. If COMMAND was not run, or was ended because of `--max-hold`, the
+    /// last line says so.
+    pub(crate) fn print_outcome(&self, outcome: &Outcome, command: Option<&str>) {
+        if let Err(NotRun::NoSnapshot { failure, cause, others }) = &outcome.command {
+            let decisive = cause.as_deref().unwrap_or(failure.reason());
+            let held_back = self.held_back.take();
+            let is_new = |other: &&OtherReason| {
+                let shown = other.reported_at.is_some_and(|level| self.shows(level));
+                !shown || held_back.contains(&other.reason)
+            };
+            print_others(others.iter().filter(is_new).map(|other| &other.reason), decisive);
+        }
+        self.show_held_back(None);
+        print_outcome(outcome, command);
+    }
+}
+
+/// Prints what went wrong in a run, other reasons aside.
 pub(crate) fn print_outcome(outcome: &Outcome, command: Option<&str>) {
     outcome.broken.iter().for_each(|broken| print_message(&broken.to_string()));
     outcome.not_left.iter().for_each(|not_left| print_message(&not_left.to_string()));
@@ -119,9 +175,8 @@ pub(crate) fn print_outcome(outcome: &Outcome, command: Option<&str>) {
         Err(NotRun::Stopped(signal)) => {
             Reason::new(format!("dsnap was stopped by signal {}", signals::name(*signal)))
         }
-        Err(NotRun::NoSnapshot { tried, failure }) => {
-            print_tried(tried);
-            failure.reason().clone()
+        Err(NotRun::NoSnapshot { failure, cause, .. }) => {
+            cause.as_deref().unwrap_or(failure.reason()).clone()
         }
         Ok(Some(CommandEnd::NotFound(_))) => {
             Reason::new(format!("`{}` was not found", command.unwrap_or_default()))
@@ -187,12 +242,16 @@ fn print_not_run(reason: &Reason, has_command: bool) {
     print_message(&format!("{subject}: {reason}"));
 }
 
-fn print_tried(tried: &[(String, Reason)]) {
-    if tried.is_empty() {
-        return;
+/// Lists the reasons that do not decide. A hint that stands below the last line, too, is left out.
+fn print_others<'a>(others: impl Iterator<Item = &'a Reason>, decisive: &Reason) {
+    let mut known: HashSet<String> = decisive.to_string().lines().map(str::to_owned).collect();
+    let mut lines = Vec::new();
+    for other in others {
+        let is_new = |line: &&str| !line.starts_with("hint: ") || known.insert((*line).to_owned());
+        lines.extend(other.to_string().lines().filter(is_new).map(|line| format!("  {line}")));
     }
-    print_message("could not lock storage directory; tried:");
-    for (label, reason) in tried {
-        print_message(&format!("  {}", event::of_line(&text::harmless(label), reason.text())));
+    if !lines.is_empty() {
+        print_message("could not lock storage directory; other reasons:");
+        lines.iter().for_each(|line| print_message(line));
     }
 }

@@ -12,9 +12,10 @@ use dsnap_core::{Code, text};
 use dsnap_engine::conf::plan::Source;
 use dsnap_engine::run::job::Job;
 use dsnap_engine::run::nested::Inherited;
+use dsnap_engine::run::recover::RecoverOptions;
 use dsnap_engine::{durations, limits, quoting};
 
-use crate::args::{self, Args, MethodArgs, RunArgs, UsageError};
+use crate::args::{self, Args, InsteadArgs, MethodArgs, RunArgs, UsageError};
 use crate::environment::CallerEnvironment;
 use crate::spawn::CommandSpec;
 
@@ -39,8 +40,8 @@ pub(crate) struct Invocation {
 pub(crate) enum Action {
     /// Runs COMMAND in a snapshot, or tests that the storage can be put into snapshot mode.
     Run,
-    /// Ends the snapshots that earlier runs left behind, and the one with this code.
-    Recover(Option<Code>),
+    /// Ends the snapshots that earlier runs left behind.
+    Recover(RecoverOptions),
     /// Lists the methods.
     List {
         /// As JSON, for programs.
@@ -99,10 +100,11 @@ fn action(args: &Args) -> Result<Action, UsageError> {
     if instead.json {
         return Err(UsageError::new("--json works only with --list-methods"));
     }
-    match (&instead.code, instead.recover) {
-        (None, false) => Ok(Action::Run),
-        (Some(_), false) => Err(UsageError::new("--code works only with --recover")),
-        (code, true) => recover(args, code.as_deref()),
+    match (&instead.code, instead.whole_copy, instead.recover) {
+        (code, _, true) => recover(args, code.as_deref()),
+        (Some(_), _, false) => Err(UsageError::new("--code works only with --recover")),
+        (None, true, false) => Err(UsageError::new("--whole-copy works only with --recover")),
+        (None, false, false) => Ok(Action::Run),
     }
 }
 
@@ -114,20 +116,23 @@ fn recover(args: &Args, code: Option<&OsStr>) -> Result<Action, UsageError> {
         return Err(UsageError::new("--recover does not run COMMAND")
             .hint("run dsnap with --recover first, then once more without it"));
     }
-    let Some(given) = code else { return Ok(Action::Recover(None)) };
-    match Code::from_bytes(given.as_bytes()) {
-        Some(code) => Ok(Action::Recover(Some(code))),
-        None => {
-            let message = format!("--code: `{}` is not a snapshot code", text::harmless(given));
-            Err(UsageError::new(message).hint("the code follows `user/` in the file misc/snapshot"))
-        }
-    }
+    let code = code.map(snapshot_code).transpose()?;
+    Ok(Action::Recover(RecoverOptions { code, whole_copy: args.instead.whole_copy }))
+}
+
+fn snapshot_code(given: &OsStr) -> Result<Code, UsageError> {
+    Code::from_bytes(given.as_bytes()).ok_or_else(|| {
+        let message = format!("--code: `{}` is not a snapshot code", text::harmless(given));
+        UsageError::new(message).hint("the code follows `user/` in the file misc/snapshot")
+    })
 }
 
 fn list(args: &Args) -> Result<Action, UsageError> {
     let MethodArgs { storage, snapshot_conf, lines, .. } = &args.methods;
-    if args.instead.recover || args.instead.code.is_some() || !args.operands.is_empty() {
-        let message = "--list-methods cannot be combined with --recover, --code or COMMAND";
+    let InsteadArgs { recover, code, whole_copy, .. } = &args.instead;
+    if *recover || code.is_some() || *whole_copy || !args.operands.is_empty() {
+        let message =
+            "--list-methods cannot be combined with --recover, --code, --whole-copy or COMMAND";
         return Err(UsageError::new(message));
     }
     if storage.is_none() && (snapshot_conf.is_some() || !lines.is_empty()) {

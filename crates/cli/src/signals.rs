@@ -9,7 +9,7 @@
 use std::io;
 use std::process;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -44,6 +44,9 @@ const STOP_SIGNALS: [i32; 14] = [
 pub(crate) struct Signals {
     /// The number of the first signal that asked the run to stop; 0 if there was none.
     first_stop: Arc<AtomicI32>,
+    /// The number of the latest signal that asked the run to stop. The handler writes it, so it is
+    /// there before the thread that receives the signals has had its turn.
+    latest_stop: Arc<AtomicUsize>,
     events: Receiver<SignalEvent>,
 }
 
@@ -75,7 +78,14 @@ pub(crate) enum Sender {
 impl Signals {
     /// Starts to catch signals, and unblocks all of them.
     pub(crate) fn catch() -> io::Result<Self> {
-        let mut signals = SignalsInfo::<WithOrigin>::new(stop_signals()?.chain([SIGCHLD]))?;
+        let caught: Vec<_> = stop_signals()?.collect();
+        let latest_stop = Arc::new(AtomicUsize::new(0));
+        // Whether XFSZ is a request to stop, only its origin tells.
+        for signal in caught.iter().filter(|signal| **signal != SIGXFSZ) {
+            let number = usize::try_from(*signal).unwrap_or_default();
+            signal_hook::flag::register_usize(*signal, Arc::clone(&latest_stop), number)?;
+        }
+        let mut signals = SignalsInfo::<WithOrigin>::new(caught.into_iter().chain([SIGCHLD]))?;
         // COMMAND inherits the signal mask of this thread.
         SigSet::all().thread_unblock()?;
         let first_stop = Arc::new(AtomicI32::new(0));
@@ -91,12 +101,14 @@ impl Signals {
                 }
             }
         })?;
-        Ok(Self { first_stop, events })
+        Ok(Self { first_stop, latest_stop, events })
     }
 
     /// Returns the first signal that asked the run to stop, if there was one.
     pub(crate) fn first_stop(&self) -> Option<i32> {
-        Some(self.first_stop.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
+        let first = self.first_stop.load(Ordering::SeqCst);
+        let latest = || i32::try_from(self.latest_stop.load(Ordering::SeqCst)).unwrap_or_default();
+        Some(if first == 0 { latest() } else { first }).filter(|signal| *signal != 0)
     }
 
     /// Takes the request to stop that was received last and that nobody has acted on. Its sender

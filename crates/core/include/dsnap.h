@@ -42,6 +42,11 @@ __attribute__((visibility("default"))) const struct dsnap_library *dsnap_entry(v
 // `time_left_ms`: the call may take as long as it makes progress.
 #define DSNAP_NO_LIMIT UINT64_MAX
 
+// A flag of a request to `leave`: this line entered, the enter is over, and `misc/snapshot` contains
+// the code. So the method may ask its server to leave even if the server does not answer any other
+// question.
+#define DSNAP_SNAPSHOT_SEEN 1
+
 // `enter`: the storage is in snapshot mode under the request's code, and must be left.
 #define DSNAP_HELD 1
 
@@ -74,6 +79,11 @@ __attribute__((visibility("default"))) const struct dsnap_library *dsnap_entry(v
 
 // `status`: the method cannot look. This is not an error.
 #define DSNAP_CANNOT_TELL 11
+
+// `enter`: the server reported an error and is in no snapshot, but something between may have
+// answered in its place while it goes on entering. With a reason. The line has failed, and nothing
+// waits; a snapshot that arrives late is left by a later run.
+#define DSNAP_LIKELY_FAILED 12
 
 // One line of text, which the program shows with `-v`.
 #define DSNAP_SAY_WORDS 1
@@ -153,6 +163,11 @@ struct dsnap_request {
     uint64_t time_left_ms;
     // The caller. Never NULL.
     const struct dsnap_caller *caller;
+    // How long a `leave` of this line may take, in milliseconds. An `enter` must reach what its
+    // `leave` needs in this time, before it has any effect.
+    uint64_t leave_time_ms;
+    // Flags, added up. A method ignores flags that it does not know.
+    uint64_t flags;
 };
 
 // One method of a library.
@@ -173,7 +188,7 @@ struct dsnap_method {
     // Flags, added up. The program ignores flags that it does not know.
     uint32_t flags;
     // Puts the storage into snapshot mode under the request's code. Returns DSNAP_HELD, _DONE,
-    // _BUSY, _UNAVAILABLE, _REFUSED, _FAILED or _UNKNOWN.
+    // _BUSY, _UNAVAILABLE, _REFUSED, _FAILED, _UNKNOWN or _LIKELY_FAILED.
     int32_t (*enter)(const struct dsnap_request *request);
     // Takes the storage out of the snapshot with the request's code. Succeeds if there is nothing
     // to leave, and never ends a snapshot that has another code. Returns DSNAP_LEFT, _BUSY,

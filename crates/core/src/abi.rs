@@ -30,6 +30,11 @@ pub const DSNAP_NEVER_CLOSES: u32 = 1;
 /// `time_left_ms`: the call may take as long as it makes progress.
 pub const DSNAP_NO_LIMIT: u64 = u64::MAX;
 
+/// A flag of a request to `leave`: this line entered, the enter is over, and `misc/snapshot` contains
+/// the code. So the method may ask its server to leave even if the server does not answer any other
+/// question.
+pub const DSNAP_SNAPSHOT_SEEN: u64 = 1;
+
 /// Text or other bytes, with their length. They need not be UTF-8, and no NUL ends them.
 ///
 /// The side that made the bytes owns them. Neither side frees or changes what the other one made.
@@ -88,6 +93,11 @@ pub struct DsnapRequest {
     pub time_left_ms: u64,
     /// The caller. Never NULL.
     pub caller: *const DsnapCaller,
+    /// How long a `leave` of this line may take, in milliseconds. An `enter` must reach what its
+    /// `leave` needs in this time, before it has any effect.
+    pub leave_time_ms: u64,
+    /// Flags, added up. A method ignores flags that it does not know.
+    pub flags: u64,
 }
 
 /// One method of a library.
@@ -111,7 +121,7 @@ pub struct DsnapMethod {
     /// Flags, added up. The program ignores flags that it does not know.
     pub flags: u32,
     /// Puts the storage into snapshot mode under the request's code. Returns DSNAP_HELD, _DONE,
-    /// _BUSY, _UNAVAILABLE, _REFUSED, _FAILED or _UNKNOWN.
+    /// _BUSY, _UNAVAILABLE, _REFUSED, _FAILED, _UNKNOWN or _LIKELY_FAILED.
     pub enter: Option<unsafe extern "C" fn(request: *const DsnapRequest) -> i32>,
     /// Takes the storage out of the snapshot with the request's code. Succeeds if there is nothing
     /// to leave, and never ends a snapshot that has another code. Returns DSNAP_LEFT, _BUSY,
@@ -166,7 +176,7 @@ impl DsnapRequest {
     /// The size of the structure in the first release of the interface, in bytes: the least that a
     /// program passes.
     pub const SMALLEST: u64 =
-        (core::mem::offset_of!(DsnapRequest, caller) + size_of::<*const DsnapCaller>()) as u64;
+        (core::mem::offset_of!(DsnapRequest, flags) + size_of::<u64>()) as u64;
 }
 
 impl DsnapMethod {

@@ -29,6 +29,9 @@
 //!   [`Caller::should_stop`] at least five times a second.
 //! - It writes nothing to standard output, changes neither the working directory nor signal
 //!   handlers, and leaves no process behind.
+//! - Before an `enter` has any effect, it uses everything that a `leave` will depend on, within
+//!   [`Request::leave_time`]: the same address, permission and kind of answer. So what got in can
+//!   get out.
 //! - It says [`Entered::Failed`] only if the call certainly had no effect. If it sent something and
 //!   does not know the outcome, it says [`Entered::Unknown`].
 //!
@@ -119,6 +122,17 @@ pub trait SnapshotMethod: Debug + Send + Sync {
         Ok(CheckedLine::of(words))
     }
 
+    /// Checks that what the line needs on this machine can be used: a program, a file with a
+    /// password. Runs nothing and asks no server.
+    ///
+    /// # Errors
+    ///
+    /// Something cannot be used, so that `enter` would be refused.
+    fn check_files(&self, request: &Request<'_>) -> Result<(), Reason> {
+        let _ = request;
+        Ok(())
+    }
+
     /// Puts the storage into snapshot mode under the request's code.
     fn enter(&self, request: &Request<'_>) -> Entered;
 
@@ -195,6 +209,7 @@ pub enum WorksWith {
 }
 
 /// Everything that one call of a method needs.
+// wide: a call may be made in another process, so all of it is here
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// The storage directory, as an absolute path.
@@ -208,6 +223,12 @@ pub struct Request<'a> {
     /// How long the call may take, counted from its start. With `None` it may take as long as it
     /// makes progress.
     pub time_left: Option<Duration>,
+    /// How long a `leave` of this line may take. An `enter` must reach what its `leave` needs in
+    /// this time, before it has any effect.
+    pub leave_time: Duration,
+    /// For `leave`: this line entered, the enter is over, and `misc/snapshot` contains the code. So
+    /// the server may be asked to leave even if it does not answer any other question.
+    pub snapshot_seen: bool,
     /// The caller: it takes messages and may want the call to stop.
     pub caller: &'a dyn Caller,
 }
@@ -220,6 +241,7 @@ impl Debug for Request<'_> {
             .field("words", &self.words)
             .field("code", &self.code)
             .field("time_left", &self.time_left)
+            .field("snapshot_seen", &self.snapshot_seen)
             .finish_non_exhaustive()
     }
 }
@@ -274,6 +296,10 @@ pub enum Entered {
     Failed(Reason),
     /// Something was sent, and its outcome is not known. The program finds out.
     Unknown(Reason),
+    /// The server reported an error and is in no snapshot, but something between may have answered
+    /// in its place while it goes on entering. The program takes the line as failed, waits for
+    /// nothing, and keeps its record: if the snapshot arrives late, a later run leaves it.
+    LikelyFailed(Reason),
 }
 
 /// The result of [`leave`](SnapshotMethod::leave).

@@ -56,15 +56,16 @@ macro_rules! structure {
 fn of_rust() -> Vec<String> {
     [
         constants!(DSNAP_ABI_VERSION DSNAP_WORKS_WITH_OWNER DSNAP_WORKS_WITH_NOBODY
-            DSNAP_NEVER_CLOSES DSNAP_NO_LIMIT
+            DSNAP_NEVER_CLOSES DSNAP_NO_LIMIT DSNAP_SNAPSHOT_SEEN
             DSNAP_HELD DSNAP_DONE DSNAP_BUSY DSNAP_UNAVAILABLE DSNAP_REFUSED DSNAP_FAILED
             DSNAP_UNKNOWN DSNAP_LEFT DSNAP_COULD_ENTER DSNAP_IS_HELD DSNAP_CANNOT_TELL
+            DSNAP_LIKELY_FAILED
             DSNAP_SAY_WORDS DSNAP_SAY_REASON DSNAP_SAY_HINT DSNAP_SAY_CODE DSNAP_SAY_LABEL
             DSNAP_WORDS_USABLE DSNAP_WORDS_NO_RELATIVE_FILES),
         structure!(DsnapBytes "dsnap_bytes" data len),
         structure!(DsnapCaller "dsnap_caller" size context say progress shall_stop),
         structure!(DsnapRequest "dsnap_request" size storage conf_folder words word_count code
-            time_left_ms caller),
+            time_left_ms caller leave_time_ms flags),
         structure!(DsnapMethod "dsnap_method" size name version works_with flags enter leave
             status check_words),
         structure!(DsnapLibrary "dsnap_library" abi_version size method_count methods),

@@ -93,6 +93,18 @@ pub fn in_words_with_tenths(duration: Duration) -> String {
     }
 }
 
+/// Shows a time limit to people, in whole words: `15 seconds`, `1.5 seconds`, `5 minutes`.
+pub fn limit_in_words(limit: Duration) -> String {
+    let (number, unit) = match limit.as_secs() {
+        seconds if seconds >= 60 && seconds % 60 == 0 && limit.subsec_nanos() == 0 => {
+            (Duration::from_secs(seconds / 60), "minute")
+        }
+        _ => (limit, "second"),
+    };
+    let plural = if number == Duration::from_secs(1) { "" } else { "s" };
+    format!("{} {unit}{plural}", number.as_secs_f64())
+}
+
 #[cfg(test)]
 mod properties;
 
@@ -137,6 +149,24 @@ mod tests {
         ] {
             assert_eq!(parse(text), Err(error), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_limit_is_shown_as_it_can_be_said() {
+        let words = |text| limit_in_words(parse(text).unwrap());
+        assert_eq!(
+            ["0", "0.5", "1", "15", "90", "1m", "5m", "2h"].map(words),
+            [
+                "0 seconds",
+                "0.5 seconds",
+                "1 second",
+                "15 seconds",
+                "90 seconds",
+                "1 minute",
+                "5 minutes",
+                "120 minutes"
+            ]
+        );
     }
 
     #[test]

@@ -6,6 +6,10 @@ use std::time::Duration;
 
 /// How long connecting to a server may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long connecting to one of several addresses of a server may take at first.
+pub const ADDRESS_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the beginning of an error page may take, once its status has arrived.
+pub const ERROR_PAGE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the answer to an `enter` may take, unless the line says `timeout=`.
 pub const ENTER_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long the answer to a `leave` or `status` may take, unless the line says `timeout=`.
@@ -114,6 +118,13 @@ pub const MAX_INTERPRETER_LINE: u64 = 256;
 pub const MAX_ACCESS_LINE: usize = 4096;
 /// A file of trusted certificates, in bytes.
 pub const MAX_CA_FILE: usize = 1 << 20;
+/// The headers of a server's answer, in number. Some sites set more than a hundred cookies.
+pub const MAX_RESPONSE_HEADERS: usize = 1000;
+/// How much of an error page is read.
+pub const MAX_ERROR_PAGE: usize = 1 << 16;
+/// The smallest RSA key of a server or authority, in bits: ring, which checks the signatures, accepts
+/// no smaller one.
+pub const MIN_RSA_BITS: usize = 2048;
 /// How deep the elements of an XML-RPC response may be nested. A fault is 7 deep.
 pub const MAX_XML_DEPTH: usize = 64;
 /// How many characters of a server's fault a message shows.

@@ -17,6 +17,7 @@ mod leave;
 pub mod nested;
 pub mod new_code;
 mod pending_enter;
+mod recorded_line;
 pub mod recover;
 mod roll_forward;
 pub mod session;

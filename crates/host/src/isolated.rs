@@ -72,21 +72,18 @@ pub enum ProcessEnd {
     NotKilled(i32),
 }
 
+/// Completes a sentence whose subject is the process.
 impl std::fmt::Display for ProcessEnd {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Exited(status) => write!(f, "it exited with status {status}"),
-            Self::Killed(signal) => write!(f, "it was killed by SIG{}", signals::name(*signal)),
+            Self::Exited(status) => write!(f, "exited with status {status}"),
+            Self::Killed(signal) => write!(f, "was killed by SIG{}", signals::name(*signal)),
             Self::TimeUp(time) => {
-                write!(
-                    f,
-                    "it was killed after {} s, when its time was up",
-                    time.as_secs_f32().round()
-                )
+                write!(f, "was killed after {} s, when its time was up", time.as_secs_f32().round())
             }
-            Self::AnsweredTooMuch => f.write_str("it was killed, because it answered without end"),
+            Self::AnsweredTooMuch => f.write_str("was killed, because it answered without end"),
             Self::NotKilled(pid) => {
-                write!(f, "it did not end when it was killed, and still runs (pid {pid})")
+                write!(f, "did not end when it was killed, and still runs (pid {pid})")
             }
         }
     }

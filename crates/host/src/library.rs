@@ -11,8 +11,8 @@ use std::path::Path;
 use std::ptr;
 
 use dsnap_core::abi::{
-    DSNAP_ABI_VERSION, DSNAP_NO_LIMIT, DSNAP_WORDS_USABLE, DsnapBytes, DsnapCaller, DsnapEntry,
-    DsnapLibrary, DsnapMethod, DsnapRequest,
+    DSNAP_ABI_VERSION, DSNAP_NO_LIMIT, DSNAP_SNAPSHOT_SEEN, DSNAP_WORDS_USABLE, DsnapBytes,
+    DsnapCaller, DsnapEntry, DsnapLibrary, DsnapMethod, DsnapRequest,
 };
 use dsnap_core::method::{NAME_RULE, is_name};
 use dsnap_engine::limits;
@@ -162,6 +162,8 @@ impl Method {
             code: DsnapBytes::of(call.code.as_bytes()),
             time_left_ms: call.time_left.unwrap_or(DSNAP_NO_LIMIT),
             caller: &raw const caller,
+            leave_time_ms: call.leave_time,
+            flags: if call.snapshot_seen { DSNAP_SNAPSHOT_SEEN } else { 0 },
         };
         let table = &self.table;
         let function = match call.verb {

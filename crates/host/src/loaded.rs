@@ -131,8 +131,10 @@ fn command(program: &Path) -> Command {
 /// Says how a process ended that gave no result.
 fn without_answer(end: ProcessEnd) -> String {
     match end {
-        ProcessEnd::Exited(status) => format!("it exited with status {status}, without an answer"),
-        end => end.to_string(),
+        ProcessEnd::Exited(status) => {
+            format!("the process of the call exited with status {status}, without an answer")
+        }
+        end => format!("the process of the call {end}"),
     }
 }
 
@@ -173,7 +175,7 @@ impl Reply {
 
     /// Takes the reason: why there is no result, or what the method said.
     fn take_reason(&mut self) -> Reason {
-        let said = self.reason.take().unwrap_or_else(|| "it gives no reason".to_owned());
+        let said = self.reason.take().unwrap_or_else(|| "the method gives no reason".to_owned());
         let reason = self.error.take().unwrap_or_else(|| Reason::new(said));
         self.hints.drain(..).fold(reason, Reason::foreign_hint)
     }
@@ -199,7 +201,8 @@ impl Reply {
     fn take_unexpected(&mut self) -> Reason {
         if let Some(number) = self.result.filter(|_| self.error.is_none()) {
             let reason = self.reason.take().map_or_else(String::new, |it| format!("{it}; "));
-            let what = format!("{reason}it gave back {number}, which is no result of this call");
+            let what =
+                format!("{reason}the method gave back {number}, which is no result of this call");
             self.error = Some(Reason::new(what));
         }
         self.take_reason()
@@ -232,6 +235,8 @@ impl LoadedMethod {
             conf_folder: Bytes::of(request.conf_folder),
             code: request.code.as_str().to_owned(),
             time_left: u64::try_from(time.as_millis()).ok(),
+            leave_time: u64::try_from(request.leave_time.as_millis()).unwrap_or(u64::MAX),
+            snapshot_seen: request.snapshot_seen,
             ..Call::without_storage(verb, &self.description.name, request.words)
         };
         self.plugin.call(&call, Some(time), request.caller)
@@ -270,6 +275,7 @@ impl SnapshotMethod for LoadedMethod {
             Some(DSNAP_REFUSED) => Entered::Refused(reply.take_reason()),
             Some(DSNAP_FAILED) => Entered::Failed(reply.take_reason()),
             Some(DSNAP_UNKNOWN) => Entered::Unknown(reply.take_reason()),
+            Some(DSNAP_LIKELY_FAILED) => Entered::LikelyFailed(reply.take_reason()),
             _ => Entered::Unknown(reply.take_unexpected()),
         }
     }

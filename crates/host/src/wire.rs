@@ -22,6 +22,7 @@ pub(crate) enum Verb {
 }
 
 /// A request to make one call.
+// wide: the fields of `Request`, as they are sent
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Call {
     pub(crate) verb: Verb,
@@ -33,6 +34,9 @@ pub(crate) struct Call {
     pub(crate) code: String,
     /// In milliseconds. `None` means without limit.
     pub(crate) time_left: Option<u64>,
+    /// In milliseconds.
+    pub(crate) leave_time: u64,
+    pub(crate) snapshot_seen: bool,
 }
 
 /// One line of the answer.
@@ -96,6 +100,8 @@ impl Call {
             words: words.iter().map(Bytes::of).collect(),
             code: String::new(),
             time_left: u64::try_from(limits::DESCRIBE_TIMEOUT.as_millis()).ok(),
+            leave_time: 0,
+            snapshot_seen: false,
         }
     }
 }

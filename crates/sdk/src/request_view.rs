@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use dsnap_core::abi::{
     DSNAP_NO_LIMIT, DSNAP_SAY_CODE, DSNAP_SAY_HINT, DSNAP_SAY_LABEL, DSNAP_SAY_REASON,
-    DSNAP_SAY_WORDS, DsnapBytes, DsnapCaller, DsnapRequest,
+    DSNAP_SAY_WORDS, DSNAP_SNAPSHOT_SEEN, DsnapBytes, DsnapCaller, DsnapRequest,
 };
 use dsnap_core::method::{Caller, Message};
 use dsnap_core::{Code, Reason, method};
@@ -81,6 +81,8 @@ impl<'a> RequestView<'a> {
             words: &self.words,
             code,
             time_left: limited.then(|| Duration::from_millis(self.request.time_left_ms)),
+            leave_time: Duration::from_millis(self.request.leave_time_ms),
+            snapshot_seen: self.request.flags & DSNAP_SNAPSHOT_SEEN != 0,
             caller: &self.caller,
         }
     }

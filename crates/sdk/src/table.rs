@@ -127,6 +127,7 @@ pub unsafe extern "C" fn enter<P: Provide>(request: *const DsnapRequest) -> i32 
             Entered::Refused(reason) => said(caller, &reason, DSNAP_REFUSED),
             Entered::Failed(reason) => said(caller, &reason, DSNAP_FAILED),
             Entered::Unknown(reason) => said(caller, &reason, DSNAP_UNKNOWN),
+            Entered::LikelyFailed(reason) => said(caller, &reason, DSNAP_LIKELY_FAILED),
         }
     };
     // SAFETY: by this function's own condition.

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use dsnap_core::Code;
 use dsnap_core::method::{Caller, Entered, Message, Request, SnapshotMethod};
+use dsnap_engine::limits;
 use dsnap_engine::storage::Storage;
 
 use crate::Direct;
@@ -87,6 +88,8 @@ pub(crate) fn enter_with_replica(archive: &[u8]) {
         words: &[],
         code: &code,
         time_left: None,
+        leave_time: limits::LEAVE_TIMEOUT,
+        snapshot_seen: false,
         caller: &NeverStops,
     });
     assert_eq!(names_in(folder.path()), BTreeSet::from(["storage".to_owned()]));

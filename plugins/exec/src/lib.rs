@@ -35,6 +35,10 @@ impl SnapshotMethod for Exec {
         }
     }
 
+    fn check_files(&self, request: &Request<'_>) -> Result<(), Reason> {
+        Program::of(request).map(drop)
+    }
+
     fn enter(&self, request: &Request<'_>) -> Entered {
         match Program::of(request).and_then(|program| program.run("enter", limits::ENTER_TIMEOUT)) {
             Ok(finished) => status::entered(finished),

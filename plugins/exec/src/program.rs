@@ -26,6 +26,8 @@ pub(crate) struct FinishedProgram {
     pub(crate) ended: EndedProcess,
     /// The last line on stderr, made harmless.
     pub(crate) reason: Option<String>,
+    /// What was run: the program and its verb.
+    pub(crate) command: String,
 }
 
 impl<'a> Program<'a> {
@@ -80,7 +82,8 @@ impl<'a> Program<'a> {
             // A success needs no reason, so the line is a message.
             caller.say(Message::Words(words));
         }
-        Ok(FinishedProgram { ended, reason })
+        let command = format!("`{} {verb}`", quoting::quoted(&self.path));
+        Ok(FinishedProgram { ended, reason, command })
     }
 
     #[allow(clippy::disallowed_methods, reason = "`dsnap-host` starts it")]
@@ -100,6 +103,12 @@ impl<'a> Program<'a> {
 impl FinishedProgram {
     /// Returns the reason: the program's last line, or how it ended.
     pub(crate) fn into_reason(self) -> Reason {
-        Reason::new(self.reason.unwrap_or_else(|| self.ended.end.to_string()))
+        let end = self.how_it_ended();
+        Reason::new(self.reason.unwrap_or(end))
+    }
+
+    /// Says what was run, and how it ended.
+    pub(crate) fn how_it_ended(&self) -> String {
+        format!("{} {}", self.command, self.ended.end)
     }
 }

@@ -67,11 +67,11 @@ fn status(finished: &FinishedProgram) -> Option<i32> {
 
 /// Makes a reason that names the exit status, which the author of the program may not have meant.
 fn unexpected(finished: FinishedProgram) -> Reason {
-    let end = finished.ended.end;
-    match finished.reason {
-        Some(reason) => Reason::new(format!("{reason} ({end})")),
-        None => Reason::new(end.to_string()),
-    }
+    let end = finished.how_it_ended();
+    Reason::new(match finished.reason {
+        Some(reason) => format!("{reason} ({end})"),
+        None => end,
+    })
 }
 
 #[cfg(test)]
@@ -81,7 +81,8 @@ mod tests {
 
     fn ran(status: i32) -> FinishedProgram {
         let ended = EndedProcess { end: ProcessEnd::Exited(status), last_stderr_line: None };
-        FinishedProgram { ended, reason: Some("why".to_owned()) }
+        let (reason, command) = (Some("why".to_owned()), "`/x enter`".to_owned());
+        FinishedProgram { ended, reason, command }
     }
 
     #[test]
@@ -93,7 +94,7 @@ mod tests {
         assert_eq!(entered(ran(69)), Entered::Unavailable(why()));
         assert_eq!(entered(ran(75)), Entered::Busy(why()));
         assert_eq!(entered(ran(78)), Entered::Refused(why()));
-        let unexpected = Reason::new("why (it exited with status 7)");
+        let unexpected = Reason::new("why (`/x enter` exited with status 7)");
         assert_eq!(entered(ran(7)), Entered::Unknown(unexpected));
     }
 

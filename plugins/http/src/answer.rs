@@ -52,21 +52,35 @@ impl Endpoint<'_> {
             }
             StatusCode::NOT_FOUND => Err(CallError::Refused(no_toolkit(url, "404 Not Found"))),
             status if status.is_redirection() => Err(self.redirect(response)),
-            status => Err(CallError::NoAnswer(
-                Reason::new(format!("{url} answered {status}"))
-                    .hint("look in the log of the server, and of any proxy in front of it"),
-            )),
+            status => Err(error_status(status)(self.explain_status(response))),
         }
+    }
+
+    fn explain_status(self, response: &Response) -> Reason {
+        let (url, status) = (self.url, response.status);
+        let says = |words: &[u8]| response.body.windows(words.len()).any(|it| it == words);
+        if status == StatusCode::BAD_REQUEST && says(NO_XML_RPC) {
+            let text = format!("the Zope at {url} does not accept XML-RPC (it answered {status})");
+            return Reason::new(text).hint("write `enable-xmlrpc on` into zope.conf");
+        }
+        Reason::new(format!("{url} answered {status}"))
+            .hint("look in the log of the server, and of any proxy in front of it")
     }
 
     fn read_document(self, response: &Response) -> Result<Answer, CallError> {
         let url = self.url;
-        let unusable = |text: String| CallError::NoAnswer(Reason::new(text).hint(URL_HINT));
+        let unusable = |text: String| CallError::Unreadable(Reason::new(text).hint(URL_HINT));
+        if !response.encoding.is_empty() && !response.encoding.eq_ignore_ascii_case("identity") {
+            let encoding = self.secrets.shown(&response.encoding);
+            let text = format!("{url} answered with a compressed document ({encoding})");
+            let hint = "make the proxy in front of the server send it as it is";
+            return Err(CallError::Unreadable(Reason::new(text).hint(hint)));
+        }
         let media_type = response.content_type.split(';').next().unwrap_or_default().trim();
         if media_type.is_empty() {
             return Err(unusable(format!("{url} answered without a Content-Type, not with XML")));
         }
-        if !media_type.eq_ignore_ascii_case("text/xml") {
+        if !["text/xml", "application/xml"].iter().any(|it| media_type.eq_ignore_ascii_case(it)) {
             let media_type = self.secrets.shown(media_type);
             return Err(unusable(format!("{url} answered with {media_type}, not with XML")));
         }
@@ -91,7 +105,7 @@ impl Endpoint<'_> {
         }
         let target = if shown.is_empty() { "no address" } else { &shown };
         let text = format!("{url} redirects to {target} ({status}); redirects are not followed");
-        CallError::NoAnswer(
+        CallError::Unreadable(
             Reason::new(text).hint("write the URL of the toolkit itself on the line"),
         )
     }
@@ -129,6 +143,27 @@ impl Endpoint<'_> {
             .hint("look in the server's error log for more")
     }
 }
+
+/// Says what an error status means for the call, as far as the status alone can say it.
+fn error_status(status: StatusCode) -> fn(Reason) -> CallError {
+    use StatusCode as S;
+    match status {
+        S::BAD_REQUEST
+        | S::METHOD_NOT_ALLOWED
+        | S::PROXY_AUTHENTICATION_REQUIRED
+        | S::LENGTH_REQUIRED
+        | S::PAYLOAD_TOO_LARGE
+        | S::MISDIRECTED_REQUEST
+        | S::TOO_MANY_REQUESTS
+        | S::REQUEST_HEADER_FIELDS_TOO_LARGE => CallError::Refused,
+        S::INTERNAL_SERVER_ERROR => CallError::ServerError,
+        S::BAD_GATEWAY | S::SERVICE_UNAVAILABLE | S::GATEWAY_TIMEOUT => CallError::NoAnswer,
+        _ => CallError::Unreadable,
+    }
+}
+
+/// What a Zope 6 says in a 400 if its configuration does not allow XML-RPC.
+const NO_XML_RPC: &[u8] = b"Unsupported request type";
 
 fn no_toolkit(url: &str, answer: &str) -> Reason {
     Reason::new(format!("there is no DirectoryStorageToolkit at {url} ({answer})")).hint(URL_HINT)

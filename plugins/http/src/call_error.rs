@@ -1,12 +1,14 @@
 //! Why a call brought no answer that can be used.
 //!
-//! Two things matter: whether the call may have had its effect, and whether a later call may bring
-//! an answer. Each variant of [`CallError`] stands for one combination:
+//! Two things matter: whether the call may have had its effect, and what helps. A question never has
+//! an effect, so after it only the second one counts.
 //!
-//! | | a later call may bring an answer | a person must act first |
+//! | | had no effect | may have had its effect |
 //! |---|---|---|
-//! | **had no effect** | `Unreachable` | `Refused` |
-//! | **may have had its effect** | `NoAnswer` | `FaultyServer` |
+//! | **a later call may bring an answer** | `Unreachable` | `NoAnswer` |
+//! | **a person must act first** | `Refused` | `FaultyServer` |
+//! | **only the snapshot code says what happened** | | `ServerError` |
+//! | **something else answers, or in a way that cannot be read** | | `Unreadable` |
 
 use dsnap_core::Reason;
 use dsnap_core::method::{Entered, Left, Status};
@@ -21,6 +23,11 @@ pub(crate) enum CallError {
     /// The call was sent, and the toolkit's answer did not arrive: the connection broke, the time
     /// ran out, a proxy answered instead.
     NoAnswer(Reason),
+    /// The call was sent, and ended in an exception that the server does not name, as in Zope 4 and
+    /// later: a bare 500.
+    ServerError(Reason),
+    /// The call was sent, and what came back is no answer of a toolkit, or cannot be read.
+    Unreadable(Reason),
     /// The call was sent, and the server will give the same unusable answer until a person acts:
     /// the toolkit itself fails, or the server sends its callers to a login form.
     FaultyServer(Reason),
@@ -33,7 +40,22 @@ impl CallError {
             Self::Unreachable(reason)
             | Self::Refused(reason)
             | Self::NoAnswer(reason)
+            | Self::ServerError(reason)
+            | Self::Unreadable(reason)
             | Self::FaultyServer(reason) => reason,
+        }
+    }
+
+    /// Says what the error means if it was the question before an enter that was asked: nothing was
+    /// entered.
+    pub(crate) fn before_enter(self) -> Entered {
+        match self {
+            // With a 500, Zope 4 and later also say that they have lost their ZEO server.
+            Self::Unreachable(reason) | Self::NoAnswer(reason) | Self::ServerError(reason) => {
+                Entered::Unavailable(reason)
+            }
+            Self::Refused(reason) | Self::FaultyServer(reason) => Entered::Refused(reason),
+            Self::Unreadable(reason) => Entered::Failed(reason),
         }
     }
 }
@@ -44,7 +66,10 @@ impl From<CallError> for Entered {
         match error {
             CallError::Unreachable(reason) => Self::Unavailable(reason),
             CallError::Refused(reason) => Self::Refused(reason),
-            CallError::NoAnswer(reason) | CallError::FaultyServer(reason) => {
+            CallError::NoAnswer(reason)
+            | CallError::ServerError(reason)
+            | CallError::Unreadable(reason)
+            | CallError::FaultyServer(reason) => {
                 let text =
                     format!("{}; the snapshot may or may not have been entered", reason.text());
                 Self::Unknown(reason.with_text(text))
@@ -61,6 +86,7 @@ impl From<CallError> for Left {
                 Self::Unavailable(reason)
             }
             CallError::Refused(reason) | CallError::FaultyServer(reason) => Self::Refused(reason),
+            CallError::ServerError(reason) | CallError::Unreadable(reason) => Self::Failed(reason),
         }
     }
 }
@@ -69,10 +95,12 @@ impl From<CallError> for Left {
 impl From<CallError> for Status {
     fn from(error: CallError) -> Self {
         match error {
-            CallError::Unreachable(reason) | CallError::NoAnswer(reason) => {
-                Self::Unavailable(reason)
-            }
             CallError::Refused(reason) | CallError::FaultyServer(reason) => Self::Refused(reason),
+            // `status` has no "failed".
+            CallError::Unreachable(reason)
+            | CallError::NoAnswer(reason)
+            | CallError::ServerError(reason)
+            | CallError::Unreadable(reason) => Self::Unavailable(reason),
         }
     }
 }

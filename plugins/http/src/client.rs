@@ -1,7 +1,7 @@
 //! One HTTP request: a POST over a connection of its own, and the response.
 //!
 //! The client follows no redirect, uses no proxy, cookie, compression or netrc, and keeps no
-//! connection. What the response means is decided in `answer`, what a failure means in
+//! connection. It needs one thread only: see `addresses`. What the response means is decided in `answer`, what a failure means in
 //! `send_error`.
 
 use std::error::Error;
@@ -9,16 +9,20 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use dsnap_core::{Reason, text};
 use dsnap_engine::limits;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
+use reqwest::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION,
+};
 use reqwest::{Client, StatusCode, redirect, retry};
 use rustls::ClientConfig;
 use tower::util::MapResponseLayer;
 
 use crate::access::Credentials;
 use crate::address::Address;
+use crate::addresses::Addresses;
 use crate::call_error::CallError;
 use crate::deadline::Deadline;
 use crate::send_error::SendError;
@@ -33,7 +37,9 @@ pub(crate) struct Response {
     pub(crate) content_type: String,
     /// The target of a redirect, as bytes.
     pub(crate) location: Vec<u8>,
-    /// The body of a 200; empty for any other status.
+    /// How the body is compressed; empty if it is not.
+    pub(crate) encoding: String,
+    /// The body of a 200, or the beginning of that of a 400; empty for any other status.
     pub(crate) body: Vec<u8>,
 }
 
@@ -42,6 +48,7 @@ pub(crate) struct HttpClient<'a> {
     pub(crate) address: &'a Address,
     pub(crate) credentials: &'a Credentials,
     pub(crate) tls: &'a ClientConfig,
+    pub(crate) addresses: &'a Addresses,
     pub(crate) deadline: &'a Deadline<'a>,
 }
 
@@ -54,10 +61,9 @@ impl HttpClient<'_> {
     /// the caller wants to stop.
     pub(crate) fn post(&self, document: String) -> Result<Response, CallError> {
         let connected = Arc::new(AtomicBool::new(false));
-        let client = self.client(&connected).map_err(|error| self.no_client(&error))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| self.no_client(&error))?;
-        let exchange = self.exchange(&client, document);
+        let exchange = self.exchange(&connected, document);
         let response = runtime.block_on(self.until_deadline(&connected, exchange));
         // A thread may still be looking up the host name. Do not wait for it.
         runtime.shutdown_background();
@@ -71,7 +77,11 @@ impl HttpClient<'_> {
         })
     }
 
-    fn client(&self, connected: &Arc<AtomicBool>) -> reqwest::Result<Client> {
+    fn client(
+        &self,
+        connected: &Arc<AtomicBool>,
+        connect_timeout: Duration,
+    ) -> reqwest::Result<Client> {
         let connected = Arc::clone(connected);
         // Once the connection is made, and its TLS handshake is over, the request counts as sent.
         let note_connected = MapResponseLayer::new(move |connection| {
@@ -81,38 +91,79 @@ impl HttpClient<'_> {
         Client::builder()
             .tls_backend_preconfigured(self.tls.clone())
             .connector_layer(note_connected)
-            .connect_timeout(limits::CONNECT_TIMEOUT)
+            .dns_resolver(self.addresses.clone())
+            .connect_timeout(connect_timeout)
             .pool_max_idle_per_host(0)
             .redirect(redirect::Policy::none())
             .retry(retry::never())
             .referer(false)
             .no_proxy()
             .http1_only()
+            // Proxies and old servers send odd headers, and what got in must get out.
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_ignore_invalid_headers_in_responses(true)
+            .http1_max_headers(limits::MAX_RESPONSE_HEADERS)
             .user_agent(USER_AGENT)
             .build()
     }
 
-    async fn exchange(&self, client: &Client, document: String) -> Result<Response, SendError> {
-        let request = client
+    /// Connects to the first address that answers, and exchanges request and response.
+    ///
+    /// The addresses share the time for connecting. With several, each gets a second at first, so
+    /// that dead ones cost little; if none answers so soon, each gets its part of the rest.
+    async fn exchange(
+        &self,
+        connected: &Arc<AtomicBool>,
+        document: String,
+    ) -> Result<Response, SendError> {
+        let began = Instant::now();
+        let find = self.addresses.count(self.address.url());
+        let found = tokio::time::timeout(limits::CONNECT_TIMEOUT, find).await;
+        let count = found.map_err(|_| SendError::NoConnection)?.map_err(SendError::Lookup)?;
+        let quick = limits::ADDRESS_TIMEOUT * count;
+        if count > 1 && quick < limits::CONNECT_TIMEOUT {
+            let found = Instant::now();
+            let result = self.request(connected, quick, document.clone()).await;
+            let ran_out = found.elapsed() >= limits::ADDRESS_TIMEOUT;
+            if connected.load(Ordering::Relaxed) || !ran_out {
+                return result;
+            }
+        }
+        let rest = limits::CONNECT_TIMEOUT.saturating_sub(began.elapsed());
+        self.request(connected, rest, document).await
+    }
+
+    async fn request(
+        &self,
+        connected: &Arc<AtomicBool>,
+        connect_timeout: Duration,
+        document: String,
+    ) -> Result<Response, SendError> {
+        let request = self
+            .client(connected, connect_timeout)
+            .map_err(SendError::Http)?
             .post(self.address.url().clone())
             .header(AUTHORIZATION, self.credentials.header())
             .header(CONTENT_TYPE, "text/xml")
+            // Some proxies compress what does not refuse it.
+            .header(ACCEPT_ENCODING, "identity")
             .body(document);
         let mut incoming = request.send().await.map_err(SendError::Http)?;
+        incoming.remote_addr().into_iter().for_each(|it| self.addresses.note_answer_from(it));
         let header = |name| incoming.headers().get(name).map(HeaderValue::as_bytes);
-        let content_type = header(CONTENT_TYPE).unwrap_or_default();
+        let text = |name| String::from_utf8_lossy(header(name).unwrap_or_default()).into_owned();
         let mut response = Response {
             status: incoming.status(),
-            content_type: String::from_utf8_lossy(content_type).into_owned(),
+            content_type: text(CONTENT_TYPE),
+            encoding: text(CONTENT_ENCODING),
             location: header(LOCATION).unwrap_or_default().to_owned(),
             body: Vec::new(),
         };
-        while response.status == StatusCode::OK {
-            let Some(chunk) = incoming.chunk().await.map_err(SendError::Http)? else { break };
-            if response.body.len() + chunk.len() > limits::MAX_ANSWER {
-                return Err(SendError::TooLarge);
-            }
-            response.body.extend_from_slice(&chunk);
+        match response.status {
+            StatusCode::OK => response.body = read_body(incoming).await?,
+            StatusCode::BAD_REQUEST => response.body = read_page(&mut incoming).await,
+            _ => {}
         }
         Ok(response)
     }
@@ -141,4 +192,31 @@ impl HttpClient<'_> {
         let (url, error) = (self.address.shown(), text::harmless(error.to_string()));
         CallError::Unreachable(Reason::new(format!("cannot prepare a request to {url}: {error}")))
     }
+}
+
+/// Reads a whole body.
+async fn read_body(mut incoming: reqwest::Response) -> Result<Vec<u8>, SendError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = incoming.chunk().await.map_err(SendError::Body)? {
+        if body.len() + chunk.len() > limits::MAX_ANSWER {
+            return Err(SendError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Reads the beginning of an error page. The status alone decides what it means for the call, so no
+/// flaw of the page matters.
+async fn read_page(incoming: &mut reqwest::Response) -> Vec<u8> {
+    let mut page = Vec::new();
+    let read = async {
+        while let Ok(Some(chunk)) = incoming.chunk().await
+            && page.len() < limits::MAX_ERROR_PAGE
+        {
+            page.extend_from_slice(&chunk);
+        }
+    };
+    let _ = tokio::time::timeout(limits::ERROR_PAGE_TIMEOUT, read).await;
+    page
 }

@@ -1,6 +1,6 @@
 //! How long `enter`, `leave` or `status` goes on waiting.
 //!
-//! One limit covers all calls that one of them makes. If the caller asks it to stop, it gives up at
+//! One limit covers all calls that one of them makes, and a question has a shorter one within it. If the caller asks it to stop, it gives up at
 //! once while nothing has been sent. Afterwards it keeps waiting for the answer for a while, because
 //! only the answer says whether the server is in snapshot mode now.
 
@@ -29,6 +29,8 @@ pub(crate) struct Deadline<'a> {
     /// When to stop waiting for the answer, once the caller has asked to stop.
     last_answer_end: Cell<Option<Instant>>,
     sent: Cell<bool>,
+    /// Whether the call has no effect, so that nothing depends on its answer.
+    harmless: bool,
 }
 
 impl<'a> Deadline<'a> {
@@ -36,7 +38,21 @@ impl<'a> Deadline<'a> {
     pub(crate) fn new(caller: &'a dyn Caller, limit: Duration) -> Self {
         let now = Instant::now();
         let end = now.checked_add(limit).unwrap_or(now + limits::ENTER_TIMEOUT);
-        Self { caller, limit, end, last_answer_end: Cell::new(None), sent: Cell::new(false) }
+        let (last_answer_end, sent) = (Cell::new(None), Cell::new(false));
+        Self { caller, limit, end, last_answer_end, sent, harmless: false }
+    }
+
+    /// Starts a shorter limit from now, which does not end after this one.
+    pub(crate) fn part(&self, limit: Duration) -> Self {
+        let end = Instant::now() + limit.min(self.limit);
+        let limit = if end < self.end { limit } else { self.limit };
+        let (last_answer_end, sent) = (self.last_answer_end.clone(), self.sent.clone());
+        Self { limit, end: end.min(self.end), last_answer_end, sent, ..*self }
+    }
+
+    /// Makes this the limit of a call without effect: a stop ends it at once.
+    pub(crate) fn of_harmless_call(self) -> Self {
+        Self { harmless: true, ..self }
     }
 
     /// Returns the whole time limit, for messages.
@@ -46,7 +62,7 @@ impl<'a> Deadline<'a> {
 
     /// Notes that something may have been sent.
     pub(crate) fn note_sent(&self) {
-        self.sent.set(true);
+        self.sent.set(!self.harmless);
     }
 
     /// Asks the caller and the clock whether waiting may go on.
@@ -125,6 +141,22 @@ mod tests {
         let error = Err(DeadlineError::StoppedWithoutAnswer);
         assert_eq!(deadline.check_at(stop + 20 * SECOND, true), error);
         assert_eq!(deadline.check_at(stop + 20 * SECOND, false), error);
+    }
+
+    #[test]
+    fn a_part_ends_no_later_than_the_whole() {
+        let deadline = Deadline::new(&NeverStops, 300 * SECOND);
+        let part = deadline.part(15 * SECOND);
+        assert!(part.end <= Instant::now() + 15 * SECOND && part.limit() == 15 * SECOND);
+        let part = deadline.part(301 * SECOND);
+        assert_eq!((part.end, part.limit()), (deadline.end, 300 * SECOND));
+    }
+
+    #[test]
+    fn a_stop_ends_a_call_without_effect_at_once_even_if_it_was_sent() {
+        let deadline = Deadline::new(&NeverStops, 300 * SECOND).of_harmless_call();
+        deadline.note_sent();
+        assert_eq!(deadline.check_at(Instant::now(), true), Err(DeadlineError::Stopped));
     }
 
     #[test]

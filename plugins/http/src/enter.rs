@@ -1,9 +1,14 @@
-//! `enter`: what the answer to `enterSnapshot` means.
+//! `enter`: first the question for the current code, then `enterSnapshot`, and what their answers
+//! mean.
+//!
+//! A leave begins with that question. So a server that does not answer it in time, or in a way that
+//! cannot be read, is not asked to enter: the snapshot could not be left.
 
 use dsnap_core::method::{Entered, Left};
 use dsnap_core::{Code, Reason};
 
 use crate::answer::{Answer, Endpoint};
+use crate::call_error::CallError;
 use crate::current_use::{self, CurrentUse};
 use crate::fault::{Fault, Meaning};
 use crate::leave;
@@ -11,10 +16,21 @@ use crate::toolkit::Toolkit;
 
 /// Asks the server to enter a snapshot under `code`.
 pub(crate) fn enter(toolkit: &Toolkit<'_>, code: &Code) -> Entered {
+    match toolkit.current_use_before_enter() {
+        Ok(None) => enter_now(toolkit, code),
+        // An earlier enter under this code came late. The server confirms that it is over.
+        Ok(Some(current)) if current.is_snapshot(code) => enter_now(toolkit, code),
+        Ok(Some(current)) => in_use(toolkit.endpoint(), code, &current),
+        Err(error) => error.before_enter(),
+    }
+}
+
+fn enter_now(toolkit: &Toolkit<'_>, code: &Code) -> Entered {
     match toolkit.enter_snapshot(code) {
         // The value is nil, false or something else, depending on the version of Zope.
         Ok(Answer::Value(_)) => Entered::Held,
         Ok(Answer::Fault(fault)) => fault_of_enter(toolkit, code, &fault),
+        Err(CallError::ServerError(reason)) => after_server_error(toolkit, code, &reason),
         Err(error) => error.into(),
     }
 }
@@ -46,6 +62,23 @@ fn in_use(endpoint: Endpoint<'_>, code: &Code, current: &CurrentUse) -> Entered 
     }
 }
 
+/// Finds out what became of an enter that was answered with a 500: Zope 4 and later say no more
+/// about any exception, so the snapshot code decides.
+///
+/// If our code was set and nothing more, as on a full disk, the caller sees that `misc/snapshot` does
+/// not show it, and leaves.
+fn after_server_error(toolkit: &Toolkit<'_>, code: &Code, error: &Reason) -> Entered {
+    match toolkit.current_use() {
+        Ok(Some(current)) => in_use(toolkit.endpoint(), code, &current),
+        // A proxy may have answered while the server goes on entering.
+        Ok(None) => {
+            let text = format!("{}, and is in no snapshot", error.text());
+            Entered::LikelyFailed(error.clone().with_text(text))
+        }
+        Err(unanswered) => unsettled(error, MAYBE_ENTERED, unanswered.into_reason()),
+    }
+}
+
 /// Finds out whether an enter that ended with a fault had its effect all the same, as happens when
 /// the disk is full, and leaves the snapshot then.
 fn settle(toolkit: &Toolkit<'_>, code: &Code, fault: Reason) -> Entered {
@@ -63,12 +96,11 @@ fn settle(toolkit: &Toolkit<'_>, code: &Code, fault: Reason) -> Entered {
             }
         }
         Ok(_) => Entered::Failed(fault),
-        Err(error) => {
-            let what = "the snapshot may or may not have been entered";
-            unsettled(&fault, what, error.into_reason())
-        }
+        Err(error) => unsettled(&fault, MAYBE_ENTERED, error.into_reason()),
     }
 }
+
+const MAYBE_ENTERED: &str = "the snapshot may or may not have been entered";
 
 fn unsettled(fault: &Reason, what: &str, reason: Reason) -> Entered {
     let text = format!("{}; {what}: {}", fault.text(), reason.text());

@@ -5,7 +5,7 @@
 //! `toolkit`, which uses:
 //!
 //! - `line`, `address`, `access` and `file` for the line and the files that it names,
-//! - `client`, `tls`, `deadline` and `send_error` for one HTTP request,
+//! - `client`, `addresses`, `tls`, `certificate`, `deadline` and `send_error` for one HTTP request,
 //! - `answer`, `xml`, `fault` and `current_use` for what the response says,
 //! - `secrets` for what a server's words must not repeat,
 //! - `call_error` for why there is no usable answer.
@@ -19,8 +19,10 @@
 
 mod access;
 mod address;
+mod addresses;
 mod answer;
 mod call_error;
+mod certificate;
 mod client;
 mod current_use;
 mod deadline;
@@ -66,6 +68,10 @@ impl SnapshotMethod for Http {
         false
     }
 
+    fn check_files(&self, request: &Request<'_>) -> Result<(), Reason> {
+        Toolkit::of(request, limits::LEAVE_TIMEOUT).map(drop)
+    }
+
     fn enter(&self, request: &Request<'_>) -> Entered {
         match Toolkit::of(request, limits::ENTER_TIMEOUT) {
             Ok(toolkit) => enter::enter(&toolkit, request.code),
@@ -75,7 +81,7 @@ impl SnapshotMethod for Http {
 
     fn leave(&self, request: &Request<'_>) -> Left {
         match Toolkit::of(request, limits::LEAVE_TIMEOUT) {
-            Ok(toolkit) => leave::leave(&toolkit, request.code),
+            Ok(toolkit) => leave::leave(&toolkit, request.code, request.snapshot_seen),
             Err(reason) => Left::Refused(reason),
         }
     }

@@ -7,7 +7,8 @@ use std::error::Error;
 use std::io;
 
 use dsnap_core::Reason;
-use dsnap_engine::limits;
+use dsnap_engine::{durations, limits};
+use rustls::AlertDescription;
 
 use crate::address::{Address, URL_HINT};
 use crate::call_error::CallError;
@@ -17,10 +18,16 @@ use crate::tls;
 
 /// Why a request brought no response.
 pub(crate) enum SendError {
+    /// The host has no address that can be found.
+    Lookup(io::Error),
+    /// Not even an address was found within [`limits::CONNECT_TIMEOUT`].
+    NoConnection,
     /// Waiting had to end.
     Deadline(DeadlineError),
-    /// The connection, the TLS handshake or the HTTP exchange failed.
+    /// The connection or the TLS handshake failed, or the head of the response did not come.
     Http(reqwest::Error),
+    /// The head of the response came, and its body did not.
+    Body(reqwest::Error),
     /// The body of the response is larger than [`limits::MAX_ANSWER`].
     TooLarge,
 }
@@ -40,19 +47,27 @@ impl SendError {
                 return CallError::Unreachable(Reason::new(text));
             }
             Self::Deadline(DeadlineError::TimedOut) => {
-                format!("no connection to {url} within {:?}", deadline.limit())
+                format!(
+                    "no connection to {url} within {}",
+                    durations::limit_in_words(deadline.limit())
+                )
             }
-            Self::Http(error) => {
-                match tls::handshake_failure(address, secrets, &error_chain(error)) {
-                    Some(reason) => return CallError::Refused(reason),
-                    None if error.is_timeout() => {
-                        format!("no connection to {url} within {:?}", limits::CONNECT_TIMEOUT)
-                    }
-                    None => format!("{url} cannot be reached: {}", root_cause(secrets, error)),
+            Self::Http(error) => match tls::failure(address, secrets, &error_chain(error)) {
+                Some(reason) => return CallError::Refused(reason),
+                None if error.is_timeout() => {
+                    format!(
+                        "no connection to {url} within {}",
+                        durations::limit_in_words(limits::CONNECT_TIMEOUT)
+                    )
                 }
+                None => format!("{url} cannot be reached: {}", root_cause(secrets, error)),
+            },
+            Self::Lookup(error) => {
+                format!("{url} cannot be reached: {}", secrets.shown(&error.to_string()))
             }
-            // Without a connection there is no response that could be too large.
-            Self::TooLarge => format!("{url} cannot be reached"),
+            Self::NoConnection => no_connection(url),
+            // Without a connection there is no response.
+            Self::Body(_) | Self::TooLarge => format!("{url} cannot be reached"),
         };
         let hint = "check that the server is running and listens at this address";
         CallError::Unreachable(Reason::new(text).hint(hint))
@@ -66,25 +81,61 @@ impl SendError {
         deadline: &Deadline<'_>,
     ) -> CallError {
         let url = address.shown();
-        CallError::NoAnswer(match self {
-            Self::Deadline(DeadlineError::TimedOut) => {
-                Reason::new(format!("no answer from {url} within {:?}", deadline.limit()))
-                    .hint("if the server needs longer, end the line with timeout=DURATION")
-            }
+        match self {
+            Self::Deadline(DeadlineError::TimedOut) => CallError::NoAnswer(
+                Reason::new(format!(
+                    "no answer from {url} within {}",
+                    durations::limit_in_words(deadline.limit())
+                ))
+                .hint("if the server needs longer, end the line with timeout=DURATION"),
+            ),
             Self::Deadline(DeadlineError::Stopped | DeadlineError::StoppedWithoutAnswer) => {
-                Reason::new(format!("stopped before {url} answered"))
+                CallError::NoAnswer(Reason::new(format!("stopped before {url} answered")))
             }
-            Self::Http(error) => Reason::new(format!(
-                "no complete answer from {url}: {}",
-                root_cause(secrets, error)
-            ))
-            .hint("look in the server's log, and check that the port speaks HTTP, not HTTPS"),
+            Self::Http(error) => match alert(error) {
+                Some(alert) => CallError::Refused(tls::refused_by_alert(url, alert)),
+                None => incomplete(url, secrets, error),
+            },
+            Self::Body(error) => incomplete(url, secrets, error),
+            // These come before the connection.
+            Self::Lookup(_) | Self::NoConnection => {
+                CallError::NoAnswer(Reason::new(no_connection(url)))
+            }
             Self::TooLarge => {
                 let limit = limits::MAX_ANSWER;
-                Reason::new(format!("the answer from {url} is larger than {limit} bytes"))
-                    .hint(URL_HINT)
+                let text = format!("the answer from {url} is larger than {limit} bytes");
+                CallError::Unreadable(Reason::new(text).hint(URL_HINT))
             }
-        })
+        }
+    }
+}
+
+fn no_connection(url: &str) -> String {
+    format!("no connection to {url} within {}", durations::limit_in_words(limits::CONNECT_TIMEOUT))
+}
+
+/// Finds the alert that a server sent instead of an answer.
+fn alert(error: &reqwest::Error) -> Option<AlertDescription> {
+    let find = |error: &&(dyn Error + 'static)| match error.downcast_ref() {
+        Some(rustls::Error::AlertReceived(alert)) => Some(*alert),
+        _ => None,
+    };
+    error_chain(error).iter().find_map(find)
+}
+
+/// Explains an answer that is not complete, or no HTTP.
+fn incomplete(url: &str, secrets: &Secrets, error: &reqwest::Error) -> CallError {
+    let text = format!("no complete answer from {url}: {}", root_cause(secrets, error));
+    let hint = "look in the server's log, and check that the port speaks HTTP, not HTTPS";
+    let reason = Reason::new(text).hint(hint);
+    let is_lost = |error: &&(dyn Error + 'static)| {
+        error.is::<io::Error>()
+            || error.downcast_ref().is_some_and(hyper::Error::is_incomplete_message)
+    };
+    if error_chain(error).iter().any(is_lost) {
+        CallError::NoAnswer(reason)
+    } else {
+        CallError::Unreadable(reason)
     }
 }
 

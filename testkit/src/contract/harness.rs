@@ -98,7 +98,7 @@ impl Harness {
         audit: &Arc<CallAudit>,
         effect: Option<EnterEffect>,
     ) -> io::Result<Self> {
-        let site = Arc::new(Site::builder().start()?);
+        let site = Arc::new(Site::builder().answers(suite.answers).start()?);
         let control = Control::listen(&site)?;
         // The server leaves this many in its journal until it enters a snapshot.
         site.server().map_err(server_error)?.commit(ServerConfig::default().backlog)?;
@@ -192,6 +192,8 @@ impl Harness {
                 words: &subject.words,
                 code: &code,
                 time_left: Some(limit),
+                leave_time: CALL_TIMEOUT.min(limit),
+                snapshot_seen: false,
                 caller: &*caller,
             };
             let result = call(&subject, &request);

@@ -5,6 +5,7 @@ use std::fmt;
 use dsnap_core::method::Methods;
 
 use super::method_line::MethodLine;
+use crate::site::ZopeVersion;
 
 /// The method under test, and how to test it.
 pub struct Suite<'a> {
@@ -12,6 +13,8 @@ pub struct Suite<'a> {
     pub line: MethodLine,
     /// Creates a new registry for every check, so that no instance outlives its check.
     pub methods: &'a dyn Fn() -> Box<dyn Methods>,
+    /// Whose answers the Zope of the simulated site gives.
+    pub answers: ZopeVersion,
     /// Nothing else runs in this process: output on stdout and processes that are left behind
     /// come from the method.
     pub owns_process: bool,

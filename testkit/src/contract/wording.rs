@@ -27,7 +27,8 @@ impl CallResult for Entered {
             | Self::Unavailable(reason)
             | Self::Refused(reason)
             | Self::Failed(reason)
-            | Self::Unknown(reason) => Some(reason),
+            | Self::Unknown(reason)
+            | Self::LikelyFailed(reason) => Some(reason),
         }
     }
 
@@ -40,6 +41,7 @@ impl CallResult for Entered {
             Self::Refused(reason) => with_reason("refused", reason),
             Self::Failed(reason) => with_reason("failed", reason),
             Self::Unknown(reason) => with_reason("unknown", reason),
+            Self::LikelyFailed(reason) => with_reason("likely failed", reason),
         }
     }
 }

@@ -12,7 +12,9 @@ use dsnap_exec::Exec;
 use dsnap_host::Registry;
 use dsnap_http::Http;
 use dsnap_testkit::contract::{Finding, MethodLine, Outcome, Suite};
+use dsnap_testkit::site::ZopeVersion;
 
+use super::choice::one_of;
 use super::print;
 
 #[derive(Args)]
@@ -30,6 +32,10 @@ pub(crate) struct ConformanceArgs {
     /// Search this directory for libraries (repeatable)
     #[arg(long, value_name = "DIR")]
     plugin_dir: Vec<PathBuf>,
+    /// Answer like Zope 2.13 (zope2) or like Zope 4 to 6 (zope5)
+    #[arg(long, value_name = "VERSION", default_value = "zope2")]
+    #[arg(value_parser = one_of(ZopeVersion::ALL, ZopeVersion::name))]
+    answers: ZopeVersion,
     /// Skip checks that take more than a few seconds
     #[arg(long)]
     quick: bool,
@@ -42,7 +48,13 @@ pub(crate) struct ConformanceArgs {
 pub(crate) fn run(args: &ConformanceArgs) -> io::Result<ExitCode> {
     let line = MethodLine::parse(&args.line).map_err(io::Error::other)?;
     let methods = || Box::new(args.methods()) as Box<dyn Methods>;
-    let suite = Suite { line, methods: &methods, owns_process: true, quick: args.quick };
+    let suite = Suite {
+        line,
+        methods: &methods,
+        answers: args.answers,
+        owns_process: true,
+        quick: args.quick,
+    };
     let (mut kept, mut breaches) = (0, 0);
     suite.run(&mut |finding| {
         match &finding.outcome {

@@ -10,8 +10,9 @@ use std::process::{Command, ExitCode};
 
 use clap::Args;
 use dsnap_testkit::Site;
-use dsnap_testkit::site::ServerError;
+use dsnap_testkit::site::{ServerError, ZopeVersion};
 
+use super::choice::one_of;
 use super::print;
 
 /// How many transactions must be committed before the first copy.
@@ -22,16 +23,24 @@ pub(crate) struct DemoArgs {
     /// The program to show
     #[arg(long, value_name = "PROGRAM", default_value = "dsnap")]
     dsnap: PathBuf,
+    /// Answer like Zope 2.13 (zope2) or like Zope 4 to 6 (zope5)
+    #[arg(long, value_name = "VERSION", default_value = "zope2")]
+    #[arg(value_parser = one_of(ZopeVersion::ALL, ZopeVersion::name))]
+    answers: ZopeVersion,
 }
 
 /// Makes a copy of a running and of a stopped site; fails unless both are right.
-pub(crate) fn run(DemoArgs { dsnap }: &DemoArgs) -> io::Result<ExitCode> {
-    let site = Site::builder().commits_per_second(50).start()?;
+pub(crate) fn run(DemoArgs { dsnap, answers }: &DemoArgs) -> io::Result<ExitCode> {
+    let site = Site::builder().answers(*answers).commits_per_second(50).start()?;
     let copies = tempfile::tempdir()?;
     print::line(format_args!(
         "\nHere is a DirectoryStorage, {}.\n\
-         A Zope has the storage open and commits 50 transactions a second.",
-        site.path().display()
+         A Zope has the storage open and commits 50 transactions a second. It answers like {}.",
+        site.path().display(),
+        match answers {
+            ZopeVersion::Zope2 => "Zope 2.13",
+            ZopeVersion::Zope5 => "Zope 5",
+        }
     ));
     wait_for_commits(&site)?;
     print::line(

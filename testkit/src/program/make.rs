@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use dsnap_testkit::{Class, Fixture, Format, State};
 
+use super::choice::one_of;
 use super::print;
 
 #[derive(Args)]
@@ -26,15 +26,6 @@ pub(crate) struct MakeArgs {
     /// The number of committed transactions
     #[arg(long, value_name = "N", default_value_t = 24)]
     transactions: usize,
-}
-
-/// Parses one of a few values by its name.
-fn one_of<T: Copy + Send + Sync + 'static, const N: usize>(
-    all: [T; N],
-    name: fn(T) -> &'static str,
-) -> impl TypedValueParser<Value = T> {
-    PossibleValuesParser::new(all.map(name))
-        .try_map(move |given| all.into_iter().find(|one| name(*one) == given).ok_or("unknown name"))
 }
 
 /// Makes the storage, and prints what it contains.

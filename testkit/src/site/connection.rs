@@ -38,11 +38,17 @@ impl ConnectionControl {
 pub(super) struct Connection {
     stream: TcpStream,
     control: ConnectionControl,
+    /// How this Zope spells `WWW-Authenticate`.
+    spelling: &'static [u8],
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, control: ConnectionControl) -> Self {
-        Self { stream, control }
+    pub(super) fn new(
+        stream: TcpStream,
+        control: ConnectionControl,
+        spelling: &'static [u8],
+    ) -> Self {
+        Self { stream, control, spelling }
     }
 
     /// Makes closing the connection a reset; returns the error of the write.
@@ -74,7 +80,7 @@ impl AsyncWrite for Connection {
         if self.control.0.reset.load(Ordering::SeqCst) {
             return Poll::Ready(Err(self.reset()));
         }
-        let bytes = with_zopes_spelling(bytes);
+        let bytes = with_zopes_spelling(bytes, self.spelling);
         Pin::new(&mut self.stream).poll_write(context, &bytes)
     }
 
@@ -88,11 +94,11 @@ impl AsyncWrite for Connection {
 }
 
 /// Spells `WWW-Authenticate` as Zope does; hyper writes `Www-Authenticate`.
-fn with_zopes_spelling(bytes: &[u8]) -> Vec<u8> {
-    const HYPERS: &[u8] = b"Www-Authenticate:";
+fn with_zopes_spelling(bytes: &[u8], spelling: &[u8]) -> Vec<u8> {
+    const HYPERS: &[u8] = b"Www-Authenticate";
     let mut bytes = bytes.to_owned();
     if let Some(at) = bytes.windows(HYPERS.len()).position(|part| part == HYPERS) {
-        bytes[at..at + 3].copy_from_slice(b"WWW");
+        bytes[at..at + HYPERS.len()].copy_from_slice(spelling);
     }
     bytes
 }

@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use super::server_error::ServerError;
 
-const NOT_FOUND: &str = include_str!("recorded/not-found.txt");
+const NOT_FOUND: &str = include_str!("recorded/zope2/not-found.txt");
 /// The traceback from the publisher to the call of the toolkit's method.
-const CALL: &str = include_str!("recorded/traceback.txt");
+const CALL: &str = include_str!("recorded/zope2/traceback.txt");
 /// The traceback from there to where an enter finds another snapshot.
-const IN_USE: &str = include_str!("recorded/traceback-in-use.txt");
+const IN_USE: &str = include_str!("recorded/zope2/traceback-in-use.txt");
 
 /// An exception of Python code.
 #[derive(Debug)]

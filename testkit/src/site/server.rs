@@ -155,6 +155,15 @@ impl Server {
         state.is_some_and(|state| !state.ending)
     }
 
+    /// Waits until that many callers want to enter at the same time; false after a minute or if the
+    /// server ends.
+    pub fn wait_for_callers(&self, count: usize) -> bool {
+        let state = self.shared.wait_while_at_most(TEST_TIMEOUT, |state| {
+            state.snapshot.callers < count && !state.ending
+        });
+        state.is_some_and(|state| state.snapshot.callers >= count)
+    }
+
     /// Tells whether a thread pauses at the step now.
     pub fn is_at(&self, step: Step) -> bool {
         self.shared.state().pause.reached == Some(step)

@@ -13,8 +13,6 @@ pub struct ServerConfig {
     pub commits_per_second: u32,
     /// A clean stop does not empty the journal (`quick_shutdown`).
     pub quick_shutdown: bool,
-    /// The Zopes are in debug mode: their faults contain a traceback.
-    pub debug_mode: bool,
 }
 
 impl Default for ServerConfig {
@@ -24,7 +22,6 @@ impl Default for ServerConfig {
             flush_time: Duration::ZERO,
             commits_per_second: 0,
             quick_shutdown: false,
-            debug_mode: false,
         }
     }
 }

@@ -13,6 +13,7 @@ impl Shared {
     /// Enters under a code. A second caller waits for the first.
     pub(super) fn enter(&self, code: &str) -> Result<(), ServerError> {
         self.state().snapshot.callers += 1;
+        self.notify();
         let entered = self.enter_in_turn(code);
         self.state().snapshot.callers -= 1;
         self.notify();

@@ -17,13 +17,14 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::answers::{self, Answer};
+use super::answers::{self, Answer, Answers, Missing};
 use super::backend::Backend;
 use super::connection::{Connection, ConnectionControl};
 use super::exception::Exception;
 use super::faults::{ActiveFaults, Call, Fault};
 use super::other_storage::OtherStorage;
 use super::server_error::ServerError;
+use super::zope_version::ZopeConfig;
 
 /// The path of the toolkit object.
 const PATH: &str = "/DSToolkit";
@@ -47,19 +48,25 @@ struct Context {
     storage: Arc<Backend>,
     other: Arc<OtherStorage>,
     faults: Arc<ActiveFaults>,
+    answers: Answers,
 }
 
 impl Zope {
     /// Listens on a free port of the loopback interface. [`Fault::WrongStorage`] leads to `other`.
-    pub(super) async fn start(storage: Arc<Backend>, other: Arc<OtherStorage>) -> io::Result<Self> {
+    pub(super) async fn start(
+        storage: Arc<Backend>,
+        other: Arc<OtherStorage>,
+        config: ZopeConfig,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let faults = Arc::new(ActiveFaults::default());
-        let context = Context { storage, other, faults: Arc::clone(&faults) };
+        let answers = Answers(config);
+        let context = Context { storage, other, faults: Arc::clone(&faults), answers };
         let router = Router::new().fallback(respond).with_state(context);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, router.clone()));
+                tokio::spawn(serve(stream, router.clone(), answers));
             }
         });
         Ok(Self { address, faults })
@@ -71,10 +78,10 @@ impl Zope {
     }
 }
 
-async fn serve(stream: TcpStream, router: Router) {
+async fn serve(stream: TcpStream, router: Router, answers: Answers) {
     let control = ConnectionControl::default();
     let service = TowerToHyperService::new(router.layer(Extension(control.clone())));
-    let connection = TokioIo::new(Connection::new(stream, control));
+    let connection = TokioIo::new(Connection::new(stream, control, answers.spelling()));
     // An error means that the client closed, or that a fault cut the connection.
     let _ =
         http1::Builder::new().title_case_headers(true).serve_connection(connection, service).await;
@@ -99,14 +106,17 @@ async fn respond(
     body: axum::body::Body,
 ) -> Answer {
     let body = axum::body::to_bytes(body, MAX_REQUEST).await.unwrap_or_default();
-    if headers.contains_key(header::TRANSFER_ENCODING) {
+    let answers = context.answers;
+    if headers.contains_key(header::TRANSFER_ENCODING)
+        && let Some(answer) = answers.chunked()
+    {
         control.close_after_answer();
-        return answers::bad_request();
+        return answer;
     }
     let old = version == Version::HTTP_10;
     let closes =
         old || headers.get(header::CONNECTION).is_some_and(|value| value.as_bytes() == b"close");
-    let mut answer = match parse_request(&context.storage, &method, &uri, &headers, &body) {
+    let mut answer = match parse_request(answers, &method, &uri, &headers, &body) {
         Err(answer) => *answer,
         Ok(request) => answer_with_faults(&context, &control, request).await,
     };
@@ -115,41 +125,45 @@ async fn respond(
         *answer.version_mut() = Version::HTTP_10;
     }
     if closes {
-        let close = axum::http::HeaderValue::from_static("close");
-        answer.headers_mut().append(header::CONNECTION, close);
+        answers.announce_close(&mut answer);
     }
     answer
 }
 
 /// Parses the call of a request; the error is the answer to a request without a valid call.
 fn parse_request(
-    storage: &Backend,
+    answers: Answers,
     method: &Method,
     uri: &Uri,
     headers: &HeaderMap,
     body: &Bytes,
 ) -> Result<Request, Box<Answer>> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let not_found = |resource: &str| Box::new(exception(storage, &Exception::not_found(resource)));
+    let host = text(header::HOST);
     if *method != Method::POST || !text(header::CONTENT_TYPE).starts_with("text/xml") {
-        return Err(Box::new(answers::web_page()));
+        return Err(Box::new(answers.web_page(host)));
+    }
+    if let Some(answer) = answers.xmlrpc_is_off() {
+        return Err(Box::new(answer));
     }
     let call = std::str::from_utf8(body).ok().and_then(parse_call);
-    let (name, code) = call.ok_or_else(|| Box::new(answers::not_xml_rpc()))?;
+    let is_xml = body.starts_with(b"<");
+    let (name, code) = call.ok_or_else(|| Box::new(answers.not_xml_rpc(is_xml)))?;
     let path = uri.path().trim_end_matches('/').to_owned();
-    if path != PATH {
-        return Err(not_found(path.rsplit('/').next().unwrap_or_default()));
-    }
+    let missing = Missing { host, path: &path, toolkit: PATH, method: &name };
     let call = match name.as_str() {
+        _ if path != PATH => return Err(Box::new(answers.not_found(&missing))),
         "enterSnapshot" => Call::Enter,
         "leaveSnapshot" => Call::Leave,
         "currentSnapshotCode" => Call::Status,
-        _ => return Err(not_found(&name)),
+        "isDirectorystorage" => return Err(Box::new(answers.is_directory_storage(&missing))),
+        _ => return Err(Box::new(answers.not_found(&missing))),
     };
     if !is_admin(text(header::AUTHORIZATION)) {
-        return Err(Box::new(answers::unauthorized()));
+        return Err(Box::new(answers.unauthorized()));
     }
-    Ok(Request { call, code, path, host: text(header::HOST).to_owned() })
+    let host = host.to_owned();
+    Ok(Request { call, code, path, host })
 }
 
 fn is_admin(authorization: &str) -> bool {
@@ -164,14 +178,10 @@ fn parse_call(body: &str) -> Option<(String, Option<String>)> {
     Some((call.name.to_string(), code))
 }
 
-fn exception(storage: &Backend, exception: &Exception) -> Answer {
-    answers::exception(exception, storage.config.debug_mode)
-}
-
 /// Returns the answer to a call that the server refused.
-fn refusal(storage: &Backend, error: &ServerError) -> Answer {
+fn refusal(answers: Answers, storage: &Backend, error: &ServerError) -> Answer {
     let sublock = storage.storage.sublock().display().to_string();
-    exception(storage, &Exception::of(error, &sublock))
+    answers.exception(&Exception::of(error, &sublock))
 }
 
 /// Answers a call, unless the next fault for it prevents or spoils that.
@@ -180,39 +190,48 @@ async fn answer_with_faults(
     control: &ConnectionControl,
     request: Request,
 ) -> Answer {
+    let answers = context.answers;
     let Some(fault) = context.faults.next_for(request.call) else {
-        return perform(&context.storage, request).await;
+        return perform(answers, &context.storage, request).await;
     };
     let (host, path) = (request.host.clone(), request.path.clone());
     match fault {
         Fault::Deaf => std::future::pending().await,
-        Fault::Unauthorized => answers::unauthorized(),
-        Fault::Forbidden => answers::page(StatusCode::FORBIDDEN),
-        Fault::ServerError => answers::page(StatusCode::INTERNAL_SERVER_ERROR),
-        Fault::Refused => refusal(&context.storage, &ServerError::SublockHeld),
-        Fault::Disconnected => exception(&context.storage, &Exception::disconnected()),
+        Fault::Unauthorized => answers.unauthorized(),
+        Fault::Forbidden => answers.page(StatusCode::FORBIDDEN),
+        Fault::ServerError => answers.page(StatusCode::INTERNAL_SERVER_ERROR),
+        Fault::Refused => refusal(answers, &context.storage, &ServerError::SublockHeld),
+        Fault::Disconnected => answers.exception(&Exception::disconnected()),
         Fault::LoginForm => answers::redirected(
-            answers::page(StatusCode::FOUND),
+            answers.page(StatusCode::FOUND),
             &format!("http://{host}/login_form?came_from={path}"),
         ),
-        Fault::WrongStorage => perform_on_other(&context.other, request).await,
+        Fault::WrongStorage => perform_on_other(answers, &context.other, request).await,
         Fault::ResetBefore => {
             control.reset();
-            answers::nil()
+            answers.nil()
         }
-        fault => spoil(fault, control, perform(&context.storage, request).await).await,
+        fault => {
+            let answer = perform(answers, &context.storage, request).await;
+            spoil(answers, fault, control, answer).await
+        }
     }
 }
 
 /// Spoils the answer to a call that had its effect.
-async fn spoil(fault: Fault, control: &ConnectionControl, answer: Answer) -> Answer {
+async fn spoil(
+    answers: Answers,
+    fault: Fault,
+    control: &ConnectionControl,
+    answer: Answer,
+) -> Answer {
     match fault {
         Fault::Slow(by) => answers::later(answer, by).await,
         Fault::Silent => std::future::pending().await,
         Fault::HalfAnswer => answers::half(answer).await,
-        Fault::BadGateway => answers::page(StatusCode::BAD_GATEWAY),
+        Fault::BadGateway => answers.page(StatusCode::BAD_GATEWAY),
         Fault::Elsewhere => answers::redirected(answer, "http://elsewhere.example/DSToolkit"),
-        Fault::NotXml => answers::not_xml(),
+        Fault::NotXml => answers.not_xml(),
         Fault::Endless => answers::endless(),
         _ => {
             control.reset();
@@ -222,40 +241,42 @@ async fn spoil(fault: Fault, control: &ConnectionControl, answer: Answer) -> Ans
 }
 
 /// Makes a call on a thread of its own, because the server may wait for a lock.
-async fn perform(storage: &Arc<Backend>, request: Request) -> Answer {
+async fn perform(answers: Answers, storage: &Arc<Backend>, request: Request) -> Answer {
     let storage = Arc::clone(storage);
-    off_the_event_loop(move || call_server(&storage, &request)).await
+    off_the_event_loop(answers, move || call_server(answers, &storage, &request)).await
 }
 
-async fn perform_on_other(other: &Arc<OtherStorage>, request: Request) -> Answer {
+async fn perform_on_other(answers: Answers, other: &Arc<OtherStorage>, request: Request) -> Answer {
     let other = Arc::clone(other);
-    off_the_event_loop(move || match other.get_or_make() {
-        Ok(storage) => call_server(&storage, &request),
-        Err(_) => answers::page(StatusCode::INTERNAL_SERVER_ERROR),
+    off_the_event_loop(answers, move || match other.get_or_make() {
+        Ok(storage) => call_server(answers, &storage, &request),
+        Err(_) => answers.page(StatusCode::INTERNAL_SERVER_ERROR),
     })
     .await
 }
 
-async fn off_the_event_loop(work: impl FnOnce() -> Answer + Send + 'static) -> Answer {
+async fn off_the_event_loop(
+    answers: Answers,
+    work: impl FnOnce() -> Answer + Send + 'static,
+) -> Answer {
     let answer = tokio::task::spawn_blocking(work).await;
-    answer.unwrap_or_else(|_| answers::page(StatusCode::INTERNAL_SERVER_ERROR))
+    answer.unwrap_or_else(|_| answers.page(StatusCode::INTERNAL_SERVER_ERROR))
 }
 
-fn call_server(storage: &Backend, request: &Request) -> Answer {
+fn call_server(answers: Answers, storage: &Backend, request: &Request) -> Answer {
     let code = request.code.as_deref().filter(|code| !code.is_empty()).unwrap_or(DEFAULT_CODE);
     let done = match request.call {
         Call::Enter => storage.enter(code),
         Call::Leave => storage.leave(code),
         Call::Status => {
             return match storage.code() {
-                Ok(code) => answers::code(code.as_deref()),
-                Err(error) => refusal(storage, &error),
+                Ok(code) => answers.code(code.as_deref()),
+                Err(error) => refusal(answers, storage, &error),
             };
         }
     };
     match done {
-        Err(error) => refusal(storage, &error),
-        Ok(()) if request.code.is_none() => answers::moved(&request.host, &request.path),
-        Ok(()) => answers::nil(),
+        Err(error) => refusal(answers, storage, &error),
+        Ok(()) => answers.done(request.code.is_some(), &request.host, &request.path),
     }
 }

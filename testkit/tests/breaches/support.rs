@@ -13,6 +13,7 @@ use dsnap_core::method::{
     Entered, Left, Message, Methods, Request, SnapshotMethod, Status, WorksWith,
 };
 use dsnap_testkit::contract::{MethodLine, Outcome, Suite};
+use dsnap_testkit::site::ZopeVersion;
 
 use crate::codes::without_codes;
 
@@ -142,7 +143,8 @@ impl SnapshotMethod for Lost {
 pub(crate) fn breaches_of(line: &str, methods: &dyn Fn() -> Box<dyn Methods>) -> Vec<String> {
     let line = MethodLine::parse(&[line.into()]).unwrap();
     let mut breaches = Vec::new();
-    let suite = Suite { line, methods, owns_process: true, quick: true };
+    let suite =
+        Suite { line, methods, answers: ZopeVersion::default(), owns_process: true, quick: true };
     let ran = suite.run(&mut |finding| {
         if let Outcome::Breach(sentence) = finding.outcome {
             breaches.push(format!("{}: {sentence}", finding.rule));

@@ -27,6 +27,9 @@ fn every_kind_of_method_keeps_the_contract() {
     thread::scope(|scope| {
         scope.spawn(|| Folder::new().assert_keeps_contract(&["direct"]));
         scope.spawn(|| Folder::new().assert_keeps_contract(&["http {url} {access}"]));
+        scope.spawn(|| {
+            Folder::new().assert_keeps_contract(&["--answers", "zope5", "http {url} {access}"])
+        });
         scope.spawn(|| asking.assert_keeps_contract(&["exec", "./script"]));
         scope.spawn(|| {
             c.assert_keeps_contract(&["--loaded", "--plugin-dir", ".", "line {control}"])
@@ -50,8 +53,8 @@ fn a_script_whose_leave_fails_without_a_snapshot_breaks_a_rule() {
     assert_eq!(
         broken,
         "leave returns left if there is nothing to leave: leave without an enter returned failed \
-         (dsnap-testkit: there is no snapshot user/CODE (it exited with status 1)), but there was \
-         nothing to leave"
+         (dsnap-testkit: there is no snapshot user/CODE (`SCRIPT leave` exited with status 1)), but \
+         there was nothing to leave"
     );
 }
 
@@ -61,8 +64,8 @@ fn a_script_whose_exit_status_is_that_of_another_command_breaks_a_rule() {
     let (broken, untried) = Folder::new().only_breach(&format!("{curl}{LEAVE}"));
     assert_eq!(
         broken,
-        "enter returns held or done, and the files confirm it: enter returned unknown (it exited \
-         with status 7), but it had worked: misc/snapshot contains user/CODE"
+        "enter returns held or done, and the files confirm it: enter returned unknown (`SCRIPT \
+         enter` exited with status 7), but it had worked: misc/snapshot contains user/CODE"
     );
     assert_eq!(untried, 14);
     let ignores_errors = "\nenter) ctl enter \"$DSNAP_CODE\" || true;;";

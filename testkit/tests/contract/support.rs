@@ -95,7 +95,8 @@ impl Folder {
             lines.iter().filter_map(|line| line.strip_prefix("BROKEN  ")).collect();
         assert_eq!((status, broken.len()), (Some(1), 1), "{lines:#?}");
         let untried = lines.iter().filter(|line| line.ends_with("enter does not work")).count();
-        (without_codes(broken[0]), untried)
+        let broken = broken[0].replace(&script.display().to_string(), "SCRIPT");
+        (without_codes(&broken), untried)
     }
 }
 

@@ -8,6 +8,8 @@ mod support;
 mod verify;
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::Command;
 
 use dsnap_testkit::tree::Tree;
@@ -51,6 +53,44 @@ fn the_demo_fails_if_the_program_makes_no_copies() {
     assert_eq!(said.matches("WRONG: ").count(), 2, "{said}");
     let absent = testkit(&["demo", "--dsnap", "/no/such/program"]);
     assert_eq!(absent.status.code(), Some(2));
+}
+
+#[test]
+fn a_site_answers_like_the_zope_that_the_options_name() {
+    let cases: [(&[&str], &str); 3] = [
+        (&[], "HTTP/1.1 200 OK\r\nServer: Zope/(2.13.30"),
+        (&["--answers", "zope5"], "HTTP/1.1 404 Not Found\r\n"),
+        (&["--answers", "zope5", "--xmlrpc", "off"], "HTTP/1.1 400 Bad Request\r\n"),
+    ];
+    for (options, begin) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let (_site, line) = Running::on(&folder.path().join("ds"), options);
+        let call = "<methodCall><methodName>nothing</methodName><params></params></methodCall>";
+        let answer = post(line["urls"][0].as_str().unwrap(), call);
+        assert!(answer.starts_with(begin), "{options:?}: {answer}");
+    }
+}
+
+#[test]
+fn xmlrpc_can_be_switched_off_only_for_a_zope_that_has_the_switch() {
+    let refused = testkit(&["run", "--xmlrpc", "off", "--", "true"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8(refused.stderr).unwrap(),
+        "dsnap-testkit: Zope 2 cannot switch XML-RPC off: --xmlrpc off needs --answers zope5\n"
+    );
+}
+
+/// Sends a call without credentials, and returns the whole answer.
+fn post(url: &str, call: &str) -> String {
+    let host = url.trim_start_matches("http://").trim_end_matches("/DSToolkit");
+    let mut zope = TcpStream::connect(host).unwrap();
+    let length = call.len();
+    let head = format!("POST /DSToolkit HTTP/1.1\r\nHost: {host}\r\nContent-Type: text/xml\r\n");
+    write!(zope, "{head}Connection: close\r\nContent-Length: {length}\r\n\r\n{call}").unwrap();
+    let mut answer = String::new();
+    zope.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 #[test]

@@ -148,6 +148,8 @@ pub(crate) fn roll_forward(dir: &Path) -> Entered {
         words: &[],
         code: &Code::from_bytes(b"x").unwrap(),
         time_left: None,
+        leave_time: std::time::Duration::from_secs(15),
+        snapshot_seen: false,
         caller: &Silent,
     };
     Direct.enter(&request)

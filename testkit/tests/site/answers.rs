@@ -1,7 +1,7 @@
 //! The simulated Zope answers as the real one did, byte for byte except for the date.
 
 use dsnap_testkit::Site;
-use dsnap_testkit::site::{Call, Fault};
+use dsnap_testkit::site::{Call, Fault, ZopeVersion};
 
 use crate::parallel::in_parallel;
 use crate::support::{ADMIN, XML, body_of, call, exchange, post, site};
@@ -254,11 +254,13 @@ fn a_zope_whose_zeo_server_is_gone_g1() {
 
 #[test]
 fn each_fault_has_the_effect_that_its_meaning_promises() {
-    in_parallel(Fault::ALL, |(fault, name, meaning)| {
+    let answers = ZopeVersion::ALL.into_iter();
+    let cases = answers.flat_map(|version| Fault::ALL.map(|fault| (version, fault)));
+    in_parallel(cases, |(version, (fault, name, meaning))| {
         if matches!(fault, Fault::Silent | Fault::Deaf | Fault::Endless | Fault::Slow(_)) {
             return; // The program's own scenarios try answers that never end.
         }
-        let site = site();
+        let site = Site::builder().answers(version).start().unwrap();
         site.fault(Some(0), fault, Some(Call::Enter), Some(1));
         let answer = call(&site, "enterSnapshot", Some("x"));
         let effect = meaning.contains("the call has its effect");

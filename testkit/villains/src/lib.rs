@@ -40,6 +40,10 @@ impl SnapshotMethod for Panics {
     fn enter(&self, request: &Request<'_>) -> Entered {
         panic_at("enter", request.words);
         match request.words {
+            [likely] if likely == "likely" => {
+                let time = request.leave_time;
+                Entered::LikelyFailed(Reason::new(format!("most likely not, {time:?} to leave")))
+            }
             [_, port] | [_, port, _] => enter_at(port, request.code.as_str()),
             _ => Entered::Held,
         }
@@ -47,7 +51,14 @@ impl SnapshotMethod for Panics {
 
     fn leave(&self, request: &Request<'_>) -> Left {
         panic_at("leave", request.words);
-        Left::Left
+        match request.words {
+            [notes, _] if notes == "notes" => {
+                let seen = format!("snapshot_seen: {}", request.snapshot_seen);
+                let written = std::fs::write(request.storage.join("noted"), seen);
+                Left::Failed(Reason::new(format!("noted: {written:?}")))
+            }
+            _ => Left::Left,
+        }
     }
 
     fn status(&self, request: &Request<'_>) -> Status {

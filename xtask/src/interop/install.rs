@@ -1,7 +1,7 @@
-//! Installs the real DirectoryStorage in the target folder.
+//! Installs the real DirectoryStorage and a Zope 5 in the target folder.
 //!
-//! Versions are pinned. A stamp, written last, marks the installation as complete; without it,
-//! everything is installed again. Python 2.7 itself must be there already.
+//! Versions are pinned. A stamp, written last, marks an installation as complete; without it,
+//! everything is installed again. Python 2.7 and Python 3 must be there already.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,14 @@ const PACKAGES: &[&str] = &[
     "zope.interface==5.5.2",
 ];
 
-/// How long one step of the installation may take.
+/// Zope, and what decides whether it starts and how it answers. ZODB 6.3 and later define a setting
+/// that this Zope defines, too.
+const ZOPE5: &[&str] = &["Zope==5.14.2", "ZODB==6.2", "waitress==3.0.2"];
+
+/// The options of pip in every call.
+const PIP: [&str; 5] = ["-m", "pip", "--quiet", "--disable-pip-version-check", "install"];
+
+/// How long one step of an installation may take.
 const STEP_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Installs DirectoryStorage unless it is there, and returns the folder of its programs.
@@ -48,6 +55,22 @@ pub(crate) fn directory_storage(folder: &Path) -> Result<PathBuf> {
     Ok(venv.join("bin"))
 }
 
+/// Installs Zope 5 unless it is there, and returns the folder of its modules. Python 3 often comes
+/// without the module for virtual environments, so there is none.
+pub(crate) fn zope5(folder: &Path) -> Result<PathBuf> {
+    let modules = folder.join("zope5");
+    let (stamp, pins) = (modules.join("complete"), ZOPE5.join("\n"));
+    if fs::read_to_string(&stamp).is_ok_and(|found| found == pins) {
+        return Ok(modules);
+    }
+    output::line("interop: installing Zope 5.14; this happens once and takes half a minute");
+    remove(&modules)?;
+    let install = Program::within(STEP_TIMEOUT, "python3").args(PIP).args(ZOPE5);
+    install.arg("--target").arg(&modules).quiet().context("cannot install Zope 5.14")?;
+    fs::write(&stamp, pins)?;
+    Ok(modules)
+}
+
 /// The text of the stamp. It contains the path, because a virtual environment cannot be moved.
 fn pins(venv: &Path) -> String {
     format!("{VIRTUALENV}\n{}\n{}\n", PACKAGES.join("\n"), venv.display())
@@ -64,9 +87,8 @@ pub(crate) fn remove(folder: &Path) -> Result<()> {
 }
 
 fn install(python: &str, tool: &Path, venv: &Path) -> Result<()> {
-    let pip = ["-m", "pip", "--quiet", "--disable-pip-version-check", "install"];
     Program::within(STEP_TIMEOUT, "python3")
-        .args(pip)
+        .args(PIP)
         .args([VIRTUALENV, "--target"])
         .arg(tool)
         .quiet()?;
@@ -74,7 +96,7 @@ fn install(python: &str, tool: &Path, venv: &Path) -> Result<()> {
         .args(["-m", "virtualenv", "--quiet", "-p", python])
         .arg(venv);
     make.env("PYTHONPATH", tool).quiet()?;
-    Program::within(STEP_TIMEOUT, venv.join("bin/python")).args(pip).args(PACKAGES).quiet()?;
+    Program::within(STEP_TIMEOUT, venv.join("bin/python")).args(PIP).args(PACKAGES).quiet()?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@ mod documents;
 mod floors;
 mod items;
 mod manifests;
+mod messages;
 mod opens;
 mod promises;
 mod public;

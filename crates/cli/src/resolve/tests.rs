@@ -95,10 +95,11 @@ fn recover_takes_a_code_and_excludes_command() {
         args.instead.code = code.map(OsString::from);
         action(&args).map_err(|error| error.message)
     };
-    assert_eq!(recover(None, &[]), Ok(Action::Recover(None)));
+    let recovers = |code| Ok(Action::Recover(RecoverOptions { code, whole_copy: false }));
+    assert_eq!(recover(None, &[]), recovers(None));
     let code = Code::from_bytes(b"db-1-x");
-    assert_eq!(recover(Some("user/db-1-x"), &[]), Ok(Action::Recover(code.clone())));
-    assert_eq!(recover(Some("db-1-x"), &[]), Ok(Action::Recover(code)));
+    assert_eq!(recover(Some("user/db-1-x"), &[]), recovers(code.clone()));
+    assert_eq!(recover(Some("db-1-x"), &[]), recovers(code));
     assert_eq!(recover(Some("a b"), &[]), Err("--code: `a b` is not a snapshot code".to_owned()));
     assert!(recover(None, &["cp"]).is_err());
     let mut args = args(Some("ds"), &["cp"]);
@@ -106,6 +107,12 @@ fn recover_takes_a_code_and_excludes_command() {
     assert_eq!(
         resolve(args, CallerEnvironment::default()).unwrap_err().message,
         "--code works only with --recover"
+    );
+    let mut args = self::args(Some("ds"), &["cp"]);
+    args.instead.whole_copy = true;
+    assert_eq!(
+        resolve(args, CallerEnvironment::default()).unwrap_err().message,
+        "--whole-copy works only with --recover"
     );
 }
 

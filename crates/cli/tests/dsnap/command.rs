@@ -243,7 +243,7 @@ fn command_keeps_the_sublock_when_the_program_is_killed() {
     Dsnap::on(&fixture).arg("true").run().ends(
         75,
         &format!(
-            "COMMAND was not run: a snapshot of the storage is in use by sh (pid {}, user {})",
+            "COMMAND was not run: a snapshot of DIR is in use: misc/sublock is held by sh (pid {}, user {})",
             words[1],
             current_user()
         ),

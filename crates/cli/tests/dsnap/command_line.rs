@@ -16,7 +16,7 @@ fn dsnap(args: &[&str]) -> Ran {
 #[test]
 fn help_fits_80_columns_and_explains_methods_variables_and_statuses() {
     let help = dsnap(&["--help"]).says(0, "").stdout;
-    assert!(help.lines().count() <= 65, "{help}");
+    assert!(help.lines().count() <= 66, "{help}");
     assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
     for method in ["http URL ACCESS", "exec PROGRAM", "NAME", "direct", "nodirect"] {
         assert!(help.contains(&format!("\n  {method} ")), "{method} is missing in {help}");
@@ -226,7 +226,7 @@ fn the_old_form_takes_directory_conf_and_command() {
             .run()
     };
     old(conf.to_str().unwrap()).says(7, DIRECT);
-    old("-").says(7, &format!("failed to open DIR/config/snapshot.conf (No such file or directory (os error 2))\n{DIRECT}"));
+    old("-").says(7, DIRECT);
 }
 
 #[test]

@@ -11,12 +11,63 @@ use crate::support::{
 };
 
 #[test]
-fn a_missing_conf_is_named_and_direct_is_tried() {
+fn a_missing_conf_is_named_with_v_only_and_direct_is_tried() {
     let fixture = storage(State::Crashed);
-    Dsnap::new().knows(fixture.path()).storage(fixture.path()).arg("true").run().says(
-        0,
-        &format!("failed to open DIR/config/snapshot.conf (No such file or directory (os error 2))\n{DIRECT}"),
+    let run = || Dsnap::new().knows(fixture.path()).storage(fixture.path());
+    run().arg("true").run().says(0, DIRECT);
+    let named =
+        "failed to open DIR/config/snapshot.conf (No such file or directory (os error 2))\n";
+    let ran = run().args(["-v", "true"]).run();
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    ran.counts(named, 1);
+}
+
+#[test]
+fn a_named_conf_that_cannot_be_opened_is_said_even_with_q() {
+    let fixture = storage(State::Crashed);
+    let conf = fixture.path().join("other.conf");
+    let said = "failed to open DIR/other.conf (No such file or directory (os error 2))\n";
+    let run = || Dsnap::new().knows(fixture.path()).arg("-q");
+    let named = run().storage(fixture.path()).arg("--snapshot-conf").arg(&conf);
+    named.arg("true").run().says(0, said);
+    let old_form = run().arg(fixture.path()).arg(&conf);
+    old_form.arg("true").run().says(0, said);
+    let site = site();
+    let conf = site.path().join("other.conf");
+    let ran = Dsnap::at(&site).args(["-q", "--snapshot-conf"]).arg(&conf).arg("true").run();
+    let cause = "failed to open DIR/other.conf (No such file or directory (os error 2))";
+    ran.counts(cause, 1).ends(125, &format!("COMMAND was not run: {cause}"));
+}
+
+#[test]
+fn malformed_lines_that_are_why_a_run_failed_are_said_even_with_q_and_the_last_line_names_one() {
+    let malformed = |name| {
+        format!(
+            "malformed line 1 in {name} (there is no method `htp`; available: direct, http, exec)"
+        )
+    };
+    for quiet in ["-q", "-v"] {
+        let site = site();
+        conf(&site, "htp URL access\nhttp URL\n");
+        let ran = Dsnap::at(&site).args([quiet, "true"]).run();
+        ran.counts("malformed line 1", if quiet == "-q" { 1 } else { 2 })
+            .mentions("malformed line 2 in DIR/config/snapshot.conf (`http` needs a URL and an access file)\n")
+            .ends(125, &format!("COMMAND was not run: {}", malformed("DIR/config/snapshot.conf")));
+        let ran = Dsnap::at(&site).args([quiet, "--method", "htp x", "true"]).run();
+        ran.ends(125, &format!("COMMAND was not run: {}", malformed("--method")));
+    }
+    // Where a line was asked, its answer decides, and the malformed one is among the reasons.
+    let site = site();
+    conf(&site, "htp URL access\nhttp URL missing\n");
+    let ran = Dsnap::at(&site).args(["-q", "true"]).run();
+    assert!(
+        ran.stderr
+            .lines()
+            .any(|it| it
+                .starts_with("COMMAND was not run: URL: DIR/config/missing cannot be read: ")),
+        "{ran}"
     );
+    ran.counts("malformed line 1", 1);
 }
 
 #[test]
@@ -104,8 +155,6 @@ fn nodirect_forbids_the_last_resort_but_not_an_explicit_line() {
     Dsnap::on(&fixture).arg("true").run().says(
         125,
         "\
-could not lock storage directory; tried:
-  misc/snapshot: DIR is not a snapshot (no misc/snapshot)
 COMMAND was not run: DIR is not a snapshot (no misc/snapshot)
 hint: let dsnap roll it forward (a line `direct`, or --method direct), or start the server once
 ",
@@ -127,7 +176,7 @@ fn unknown_methods_with_nodirect_leave_nothing_to_try() {
         .arg("true")
         .run()
         .mentions("malformed line 1 in DIR/config/snapshot.conf (there is no method `fly`")
-        .ends(125, "COMMAND was not run: DIR is not a snapshot (no misc/snapshot)");
+        .ends(125, "COMMAND was not run: malformed line 1 in DIR/config/snapshot.conf (there is no method `fly`; available: direct, http, exec)");
 }
 
 #[test]
@@ -166,10 +215,15 @@ fn methods_on_the_command_line_replace_the_conf_and_imply_nodirect() {
     Dsnap::on(&fixture)
         .args(["--method", "fly away", "true"])
         .run()
-        .mentions(
-            "malformed line 1 in --method (there is no method `fly`; available: direct, http, exec)\n",
-        )
-        .ends(125, "COMMAND was not run: DIR is not a snapshot (no misc/snapshot)");
+        .says(
+            125,
+            "\
+could not lock storage directory; other reasons:
+  DIR is not a snapshot (no misc/snapshot)
+  hint: let dsnap roll it forward (a line `direct`, or --method direct), or start the server once
+COMMAND was not run: malformed line 1 in --method (there is no method `fly`; available: direct, http, exec)
+",
+        );
     Dsnap::on(&fixture)
         .args(["--method", " # none", "--method", "direct # last", "true"])
         .run()
@@ -209,5 +263,15 @@ fn messages_name_a_line_by_its_words_whatever_separates_and_quotes_them() {
         conf(&site, &format!("{line}\nhttp URL access\n"));
         let ran = Dsnap::at(&site).arg("true").run();
         ran.says(0, &format!("{label}: not today\n{HTTP}"));
+    }
+}
+
+#[test]
+fn a_timeout_of_zero_is_named_as_it_is_written() {
+    let site = site();
+    for zero in ["timeout=0", "timeout=0s", "timeout=0.0"] {
+        conf(&site, &format!("http URL access {zero}\nhttp URL access\n"));
+        let ran = Dsnap::at(&site).arg("true").run();
+        ran.says(0, &format!("malformed line 1 in DIR/config/snapshot.conf ({zero} leaves no time for an answer)\n{HTTP}"));
     }
 }

@@ -29,7 +29,7 @@ fn library_costs_little(vice: &str, line: &str, said: &str) {
 
 #[test]
 fn a_library_that_answers_without_end_is_ended() {
-    let ended = "it was killed, because it answered without end";
+    let ended = "the process of the call was killed, because it answered without end";
     let line = "villain timeout=60";
     library_costs_little("ANSWERS_WITHOUT_END", line, &format!("{line}: {ended}\n"));
     let place = "malformed line 1 in DIR/config/snapshot.conf";
@@ -42,7 +42,7 @@ fn a_library_that_answers_without_end_is_ended() {
 #[test]
 fn a_library_that_talks_without_end_keeps_only_itself_busy() {
     for vice in ["TALKS_WITHOUT_END", "REPORTS_WITHOUT_END"] {
-        let said = "villain timeout=3: it was killed after 3 s, when its time was up\n";
+        let said = "villain timeout=3: the process of the call was killed after 3 s, when its time was up\n";
         library_costs_little(vice, "villain timeout=3", said);
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dsnap_testkit::{Fixture, State, locks};
 
-use crate::support::{DIRECT, Dsnap, storage};
+use crate::support::{DIRECT, Dsnap, site, storage};
 
 fn nodirect(fixture: &Fixture) -> Dsnap {
     fs::write(fixture.path().join("config/snapshot.conf"), "nodirect\n").unwrap();
@@ -59,11 +59,24 @@ fn accept_existing_runs_in_it_prints_its_age_even_when_quiet_and_leaves_nothing(
 }
 
 #[test]
-fn accept_existing_does_not_take_an_older_one() {
+fn accept_existing_does_not_take_an_older_one_and_says_both_ages() {
     let fixture = storage(State::InSnapshot);
     age_mark(&fixture, 7200);
-    let ran = nodirect(&fixture).args(["--accept-existing", "1h", "true"]).run();
-    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    nodirect(&fixture).args(["-q", "--accept-existing", "1h", "true"]).run().ends(
+        125,
+        &format!(
+            "COMMAND was not run: DIR was left in the snapshot `user/{}` 2 h ago, too long for --accept-existing (1 h); later transactions are not in it",
+            fixture.code(),
+        ),
+    );
+    let site = site();
+    site.server().unwrap().enter("stranger").unwrap();
+    let mark = fs::File::options().write(true).open(site.storage().snapshot()).unwrap();
+    mark.set_modified(SystemTime::now() - Duration::from_secs(2 * 86400)).unwrap();
+    Dsnap::at(&site).args(["--accept-existing", "1h", "true"]).run().ends(
+        75,
+        "COMMAND was not run: DIR is in the snapshot `user/stranger`, entered 2 d ago, too long for --accept-existing (1 h); no process is seen to use it",
+    );
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! A storage in use: who holds a lock, what a run waits for, and the exit statuses 75 and 125.
 
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
 
 use dsnap_testkit::{Fixture, State, locks};
 
-use crate::support::{DIRECT, Dsnap, current_user, folder, storage};
+use crate::support::{DIRECT, Dsnap, assert_free, current_user, folder, site, storage};
 
 fn holder(holder: &locks::Holder) -> String {
     let user = current_user();
@@ -16,13 +17,15 @@ fn direct_refuses_a_storage_that_a_process_has_open() {
     let fixture = storage(State::Crashed);
     let server = locks::Holder::hold(&fixture.storage().lock()).unwrap();
     let by = holder(&server);
-    Dsnap::on(&fixture).arg("true").run().says(125, &format!("\
-could not lock storage directory; tried:
-  direct access: the storage is open in {by}
-  misc/snapshot: DIR is open in {by} and not in a snapshot
-COMMAND was not run: the storage is open in {by}
-hint: direct access works only while no process has the storage open; add a line to snapshot.conf that asks this process
-"));
+    Dsnap::on(&fixture).arg("true").run().says(
+        125,
+        &format!(
+            "\
+COMMAND was not run: DIR is open in {by} and not in a snapshot
+hint: a line in snapshot.conf must lead to that server, for example http URL ACCESS
+"
+        ),
+    );
 }
 
 #[test]
@@ -32,9 +35,8 @@ fn a_process_that_inherited_a_lock_is_its_holder_once_the_locker_is_gone() {
     let dsnap = Dsnap::through_shell(inherit).knows(fixture.path()).storage(fixture.path());
     let ran =
         dsnap.env("LOCK", fixture.storage().lock()).args(["--method", "direct", "true"]).run();
-    let by = "COMMAND was not run: the storage is open in bash (pid ";
-    assert!(ran.stderr.lines().any(|line| line.starts_with(by)), "{ran}");
     assert_eq!(ran.status.code(), Some(125), "{ran}");
+    ran.mentions("COMMAND was not run: DIR is open in bash (pid ");
 }
 
 #[test]
@@ -43,7 +45,10 @@ fn a_snapshot_that_another_tool_uses_gives_status_75() {
     let tool = locks::Holder::hold(&fixture.storage().sublock()).unwrap();
     Dsnap::on(&fixture).arg("true").run().ends(
         75,
-        &format!("COMMAND was not run: a snapshot of the storage is in use by {}", holder(&tool)),
+        &format!(
+            "COMMAND was not run: a snapshot of DIR is in use: misc/sublock is held by {}",
+            holder(&tool)
+        ),
     );
 }
 
@@ -66,7 +71,7 @@ fn another_snapshot_of_a_running_server_gives_status_75() {
     let _server = locks::Holder::hold(&fixture.storage().lock()).unwrap();
     let ran = Dsnap::on(&fixture).arg("true").run()
         .mentions(&format!("DIR is in the snapshot `user/{}`", fixture.code()))
-        .hint("wait for its end with -t, or run in it with --accept-existing AGE (its data is as old as it is)");
+        .mentions("hint: wait for its end with -t, or run in it with --accept-existing AGE (its data is as old as it is)\n");
     assert_eq!(ran.status.code(), Some(75), "{ran}");
 }
 
@@ -90,7 +95,9 @@ fn waiting_ends_when_the_storage_is_free() {
     drop(server);
     let ran = waiting.end().prints("ran\n");
     assert!(
-        ran.stderr.starts_with(&format!("Retrying snapshot.... (the storage is open in {by})\n")),
+        ran.stderr.starts_with(&format!(
+            "Retrying snapshot.... (DIR is open in {by} and not in a snapshot)\n"
+        )),
         "{ran}"
     );
     assert!(ran.stderr.ends_with(DIRECT), "{ran}");
@@ -148,4 +155,38 @@ fn two_runs_at_once_take_turns() {
             assert_eq!(ran.status.code(), Some(0), "{ran}");
         }
     });
+}
+
+/// Makes `misc/snapshot` older.
+fn age(path: &Path, age: Duration) {
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    file.set_modified(SystemTime::now() - age).unwrap();
+}
+
+#[test]
+fn an_abandoned_snapshot_is_named_with_its_age_and_the_command_that_ends_it() {
+    let site = site();
+    site.server().unwrap().enter("it's-lost").unwrap();
+    age(&site.storage().snapshot(), Duration::from_secs(2 * 86400 + 60));
+    Dsnap::at(&site)
+        .arg("true")
+        .run()
+        .ends(75, "COMMAND was not run: DIR is in the snapshot `user/it's-lost`, entered 2 d ago; no process is seen to use it")
+        .hint("if nobody uses it any more: dsnap --storage DIR --recover --code \"it's-lost\"");
+    let ran = Dsnap::new().storage(site.path()).args(["-q", "true"]).run();
+    assert!(ran.follow_hint().success(), "{ran}");
+    assert_free(&site);
+}
+
+#[test]
+fn a_process_that_is_seen_to_use_a_snapshot_is_named_and_no_command_ends_it() {
+    let site = site();
+    site.server().unwrap().enter("backup").unwrap();
+    let tool = locks::Holder::hold(&site.storage().sublock()).unwrap();
+    let ran = Dsnap::at(&site).arg("true").run();
+    assert_eq!(ran.status.code(), Some(75), "{ran}");
+    let user = format!("misc/sublock is held by {}", holder(&tool));
+    ran.mentions("COMMAND was not run: DIR is in the snapshot `user/backup`, entered 0 s ago; ")
+        .mentions(&user)
+        .counts("--recover", 0);
 }

@@ -43,6 +43,7 @@ fn a_storages_conf_lines_are_listed_and_a_line_without_a_method_gives_status_1()
     let fixture = storage(State::Clean);
     let conf = fixture.path().join("config/snapshot.conf");
     fs::write(&conf, "# both\nhttp http://localhost:1/ access\nexec /bin/true\n").unwrap();
+    fs::write(fixture.path().join("config/access"), "user:password\n").unwrap();
     let ran = Dsnap::on(&fixture).arg("--list-methods").run().says(0, "");
     let lines = "
 Methods to try, in this order (from DIR/config/snapshot.conf):
@@ -86,8 +87,51 @@ fn the_list_for_programs_is_one_json_document() {
 #[test]
 fn listing_is_not_combined_with_anything_else() {
     let ran = Dsnap::new().args(["--list-methods", "--recover"]).run();
-    ran.mentions("usage: --list-methods cannot be combined with --recover, --code or COMMAND");
+    ran.mentions(
+        "usage: --list-methods cannot be combined with --recover, --code, --whole-copy or COMMAND",
+    );
     let ran = Dsnap::new().args(["--list-methods", "--method", "fly"]).run();
     ran.mentions("usage: --list-methods needs --storage DIR");
     Dsnap::new().arg("--json").run().mentions("usage: --json works only with --list-methods");
+}
+
+#[test]
+fn a_conf_that_cannot_be_opened_gives_status_125() {
+    let fixture = storage(State::Clean);
+    let conf = fixture.path().join("other.conf");
+    let failed = "--list-methods failed: failed to open DIR/other.conf (No such file or directory (os error 2))\n";
+    let list = || Dsnap::new().knows(fixture.path()).storage(fixture.path()).arg("--list-methods");
+    list().arg("--snapshot-conf").arg(&conf).run().says(125, failed);
+    let ran = list().arg("--json").arg("--snapshot-conf").arg(&conf).run().says(125, failed);
+    let said: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(said["conf"]["usable"], false);
+    fs::create_dir(fixture.path().join("config/snapshot.conf")).unwrap();
+    list().run().says(125, "--list-methods failed: failed to open DIR/config/snapshot.conf (it is not a regular file)\n");
+    // A storage needs no conf.
+    fs::remove_dir(fixture.path().join("config/snapshot.conf")).unwrap();
+    let ran = list().run().says(0, "");
+    assert!(ran.stdout.contains("failed to open DIR/config/snapshot.conf (No such file"), "{ran}");
+}
+
+#[test]
+fn a_missing_access_file_or_program_is_shown_in_its_line() {
+    let fixture = storage(State::Clean);
+    let conf = fixture.path().join("config/snapshot.conf");
+    fs::write(&conf, "http http://localhost:1/ missing\nexec absent\nexec /bin/true\nhttp https://localhost:1/ there ca=no-ca\n").unwrap();
+    fs::write(fixture.path().join("config/there"), "u:p\n").unwrap();
+    let ran = Dsnap::on(&fixture).arg("--list-methods").run().says(1, "");
+    let lines = "
+  http://localhost:1/   (line 1 in DIR/config/snapshot.conf): DIR/config/missing cannot be read: No such file or directory (os error 2)
+  exec absent   (line 2 in DIR/config/snapshot.conf): DIR/config/absent: No such file or directory (os error 2)
+  exec /bin/true   (line 3 in DIR/config/snapshot.conf)
+  https://localhost:1/   (line 4 in DIR/config/snapshot.conf): DIR/config/no-ca cannot be read: No such file or directory (os error 2)
+";
+    assert!(ran.stdout.contains(lines), "{ran}");
+    let ran = Dsnap::on(&fixture).args(["--list-methods", "--json"]).run().says(1, "");
+    let said: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert!(
+        said["conf"]["lines"][0]["unusable"].as_str().unwrap().contains("config/missing"),
+        "{ran}"
+    );
+    assert!(said["conf"]["lines"][2]["unusable"].is_null(), "{ran}");
 }

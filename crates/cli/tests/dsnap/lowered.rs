@@ -192,7 +192,7 @@ fn a_script_that_becomes_another_user_is_killed_when_its_time_is_up() {
     let text = format!("#!/bin/sh\nexec {}\n", raised.display());
     write_script(&site.storage().config().join("method"), &text);
     conf_of_owner(&site, "exec method timeout=1");
-    let killed = "it was killed after 1 s, when its time was up";
+    let killed = "`DIR/config/method enter` was killed after 1 s, when its time was up";
     let ran = Dsnap::at(&site).arg("true").run();
     ran.says(0, &format!("exec method timeout=1: {killed}\n{HTTP}"));
     assert!(ProcessId::of(raised_process(&site)).is_none());
@@ -213,7 +213,9 @@ fn a_process_that_cannot_be_killed_fails_its_line_and_the_run_goes_on() {
     let pid = raised_process(&site);
     let outlived = ProcessId::of(pid).is_some();
     kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
-    let why = format!("it did not end when it was killed, and still runs (pid {pid})");
+    let why = format!(
+        "`DIR/config/method enter` did not end when it was killed, and still runs (pid {pid})"
+    );
     ran.says(0, &format!("exec method timeout=1: {why}\n{HTTP}"));
     assert!(outlived);
     wait_until("its end", || ProcessId::of(pid).is_none());

@@ -8,6 +8,7 @@
 
 mod authors;
 mod bad_input;
+mod channel;
 mod command;
 mod command_line;
 mod conf;
@@ -45,3 +46,4 @@ mod traitors;
 mod trust;
 mod unanswered;
 mod villains;
+mod zope5;

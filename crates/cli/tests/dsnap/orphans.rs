@@ -1,5 +1,7 @@
 //! Killed runs: what they leave behind, and copies of a storage that is in a snapshot.
 
+// long: one chapter about what a killed run leaves, and the ways to end it.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use dsnap_testkit::site::{Call, Fault};
 use nix::sys::signal::Signal::SIGKILL;
 
 use crate::support::{
-    Dsnap, HTTP, Ran, Running, conf, is_locked, may_mount, picture, root, site, wait_until,
+    Dsnap, HTTP, Ran, Running, conf, follow, is_locked, may_mount, picture, root, site, wait_until,
     write_script,
 };
 
@@ -121,10 +123,6 @@ fn recover_only_cleans_up() {
 fn recover_with_a_code_leaves_a_snapshot_whose_record_is_lost() {
     let site = site();
     site.server().unwrap().enter("lost").unwrap();
-    let ran = Dsnap::at(&site).arg("--recover").run();
-    ran.says(0, "").prints(
-        "DIR is in the snapshot `user/lost`, which no run of dsnap is known to have entered\n",
-    );
     let ran = Dsnap::at(&site).args(["--recover", "--code", "other"]).run();
     ran.says(122, "--recover failed: DIR is in the snapshot `user/lost`, not in `user/other`\n");
     assert_eq!(site.held().as_deref(), Some("user/lost"));
@@ -223,8 +221,6 @@ fn a_copy_of_a_storage_in_a_snapshot_is_not_rolled_forward_and_nothing_is_sent()
 
 #[test]
 fn both_hints_for_a_copy_work_when_they_are_followed_literally() {
-    let dsnap_folder = Path::new(env!("CARGO_BIN_EXE_dsnap")).parent().unwrap();
-    let path = format!("{}:{}", dsnap_folder.display(), std::env::var("PATH").unwrap());
     for number in [0, 1] {
         let site = site();
         let copy = copy_of_held(&site);
@@ -232,11 +228,7 @@ fn both_hints_for_a_copy_work_when_they_are_followed_literally() {
         let hints: Vec<_> = ran.stderr.lines().filter(|line| line.starts_with("hint: ")).collect();
         let hints = &hints[hints.len() - 2..];
         let (_, command) = hints[number].trim_start_matches("hint: ").split_once(": ").unwrap();
-        let mut shell = std::process::Command::new("sh");
-        assert!(
-            shell.args(["-ec", command]).env("PATH", &path).status().unwrap().success(),
-            "{command}"
-        );
+        assert!(follow(command).success(), "{command}");
         let ran = on(&copy).arg("true").run();
         assert_eq!(ran.status.code(), Some(0), "{command}: {ran}");
         if number == 0 {
@@ -254,6 +246,92 @@ fn a_torn_record_is_reported_and_does_not_stop_the_run() {
     fs::write(&path, torn).unwrap();
     let ran = Dsnap::at(&site).arg("true").run();
     ran.mentions("ignoring what cannot be read of earlier runs").mentions("user/");
+}
+
+#[test]
+fn recover_beside_a_snapshot_of_somebody_else_names_it_and_gives_status_75() {
+    let site = site();
+    site.server().unwrap().enter("stranger").unwrap();
+    Dsnap::at(&site).arg("--recover").run().says(75, "\
+--recover failed: DIR is in the snapshot `user/stranger`, entered 0 s ago; no process is seen to use it
+hint: if nobody uses it any more: dsnap --storage DIR --recover --code stranger
+").prints("");
+    let ran = Dsnap::new().storage(site.path()).arg("--recover").run();
+    assert!(ran.follow_hint().success(), "{ran}");
+    assert_eq!(site.held(), None);
+}
+
+#[test]
+fn recover_with_a_code_names_another_one_even_if_no_server_has_the_storage_open() {
+    let site = site();
+    site.server().unwrap().enter("stranger").unwrap();
+    site.stop_server().unwrap();
+    let ran = Dsnap::at(&site).args(["--recover", "--code", "other"]).run();
+    ran.says(
+        122,
+        "--recover failed: DIR is in the snapshot `user/stranger`, not in `user/other`\n",
+    );
+    let ran = Dsnap::at(&site).arg("--recover").run();
+    ran.says(0, "").prints("DIR: nothing to leave\n");
+}
+
+#[test]
+fn after_a_killed_run_with_method_a_hint_gives_that_method_again() {
+    let site = site();
+    conf(&site, "nodirect\n");
+    let method = format!("http {} access", site.urls()[0]);
+    let running = Dsnap::at(&site)
+        .args(["--method", &method])
+        .sh("echo begun $$; read go")
+        .open_stdin()
+        .start();
+    running.signal(SIGKILL);
+    finish(running);
+    let code = site.held().unwrap();
+    for options in [&["--recover"][..], &["-q", "true"]] {
+        let ran = Dsnap::at(&site).args(options).run();
+        let ran = ran
+            .mentions(&format!("DIR is still in snapshot mode (code {code}): no line in DIR/config/snapshot.conf can leave it; it was entered by `URL` (line 1 in --method), and that line is gone\n"))
+            .hint("give that --method again: dsnap --storage DIR --recover --method 'http URL access'");
+        let status = if options == ["--recover"] { 122 } else { 125 };
+        assert_eq!(ran.status.code(), Some(status), "{ran}");
+    }
+    let ran = Dsnap::new().storage(site.path()).arg("--recover").run();
+    assert!(ran.follow_hint().success(), "{ran}");
+    assert_eq!(site.held(), None);
+}
+
+#[test]
+fn recover_refuses_a_copy_that_may_be_torn_and_whole_copy_clears_its_record() {
+    let site = site();
+    let copy = copy_of_held(&site);
+    let before = fs::read(copy.join("misc/dsnap.lock")).unwrap();
+    for options in [&["--recover"][..], &["--recover", "--code", "x"]] {
+        let ran = on(&copy).args(options).run();
+        assert_eq!(ran.status.code(), Some(125), "{ran}");
+        ran.mentions("--recover failed: DIR is a copy made while a snapshot of the original was in use: its journal/ and B/ may be torn\n")
+            .mentions("hint: A/ alone is the backup: ")
+            .hint("if the copy is of one moment (a frozen disk): dsnap --storage 'DIR' --recover --whole-copy");
+        on(&copy).arg("true").run().mentions("its journal/ and B/ may be torn");
+    }
+    let kept = |text: &[u8]| text.windows(7).any(|it| it == b"record ");
+    assert!(kept(&before) && kept(&fs::read(copy.join("misc/dsnap.lock")).unwrap()));
+    let ran = on(&copy).args(["--recover", "--whole-copy"]).run();
+    ran.says(0, "").prints("DIR: this is a copy; records of the original have been removed\n");
+    let ran = on(&copy).arg("true").run();
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+}
+
+#[test]
+fn recover_clears_the_record_of_a_copy_that_cannot_be_torn() {
+    let site = site();
+    let copy = copy_of_held(&site);
+    for folder in ["journal", "B"] {
+        fs::remove_dir_all(copy.join(folder)).unwrap();
+        fs::create_dir(copy.join(folder)).unwrap();
+    }
+    let ran = on(&copy).arg("--recover").run();
+    ran.says(0, "").prints("DIR: this is a copy; records of the original have been removed\n");
 }
 
 /// A site whose conf has one line: a script that stops and starts the server.

@@ -4,11 +4,12 @@ use std::fs::File;
 use std::io::Write;
 use std::process::Stdio;
 
+use dsnap_testkit::site::{Call, Fault};
 use dsnap_testkit::{State, locks};
 use nix::fcntl::FcntlArg;
 use nix::sys::signal::Signal::SIGXFSZ;
 
-use crate::support::{DIRECT, Dsnap, storage};
+use crate::support::{DIRECT, Dsnap, assert_free, conf, site, site_builder, storage, write_script};
 
 #[test]
 fn stdout_belongs_to_command() {
@@ -100,4 +101,68 @@ fn a_broken_pipe_changes_no_status() {
         })
         .run();
     assert_eq!(ran.status.code(), Some(11), "{ran}");
+}
+
+#[test]
+fn a_failed_run_prints_each_reason_once_and_the_last_line_names_the_one_that_decides() {
+    let site = site_builder().zopes(2).start().unwrap();
+    site.fault(None, Fault::Unauthorized, None, None);
+    for options in [&["true"][..], &["-q", "true"]] {
+        let ran = Dsnap::at(&site).args(options).run();
+        assert_eq!(ran.status.code(), Some(125), "{ran}");
+        let lines: Vec<_> = ran.stderr.lines().collect();
+        assert!(lines.len() <= 6, "{ran}");
+        assert!(
+            lines[lines.len() - 2].starts_with("COMMAND was not run: not authorised: URL "),
+            "{ran}"
+        );
+        assert!(lines[lines.len() - 1].starts_with("hint: "), "{ran}");
+        ran.counts("not authorised: URL ", 1).counts("not authorised: URL2 ", 1);
+    }
+}
+
+#[test]
+fn a_reason_that_does_not_change_is_printed_once_however_often_a_run_tries() {
+    let site = site_builder().zopes(2).start().unwrap();
+    site.fault(Some(0), Fault::Unauthorized, None, None);
+    let server = site.server().unwrap();
+    server.enter("stranger").unwrap();
+    let mut waiting = Dsnap::at(&site).args(["-t", "10m", "-s", "0.1", "true"]).spawn();
+    waiting.wait_for("Retrying snapshot.... (");
+    waiting.wait_for("Retrying snapshot.... (");
+    server.leave("stranger").unwrap();
+    let ran = waiting.end();
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    ran.counts("not authorised", 1);
+}
+
+#[test]
+fn left_snapshot_mode_are_exactly_these_words_and_several_tries_are_said_even_with_q() {
+    let site = site();
+    let tries = " was left at try 2; the try before failed: not authorised: ";
+    site.fault(None, Fault::Unauthorized, Some(Call::Leave), Some(1));
+    let ran = Dsnap::at(&site).arg("true").run();
+    let lines: Vec<_> = ran.stderr.lines().collect();
+    assert!(lines[lines.len() - 2].starts_with("DIR: the snapshot user/"), "{ran}");
+    assert!(lines[lines.len() - 2].contains(tries), "{ran}");
+    assert_eq!(lines.last(), Some(&"Left snapshot mode"), "{ran}");
+    site.fault(None, Fault::Unauthorized, Some(Call::Leave), Some(1));
+    let ran = Dsnap::at(&site).args(["-qq", "true"]).run();
+    assert!(ran.stderr.contains(tries) && ran.stderr.lines().count() == 1, "{ran}");
+    assert_free(&site);
+}
+
+#[test]
+fn a_script_that_says_nothing_is_the_subject_of_the_reason() {
+    for (script, verb) in [
+        ("exit 1", "exited with status 1"),
+        ("exit 78", "exited with status 78"),
+        ("kill -9 $$", "was killed by SIGKILL"),
+    ] {
+        let site = site();
+        write_script(&site.storage().config().join("x"), &format!("#!/bin/sh\n{script}\n"));
+        conf(&site, "exec x\n");
+        let ran = Dsnap::at(&site).arg("true").run();
+        ran.mentions(&format!("COMMAND was not run: exec x: `DIR/config/x enter` {verb}\n"));
+    }
 }

@@ -24,7 +24,7 @@ pub(crate) use expected::{DIRECT, HTTP, LOCKED, entered_by};
 pub(crate) use folder::{MEMORY, folder};
 pub(crate) use libraries::{Plugins, compile_program, copy_of_dsnap, write_script};
 pub(crate) use namespace::may_mount;
-pub(crate) use outcome::Ran;
+pub(crate) use outcome::{Ran, follow};
 pub(crate) use program::{Dsnap, Running};
 pub(crate) use replica::{assert_like_the_replica, write_replica_with_folders};
 pub(crate) use scripted_server::ScriptedServer;

@@ -27,7 +27,7 @@ fn a_snapshot_is_used_and_left_by_the_next_line_after_the_library_crashes() {
     let site = site();
     let line = format!("traitor {} timeout=20", port(&site));
     let ran = run(&site, &Plugins::traitor("DIES_AFTER_ENTERING"), &line);
-    ran.says(0, &format!("{line}: it was killed by SIGABRT\n{HTTP}"));
+    ran.says(0, &format!("{line}: the process of the call was killed by SIGABRT\n{HTTP}"));
     assert_free(&site);
 }
 

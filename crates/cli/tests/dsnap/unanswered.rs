@@ -29,7 +29,7 @@ const FAULTS_OF_ENTERING: [(Fault, i32, &str); 16] = [
     (Fault::Refused, 125, "LockError: Couldn't lock"),
     (Fault::Deaf, 125, "may still begin; the next run checks that"),
     (Fault::ResetBefore, 125, "may still begin; the next run checks that"),
-    (Fault::ServerError, 125, "may still begin; the next run checks that"),
+    (Fault::ServerError, 125, "answered 500 Internal Server Error, and is in no snapshot"),
     (Fault::LoginForm, 125, "may still begin; the next run checks that"),
     (Fault::Disconnected, 125, "may still begin; the next run checks that"),
 ];
@@ -95,14 +95,36 @@ fn with_each_fault(play: impl Fn(Fault) + Sync) {
 }
 
 #[test]
-fn each_fault_of_the_status_call_before_a_leave_is_tried_again_until_it_is_confirmed() {
+fn each_fault_of_the_question_before_an_enter_fails_its_line_and_enters_nothing() {
+    with_each_fault(|fault| {
+        // The server of another storage may well be free.
+        if fault == Fault::WrongStorage {
+            return;
+        }
+        let site = site();
+        conf(&site, "http URL access timeout=3\nnodirect\n");
+        site.fault(None, fault, Some(Call::Status), None);
+        let ran = Dsnap::at(&site).arg("touch").arg(site.path().join("ran")).run();
+        assert_eq!(ran.status.code(), Some(125), "{fault:?}: {ran}");
+        assert!(!site.path().join("ran").exists(), "{fault:?}");
+        assert_eq!(site.held(), None, "{fault:?}");
+        assert_free(&site);
+    });
+}
+
+#[test]
+fn each_fault_of_the_question_before_a_leave_costs_one_try_at_most() {
     with_each_fault(|fault| {
         let site = site();
         conf(&site, "http URL access timeout=3\n");
+        let running = Dsnap::at(&site).sh("echo begun; read go; true").open_stdin().start();
         site.fault(None, fault, Some(Call::Status), Some(1));
-        let ran = Dsnap::at(&site).arg("true").run();
+        let ran = running.end();
         assert_eq!(ran.status.code(), Some(0), "{fault:?}: {ran}");
-        assert!(ran.stderr.ends_with("Left snapshot mode (at try 2)\n"), "{fault:?}: {ran}");
+        assert!(ran.stderr.ends_with("\nLeft snapshot mode\n"), "{fault:?}: {ran}");
+        // The server of another storage answers that there is nothing to leave.
+        let retried = usize::from(fault == Fault::WrongStorage);
+        ran.counts(" was left at try 2; the try before failed: ", retried);
         assert_free(&site);
     });
 }
@@ -130,7 +152,12 @@ fn a_snapshot_whose_server_does_not_answer_is_named_with_the_command_that_cleans
 fn a_leave_that_needed_more_than_one_try_is_reported_even_with_q() {
     let site = site();
     site.fault(None, Fault::Refused, Some(Call::Leave), Some(2));
-    Dsnap::at(&site).args(["-q", "true"]).run().says(0, "Left snapshot mode (at try 3)\n");
+    let ran = Dsnap::at(&site).args(["-q", "true"]).run();
+    assert!(
+        ran.stderr.lines().count() == 1 && ran.stderr.starts_with("DIR: the snapshot "),
+        "{ran}"
+    );
+    ran.counts(" was left at try 3; the try before failed: ", 1);
 }
 
 #[test]
@@ -203,8 +230,9 @@ fn an_enter_that_flushes_longer_than_its_line_allows_is_waited_for_by_the_next_a
     // So many stay in the journal: together they take longer than a second.
     site.server().unwrap().commit(3).unwrap();
     let (ran, copy) = copies(Dsnap::at(&site), &site, "copy");
-    let ran =
-        ran.mentions("no answer from URL within 1s").mentions("Entered snapshot using URL2\n");
+    let ran = ran
+        .mentions("no answer from URL within 1 second")
+        .mentions("Entered snapshot using URL2\n");
     assert_eq!(ran.status.code(), Some(0), "{ran}");
     let ran = ran.counts("Entered snapshot", 1).counts("Left snapshot mode\n", 1);
     assert_eq!(site.ledger().unwrap().transactions().len(), 15, "{ran}");
@@ -245,8 +273,8 @@ fn an_enter_that_a_full_disk_broke_is_left_although_its_answer_was_lost() {
     site.fault(None, Fault::Silent, Some(Call::Enter), Some(1));
     let ran = Dsnap::at(&site).arg("true").run();
     assert_eq!(ran.status.code(), Some(125), "{ran}");
-    ran.mentions("misc/snapshot is empty: the server could not write it")
-        .mentions("\nhint: check that the disk is not full");
+    ran.mentions("misc/snapshot is empty: the server cannot write to it")
+        .mentions("\nhint: make room on the file system of the storage");
     assert_free(&site);
     assert!(!site.storage().snapshot().exists());
 }

@@ -33,7 +33,7 @@ fn is_killed_after_a_second(vice: &str) {
     costs_the_line("villain timeout=1", vice, KILLED);
 }
 
-const KILLED: &str = "it was killed after 1 s, when its time was up";
+const KILLED: &str = "the process of the call was killed after 1 s, when its time was up";
 
 #[track_caller]
 fn costs_the_line(line: &str, vice: &str, reason: &str) {
@@ -45,8 +45,8 @@ fn costs_the_line(line: &str, vice: &str, reason: &str) {
 
 #[test]
 fn a_library_that_crashes_fails_its_line() {
-    costs_its_line("ABORTS", "it was killed by SIGABRT");
-    costs_its_line("SEGFAULTS", "it was killed by SIGSEGV");
+    costs_its_line("ABORTS", "the process of the call was killed by SIGABRT");
+    costs_its_line("SEGFAULTS", "the process of the call was killed by SIGSEGV");
 }
 
 #[test]
@@ -58,22 +58,28 @@ fn a_library_that_never_returns_is_killed_and_fails_its_line() {
 
 #[test]
 fn a_library_that_exits_without_an_answer_fails_its_line() {
-    costs_its_line("EXITS", "it exited with status 0, without an answer");
-    costs_its_line("CLOSES_ALL", "it exited with status 0, without an answer");
+    costs_its_line("EXITS", "the process of the call exited with status 0, without an answer");
+    costs_its_line("CLOSES_ALL", "the process of the call exited with status 0, without an answer");
 }
 
 #[test]
 fn a_library_that_allocates_without_end_fails_its_line() {
     let site = site();
     let ran = run(&site, &Plugins::villain("ALLOCATES"), "villain timeout=60");
-    ran.says(0, &format!("villain timeout=60: it was killed by SIGABRT\n{HTTP}"));
+    ran.says(
+        0,
+        &format!("villain timeout=60: the process of the call was killed by SIGABRT\n{HTTP}"),
+    );
 }
 
 #[test]
 fn control_characters_of_a_library_are_not_printed() {
     let said = "\u{fffd}[31mred\u{fffd}\u{fffd}\u{fffd} and more";
     costs_its_line("SAYS_NONSENSE", &format!("{said}\nvillain timeout=60: hint: {said}"));
-    costs_its_line("RETURNS_NONSENSE", "it gave back -559038737, which is no result of this call");
+    costs_its_line(
+        "RETURNS_NONSENSE",
+        "the method gave back -559038737, which is no result of this call",
+    );
 }
 
 #[test]
@@ -186,8 +192,11 @@ fn a_library_that_is_not_a_plugin_is_not_loaded() {
 
 #[test]
 fn a_library_that_exits_or_waits_while_it_is_loaded_is_not_loaded() {
-    is_not_loaded("EXITS_IN_ITS_INITIALISER", "it exited with status 0, without an answer");
-    let waits = "it was killed after 5 s, when its time was up";
+    is_not_loaded(
+        "EXITS_IN_ITS_INITIALISER",
+        "the process of the call exited with status 0, without an answer",
+    );
+    let waits = "the process of the call was killed after 5 s, when its time was up";
     is_not_loaded("WAITS_IN_ITS_INITIALISER", waits);
 }
 
@@ -209,6 +218,34 @@ fn a_panic_becomes_the_reason_of_its_line() {
     let said =
         "malformed line 1 in DIR/config/snapshot.conf (the method panicked: no way to words)";
     run(&site, &plugins, "panics words").says(0, &format!("{said}\n{HTTP}"));
+}
+
+#[test]
+fn a_library_may_say_that_an_enter_likely_failed_and_its_record_stays() {
+    let (site, plugins) = (site(), Plugins::panics());
+    let said = "panics likely timeout=7: most likely not, 7s to leave";
+    run(&site, &plugins, "panics likely timeout=7").says(0, &format!("{said}\n{HTTP}"));
+    let again = |line: &str| {
+        conf(&site, &format!("{line}\nnodirect\n"));
+        let dsnap = Dsnap::at(&site).arg("--plugin-dir").arg(&plugins);
+        dsnap
+            .arg("true")
+            .run()
+            .ends(125, &format!("COMMAND was not run: {line}: most likely not, 15s to leave"));
+    };
+    again("panics likely");
+    let kept = fs::read_to_string(site.storage().run_lock()).unwrap();
+    assert!(kept.contains("\nrecord "), "{kept}");
+}
+
+#[test]
+fn a_library_is_told_that_the_storage_shows_the_snapshot_it_leaves() {
+    let (site, plugins) = (site(), Plugins::panics());
+    let line = format!("panics notes {}", port(&site));
+    let ran = run(&site, &plugins, &line).mentions("Left snapshot mode");
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    let noted = fs::read_to_string(site.path().join("noted")).unwrap();
+    assert_eq!(noted, "snapshot_seen: true");
 }
 
 #[test]
@@ -255,7 +292,7 @@ fn with_script(site: &Site, text: &str, line: &str) -> Ran {
 fn a_snapshot_that_was_entered_before_a_crash_is_used_and_left() {
     let site = site();
     let ran = with_script(&site, &enters(&site, "kill -9 $$"), "exec method");
-    ran.says(0, &format!("exec method: it was killed by SIGKILL\n{HTTP}"));
+    ran.says(0, &format!("exec method: `DIR/config/method enter` was killed by SIGKILL\n{HTTP}"));
     assert_free(&site);
 }
 
@@ -286,14 +323,21 @@ fn script_costs_the_line(line: &str, text: &str, reason: &str) {
 
 #[test]
 fn a_script_that_misbehaves_fails_its_line() {
-    script_costs_its_line("kill -SEGV $$", "it was killed by SIGSEGV");
+    script_costs_its_line("kill -SEGV $$", "`DIR/config/method enter` was killed by SIGSEGV");
     let real_time = "exec bash -c 'kill -RTMIN+2 $$'";
-    script_costs_its_line(real_time, "it was killed by SIGRTMIN+2");
-    script_costs_the_line("exec method timeout=1", "sleep 999", KILLED);
-    script_costs_its_line("exit 1", "it exited with status 1");
-    script_costs_its_line("echo no >&2; exit 7", "no (it exited with status 7)");
+    script_costs_its_line(real_time, "`DIR/config/method enter` was killed by SIGRTMIN+2");
+    let killed = "`DIR/config/method enter` was killed after 1 s, when its time was up";
+    script_costs_the_line("exec method timeout=1", "sleep 999", killed);
+    script_costs_its_line("exit 1", "`DIR/config/method enter` exited with status 1");
+    script_costs_its_line(
+        "echo no >&2; exit 7",
+        "no (`DIR/config/method enter` exited with status 7)",
+    );
     script_costs_its_line("printf 'a\\033[31m\\377\\n' >&2; exit 78", "a\u{fffd}[31m\u{fffd}");
-    script_costs_its_line("exec >&- 2>&- 0<&-; exit 3", "it exited with status 3");
+    script_costs_its_line(
+        "exec >&- 2>&- 0<&-; exit 3",
+        "`DIR/config/method enter` exited with status 3",
+    );
     let unfinished = "printf 'the reason' >&2; setsid sleep 9 & exit 78";
     script_costs_its_line(unfinished, "the reason");
     script_costs_its_line("yes | head -c 3000000 >&2; echo why >&2; exit 78", "why");

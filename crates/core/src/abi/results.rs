@@ -25,6 +25,10 @@ pub const DSNAP_COULD_ENTER: i32 = 9;
 pub const DSNAP_IS_HELD: i32 = 10;
 /// `status`: the method cannot look. This is not an error.
 pub const DSNAP_CANNOT_TELL: i32 = 11;
+/// `enter`: the server reported an error and is in no snapshot, but something between may have
+/// answered in its place while it goes on entering. With a reason. The line has failed, and nothing
+/// waits; a snapshot that arrives late is left by a later run.
+pub const DSNAP_LIKELY_FAILED: i32 = 12;
 
 /// One line of text, which the program shows with `-v`.
 pub const DSNAP_SAY_WORDS: u32 = 1;

@@ -18,10 +18,14 @@ pub(super) fn label(
     checked: CheckedLine,
     words: &[OsString],
 ) -> String {
-    let words = || words.iter().map(quoted).collect::<Vec<_>>().join(" ");
-    let label = text::harmless(checked.label.unwrap_or_else(words));
+    let label = checked.label.map_or_else(|| of_words(words), text::harmless);
     // A method that gives an empty label may want to hide its words.
     if label.trim().is_empty() { method.name().to_owned() } else { label }
+}
+
+/// Makes the label of a line whose words may be shown.
+pub(crate) fn of_words(words: &[OsString]) -> String {
+    text::harmless(words.iter().map(quoted).collect::<Vec<_>>().join(" "))
 }
 
 /// Quotes a word as for a shell, but leaves the `=` of `timeout=9` bare, as people write it.

@@ -4,10 +4,11 @@
 //! original since 1.1.12, a line that cannot be used is reported and skipped. Which words a line
 //! has is [`grammar`]'s part; with whose privileges it is called is decided in `line_source`.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use dsnap_core::Reason;
 use dsnap_core::method::{CheckedLine, Methods, SnapshotMethod, WorksWith};
 use dsnap_core::text::{self, Harmless};
 
+pub use crate::conf::complaint::{Complaint, ComplaintKind};
 use crate::conf::grammar::{self, Line};
 use crate::conf::label::label;
 use crate::conf::line_source::{ConfFile, LineSource, TrustLevel};
@@ -27,6 +29,9 @@ use crate::{durations, limits};
 const LAST_RESORT: &str = "direct";
 /// The line that forbids the last resort.
 const NO_LAST_RESORT: &str = "nodirect";
+
+/// The option that gives a line on the command line.
+pub(crate) const METHOD_OPTION: &str = "--method";
 
 /// Where the lines of a plan come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,17 +64,34 @@ pub struct Step {
     pub with_caller_privileges: bool,
     /// Why the line is not tried again in this run: its server serves another storage.
     pub wrong_server: OnceCell<Reason>,
+    /// The last failure of the line that this run reported. An equal one is not reported again.
+    pub(crate) reported: RefCell<Option<Reason>>,
 }
 
 impl Step {
-    /// Calls the method with the privileges of its line.
+    /// Calls the method with the privileges of its line. A panic in the call is one failed call, not
+    /// the end of the run: it becomes the result that `panicked` makes of its reason.
     pub(crate) fn call<T>(
         &self,
         privileges: &Privileges,
         call: impl FnOnce(&dyn SnapshotMethod) -> T,
+        panicked: impl FnOnce(Reason) -> T,
     ) -> T {
-        let call = || call(&*self.method);
-        if self.with_caller_privileges { privileges.with_caller_privileges(call) } else { call() }
+        // A method keeps nothing between two calls, so no later call sees what a panic left
+        // incomplete.
+        let call = || panic::catch_unwind(AssertUnwindSafe(|| call(&*self.method)));
+        let result = if self.with_caller_privileges {
+            privileges.with_caller_privileges(call)
+        } else {
+            call()
+        };
+        let name = self.method.name();
+        result.unwrap_or_else(|_| panicked(Reason::new(format!("the method `{name}` panicked"))))
+    }
+
+    /// Returns how long a leave may take.
+    pub(crate) fn leave_time(&self) -> Duration {
+        self.timeout.unwrap_or(limits::LEAVE_TIMEOUT)
     }
 }
 
@@ -80,8 +102,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// The folder to which file names on lines are relative, as an absolute path.
     pub conf_folder: PathBuf,
-    /// Messages about lines and files that cannot be used, in order.
-    pub complaints: Vec<String>,
+    /// What is wrong with the conf, in order.
+    pub complaints: Vec<Complaint>,
     /// How many lines are malformed, or name a method that cannot be used.
     pub malformed: usize,
     /// How many lines are too many to be tried.
@@ -110,12 +132,12 @@ impl Plan {
             // A file that the user names may be a pipe.
             Source::File(path) => {
                 let file = ConfFile::open(path, owner, privileges);
-                planner.plan_file(path, file, locks_reach)
+                planner.plan_file(path, file, false, locks_reach)
             }
             Source::Default => {
                 let path = storage.given().join("config/snapshot.conf");
                 let file = ConfFile::open(&path, owner, privileges).and_then(ConfFile::regular);
-                planner.plan_file(&path, file, locks_reach)
+                planner.plan_file(&path, file, true, locks_reach)
             }
         }
     }
@@ -147,11 +169,15 @@ impl Plan {
                 self.malformed += 1;
                 if self.malformed <= limits::MAX_MALFORMED_LINES {
                     let what = format!("malformed {location} ({})", reason.text());
-                    self.complaints.push(reason.with_text(what).to_string());
+                    self.complain(ComplaintKind::Lines, reason.with_text(what));
                 }
                 false
             }
         }
+    }
+
+    fn complain(&mut self, kind: ComplaintKind, reason: Reason) {
+        self.complaints.push(Complaint { kind, reason });
     }
 
     /// Says how many lines are not tried, and how many malformed ones were not named.
@@ -162,13 +188,12 @@ impl Plan {
                 "{source} has more than {most} lines to try; lines left out: {}",
                 self.surplus
             );
-            self.complaints.push(what);
+            self.complain(ComplaintKind::Lines, Reason::new(what));
         }
         let unnamed = self.malformed.saturating_sub(limits::MAX_MALFORMED_LINES);
         if unnamed > 0 {
-            let source = &self.source;
-            self.complaints
-                .push(format!("malformed lines in {source} that are not shown: {unnamed}"));
+            let what = format!("malformed lines in {} that are not shown: {unnamed}", self.source);
+            self.complain(ComplaintKind::Lines, Reason::new(what));
         }
     }
 }
@@ -182,21 +207,30 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn plan_options(&self, conf_folder: PathBuf, lines: &[OsString]) -> Plan {
-        let mut plan = Plan::empty(conf_folder, "--method".to_owned());
+        let mut plan = Plan::empty(conf_folder, METHOD_OPTION.to_owned());
         for (line, number) in lines.iter().zip(1..) {
-            let location = format!("line {number} in --method");
+            let location = format!("line {number} in {METHOD_OPTION}");
             match grammar::line(line.as_bytes(), number) {
                 Some(line) => {
                     self.add(&mut plan, &line, &location, TrustLevel::CommandLine);
                 }
-                None => plan.complaints.push(format!("malformed {location} (it is empty)")),
+                None => plan.complain(
+                    ComplaintKind::Lines,
+                    Reason::new(format!("malformed {location} (it is empty)")),
+                ),
             }
         }
         plan.count_rest();
         plan
     }
 
-    fn plan_file(&self, path: &Path, file: io::Result<ConfFile>, locks_reach: bool) -> Plan {
+    fn plan_file(
+        &self,
+        path: &Path,
+        file: io::Result<ConfFile>,
+        is_default: bool,
+        locks_reach: bool,
+    ) -> Plan {
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         let mut plan = Plan::empty(folder, text::path(path));
         let mut last_resort = true;
@@ -214,7 +248,8 @@ impl Planner<'_> {
                 plan.count_rest();
             }
             Err(error) => {
-                plan.complaints.push(format!("failed to open {} ({error})", text::path(path)));
+                let what = format!("failed to open {} ({error})", text::path(path));
+                plan.complain(ComplaintKind::of(&error, is_default), Reason::new(what));
             }
         }
         if last_resort && locks_reach {
@@ -285,6 +320,7 @@ impl Planner<'_> {
             location: location.to_owned(),
             with_caller_privileges,
             wrong_server: OnceCell::new(),
+            reported: RefCell::new(None),
         }))
     }
 
@@ -300,6 +336,7 @@ impl Planner<'_> {
             location: "the last resort".to_owned(),
             with_caller_privileges: false,
             wrong_server: OnceCell::new(),
+            reported: RefCell::new(None),
         })
     }
 }
@@ -309,8 +346,11 @@ fn split_timeout(words: &[OsString]) -> Result<(&[OsString], Option<Duration>), 
     let Some((last, rest)) = words.split_last() else { return Ok((words, None)) };
     let Some(value) = last.as_bytes().strip_prefix(b"timeout=") else { return Ok((words, None)) };
     let value = Harmless(value).to_string();
-    let timeout = durations::parse(&value).map_err(|error| format!("timeout `{value}` {error}"))?;
-    Ok((rest, Some(timeout)))
+    match durations::parse(&value) {
+        Ok(Duration::ZERO) => Err(format!("timeout={value} leaves no time for an answer")),
+        Ok(timeout) => Ok((rest, Some(timeout))),
+        Err(error) => Err(format!("timeout={value} {error}")),
+    }
 }
 
 #[cfg(test)]

@@ -186,8 +186,12 @@ impl<'a> Attempt<'a> {
         self.tried.note(step, end);
     }
 
+    /// Reports why a line failed, unless an earlier try has reported the same.
     fn report_failure(&self, step: &Step, failure: Failure, important: bool) {
         let (label, reason) = (step.label.clone(), failure.into_reason());
+        if step.reported.replace(Some(reason.clone())).as_ref() == Some(&reason) {
+            return;
+        }
         self.session().program.report(Event::LineFailed { label, reason, important });
     }
 
@@ -195,6 +199,7 @@ impl<'a> Attempt<'a> {
     /// have had its effect, it counts like any other.
     fn settle_pending(&mut self) -> Option<Snapshot<'a>> {
         let step = self.tried.pending().next_back()?;
+        self.session().program.report(Event::AwaitsEnter(step.label.clone()));
         match self.entering.wait_for_pending(step) {
             Some(Evidence::Unknown) => {
                 let event = Event::MayStillCome(step.label.clone(), self.entering.code.clone());
@@ -350,7 +355,7 @@ impl<'a> Attempt<'a> {
         let file = snapshot_lock::read_snapshot_file(self.storage());
         let no_snapshot = file.is_ok_and(|file| file.content == Content::Absent);
         let open = self.session().openness() == Openness::Open;
-        self.tried.conclude(last, no_snapshot && open)
+        self.tried.conclude(last, no_snapshot && open, &self.session().plan.complaints)
     }
 
     /// Returns the age of an existing snapshot if the user accepts it.
@@ -362,8 +367,7 @@ impl<'a> Attempt<'a> {
     }
 
     fn why_not_usable(&self, file: &SnapshotFile) -> Failure {
-        let age = file.age(self.entering.run_lock.now());
-        existing::why_not_usable(self.storage(), file, age, self.session().openness())
+        existing::why_not_usable(self.session(), self.entering.run_lock, file)
     }
 
     /// Explains that a method reports success and the storage shows something else.
@@ -374,10 +378,7 @@ impl<'a> Attempt<'a> {
             ));
         }
         if *content == Content::Empty {
-            return Failure::permanent(
-                "a snapshot was entered, but misc/snapshot is empty: the server could not write it",
-            )
-            .hint("check that the disk is not full");
+            return Failure::Permanent(unwritten());
         }
         let wrong_server = step.wrong_server.get_or_init(|| wrong_server(step, content));
         Failure::Permanent(wrong_server.clone())
@@ -390,4 +391,10 @@ fn wrong_server(step: &Step, content: &Content) -> Reason {
         "a snapshot was entered, but misc/snapshot of this storage is {content}: the line leads to the server of another storage, or its method did nothing"
     ))
     .hint(format!("correct {location}: it must lead to the server that has this storage open"))
+}
+
+/// Says that a server is in a snapshot, but could not write its code.
+fn unwritten() -> Reason {
+    Reason::new("a snapshot was entered, but misc/snapshot is empty: the server cannot write to it")
+        .hint("make room on the file system of the storage, and look in the server's log")
 }

@@ -15,7 +15,7 @@ use crate::record::run_lock::RunLock;
 use crate::run::event::Event;
 use crate::run::leave::{self, EnteredSnapshot};
 use crate::run::session::Session;
-use crate::run::{copy, pending_enter};
+use crate::run::{copy, pending_enter, recorded_line};
 use crate::storage::main_lock::Openness;
 use crate::storage::snapshot_file::{self, Content};
 use crate::storage::snapshot_lock::{self, SnapshotLock};
@@ -156,7 +156,19 @@ impl Orphan<'_> {
                 _ => return Ok(()),
             }
         }
-        self.leave_by(self.step(), Evidence::Here)
+        let step = self.step();
+        let left = self.leave_by(step, Evidence::Here);
+        left.map_err(|failure| if step.is_none() { self.line_is_gone(failure) } else { failure })
+    }
+
+    /// Adds to why a snapshot could not be left that the line that entered it is gone.
+    fn line_is_gone(&self, failure: Failure) -> Failure {
+        let Failure::Permanent(reason) = failure else { return failure };
+        let named = recorded_line::named(self.record);
+        let text = format!("{}; it was entered by {named}, and that line is gone", reason.text());
+        let others = reason.hints().iter().filter(|hint| **hint != self.session.job.recover);
+        let reason = others.fold(Reason::new(text), Reason::hint);
+        reason.hint(recorded_line::how_to_give_again(self.session, self.record)).into()
     }
 
     /// Tries again to leave what the server of another storage holds. If that fails, a run says so
@@ -187,16 +199,9 @@ impl Orphan<'_> {
         let code = &self.record.code;
         Reason::new(format!(
             "an earlier run entered the snapshot user/{code} of another storage by {}, and that line is gone",
-            self.recorded_line()
+            recorded_line::named(self.record)
         ))
         .hint(leave::cure_elsewhere(code))
-    }
-
-    /// Names the recorded line without its text, which may contain a password.
-    fn recorded_line(&self) -> String {
-        let Record { label, conf, .. } = self.record;
-        let conf = text::harmless(conf);
-        if label.is_empty() { conf } else { format!("`{}` ({conf})", text::harmless(label)) }
     }
 
     /// Opens a storage again that the enter closed: only where that was, and only by its line.
@@ -215,9 +220,10 @@ impl Orphan<'_> {
             Failure::permanent(format!(
                 "an earlier run closed {} by {}, and that line is gone",
                 text::path(storage.root()),
-                self.recorded_line()
+                recorded_line::named(self.record)
             ))
-            .hint("put the line back, or start the server, and run again")
+            .hint(recorded_line::how_to_give_again(self.session, self.record))
+            .hint("or start the server, and run again")
         })?;
         self.leave_by(Some(step), Evidence::Closed)
     }
@@ -237,7 +243,7 @@ impl Orphan<'_> {
             text::harmless(&host.host),
             text::path(storage),
             text::path(self.session.storage.root()),
-            self.recorded_line()
+            recorded_line::named(self.record)
         ));
         // The storage owner can write any path into a record, so no command names it.
         let there = "dsnap --storage DIR --recover";

@@ -23,11 +23,10 @@ pub(crate) fn torn_copy(storage: &Storage, run_lock: &RunLock, job: &Job) -> Opt
     let what = format!(
         "{root} is a copy made while a snapshot of the original was in use: its journal/ and B/ may be torn"
     );
-    Some(
-        Reason::new(what)
-            .hint(set_aside(storage))
-            .hint(format!("if the copy is of one moment (a frozen disk): {}", job.recover)),
-    )
+    Some(Reason::new(what).hint(set_aside(storage)).hint(format!(
+        "if the copy is of one moment (a frozen disk): {} --whole-copy",
+        job.recover
+    )))
 }
 
 /// Says whether `A/` is all there is, so that nothing can be torn.

@@ -56,14 +56,16 @@ impl<'a> Entering<'a> {
             words: &step.words,
             code: &self.code,
             time_left: can_hold.then_some(step.timeout.unwrap_or(limits::ENTER_TIMEOUT)),
+            leave_time: step.leave_time(),
+            snapshot_seen: false,
             caller: &self.session.listener(&step.label, &self.stopped_at),
         };
-        let began = Instant::now();
-        let entered = step.call(self.session.privileges, |method| method.enter(&request));
-        if matches!(entered, Entered::Held | Entered::Unknown(_) | Entered::Done) {
+        let (privileges, began) = (self.session.privileges, Instant::now());
+        let entered = step.call(privileges, |method| method.enter(&request), Entered::Unknown);
+        if may_hold(&entered) || matches!(entered, Entered::Done) {
             self.first_enter.note(began);
         }
-        if can_hold && !matches!(entered, Entered::Held | Entered::Unknown(_)) {
+        if can_hold && !may_hold(&entered) {
             self.settle(step);
         }
         entered
@@ -109,4 +111,9 @@ impl<'a> Entering<'a> {
         pending_enter::wait(self.session, &self.code, step.method.may_close(), until)
             .unwrap_or(Some(Evidence::Unknown))
     }
+}
+
+/// Says whether the server holds a snapshot after this result, or may come to hold one.
+fn may_hold(entered: &Entered) -> bool {
+    matches!(entered, Entered::Held | Entered::Unknown(_) | Entered::LikelyFailed(_))
 }

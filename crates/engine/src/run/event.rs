@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use dsnap_core::{Code, Reason, text};
 
+use crate::conf::plan::{Complaint, ComplaintKind};
 use crate::durations;
 
 const SERVER_ENDED: &str = "the server ended while the snapshot was in use; nothing is left frozen";
@@ -30,7 +31,9 @@ pub enum Level {
 #[non_exhaustive]
 pub enum Event {
     /// A conf file or line that cannot be used.
-    Complaint(String),
+    Complaint(Complaint),
+    /// Somebody could interfere with this run.
+    Warning(Reason),
     /// A method worked: the label of its line.
     Entered(String),
     /// A line did not work.
@@ -48,15 +51,23 @@ pub enum Event {
     Accepted(String, Duration),
     /// `misc/sublock` is unlocked.
     Unlocked,
-    /// The snapshot is left, and that is confirmed.
-    Left {
-        /// How many tries it took, from 1.
+    /// Leaving took several tries.
+    LeaveRetried {
+        /// The storage and the code.
+        snapshot: String,
+        /// How many tries it took.
         tries: u32,
+        /// Why the last one before it failed.
+        reason: Reason,
     },
+    /// The snapshot is left, and that is confirmed.
+    Left,
     /// A snapshot that an earlier run left behind was left.
     LeftBehind(Code),
     /// Some lines of earlier runs cannot be read: how many.
     Damaged(usize),
+    /// An enter has no answer, and the run watches the storage for its effect: the label of its line.
+    AwaitsEnter(String),
     /// An enter has no answer and may still come: the label of its line, and its code.
     MayStillCome(String, Code),
     /// A snapshot that cannot be used could not be left either.
@@ -92,24 +103,37 @@ impl Event {
     pub fn level(&self) -> Level {
         match self {
             Self::Accepted(..)
+            | Self::LeaveRetried { .. }
             | Self::NotLeft(_)
             | Self::LeftBehind(_)
             // The lines are lost when the file is written next, so no later run can say it.
             | Self::Damaged(_)
             | Self::ServerStuck => Level::Always,
-            Self::Left { tries } if *tries > 1 => Level::Always,
-            Self::LineFailed { important: false, .. }
-            | Self::MethodSaid(..)
-            | Self::Progress { .. } => Level::Verbose,
+            Self::Complaint(complaint) => complaint.kind.level(),
+            Self::LineFailed { important, .. } => line_level(*important),
+            Self::AwaitsEnter(_) | Self::MethodSaid(..) | Self::Progress { .. } => Level::Verbose,
             _ => Level::Normal,
         }
     }
 }
 
 impl Event {
-    /// Renders what a method said, behind the label of its line.
-    fn words_of_method(&self) -> String {
+    /// Renders an event that is about one line.
+    fn about_line(&self) -> String {
         match self {
+            Self::Entered(label) => format!("Entered snapshot using {label}"),
+            Self::LineFailed { label, reason, .. } => reason_of_line(label, reason).to_string(),
+            Self::AwaitsEnter(label) => {
+                format!("{label}: watching whether the snapshot begins all the same")
+            }
+            Self::MayStillCome(label, code) => {
+                format!(
+                    "{label}: the snapshot user/{code} may still begin; the next run checks that"
+                )
+            }
+            Self::RollsForward(label) => {
+                format!("the server ended without closing the storage; {label} rolls it forward")
+            }
             Self::MethodSaid(label, words) | Self::MethodWarned(label, words) => {
                 format!("{label}: {}", text::harmless(words))
             }
@@ -120,6 +144,23 @@ impl Event {
             _ => String::new(),
         }
     }
+}
+
+impl ComplaintKind {
+    /// Returns which options show or hide a complaint.
+    pub(crate) fn level(self) -> Level {
+        match self {
+            Self::NoDefault => Level::Verbose,
+            Self::Unreadable | Self::Lines => Level::Normal,
+            // The user relies on its lines.
+            Self::NamedUnreadable => Level::Always,
+        }
+    }
+}
+
+/// Returns which options show or hide the failure of a line.
+pub(crate) fn line_level(important: bool) -> Level {
+    if important { Level::Normal } else { Level::Verbose }
 }
 
 fn recombining(limit: Duration) -> String {
@@ -137,16 +178,18 @@ fn accepted(content: &str, age: Duration) -> String {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Complaint(words) => f.write_str(words),
-            Self::Entered(label) => write!(f, "Entered snapshot using {label}"),
-            Self::LineFailed { label, reason, .. } => {
-                write!(f, "{}", reason.clone().with_text(of_line(label, reason.text())))
+            Self::Complaint(Complaint { reason, .. }) | Self::Warning(reason) => {
+                write!(f, "{reason}")
             }
             Self::Locked => f.write_str("Locked snapshot mode"),
             Self::Accepted(content, age) => f.write_str(&accepted(content, *age)),
             Self::Unlocked => f.write_str("Unlocked snapshot mode"),
-            Self::Left { tries: 1 } => f.write_str("Left snapshot mode"),
-            Self::Left { tries } => write!(f, "Left snapshot mode (at try {tries})"),
+            Self::LeaveRetried { snapshot, tries, reason } => write!(
+                f,
+                "{snapshot} was left at try {tries}; the try before failed: {}",
+                reason.text()
+            ),
+            Self::Left => f.write_str("Left snapshot mode"),
             Self::LeftBehind(code) => {
                 write!(f, "Left the snapshot user/{code}, which an earlier run had left behind")
             }
@@ -156,22 +199,11 @@ impl fmt::Display for Event {
                     "misc/dsnap.lock: ignoring what cannot be read of earlier runs (lines: {count})"
                 )
             }
-            Self::MayStillCome(label, code) => {
-                write!(
-                    f,
-                    "{label}: the snapshot user/{code} may still begin; the next run checks that"
-                )
-            }
             Self::NotLeft(reason) => write!(f, "{reason}"),
-            Self::RollsForward(label) => {
-                write!(f, "the server ended without closing the storage; {label} rolls it forward")
-            }
             Self::Recombining(limit) => f.write_str(&recombining(*limit)),
             Self::ServerEnded => f.write_str(SERVER_ENDED),
             Self::ServerStuck => f.write_str(SERVER_STUCK),
-            Self::MethodSaid(..) | Self::MethodWarned(..) | Self::Progress { .. } => {
-                f.write_str(&self.words_of_method())
-            }
+            _ => f.write_str(&self.about_line()),
         }
     }
 }
@@ -187,6 +219,11 @@ pub fn of_line(label: &str, words: &str) -> String {
     } else {
         format!("{label}: {words}")
     }
+}
+
+/// Puts the label of a line before its reason, like [`of_line`].
+pub fn reason_of_line(label: &str, reason: &Reason) -> Reason {
+    reason.clone().with_text(of_line(label, reason.text()))
 }
 
 fn is_url(label: &str) -> bool {

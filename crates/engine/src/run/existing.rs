@@ -4,10 +4,13 @@
 
 use std::time::Duration;
 
-use dsnap_core::text;
+use dsnap_core::{Code, Reason, text};
 
 use crate::durations;
 use crate::failure::Failure;
+use crate::quoting::quoted;
+use crate::record::run_lock::RunLock;
+use crate::run::session::Session;
 use crate::storage::main_lock::Openness;
 use crate::storage::snapshot_file::{Content, SnapshotFile};
 use crate::storage::{Leftovers, Storage};
@@ -16,18 +19,18 @@ use crate::system::lock_holders;
 const ROLL_FORWARD: &str =
     "let dsnap roll it forward (a line `direct`, or --method direct), or start the server once";
 const ROLL_FORWARD_IF_CLOSED: &str = "dsnap cannot tell whether a server has the storage open: if none has, on any machine, let dsnap roll it forward (a line `direct`, or --method direct)";
+const WAIT_OR_ACCEPT: &str = "wait for its end with -t, or run in it with --accept-existing AGE (its data is as old as it is)";
 
 const UNKNOWN_TIME: &str =
     " at an unknown time (misc/snapshot may be dated ahead of the clock of its file system)";
 
 /// Says why COMMAND cannot run in what `misc/snapshot` shows.
 pub(crate) fn why_not_usable(
-    storage: &Storage,
+    session: &Session<'_>,
+    run_lock: &RunLock,
     file: &SnapshotFile,
-    age: Option<Duration>,
-    openness: Openness,
 ) -> Failure {
-    let existing = Existing { storage, file, age, openness };
+    let existing = Existing::new(session, run_lock, file);
     match &file.content {
         Content::Absent => existing.absent(),
         Content::User(_) => existing.user(),
@@ -37,22 +40,43 @@ pub(crate) fn why_not_usable(
     }
 }
 
+/// Says which snapshot of somebody else the storage is in, since when, who uses it, and how to end
+/// it if nobody is seen to.
+pub(crate) fn snapshot_of_somebody_else(
+    session: &Session<'_>,
+    run_lock: &RunLock,
+    file: &SnapshotFile,
+) -> Reason {
+    let existing = Existing::new(session, run_lock, file);
+    existing.with_cure(existing.in_use())
+}
+
 /// What is known of the storage.
 struct Existing<'a> {
-    storage: &'a Storage,
+    session: &'a Session<'a>,
+    run_lock: &'a RunLock,
     file: &'a SnapshotFile,
     /// How old `misc/snapshot` is, if that is known.
     age: Option<Duration>,
     openness: Openness,
+    /// A process is seen to hold `misc/sublock`.
+    is_locked: bool,
 }
 
-impl Existing<'_> {
+impl<'a> Existing<'a> {
+    fn new(session: &'a Session<'a>, run_lock: &'a RunLock, file: &'a SnapshotFile) -> Self {
+        let is_locked = lock_holders::is_held(&session.storage.sublock());
+        let (age, openness) = (file.age(run_lock.now()), session.openness());
+        Self { session, run_lock, file, age, openness, is_locked }
+    }
+
     fn absent(&self) -> Failure {
         let root = self.root();
         if self.is_open() {
-            let server = lock_holders::holder(&self.storage.lock());
+            let server = lock_holders::holder(&self.storage().lock());
             let what = format!("{root} is open in {server} and not in a snapshot");
-            let hint = "a line in snapshot.conf must lead to that server; see the reasons above";
+            let hint =
+                "a line in snapshot.conf must lead to that server, for example http URL ACCESS";
             return Failure::permanent(what).hint(hint);
         }
         Failure::unavailable(format!("{root} is not a snapshot (no misc/snapshot)"))
@@ -60,17 +84,37 @@ impl Existing<'_> {
     }
 
     fn user(&self) -> Failure {
-        let (root, content, since) = (self.root(), &self.file.content, self.since());
-        if self.is_open() || lock_holders::is_held(&self.storage.sublock()) {
-            let user = self.sublock_holder();
-            let what = format!("{root} is in the snapshot {content}, entered{since}; {user}");
-            let hint = "wait for its end with -t, or run in it with --accept-existing AGE (its data is as old as it is)";
-            return Failure::in_use(what).hint(hint);
+        if self.is_open() || self.is_locked {
+            return Failure::InUse(self.with_cure(self.in_use().hint(WAIT_OR_ACCEPT)));
         }
+        let (root, content, since) = (self.root(), &self.file.content, self.since());
+        let too_old = self.too_old();
         Failure::permanent(format!(
-            "{root} was left in the snapshot {content}{since}; later transactions are not in it"
+            "{root} was left in the snapshot {content}{since}{too_old}; later transactions are not in it"
         ))
         .hint(self.roll_forward())
+    }
+
+    fn in_use(&self) -> Reason {
+        let (root, content, since) = (self.root(), &self.file.content, self.since());
+        let (too_old, user) = (self.too_old(), self.user_in_words());
+        Reason::new(format!("{root} is in the snapshot {content}, entered{since}{too_old}; {user}"))
+    }
+
+    /// Adds the command that ends the snapshot, unless a process is seen to use it, or a run of this
+    /// program entered it: the next one finds its record.
+    fn with_cure(&self, reason: Reason) -> Reason {
+        let Content::User(code) = &self.file.content else { return reason };
+        match Code::from_bytes(code) {
+            Some(code) if !self.is_locked && !self.run_lock.remembers(&code) => {
+                reason.hint(format!(
+                    "if nobody uses it any more: {} --code {}",
+                    self.session.job.recover,
+                    quoted(code.as_str())
+                ))
+            }
+            _ => reason,
+        }
     }
 
     fn packing(&self) -> Failure {
@@ -85,14 +129,14 @@ impl Existing<'_> {
     fn shut_down(&self) -> Failure {
         let (root, since) = (self.root(), self.since());
         if self.is_open() {
-            let server = lock_holders::holder(&self.storage.lock());
+            let server = lock_holders::holder(&self.storage().lock());
             let what = format!(
                 "{root} was opened by {server} while a snapshot of it was in use: misc/snapshot still is `shutdown`{since}"
             );
             let hint = "restart that server while no tool uses a snapshot";
             return Failure::permanent(what).hint(hint);
         }
-        if self.storage.leftovers().is_ok_and(Leftovers::is_none) {
+        if self.storage().leftovers().is_ok_and(Leftovers::is_none) {
             let failure = Failure::permanent(format!(
                 "{root} was closed cleanly{since}, but its files might change at any moment; see the reasons above"
             ));
@@ -101,8 +145,9 @@ impl Existing<'_> {
                 Openness::Open | Openness::Closed => failure,
             };
         }
+        let too_old = self.too_old();
         Failure::permanent(format!(
-            "{root} was closed{since}, but transactions were committed that are not in A/"
+            "{root} was closed{since}{too_old}, but transactions were committed that are not in A/"
         ))
         .hint(self.roll_forward())
     }
@@ -132,7 +177,11 @@ impl Existing<'_> {
     }
 
     fn root(&self) -> String {
-        text::path(self.storage.root())
+        text::path(self.storage().root())
+    }
+
+    fn storage(&self) -> &Storage {
+        self.session.storage
     }
 
     fn since(&self) -> String {
@@ -140,10 +189,19 @@ impl Existing<'_> {
         self.age.map_or_else(|| UNKNOWN_TIME.to_owned(), ago)
     }
 
-    fn sublock_holder(&self) -> String {
-        let sublock = self.storage.sublock();
-        if lock_holders::is_held(&sublock) {
-            format!("misc/sublock is held by {}", lock_holders::holder(&sublock))
+    /// Says that `--accept-existing` does not accept the age of the snapshot.
+    fn too_old(&self) -> String {
+        match (self.session.job.accept_existing, self.age) {
+            (Some(limit), Some(age)) if age > limit => {
+                format!(", too long for --accept-existing ({})", durations::in_words(limit))
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn user_in_words(&self) -> String {
+        if self.is_locked {
+            format!("misc/sublock is held by {}", lock_holders::holder(&self.storage().sublock()))
         } else {
             "no process is seen to use it".to_owned()
         }

@@ -10,7 +10,7 @@ use dsnap_core::Reason;
 use crate::conf::plan::Source;
 pub use crate::failure::Failure;
 use crate::run::environment::Environment;
-use crate::run::event::Event;
+use crate::run::event::{Event, Level};
 use crate::run::hold::HoldLimit;
 use crate::system::process::ProcessId;
 use crate::{exit_status, limits};
@@ -194,11 +194,22 @@ pub enum NotRun {
     Stopped(i32),
     /// There is no fresh snapshot.
     NoSnapshot {
-        /// The labels of the lines that were tried, each with its reason.
-        tried: Vec<(String, Reason)>,
-        /// The failure that decides, all lines considered.
+        /// The failure that decides whether another try may help.
         failure: Failure,
+        /// Why the run failed, if that is not the reason of `failure`: the conf cannot be used.
+        cause: Option<Box<Reason>>,
+        /// All other reasons, in the order of the conf.
+        others: Vec<OtherReason>,
     },
+}
+
+/// A reason that does not decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherReason {
+    /// The message, with its subject.
+    pub reason: Reason,
+    /// The level of the event that reported it; `None` if there was none.
+    pub reported_at: Option<Level>,
 }
 
 impl NotRun {
@@ -216,7 +227,7 @@ impl NotRun {
 
 impl From<Failure> for NotRun {
     fn from(failure: Failure) -> Self {
-        Self::NoSnapshot { tried: Vec::new(), failure }
+        Self::NoSnapshot { failure, cause: None, others: Vec::new() }
     }
 }
 

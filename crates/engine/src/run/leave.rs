@@ -5,12 +5,13 @@
 
 use std::time::{Duration, Instant};
 
-use dsnap_core::method::{Left, WorksWith};
+use dsnap_core::method::{Left, Request, WorksWith};
 use dsnap_core::{Code, Reason, text};
 
 use crate::conf::plan::Step;
 use crate::failure::Failure;
 use crate::limits;
+use crate::quoting::quoted;
 use crate::record::entry::Record;
 use crate::record::evidence::Evidence;
 use crate::record::run_lock::RunLock;
@@ -134,7 +135,7 @@ impl<'a> EnteredSnapshot<'a> {
 
     fn do_leave(&self, allowed: Tries) -> Result<(), Failure> {
         let begin = Instant::now();
-        let mut tries = 0;
+        let (mut tries, mut before) = (0, None);
         loop {
             if self.evidence == Evidence::Here && self.session.openness() == Openness::Closed {
                 self.settle();
@@ -144,13 +145,14 @@ impl<'a> EnteredSnapshot<'a> {
             tries += 1;
             let Err(failure) = self.try_lines() else {
                 self.settle();
-                self.report(tries);
+                self.report(tries, before);
                 return Ok(());
             };
             if allowed == Tries::Once {
                 return Err(self.still_held(failure.into_reason()).into());
             }
-            self.may_try_again(tries, begin.elapsed(), failure)?;
+            self.may_try_again(tries, begin.elapsed(), &failure)?;
+            before = Some(failure.into_reason());
             std::thread::sleep(self.session.job.timing.leave_pause);
         }
     }
@@ -162,25 +164,32 @@ impl<'a> EnteredSnapshot<'a> {
         self.run_lock.settle(&self.code, line.filter(|_| self.evidence == Evidence::Elsewhere));
     }
 
-    fn report(&self, tries: u32) {
-        self.session.program.report(match self.origin {
-            Origin::ThisRun => Event::Left { tries },
-            Origin::EarlierRun => Event::LeftBehind(self.code.clone()),
-        });
+    /// Says that the snapshot is left. `before` is why the try before failed.
+    fn report(&self, tries: u32, before: Option<Reason>) {
+        let program = self.session.program;
+        if self.origin == Origin::EarlierRun {
+            return program.report(Event::LeftBehind(self.code.clone()));
+        }
+        if let Some(reason) = before {
+            let storage = text::path(self.session.storage.root());
+            let snapshot = format!("{storage}: the snapshot user/{}", self.code);
+            program.report(Event::LeaveRetried { snapshot, tries, reason });
+        }
+        program.report(Event::Left);
     }
 
     fn may_try_again(
         &self,
         tries: u32,
         elapsed: Duration,
-        failure: Failure,
+        failure: &Failure,
     ) -> Result<(), Failure> {
         if self.origin == Origin::EarlierRun && matches!(failure, Failure::InUse(_)) {
             // Somebody uses it: that is no failure of leaving.
-            return if elapsed < limits::SUBLOCK_TIMEOUT { Ok(()) } else { Err(failure) };
+            return if elapsed < limits::SUBLOCK_TIMEOUT { Ok(()) } else { Err(failure.clone()) };
         }
         let enough = tries >= limits::MIN_LEAVE_TRIES && elapsed >= self.retry_timeout();
-        if enough { Err(self.still_held(failure.into_reason()).into()) } else { Ok(()) }
+        if enough { Err(self.still_held(failure.reason().clone()).into()) } else { Ok(()) }
     }
 
     /// Returns for how long leaving is retried. A snapshot of an earlier run is not lost by an
@@ -227,8 +236,12 @@ impl<'a> EnteredSnapshot<'a> {
 
     fn try_line(&self, step: &Step) -> Result<(), Failure> {
         let caller = self.session.ignoring_stop(&step.label);
-        let request = self.session.request(step, &self.code, &caller);
-        let left = step.call(self.session.privileges, |method| method.leave(&request));
+        let request = Request {
+            snapshot_seen: self.entered_by(step) && self.is_seen(),
+            ..self.session.request(step, &self.code, &caller)
+        };
+        let left =
+            step.call(self.session.privileges, |method| method.leave(&request), Left::Failed);
         let answer = Failure::of_leave(left, &step.label);
         match self.evidence {
             Evidence::Here => self.confirmed_by_file(step, answer),
@@ -238,6 +251,13 @@ impl<'a> EnteredSnapshot<'a> {
                 answer.and(Err(Failure::permanent("the line that entered must confirm it")))
             }
         }
+    }
+
+    /// Says whether `misc/snapshot` shows the snapshot now. Then its enter is over, too: only an
+    /// enter that was seen to be over is left.
+    fn is_seen(&self) -> bool {
+        let file = snapshot_lock::read_snapshot_file(self.session.storage);
+        self.evidence == Evidence::Here && file.is_ok_and(|file| file.is_held_by(&self.code))
     }
 
     /// Checks the answer against `misc/snapshot`, which decides where it showed the code: an answer
@@ -273,7 +293,11 @@ impl<'a> EnteredSnapshot<'a> {
         let what = format!("{storage} is still in snapshot mode (code user/{code}): {why}");
         let reason = reason.with_text(what);
         if !self.server_was_restarted() {
-            return reason.hint(&self.session.job.recover);
+            let recover = &self.session.job.recover;
+            if self.run_lock.remembers(code) {
+                return reason.hint(recover);
+            }
+            return reason.hint(format!("{recover} --code {}", quoted(code.as_str())));
         }
         // A method that works with such servers says it itself.
         let is_said = !reason.hints().is_empty() || !reason.foreign_hints().is_empty();

@@ -12,7 +12,7 @@ use crate::record::run_lock::RunLock;
 use crate::run::job::{Job, NotRun, Program};
 use crate::run::leave::EnteredSnapshot;
 use crate::run::session::Session;
-use crate::run::{clean_up, unwritten};
+use crate::run::{clean_up, copy, existing, unwritten};
 use crate::storage::main_lock::Openness;
 use crate::storage::snapshot_file::Content;
 use crate::storage::{Storage, snapshot_lock};
@@ -27,18 +27,28 @@ pub struct NotRecovered {
     pub status: u8,
 }
 
-/// Leaves what earlier runs left behind, and the snapshot with `code`, if one is given.
-/// Afterwards nothing is held that this tool knows of. Says what was found, in one line.
+/// What a recovery is to do besides leaving what earlier runs left behind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecoverOptions {
+    /// Leave the snapshot with this code, whatever its record says: `--code`.
+    pub code: Option<Code>,
+    /// Remove the records of a copied storage: a person knows that the copy is of one moment.
+    /// `--whole-copy`.
+    pub whole_copy: bool,
+}
+
+/// Leaves what earlier runs left behind, and the snapshot whose code is given. Afterwards this
+/// program has nothing left to leave here. Says what was found, in one line.
 ///
 /// `privileges` are in effect already.
 ///
 /// # Errors
 ///
-/// Another run or its COMMAND lives, a snapshot could not be left, or the storage is in another
-/// snapshot than the given one.
+/// Another run or its COMMAND lives, a snapshot could not be left, the storage is in another
+/// snapshot than the given one, or it is a copy that may be torn.
 pub fn recover(
     job: &Job,
-    code: Option<&Code>,
+    options: &RecoverOptions,
     storage: &Storage,
     privileges: &Privileges,
     methods: &dyn Methods,
@@ -47,16 +57,22 @@ pub fn recover(
     let session = Session::begin(job, storage, privileges, methods, program)?;
     let run_lock = RunLock::take(storage).map_err(NotRecovered::misused)?;
     let copied = run_lock.is_copy();
+    // A script that always recovers first must not turn off the protection of a torn copy.
+    if !options.whole_copy
+        && let Some(torn) = copy::torn_copy(storage, &run_lock, job)
+    {
+        return Err(NotRecovered::misused(torn));
+    }
     run_lock.forget_copied();
-    let recovered = match code {
+    let recovered = match &options.code {
         // The one that is named is left whatever its record says, and its record with it.
         Some(code) => leave_named(&session, &run_lock, code),
         None => clean_up::clean_up(&session, &run_lock, None)
             .and_then(|()| unwritten::ask_servers(&session)),
     };
+    let words = recovered.and_then(|()| words(&session, &run_lock, copied));
     run_lock.release();
-    recovered?;
-    words(storage, copied).map_err(|reason| Failure::from(reason).into())
+    Ok(words?)
 }
 
 /// Leaves a snapshot as its records say; where they are lost, by asking every line. Nothing is
@@ -65,34 +81,37 @@ fn leave_named(session: &Session<'_>, run_lock: &RunLock, code: &Code) -> Result
     clean_up::clean_up_named(session, run_lock, code)?;
     let file = snapshot_lock::read_snapshot_file(session.storage)?;
     match &file.content {
-        _ if session.openness() == Openness::Closed => Ok(()),
-        Content::User(_) | Content::Empty if file.may_be_held_by(code) => {
-            EnteredSnapshot::of_earlier_run(session, run_lock, None, code.clone(), Evidence::Here)
-                .leave()
-        }
-        Content::User(_) => Err(Failure::permanent(format!(
+        Content::User(_) if !file.may_be_held_by(code) => Err(Failure::permanent(format!(
             "{} is in the snapshot {}, not in `user/{code}`",
             text::path(session.storage.root()),
             file.content
         ))),
+        _ if session.openness() == Openness::Closed => Ok(()),
+        Content::User(_) | Content::Empty => {
+            EnteredSnapshot::of_earlier_run(session, run_lock, None, code.clone(), Evidence::Here)
+                .leave()
+        }
         _ => Ok(()),
     }
 }
 
-/// What the storage is in afterwards.
-fn words(storage: &Storage, copied: bool) -> Result<String, Reason> {
-    let root = text::path(storage.root());
+/// Says in what state the storage is afterwards.
+///
+/// # Errors
+///
+/// It is in a snapshot that somebody else entered, or `misc/snapshot` cannot be read.
+fn words(session: &Session<'_>, run_lock: &RunLock, copied: bool) -> Result<String, Failure> {
+    let root = text::path(session.storage.root());
     if copied {
         return Ok(format!("{root}: this is a copy; records of the original have been removed"));
     }
-    Ok(match snapshot_lock::read_snapshot_file(storage)?.content {
-        other @ Content::User(_) => {
-            format!(
-                "{root} is in the snapshot {other}, which no run of dsnap is known to have entered"
-            )
+    let file = snapshot_lock::read_snapshot_file(session.storage)?;
+    match file.content {
+        Content::User(_) if session.openness() != Openness::Closed => {
+            Err(Failure::InUse(existing::snapshot_of_somebody_else(session, run_lock, &file)))
         }
-        _ => format!("{root}: nothing to leave"),
-    })
+        _ => Ok(format!("{root}: nothing to leave")),
+    }
 }
 
 impl NotRecovered {

@@ -4,17 +4,19 @@ use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::time::Instant;
 
-use dsnap_core::Code;
 use dsnap_core::method::{Caller, Message, Methods, Request};
+use dsnap_core::{Code, Reason};
 
 use crate::conf::plan::{Plan, Step};
 use crate::limits;
 use crate::run::event::Event;
 use crate::run::job::{Job, NotRun, Program};
+use crate::run::new_code::new_code;
 use crate::storage::Storage;
 use crate::storage::main_lock::{MainLock, Openness};
 use crate::system::mounts;
 use crate::system::privileges::Privileges;
+use crate::system::process::Host;
 
 /// A storage, the plan for it, and the program that works on it.
 pub struct Session<'a> {
@@ -22,6 +24,8 @@ pub struct Session<'a> {
     pub(crate) job: &'a Job,
     /// The storage.
     pub(crate) storage: &'a Storage,
+    /// All methods that a line can name.
+    pub(crate) methods: &'a dyn Methods,
     /// The methods to try.
     pub plan: Plan,
     /// The privileges with which everything but COMMAND is done. They are in effect already.
@@ -44,14 +48,14 @@ impl<'a> Session<'a> {
         job: &'a Job,
         storage: &'a Storage,
         privileges: &'a Privileges,
-        methods: &dyn Methods,
+        methods: &'a dyn Methods,
         program: &'a dyn Program,
     ) -> Self {
         let locks_reach = mounts::locks_reach(&storage.folders().misc);
         let stopped = || program.stopped().is_some();
         let plan = Plan::make(&job.source, storage, methods, privileges, locks_reach, &stopped);
         let lock = MainLock::of(storage, locks_reach);
-        Self { job, storage, plan, privileges, program, lock }
+        Self { job, storage, methods, plan, privileges, program, lock }
     }
 
     /// Opens a session that is about to use the storage: checks its folders first, and reports
@@ -64,7 +68,7 @@ impl<'a> Session<'a> {
         job: &'a Job,
         storage: &'a Storage,
         privileges: &'a Privileges,
-        methods: &dyn Methods,
+        methods: &'a dyn Methods,
         program: &'a dyn Program,
     ) -> Result<Self, NotRun> {
         let session = Self::open(job, storage, privileges, methods, program);
@@ -72,12 +76,25 @@ impl<'a> Session<'a> {
             return Err(NotRun::Stopped(signal));
         }
         for warning in privileges.warnings() {
-            program.report(Event::Complaint(warning.to_string()));
+            program.report(Event::Warning(warning.clone()));
         }
         for complaint in &session.plan.complaints {
             program.report(Event::Complaint(complaint.clone()));
         }
         Ok(session)
+    }
+
+    /// Checks that what a line needs on this machine can be used, with the privileges of the line.
+    /// Runs nothing and asks no server.
+    ///
+    /// # Errors
+    ///
+    /// A file or program cannot be used.
+    pub fn check_files(&self, step: &Step) -> Result<(), Reason> {
+        let code = new_code(&Host::here().host, std::process::id());
+        let caller = self.ignoring_stop(&step.label);
+        let request = self.request(step, &code, &caller);
+        step.call(self.privileges, |method| method.check_files(&request), Err)
     }
 
     /// Says whether a server has the storage open.
@@ -97,7 +114,9 @@ impl<'a> Session<'a> {
             conf_folder: &self.plan.conf_folder,
             words: &step.words,
             code,
-            time_left: Some(step.timeout.unwrap_or(limits::LEAVE_TIMEOUT)),
+            time_left: Some(step.leave_time()),
+            leave_time: step.leave_time(),
+            snapshot_seen: false,
             caller,
         }
     }

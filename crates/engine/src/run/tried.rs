@@ -6,10 +6,10 @@
 use dsnap_core::Reason;
 use dsnap_core::method::{Entered, WorksWith};
 
-use crate::conf::plan::Step;
+use crate::conf::plan::{Complaint, ComplaintKind, Step};
 use crate::failure::{Failure, Retry};
 use crate::run::event;
-use crate::run::job::NotRun;
+use crate::run::job::{NotRun, OtherReason};
 
 /// How a line ended that did not bring a fresh snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(crate) enum LineEnd {
     /// The method reports that a person must act, and its server was started while another process
     /// held `misc/sublock`: only a restart of that server helps.
     Stuck(Reason),
-    /// The method failed without effect.
+    /// The method failed without effect, as far as is known: a record may still be kept.
     Failed(Reason),
     /// The method has no answer; the enter may still come.
     Unknown(Reason),
@@ -47,7 +47,7 @@ impl LineEnd {
             Entered::Busy(reason) => (Self::Busy, reason),
             Entered::Unavailable(reason) => (Self::Unavailable, reason),
             Entered::Refused(reason) => (Self::Refused, reason),
-            Entered::Failed(reason) => (Self::Failed, reason),
+            Entered::Failed(reason) | Entered::LikelyFailed(reason) => (Self::Failed, reason),
             Entered::Unknown(reason) => (Self::Unknown, reason),
         };
         Some(end(reason.given_by(label)))
@@ -88,22 +88,63 @@ impl LineEnd {
     }
 }
 
-/// The lines that were tried, each with its end, in the order of the conf.
+/// A line that was tried, with its end.
+#[derive(Debug)]
+struct TriedLine<'a> {
+    step: &'a Step,
+    end: LineEnd,
+}
+
+impl TriedLine<'_> {
+    /// Says whether a method that works on the files says less than the storage itself: that it is
+    /// open, or in use.
+    fn says_less(&self, last: &Failure) -> bool {
+        works_without_server(self.step)
+            && match self.end {
+                LineEnd::Unavailable(_) => true,
+                LineEnd::Busy(_) => matches!(last, Failure::InUse(_)),
+                _ => false,
+            }
+    }
+
+    /// Returns the reason, with the label of the line if the words need a subject.
+    fn named(&self) -> Reason {
+        let reason = self.end.failure().into_reason();
+        if works_without_server(self.step) {
+            return reason;
+        }
+        event::reason_of_line(&self.step.label, &reason)
+    }
+
+    fn other_reason(&self) -> OtherReason {
+        let reason = event::reason_of_line(&self.step.label, self.end.failure().reason());
+        OtherReason { reason, reported_at: Some(event::line_level(self.end.is_important())) }
+    }
+}
+
+impl OtherReason {
+    fn of_complaint(complaint: &Complaint) -> Self {
+        let reported_at = Some(complaint.kind.level());
+        Self { reason: complaint.reason.clone(), reported_at }
+    }
+}
+
+/// The lines that were tried, in the order of the conf.
 #[derive(Debug, Default)]
-pub(crate) struct Tried<'a>(Vec<(&'a Step, LineEnd)>);
+pub(crate) struct Tried<'a>(Vec<TriedLine<'a>>);
 
 impl<'a> Tried<'a> {
     /// Notes how a line ended. In the second round over the lines, the new end replaces the old one.
     pub(crate) fn note(&mut self, step: &'a Step, end: LineEnd) {
-        match self.0.iter_mut().find(|(known, _)| std::ptr::eq(*known, step)) {
-            Some((_, known)) => *known = end,
-            None => self.0.push((step, end)),
+        match self.0.iter_mut().find(|line| std::ptr::eq(line.step, step)) {
+            Some(line) => line.end = end,
+            None => self.0.push(TriedLine { step, end }),
         }
     }
 
     /// Says whether a line was passed over for want of a server.
     pub(crate) fn passed_over(&self) -> bool {
-        self.0.iter().any(|(_, end)| *end == LineEnd::PassedOver)
+        self.0.iter().any(|line| line.end == LineEnd::PassedOver)
     }
 
     /// Says whether a method that works on the files has refused them.
@@ -113,27 +154,74 @@ impl<'a> Tried<'a> {
 
     /// Lists the lines whose enter may still come.
     pub(crate) fn pending(&self) -> impl DoubleEndedIterator<Item = &'a Step> {
-        let unknown = |(_, end): &&(&Step, LineEnd)| matches!(end, LineEnd::Unknown(_));
-        self.0.iter().filter(unknown).map(|(step, _)| *step)
+        let unknown = |line: &&TriedLine<'_>| matches!(line.end, LineEnd::Unknown(_));
+        self.0.iter().filter(unknown).map(|line| line.step)
     }
 
-    /// Says why the try failed. `last` is what `misc/snapshot` itself says against running.
-    /// `no_snapshot` says that a server has the storage open and `misc/snapshot` is absent: if that
-    /// server is busy, it is recombining.
-    pub(crate) fn conclude(&self, last: Failure, no_snapshot: bool) -> NotRun {
+    /// Says why the try failed. `last` is what `misc/snapshot` itself says against running, and
+    /// `complaints` are those about the conf. `no_snapshot` says that a server has the storage open
+    /// and `misc/snapshot` is absent: if that server is busy, it is recombining.
+    pub(crate) fn conclude(
+        &self,
+        last: Failure,
+        no_snapshot: bool,
+        complaints: &[Complaint],
+    ) -> NotRun {
         let retry = self.retry(&last);
-        let recombining = no_snapshot && self.is_server_busy();
-        let torn = self.torn().map(|end| end.failure().into_reason());
-        let mut lines = self.0.iter().filter(|(_, end)| end.failure().retry() == retry);
-        let decisive = torn.filter(|_| retry == Retry::Pointless);
-        let decisive = self.stuck().or(decisive);
-        let decisive = decisive.or_else(|| lines.next().map(|(step, end)| named(step, end)));
-        let retry = if recombining { Retry::Soon } else { retry };
-        let failure = retry.because(decisive.unwrap_or_else(|| last.reason().clone()));
-        let reason =
-            |(step, end): &(&Step, LineEnd)| (step.label.clone(), end.failure().into_reason());
-        let storage = ("misc/snapshot".to_owned(), last.into_reason());
-        NotRun::NoSnapshot { tried: self.0.iter().map(reason).chain([storage]).collect(), failure }
+        let decisive = self.decisive(retry, &last);
+        let reason = decisive.map_or_else(|| last.reason().clone(), |line| line.named());
+        // What ends soon has nothing to do with the conf.
+        let complaints = if retry == Retry::WhenFree { &[] } else { complaints };
+        let cause = if decisive.is_none() { self.cause_in_conf(complaints) } else { None };
+        let of_conf = complaints
+            .iter()
+            .filter(|complaint| cause.is_none_or(|cause| cause != *complaint))
+            .filter(|complaint| decisive.is_none() || complaint.kind != ComplaintKind::NoDefault)
+            .map(OtherReason::of_complaint);
+        let is_decisive = |line: &TriedLine<'_>| decisive.is_some_and(|it| std::ptr::eq(it, line));
+        let told = |line: &&TriedLine<'_>| !is_decisive(line) && !line.says_less(&last);
+        let of_lines: Vec<_> = self.0.iter().filter(told).map(TriedLine::other_reason).collect();
+        let of_storage = match (decisive, cause) {
+            (None, None) => None,
+            (None, Some(_)) => Some(last.into_reason()),
+            // What helps against the decisive reason is known.
+            (Some(_), _) => Some(Reason::new(last.reason().text())),
+        };
+        let of_storage = of_storage.map(|reason| OtherReason { reason, reported_at: None });
+        let others = of_conf.chain(of_lines).chain(of_storage);
+        let retry = if no_snapshot && self.is_server_busy() { Retry::Soon } else { retry };
+        NotRun::NoSnapshot {
+            others: others.collect(),
+            cause: cause.map(|complaint| Box::new(complaint.reason.clone())),
+            failure: retry.because(reason),
+        }
+    }
+
+    /// Finds the line that decides; `None` if `misc/snapshot` itself does.
+    fn decisive(&self, retry: Retry, last: &Failure) -> Option<&TriedLine<'a>> {
+        if let Some(stuck) = self.stuck() {
+            return Some(stuck);
+        }
+        if retry == Retry::Pointless
+            && let Some(torn) = self.torn()
+        {
+            return Some(torn);
+        }
+        // It says since when the storage is in use, and who uses it. A busy server says less.
+        if retry == Retry::WhenFree && last.retry() == retry {
+            return None;
+        }
+        // What the storage says tells more than that no server, or some server, has it open.
+        let tells_more =
+            |line: &&TriedLine<'_>| line.end != LineEnd::PassedOver && !line.says_less(last);
+        self.0.iter().filter(tells_more).find(|line| line.end.failure().retry() == retry)
+    }
+
+    /// Finds the first thing that is wrong with a conf in which no line asks a server.
+    fn cause_in_conf<'b>(&self, complaints: &'b [Complaint]) -> Option<&'b Complaint> {
+        let asks_server = self.0.iter().any(|line| !works_without_server(line.step));
+        let mut wrong = complaints.iter().filter(|it| it.kind != ComplaintKind::NoDefault);
+        wrong.next().filter(|_| !asks_server)
     }
 
     /// Says what another try may bring, all lines considered.
@@ -142,9 +230,9 @@ impl<'a> Tried<'a> {
             return Retry::Pointless;
         }
         let server_asked = self.server_asked();
-        let lines = self.0.iter().map(|(step, end)| (step, end.failure().retry()));
+        let lines = self.0.iter().map(|line| (line.step, line.end.failure().retry()));
         // If a server was asked, `direct` reporting the storage as open adds nothing.
-        let adds = |(step, retry): &(&&Step, Retry)| {
+        let adds = |(step, retry): &(&Step, Retry)| {
             !(works_without_server(step) && *retry == Retry::MayHelp && server_asked)
         };
         // Files that were refused do not become a snapshot by waiting.
@@ -157,45 +245,34 @@ impl<'a> Tried<'a> {
         }
     }
 
-    /// Returns what a server says that was started while `misc/sublock` was held: that decides,
+    /// Returns the line of a server that was started while `misc/sublock` was held: that decides,
     /// whatever `misc/snapshot` holds.
-    fn stuck(&self) -> Option<Reason> {
-        let (step, end) = self.0.iter().find(|(_, end)| matches!(end, LineEnd::Stuck(_)))?;
-        Some(named(step, end))
+    fn stuck(&self) -> Option<&TriedLine<'a>> {
+        self.0.iter().find(|line| matches!(line.end, LineEnd::Stuck(_)))
     }
 
     fn is_server_busy(&self) -> bool {
-        let busy = |(step, end): &(&Step, LineEnd)| {
-            !works_without_server(step) && matches!(end, LineEnd::Busy(_))
+        let busy = |line: &TriedLine<'_>| {
+            !works_without_server(line.step) && matches!(line.end, LineEnd::Busy(_))
         };
         self.0.iter().any(busy)
     }
 
-    fn torn(&self) -> Option<&LineEnd> {
-        self.0.iter().map(|(_, end)| end).find(|end| matches!(end, LineEnd::TornCopy(_)))
+    fn torn(&self) -> Option<&TriedLine<'a>> {
+        self.0.iter().find(|line| matches!(line.end, LineEnd::TornCopy(_)))
     }
 
     /// Says whether a server was asked, or is known to be the wrong one.
     fn server_asked(&self) -> bool {
-        let asked = |(step, end): &(&Step, LineEnd)| {
-            !works_without_server(step) && *end != LineEnd::PassedOver
+        let asked = |line: &TriedLine<'_>| {
+            !works_without_server(line.step) && line.end != LineEnd::PassedOver
         };
         self.0.iter().any(asked)
     }
 
     fn without_server(&self) -> impl Iterator<Item = &LineEnd> {
-        self.0.iter().filter(|(step, _)| works_without_server(step)).map(|(_, end)| end)
+        self.0.iter().filter(|line| works_without_server(line.step)).map(|line| &line.end)
     }
-}
-
-/// Returns the reason of a line, with the label of the line if the words need a subject.
-fn named(step: &Step, end: &LineEnd) -> Reason {
-    let reason = end.failure().into_reason();
-    if *end == LineEnd::PassedOver || works_without_server(step) {
-        return reason;
-    }
-    let text = event::of_line(&step.label, reason.text());
-    reason.with_text(text)
 }
 
 fn works_without_server(step: &Step) -> bool {

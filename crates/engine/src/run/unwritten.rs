@@ -51,7 +51,7 @@ pub(crate) fn ask_servers(session: &Session<'_>) -> Result<(), Failure> {
 fn status(session: &Session<'_>, step: &Step, code: &Code) -> Status {
     let caller = session.ignoring_stop(&step.label);
     let request = session.request(step, code, &caller);
-    step.call(session.privileges, |method| method.status(&request))
+    step.call(session.privileges, |method| method.status(&request), Status::Unavailable)
 }
 
 fn held_by(session: &Session<'_>, step: &Step, held: &[u8]) -> Failure {

@@ -124,9 +124,10 @@ fn lock_within(storage: &Storage, timeout: Duration) -> Result<FileLock, Failure
                 std::thread::sleep(limits::FILE_POLL_INTERVAL)
             }
             Err(LockError::Held) => {
-                let path = storage.sublock();
-                let by = lock_holders::holder(&path);
-                return Err(Failure::in_use(format!("{} is held by {by}", text::path(&path))));
+                let root = text::path(storage.root());
+                let by = lock_holders::holder(&storage.sublock());
+                let what = format!("a snapshot of {root} is in use: misc/sublock is held by {by}");
+                return Err(Failure::in_use(what));
             }
             Err(LockError::Io(error)) => {
                 let misc = &storage.folders().misc;

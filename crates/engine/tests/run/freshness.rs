@@ -21,6 +21,20 @@ fn a_server_of_another_storage_is_left_named_and_the_next_line_is_tried() {
 }
 
 #[test]
+fn a_server_that_cannot_write_its_code_is_left_and_not_taken_for_that_of_another_storage() {
+    let scenario = Scenario::open().server_method(
+        "zope",
+        vec![(write_snapshot(""), Entered::Held)],
+        vec![(leave(), Left::Left)],
+    );
+    assert_eq!(scenario.run().status(), 125);
+    let unwritten =
+        "zope: a snapshot was entered, but misc/snapshot is empty: the server cannot write to it";
+    assert!(scenario.said().contains(&unwritten.to_owned()), "{:?}", scenario.said());
+    assert!(!scenario.storage.snapshot().exists());
+}
+
+#[test]
 fn a_storage_that_a_method_closed_is_fresh_and_is_not_left() {
     Scenario::closed()
         .file_method("files", vec![(write_snapshot("shutdown"), Entered::Done)])

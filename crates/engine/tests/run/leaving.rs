@@ -91,6 +91,25 @@ fn a_signal_while_leaving_changes_no_status() {
 }
 
 #[test]
+fn a_leave_that_panics_is_a_failed_try_and_leaving_goes_on() {
+    Scenario::open()
+        .server_method(
+            "zope",
+            vec![(enter(), Entered::Held)],
+            vec![(Box::new(|_, _| panic!("on purpose")), Left::Left), (leave(), Left::Left)],
+        )
+        .play(
+            0,
+            journal().entered("zope").command_runs().lines(&[
+                "zope leaves",
+                "zope leaves",
+                "left at try 2, after: zope: the method `zope` panicked",
+                "Left snapshot mode",
+            ]),
+        );
+}
+
+#[test]
 fn leaving_is_tried_again_by_every_line_that_asks_a_server() {
     let refuse = || (nothing(), Left::Failed(because("lost")));
     Scenario::open()
@@ -102,7 +121,8 @@ fn leaving_is_tried_again_by_every_line_that_asks_a_server() {
                 "one leaves",
                 "two leaves",
                 "one leaves",
-                "Left snapshot mode (at try 2)",
+                "left at try 2, after: one: lost",
+                "Left snapshot mode",
             ]),
         );
 }
@@ -119,7 +139,8 @@ fn the_snapshot_file_confirms_a_leave_and_not_the_answer() {
         journal().entered("zope").command_runs().lines(&[
             "zope leaves",
             "zope leaves",
-            "Left snapshot mode (at try 2)",
+            "left at try 2, after: zope reports that the snapshot is left, but misc/snapshot still holds its code",
+            "Left snapshot mode",
         ]),
     );
 }
@@ -217,7 +238,7 @@ fn a_wrong_server_may_be_left_by_another_line_but_its_own_confirms_it() {
             vec![(enter(), Entered::Held)],
             vec![(nothing(), Left::Left), (leave(), Left::Left)],
         )
-        .play(0, journal().entered("wrong").lines(&["wrong leaves", "right leaves", "wrong leaves", "Left snapshot mode (at try 2)", "wrong: a snapshot was entered, but misc/snapshot of this storage is absent: the line leads to the server of another storage, or its method did nothing"]).ordinary_run("right"));
+        .play(0, journal().entered("wrong").lines(&["wrong leaves", "right leaves", "wrong leaves", "left at try 2, after: wrong: 401", "Left snapshot mode", "wrong: a snapshot was entered, but misc/snapshot of this storage is absent: the line leads to the server of another storage, or its method did nothing"]).ordinary_run("right"));
 }
 
 #[test]

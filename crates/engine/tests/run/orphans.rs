@@ -215,7 +215,7 @@ fn a_copy_of_a_storage_in_a_snapshot_is_refused_while_it_may_be_torn() {
             format!(
                 "A/ alone is the backup: mv -T {root}/journal {root}/journal.torn && mv -T {root}/B {root}/B.torn && mkdir {root}/journal {root}/B && chown -h --reference={root}/A {root}/journal {root}/B"
             ),
-            "if the copy is of one moment (a frozen disk): dsnap --storage DIR --recover"
+            "if the copy is of one moment (a frozen disk): dsnap --storage DIR --recover --whole-copy"
                 .to_owned(),
         ]
     );

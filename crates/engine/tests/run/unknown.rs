@@ -44,6 +44,33 @@ fn an_unanswered_enter_that_took_effect_counts_as_entered() {
 }
 
 #[test]
+fn an_enter_that_panics_has_no_answer_but_may_have_taken_effect() {
+    let panics: SideEffect = Box::new(|storage, code| {
+        enter()(storage, code);
+        panic!("on purpose");
+    });
+    let scenario = Scenario::open().server_method(
+        "zope",
+        vec![(panics, Entered::Held)],
+        vec![(leave(), Left::Left)],
+    );
+    let lines = ["zope enters", "zope: the method `zope` panicked", "Entered snapshot using zope"];
+    scenario.play(0, journal().lines(&lines).command_runs().left("zope"));
+    assert_eq!(states(&scenario), []);
+}
+
+#[test]
+fn an_enter_that_likely_failed_is_not_waited_for_and_its_record_stays() {
+    let failed = || Entered::LikelyFailed(because("answered 500"));
+    let scenario = Scenario::open()
+        .server_method("zope", vec![(nothing(), failed())], Vec::new())
+        .job(|job| job.timing.pending_enter = Duration::from_secs(600));
+    assert_eq!(scenario.run().status(), 125);
+    assert_eq!(scenario.said(), ["zope enters", "zope: answered 500"]);
+    assert_eq!(states(&scenario), [Evidence::Unknown]);
+}
+
+#[test]
 fn the_next_line_enters_under_the_same_code_and_one_leave_ends_both() {
     // The second says that the first entered: its record must not outlive the snapshot.
     let scenario = Scenario::open()
@@ -169,5 +196,5 @@ fn a_wrong_server_is_left_by_its_own_line_and_not_tried_again() {
     let count = |words: &str| said.iter().filter(|line| line.as_str() == words).count();
     assert_eq!((count("wrong enters"), count("wrong leaves"), count("busy leaves")), (1, 1, 1));
     let known = "wrong: a snapshot was entered, but misc/snapshot of this storage is `user/other`: the line leads to the server of another storage, or its method did nothing";
-    assert_eq!(count(known), 2, "{said:?}");
+    assert_eq!(count(known), 1, "{said:?}");
 }

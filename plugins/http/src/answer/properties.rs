@@ -71,11 +71,15 @@ fn changed_body() -> impl Strategy<Value = Vec<u8>> {
 fn response() -> impl Strategy<Value = Response> {
     let status = prop_oneof![Just(200), select(&[302_u16, 401, 404, 500][..]), 100..1000_u16];
     let text = "(adminpass|[/:@?#;.=%]|login|text/xml|\u{202e}|[^\r\n]){0,20}";
-    let content_type = prop_oneof![Just("text/xml".to_owned()), text];
-    (status, content_type, text, body()).prop_map(|(status, content_type, location, body)| {
-        let status = StatusCode::from_u16(status).unwrap();
-        Response { status, content_type, location: location.into_bytes(), body }
-    })
+    let xml = select(&["text/xml", "application/xml"][..]).prop_map(str::to_owned);
+    let content_type = prop_oneof![xml, text];
+    let encoding = prop_oneof![Just(String::new()), text];
+    (status, content_type, encoding, text, body()).prop_map(
+        |(status, kind, encoding, location, body)| {
+            let status = StatusCode::from_u16(status).unwrap();
+            Response { status, content_type: kind, encoding, location: location.into_bytes(), body }
+        },
+    )
 }
 
 /// Everything that a reason can say of a response, a server's code included.
@@ -126,7 +130,9 @@ proptest! {
         let endpoint = Endpoint { url: "", access_file: Path::new(ACCESS), secrets: &secrets };
         if endpoint.read_answer(&response).is_ok() {
             prop_assert_eq!(response.status, StatusCode::OK);
-            prop_assert!(response.content_type.to_lowercase().trim_start().starts_with("text/xml"));
+            let kind = response.content_type.to_lowercase();
+            let is_xml = |it: &&str| kind.trim_start().starts_with(*it);
+            prop_assert!(["text/xml", "application/xml"].iter().any(is_xml));
             prop_assert!(xml::read_response(&response.body).is_some());
         }
     }

@@ -1,4 +1,4 @@
-//! `enter`: what the answers to `enterSnapshot` mean.
+//! `enter`: what the answers to `enterSnapshot` mean. The question before it is in `question`.
 
 use dsnap_core::method::Entered;
 
@@ -10,12 +10,15 @@ const ENTER: &str = "enterSnapshot(host-1001)";
 const LEAVE: &str = "leaveSnapshot(host-1001)";
 const ASK: &str = "currentSnapshotCode()";
 
-/// Enters at a server with these replies. Returns the result, the server's URL and its calls.
+/// Enters at a server that answers the question with nil, and then with these replies. Returns the
+/// result, the server's URL and its calls after the question.
 fn enter_with(replies: impl IntoIterator<Item = Reply>) -> (Entered, String, Vec<String>) {
-    let server = Server::start(replies);
+    let server = Server::start([replies::nil()].into_iter().chain(replies));
     let url = server.url();
     let entered = ConfLine::new(&url).enter();
-    (entered, url, server.calls())
+    let mut calls = server.calls();
+    assert_eq!(calls.remove(0), ASK);
+    (entered, url, calls)
 }
 
 /// Checks what one reply to `enterSnapshot` means, and that no other call follows.
@@ -28,10 +31,10 @@ fn expect_after(reply: Reply, variant: &str, parts: &[&str]) {
 
 #[test]
 fn the_request_is_the_one_that_zope_understands() {
-    let server = Server::start([replies::nil()]);
+    let server = Server::start([replies::nil(), replies::nil()]);
     let (url, host) = (server.url(), server.at(""));
     assert_eq!(ConfLine::new(&url).enter(), Entered::Held);
-    let [request] = &server.requests()[..] else { panic!("one request") };
+    let [_, request] = &server.requests()[..] else { panic!("two requests") };
     let mut lines = request.head.lines();
     assert_eq!(lines.next(), Some("POST /DSToolkit HTTP/1.1"));
     let headers: Vec<_> = lines.map(str::to_ascii_lowercase).collect();
@@ -39,12 +42,13 @@ fn the_request_is_the_one_that_zope_understands() {
         "content-type: text/xml".to_owned(),
         format!("content-length: {}", request.body.len()),
         format!("host: {host}"),
+        "accept-encoding: identity".to_owned(),
         format!("user-agent: dsnap/{}", env!("CARGO_PKG_VERSION")),
     ] {
         assert!(headers.contains(&expected), "{expected} in {headers:?}");
     }
     assert!(request.head.contains("Basic YWRtaW46YWRtaW5wYXNz\r\n"), "{}", request.head);
-    for absent in ["accept-encoding", "transfer-encoding", "cookie", "referer"] {
+    for absent in ["transfer-encoding", "cookie", "referer"] {
         assert!(!headers.iter().any(|header| header.starts_with(absent)), "{headers:?}");
     }
     assert!(request.body.starts_with("<?xml version='1.0'?>\n<methodCall>"), "{}", request.body);
@@ -189,8 +193,14 @@ fn the_effect_of_a_fault_without_text_is_asked_for_too() {
 }
 
 #[test]
-fn an_error_status_means_unknown() {
-    for status in ["500 Internal Server Error", "502 Bad Gateway", "400 Bad Request"] {
+fn an_error_of_a_proxy_means_unknown() {
+    for status in [
+        "502 Bad Gateway",
+        "503 Service Unavailable",
+        "504 Gateway Timeout",
+        "408 Request",
+        "501 Not",
+    ] {
         expect_after(
             replies::page(status),
             "unknown",
@@ -209,6 +219,9 @@ fn an_answer_that_is_not_xml_rpc_means_unknown() {
         "unknown",
         &["without a Content-Type"],
     );
+    let packed = "Content-Type: text/xml\r\nContent-Encoding: gzip\r\n";
+    let packed = replies::http_response("200 OK", packed, &body);
+    expect_after(Reply::Bytes(packed), "unknown", &["a compressed document (gzip)", "proxy"]);
     for wrong in ["hello", "", "<html/>", "<!DOCTYPE x><methodResponse><params/></methodResponse>"]
     {
         expect_after(
@@ -237,4 +250,64 @@ fn an_endless_answer_means_unknown() {
 fn an_endless_page_with_a_401_means_refused() {
     let page = b"HTTP/1.1 401 Unauthorized\r\nContent-Type: text/html\r\n\r\n".to_vec();
     expect_after(Reply::Endless(page), "refused", &["not authorised"]);
+}
+
+#[test]
+fn a_zope_that_does_not_accept_xml_rpc_is_refused_with_the_setting() {
+    let parts = ["does not accept XML-RPC", "400 Bad Request", "enable-xmlrpc on"];
+    expect_after(replies::without_xml_rpc(), "refused", &parts);
+}
+
+#[test]
+fn what_a_server_refuses_before_any_call_means_refused() {
+    for status in ["400 Bad", "405 No", "407 No", "411 No", "413 No", "421 No", "429 No", "431 No"]
+    {
+        expect_after(replies::page(status), "refused", &["answered 4", "log"]);
+    }
+}
+
+#[test]
+fn after_a_500_the_code_decides() {
+    for error in [replies::bare_500, || replies::page("500 Internal Server Error")] {
+        let after = |code: &str| {
+            let (entered, _, calls) = enter_with([error(), replies::code(code)]);
+            assert_eq!(calls, [ENTER, ASK]);
+            entered
+        };
+        assert_eq!(after("user/host-1001"), Entered::Held);
+        expect(after("user/host-2002"), "busy", &["(user/host-2002)"]);
+        expect(after("packing"), "busy", &["is packing"]);
+        expect(after("recombining/user/x"), "busy", &["recombining/user/x"]);
+        expect(after("startup"), "refused", &["restart the server"]);
+        let (entered, url, calls) = enter_with([error(), replies::nil()]);
+        assert_eq!(calls, [ENTER, ASK]);
+        let parts = ["answered 500 Internal Server Error, and is in no snapshot", "log", &url];
+        expect(entered, "likely failed", &parts);
+    }
+}
+
+#[test]
+fn a_500_whose_effect_cannot_be_asked_for_means_unknown() {
+    for reply in [Reply::Reset, replies::page("502 Bad Gateway"), replies::bare_500()] {
+        let (entered, ..) = enter_with([replies::bare_500(), reply]);
+        expect(entered, "unknown", &["500", "the snapshot may or may not have been entered"]);
+    }
+}
+
+#[test]
+fn odd_headers_of_an_answer_do_no_harm() {
+    let cookies = "Set-Cookie: a=b\r\n".repeat(120);
+    for odd in [
+        "Content-Type: text/xml\r\nX-Folded: one\r\n\ttwo\r\n",
+        "Content-Type : text/xml\r\n",
+        "Content-Type: text/xml\r\nthis is no header\r\n",
+        "Content-Type: application/xml\r\n",
+        "Content-Type: application/xml; charset=utf-8\r\n",
+        &format!("{cookies}Content-Type: text/xml\r\n"),
+    ] {
+        let answer =
+            || Reply::Bytes(replies::http_response("200 OK", odd, &replies::document("<nil/>")));
+        let server = Server::start([answer(), answer()]);
+        assert_eq!(ConfLine::new(&server.url()).enter(), Entered::Held, "{odd:.40}");
+    }
 }

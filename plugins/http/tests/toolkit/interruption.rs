@@ -16,7 +16,7 @@ const SHORT_LIMIT: Duration = Duration::from_millis(300);
 fn a_connection_that_ends_during_the_answer_means_unknown() {
     let bytes = replies::xml_response(&replies::document("<nil/>"));
     for length in [0, 10, bytes.len() / 2, bytes.len() - 1] {
-        let server = Server::start([Reply::Cut(bytes[..length].to_vec())]);
+        let server = Server::start([replies::nil(), Reply::Cut(bytes[..length].to_vec())]);
         let url = server.url();
         expect(ConfLine::new(&url).enter(), "unknown", &["no complete answer", &url]);
     }
@@ -24,28 +24,28 @@ fn a_connection_that_ends_during_the_answer_means_unknown() {
 
 #[test]
 fn a_reset_before_the_request_was_read_means_unknown() {
-    let server = Server::start([Reply::Reset]);
+    let server = Server::start([replies::nil(), Reply::Reset]);
     expect(ConfLine::new(&server.url()).enter(), "unknown", &["no complete answer"]);
 }
 
 #[test]
 fn an_answer_that_is_not_http_means_unknown() {
-    let server = Server::start([Reply::Cut(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec())]);
+    let server = Server::start([replies::nil(), Reply::Cut(b"SSH-2.0-OpenSSH_9.2\r\n".to_vec())]);
     expect(ConfLine::new(&server.url()).enter(), "unknown", &["speaks HTTP"]);
 }
 
 #[test]
 fn an_enter_without_an_answer_in_time_means_unknown() {
-    let server = Server::start([Reply::Silence]);
+    let server = Server::start([replies::nil(), Reply::Silence]);
     let line = ConfLine::new(&server.url()).with_limit(SHORT_LIMIT);
-    expect(line.enter(), "unknown", &["no answer from", "within 300ms", "timeout="]);
-    assert_eq!(server.calls(), ["enterSnapshot(host-1001)"]);
+    expect(line.enter(), "unknown", &["no answer from", "within 0.3 seconds", "timeout="]);
+    assert_eq!(server.calls()[1..], ["enterSnapshot(host-1001)"]);
 }
 
 #[test]
 fn the_limit_covers_all_calls_of_an_enter() {
     let fault = replies::fault(replies::DIRECTORY_STORAGE_ERROR, "something");
-    let server = Server::start([fault, Reply::Silence]);
+    let server = Server::start([replies::nil(), fault, Reply::Silence]);
     let line = ConfLine::new(&server.url()).with_limit(SHORT_LIMIT);
     expect(line.enter(), "unknown", &["the snapshot may or may not have been entered"]);
 }
@@ -54,11 +54,11 @@ fn the_limit_covers_all_calls_of_an_enter() {
 fn an_answer_that_has_begun_does_not_extend_the_limit() {
     let head =
         b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 100\r\n\r\n<".to_vec();
-    let server = Server::start([Reply::Bytes(head)]);
+    let server = Server::start([replies::nil(), Reply::Bytes(head)]);
     expect(
         ConfLine::new(&server.url()).with_limit(SHORT_LIMIT).enter(),
         "unknown",
-        &["within 300ms"],
+        &["within 0.3 seconds"],
     );
 }
 
@@ -66,8 +66,8 @@ fn an_answer_that_has_begun_does_not_extend_the_limit() {
 fn a_silent_server_means_unavailable_for_leave_and_status() {
     let server = Server::start([Reply::Silence, Reply::Silence]);
     let line = ConfLine::new(&server.url()).with_limit(SHORT_LIMIT);
-    expect(line.leave(), "unavailable", &["within 300ms"]);
-    expect(line.status(), "unavailable", &["within 300ms"]);
+    expect(line.leave(), "unavailable", &["within 0.3 seconds"]);
+    expect(line.status(), "unavailable", &["within 0.3 seconds"]);
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_handshake_that_does_not_end_in_time_means_unavailable() {
 #[test]
 fn connecting_has_its_own_limit() {
     let server = Server::start([Reply::Silence]);
-    expect(without_tls(&server).enter(), "unavailable", &["no connection to", "within 10s"]);
+    expect(without_tls(&server).enter(), "unavailable", &["no connection to", "within 10 seconds"]);
 }
 
 #[test]
@@ -132,16 +132,26 @@ fn a_stop_while_connecting_takes_effect_at_once() {
 fn after_a_stop_the_answer_to_a_sent_enter_is_still_awaited() {
     let (sender, receiver) = mpsc::channel();
     let bytes = replies::xml_response(&replies::document("<nil/>"));
-    let server = Server::start([Reply::WhenTold(receiver, bytes)]);
+    let server = Server::start([replies::nil(), Reply::WhenTold(receiver, bytes)]);
     let received = server.received();
     let stopping = StopsWhen(|| {
-        let stop = !received.lock().unwrap().is_empty();
+        let stop = received.lock().unwrap().len() > 1;
         if stop {
             let _ = sender.send(());
         }
         stop
     });
     assert_eq!(ConfLine::new(&server.url()).enter_for(&stopping), Entered::Held);
+}
+
+#[test]
+fn a_stop_during_the_question_takes_effect_at_once_and_nothing_is_entered() {
+    let server = Server::start([Reply::Silence]);
+    let received = server.received();
+    let stopping = StopsWhen(|| !received.lock().unwrap().is_empty());
+    let entered = ConfLine::new(&server.url()).enter_for(&stopping);
+    expect(entered, "unavailable", &["stopped before", "answered"]);
+    assert_eq!(server.calls(), ["currentSnapshotCode()"]);
 }
 
 #[test]
@@ -158,12 +168,12 @@ fn a_redirect_means_unknown_and_is_never_followed() {
     for status in ["301", "302", "303", "307", "308"] {
         let headers = format!("Location: http://{}?secret=1\r\n", other_server.at("/DSToolkit"));
         let reply = Reply::Bytes(replies::http_response(&format!("{status} Moved"), &headers, ""));
-        let server = Server::start([reply]);
+        let server = Server::start([replies::nil(), reply]);
         let parts =
             ["redirects are not followed", status, &other_server.url(), "the toolkit itself"];
         let reason = expect(ConfLine::new(&server.url()).enter(), "unknown", &parts);
         assert!(!reason.to_string().contains("secret"), "{reason}");
-        assert_eq!(server.calls().len(), 1);
+        assert_eq!(server.calls().len(), 2);
     }
     assert!(other_server.calls().is_empty());
 }
@@ -175,7 +185,7 @@ fn a_redirect_to_a_login_form_is_reported_as_not_authorised() {
         "http://other.example/login_form",
         "https://sso.example/Login",
     ] {
-        let server = Server::start([replies::redirect(form)]);
+        let server = Server::start([replies::nil(), replies::redirect(form)]);
         let parts = ["not authorised", "redirects to a login form", "/access"];
         expect(ConfLine::new(&server.url()).enter(), "unknown", &parts);
     }
@@ -183,18 +193,22 @@ fn a_redirect_to_a_login_form_is_reported_as_not_authorised() {
 
 #[test]
 fn the_target_of_a_redirect_is_shown_without_its_password() {
-    let server = Server::start([replies::redirect("http://admin:secret@host/x")]);
+    let server = Server::start([replies::nil(), replies::redirect("http://admin:secret@host/x")]);
     let reason = expect(ConfLine::new(&server.url()).enter(), "unknown", &["http://host/x"]);
     assert!(!reason.to_string().contains("secret"), "{reason}");
-    let server = Server::start([Reply::Bytes(replies::http_response("302 Found", "", ""))]);
+    let nowhere = Reply::Bytes(replies::http_response("302 Found", "", ""));
+    let server = Server::start([replies::nil(), nowhere]);
     expect(ConfLine::new(&server.url()).enter(), "unknown", &["redirects to no address"]);
 }
 
 #[test]
 fn a_fault_is_shown_short_and_without_control_characters() {
     let words = format!("\u{202e}\u{85}red {}", "long ".repeat(500));
-    let server =
-        Server::start([replies::fault(replies::DIRECTORY_STORAGE_ERROR, &words), replies::nil()]);
+    let server = Server::start([
+        replies::nil(),
+        replies::fault(replies::DIRECTORY_STORAGE_ERROR, &words),
+        replies::nil(),
+    ]);
     let reason = expect(ConfLine::new(&server.url()).enter(), "failed", &["red long"]);
     assert!(!reason.text().chars().any(|letter| letter.is_control() || letter == '\u{202e}'));
     assert!(reason.text().chars().count() < 500, "{reason}");

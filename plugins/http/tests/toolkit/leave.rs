@@ -1,5 +1,7 @@
 //! `leave`: what the server is asked, and what its answers mean.
 
+use std::time::Duration;
+
 use dsnap_core::method::Left;
 
 use crate::support::conf_line::{ConfLine, expect};
@@ -102,8 +104,20 @@ fn after_a_missing_answer_the_code_decides() {
 }
 
 #[test]
+fn after_a_500_the_code_decides() {
+    assert_eq!(leave_and_ask(replies::bare_500(), replies::nil()), Left::Left);
+    let recombining = replies::code("recombining/user/host-1001");
+    assert_eq!(leave_and_ask(replies::bare_500(), recombining), Left::Left);
+    let left = leave_and_ask(replies::bare_500(), replies::code("startup"));
+    expect(left, "refused", &["restart the server"]);
+    let left = leave_and_ask(replies::bare_500(), ours());
+    expect(left, "failed", &["500 Internal Server Error"]);
+}
+
+#[test]
 fn a_missing_answer_means_failed_if_the_code_cannot_be_asked_for() {
-    expect(leave_with([ours(), replies::page("500 Oops")]).0, "failed", &["500"]);
+    expect(leave_with([ours(), replies::page("502 Oops")]).0, "failed", &["502"]);
+    expect(leave_with([ours(), replies::bare_500()]).0, "failed", &["500"]);
     let fault = replies::fault(DIRECTORY_STORAGE_ERROR, "something");
     expect(leave_with([ours(), fault, Reply::Reset]).0, "failed", &["something"]);
 }
@@ -127,9 +141,16 @@ fn without_a_usable_answer_about_the_code_nothing_is_left() {
     for reply in [
         Reply::Reset,
         Reply::Cut(replies::xml_response(&replies::document("<nil/>"))[..100].to_vec()),
+        replies::page("502 Bad Gateway"),
+        replies::disconnected(),
+    ] {
+        let (left, calls) = leave_with([reply]);
+        assert!(!calls.contains(&LEAVE.to_owned()), "{calls:?}");
+        expect(left, "unavailable", &[]);
+    }
+    for reply in [
         replies::page("500 Internal Server Error"),
         replies::redirect("http://elsewhere/DSToolkit"),
-        replies::disconnected(),
         replies::value("<int>7</int>"),
         replies::value("<struct></struct>"),
         Reply::Bytes(replies::xml_response("hello")),
@@ -141,8 +162,51 @@ fn without_a_usable_answer_about_the_code_nothing_is_left() {
     ] {
         let (left, calls) = leave_with([reply]);
         assert!(!calls.contains(&LEAVE.to_owned()), "{calls:?}");
-        expect(left, "unavailable", &[]);
+        expect(left, "failed", &[]);
     }
+}
+
+/// Leaves a snapshot that the storage shows, at a server with these replies.
+fn leave_seen(replies: impl IntoIterator<Item = Reply>) -> (Left, Vec<String>) {
+    let server = Server::start(replies);
+    let left = ConfLine::new(&server.url()).seen().leave();
+    (left, server.calls())
+}
+
+#[test]
+fn a_snapshot_that_the_storage_shows_is_left_without_an_answer_to_the_question() {
+    for unanswered in [
+        Reply::Cut(replies::xml_response("<methodResponse>")[..60].to_vec()),
+        replies::page("502 Bad Gateway"),
+        replies::page("404 Not Found"),
+        replies::page("401 Unauthorized"),
+        replies::bare_500(),
+        replies::not_found(),
+        replies::disconnected(),
+        replies::value("<int>7</int>"),
+        Reply::Bytes(replies::xml_response("hello")),
+    ] {
+        let (left, calls) = leave_seen([unanswered, replies::nil()]);
+        assert_eq!((left, calls), (Left::Left, vec![ASK.to_owned(), LEAVE.to_owned()]));
+    }
+}
+
+#[test]
+fn a_question_without_an_answer_leaves_time_for_the_leave() {
+    let server = Server::start([Reply::Silence, replies::nil()]);
+    let line = ConfLine::new(&server.url()).with_limit(Duration::from_secs(2)).seen();
+    assert_eq!(line.leave(), Left::Left);
+    assert_eq!(server.calls(), [ASK, LEAVE]);
+}
+
+#[test]
+fn a_snapshot_that_the_storage_shows_is_not_left_if_the_server_names_another_use() {
+    for code in [replies::nil(), replies::code("user/host-2002")] {
+        assert_eq!(leave_seen([code]), (Left::Left, vec![ASK.to_owned()]));
+    }
+    let (left, calls) = leave_seen([replies::code("startup")]);
+    assert_eq!(calls, [ASK]);
+    expect(left, "refused", &["restart the server"]);
 }
 
 #[test]

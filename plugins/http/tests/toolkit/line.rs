@@ -28,11 +28,11 @@ fn words_that_are_missing_or_too_many_are_malformed() {
 #[test]
 fn the_path_is_sent_as_the_user_wrote_it() {
     for (path, sent) in [("", "/"), ("/", "/"), ("/a//b/%7Ex;y?z=1", "/a//b/%7Ex;y?z=1")] {
-        let server = Server::start([replies::nil()]);
+        let server = Server::start([replies::nil(), replies::nil()]);
         let url = format!("http://{}", server.at(path));
         assert_eq!(ConfLine::new(&url).enter(), Entered::Held);
         let line = format!("POST {sent} HTTP/1.1");
-        assert_eq!(server.requests()[0].head.lines().next(), Some(line.as_str()));
+        assert_eq!(server.requests()[1].head.lines().next(), Some(line.as_str()));
     }
 }
 
@@ -59,7 +59,7 @@ fn a_url_with_a_password_is_refused_before_anything_is_sent() {
 
 #[test]
 fn the_access_file_is_found_beside_the_conf_and_sent_as_bytes() {
-    let server = Server::start([replies::nil()]);
+    let server = Server::start([replies::nil(), replies::nil()]);
     let line = ConfLine::new(&server.url()).with_file("access", b" j\xf6 : p\xe4ss :third\nmore\n");
     assert_eq!(line.enter(), Entered::Held);
     // User and password are in Latin-1, without the white space around them.

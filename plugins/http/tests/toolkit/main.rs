@@ -9,6 +9,7 @@ mod enter;
 mod interruption;
 mod leave;
 mod line;
+mod question;
 mod secrets;
 mod status;
 mod support;

@@ -16,10 +16,10 @@ const REPEATED: [&str; 5] = [
     "&#97;&#100;&#109;&#105;&#110;&#112;&#97;&#115;&#115;",
 ];
 
-/// Enters with these replies to the enter and to the question after it. `expect` makes sure that no
+/// Enters with this reply to the enter; the questions before and after it are answered with nil. `expect` makes sure that no
 /// secret is shown.
 fn enter_with(reply: Reply, variant: &str, words: &str) -> String {
-    let server = Server::start([reply, replies::nil()]);
+    let server = Server::start([replies::nil(), reply, replies::nil()]);
     let reason = expect(ConfLine::new(&server.url()).enter(), variant, &[words]).to_string();
     for escaped in &REPEATED[3..] {
         assert!(!reason.contains(escaped), "{reason}");
@@ -74,7 +74,11 @@ fn headers_that_repeat_a_secret_are_shown_without_it() {
             format!("401 {secret}\r\nWWW-Authenticate: {secret}"),
             format!("777 {secret}\r\nX-Error: {secret}"),
         ] {
-            let variant = if head.starts_with("401") { "refused" } else { "unknown" };
+            let variant = match &head[..3] {
+                "401" => "refused",
+                "500" => "likely failed",
+                _ => "unknown",
+            };
             let reply = Reply::Bytes(replies::http_response(&head, "", ""));
             enter_with(reply, variant, "answered ");
         }

@@ -2,9 +2,14 @@
 //!
 //! A server that is not trusted receives no request.
 
+use std::fs;
+use std::path::Path;
+
 use dsnap_core::method::{Entered, Status};
-use rcgen::{BasicConstraints, IsCa, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 use crate::support::certificates::{Authority, certificate_for, server_config};
 use crate::support::conf_line::{ConfLine, expect};
@@ -28,7 +33,7 @@ fn expect_refused(config: ServerConfig, trusted: &str, parts: &[&str]) {
 #[test]
 fn a_server_with_a_certificate_of_the_ca_files_authority_is_trusted() {
     let authority = Authority::new();
-    let replies = [replies::nil(), replies::code("user/x")];
+    let replies = [replies::nil(), replies::nil(), replies::code("user/x")];
     let server = Server::start_tls(authority.server_config(&certificate_for("localhost")), replies);
     let line = line_trusting(server.port(), &authority.pem());
     assert_eq!(line.enter(), Entered::Held);
@@ -42,7 +47,8 @@ fn a_ca_file_may_contain_several_certificates_and_the_servers_own() {
     let key = KeyPair::generate().unwrap();
     let own = certificate_for("localhost").self_signed(&key).unwrap();
     let trusted = format!("a comment\n{}{}", Authority::new().pem(), own.pem());
-    let server = Server::start_tls(server_config(own.der().clone(), &key), [replies::nil()]);
+    let config = server_config(own.der().clone(), &key);
+    let server = Server::start_tls(config, [replies::nil(), replies::nil()]);
     assert_eq!(line_trusting(server.port(), &trusted).enter(), Entered::Held);
 }
 
@@ -99,18 +105,75 @@ fn a_certificate_that_is_not_valid_yet_is_refused() {
     );
 }
 
-#[test]
-fn the_certificate_of_an_authority_is_refused_as_that_of_a_server() {
+/// Reads a file of the server whose authority has a weak key.
+fn weak(file: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/toolkit/weak");
+    fs::read_to_string(folder.join(file)).unwrap()
+}
+
+/// Makes a certificate like `openssl req -x509` does: signed by itself, and with CA:TRUE.
+fn self_signed_authority(mut params: CertificateParams) -> (Certificate, KeyPair) {
     let key = KeyPair::generate().unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    (params.self_signed(&key).unwrap(), key)
+}
+
+#[test]
+fn a_servers_own_certificate_in_the_ca_file_is_trusted_even_if_it_says_ca_true() {
+    let (own, key) = self_signed_authority(certificate_for("localhost"));
+    let replies = [replies::nil(), replies::nil()];
+    let server = Server::start_tls(server_config(own.der().clone(), &key), replies);
+    let trusted = format!("{}{}", Authority::new().pem(), own.pem());
+    assert_eq!(line_trusting(server.port(), &trusted).enter(), Entered::Held);
+}
+
+#[test]
+fn a_listed_certificate_with_ca_true_is_trusted_only_for_its_names_and_in_its_time() {
+    let refused = |params: CertificateParams, parts: &[&str]| {
+        let (own, key) = self_signed_authority(params);
+        expect_refused(server_config(own.der().clone(), &key), &own.pem(), parts);
+    };
+    refused(certificate_for("zope.example"), &["is not for localhost, but for zope.example"]);
+    refused(CertificateParams::default(), &["has no name in subjectAltName", "-addext"]);
+    let mut expired = certificate_for("localhost");
+    expired.not_before = date_time_ymd(2001, 1, 1);
+    expired.not_after = date_time_ymd(2002, 1, 1);
+    refused(expired, &["has expired"]);
+}
+
+#[test]
+fn an_authoritys_certificate_that_is_not_listed_itself_is_refused_as_that_of_a_server() {
+    let authority = Authority::new();
     let mut params = certificate_for("localhost");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let own = params.self_signed(&key).unwrap();
-    let server = server_config(own.der().clone(), &key);
-    expect_refused(
-        server,
-        &own.pem(),
-        &["is that of a certificate authority (CA:TRUE)", "ca=FILE"],
-    );
+    let parts = ["is that of a certificate authority (CA:TRUE)", "ca=FILE"];
+    expect_refused(authority.server_config(&params), &authority.pem(), &parts);
+    let (own, key) = self_signed_authority(certificate_for("localhost"));
+    let (other, _) = self_signed_authority(certificate_for("localhost"));
+    expect_refused(server_config(own.der().clone(), &key), &other.pem(), &parts);
+}
+
+#[test]
+fn a_server_that_wants_a_client_certificate_is_refused_in_every_version_of_tls() {
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let (authority, clients) = (Authority::new(), Authority::new());
+        let config =
+            authority.server_config_with_clients(&certificate_for("localhost"), &clients, version);
+        let server = Server::start_tls(config, [replies::nil()]);
+        let entered = line_trusting(server.port(), &authority.pem()).enter();
+        expect(entered, "refused", &["client certificate", "https://localhost:"]);
+        assert!(server.received().lock().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_key_that_is_too_weak_is_called_so() {
+    // Its authority has an RSA key of 1024 bits; ring makes none, so these files come from openssl.
+    let [certificate, key] = ["server.pem", "server.key"].map(weak);
+    let key = KeyPair::from_pem(&key).unwrap();
+    let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
+    let parts = ["a key that is too weak (RSA, 1024 bits)", "2048"];
+    expect_refused(server_config(certificate, &key), &weak("authority.pem"), &parts);
 }
 
 #[test]

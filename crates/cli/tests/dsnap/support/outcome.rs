@@ -1,6 +1,7 @@
 //! A run that has ended, and how scenarios state what it did.
 
-use std::process::ExitStatus;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
 
 /// A run that has ended.
 #[derive(Debug)]
@@ -35,6 +36,15 @@ impl Ran {
         self
     }
 
+    /// Does what the last line on stderr says, a hint that ends with `: ` and a command. Returns
+    /// the status. Give the run no words for its paths.
+    #[track_caller]
+    pub(crate) fn follow_hint(&self) -> ExitStatus {
+        let hint = self.stderr.lines().last().and_then(|line| line.strip_prefix("hint: "));
+        let hint = hint.unwrap_or_else(|| panic!("no hint: {self}"));
+        follow(hint.rsplit_once(": ").map_or(hint, |(_, command)| command))
+    }
+
     /// Asserts that these words stand on stderr so many times.
     #[track_caller]
     pub(crate) fn counts(self, words: &str, times: usize) -> Self {
@@ -62,4 +72,11 @@ impl std::fmt::Display for Ran {
         let Self { status, stdout, stderr } = self;
         write!(f, "\n== {status}\n== stdout\n{stdout}== stderr\n{stderr}")
     }
+}
+
+/// Runs a command in a shell in which the program under test is found first.
+pub(crate) fn follow(command: &str) -> ExitStatus {
+    let folder = Path::new(env!("CARGO_BIN_EXE_dsnap")).parent().unwrap();
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    Command::new("sh").args(["-ec", command]).env("PATH", path).status().unwrap()
 }

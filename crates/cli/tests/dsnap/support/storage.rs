@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use dsnap_core::method::{Caller, Request};
+use dsnap_engine::limits;
 use dsnap_engine::run::new_code::new_code;
 use dsnap_engine::system::flock::FileLock;
 use dsnap_testkit::tree::Tree;
@@ -62,6 +63,8 @@ pub(crate) fn request<T>(
         words: &[],
         code: &new_code("test", 1),
         time_left: None,
+        leave_time: limits::LEAVE_TIMEOUT,
+        snapshot_seen: false,
         caller,
     })
 }

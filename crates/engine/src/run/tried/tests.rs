@@ -1,6 +1,6 @@
 //! What a failed try means, as a table: lines with their ends, what `misc/snapshot` says, the answer.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::sync::Arc;
 
 use dsnap_core::method::{Left, Request, SnapshotMethod, Status};
@@ -43,6 +43,7 @@ fn step(label: &str) -> Step {
         location: String::new(),
         with_caller_privileges: false,
         wrong_server: OnceCell::new(),
+        reported: RefCell::new(None),
     }
 }
 
@@ -56,10 +57,9 @@ fn conclude(server: Option<LineEnd>, direct: Option<LineEnd>, last: Failure) -> 
     let mut tried = Tried::default();
     server.into_iter().for_each(|end| tried.note(&server_step, end));
     direct.into_iter().for_each(|end| tried.note(&direct_step, end));
-    let NotRun::NoSnapshot { tried, failure } = tried.conclude(last, false) else {
+    let NotRun::NoSnapshot { failure, .. } = tried.conclude(last, false, &[]) else {
         panic!("no line stops a run")
     };
-    assert_eq!(tried.last().unwrap().0, "misc/snapshot");
     (failure.retry(), failure.reason().text().to_owned())
 }
 
@@ -73,7 +73,7 @@ fn the_greatest_chance_decides_and_names_its_first_reason() {
     #[rustfmt::skip]
     let table = [
         // A single server line.
-        (Some(PassedOver), None, no_snapshot(), Retry::MayHelp, "no process has this storage open"),
+        (Some(PassedOver), None, no_snapshot(), Retry::MayHelp, "no snapshot"),
         (Some(Busy(reason("pack"))), None, open(), Retry::WhenFree, "server: pack"),
         (Some(Unavailable(reason("down"))), None, open(), Retry::MayHelp, "server: down"),
         (Some(Unknown(reason("lost"))), None, open(), Retry::MayHelp, "server: lost"),
@@ -84,6 +84,7 @@ fn the_greatest_chance_decides_and_names_its_first_reason() {
         (Some(NotFresh(Failure::unavailable("opened"))), None, open(), Retry::MayHelp, "server: opened"),
         // What the storage itself says may decide.
         (Some(Refused(reason("401"))), None, user(), Retry::WhenFree, "user"),
+        (Some(Busy(reason("another snapshot"))), None, user(), Retry::WhenFree, "user"),
         // ...but not where only a restart of the server helps.
         (Some(Stuck(reason("startup"))), None, user(), Retry::Pointless, "server: startup"),
         (Some(Stuck(reason("startup"))), Some(opened()), user(), Retry::Pointless, "server: startup"),
@@ -91,8 +92,8 @@ fn the_greatest_chance_decides_and_names_its_first_reason() {
         (None, None, open(), Retry::Pointless, "open"),
         (None, None, no_snapshot(), Retry::MayHelp, "no snapshot"),
         // That `direct` finds the storage open counts only where no server was asked.
-        (None, Some(opened()), open(), Retry::MayHelp, "open in zope"),
-        (Some(PassedOver), Some(opened()), open(), Retry::MayHelp, "no process has this storage open"),
+        (None, Some(opened()), open(), Retry::MayHelp, "open"),
+        (Some(PassedOver), Some(opened()), open(), Retry::MayHelp, "open"),
         (Some(Refused(reason("401"))), Some(opened()), open(), Retry::Pointless, "server: 401"),
         (Some(WrongServer(reason("wrong"))), Some(opened()), open(), Retry::Pointless, "server: wrong"),
         (Some(Refused(reason("401"))), Some(Busy(reason("tool"))), open(), Retry::WhenFree, "tool"),
@@ -111,6 +112,51 @@ fn the_greatest_chance_decides_and_names_its_first_reason() {
     }
 }
 
+/// The cause in the conf, and all other reasons.
+fn others(tried: &Tried<'_>, last: Failure, conf: &[Complaint]) -> (Option<String>, Vec<String>) {
+    let NotRun::NoSnapshot { others, cause, .. } = tried.conclude(last, false, conf) else {
+        panic!("no line stops a run")
+    };
+    let others = others.iter().map(|other| other.reason.text().to_owned()).collect();
+    (cause.map(|cause| cause.text().to_owned()), others)
+}
+
+#[test]
+fn every_other_reason_is_kept_but_that_direct_found_the_storage_open() {
+    let (one, two, direct) = (step("one"), step("two"), step("direct"));
+    let mut tried = Tried::default();
+    tried.note(&one, LineEnd::Refused(reason("401")));
+    tried.note(&two, LineEnd::Refused(reason("403")));
+    tried.note(&direct, LineEnd::Unavailable(reason("open in zope")));
+    let kept = others(&tried, Failure::permanent("open"), &[]);
+    assert_eq!(kept, (None, vec!["two: 403".to_owned(), "open".to_owned()]));
+}
+
+#[test]
+fn a_conf_in_which_no_line_asks_a_server_is_the_cause_if_it_cannot_be_used() {
+    let complaint = |kind, text| Complaint { kind, reason: reason(text) };
+    let missing = || complaint(ComplaintKind::NoDefault, "missing");
+    let malformed = || complaint(ComplaintKind::Lines, "malformed");
+    let (server, direct) = (step("server"), step("direct"));
+    let opened = || LineEnd::Unavailable(reason("open in zope"));
+    let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+    let open = || Failure::permanent("open");
+    let mut tried = Tried::default();
+    tried.note(&direct, opened());
+    assert_eq!(others(&tried, open(), &[missing()]), (None, texts(&["missing"])));
+    let blamed = (Some("malformed".to_owned()), texts(&["open"]));
+    assert_eq!(others(&tried, open(), &[malformed()]), blamed);
+    assert_eq!(others(&tried, Failure::in_use("user"), &[malformed()]), (None, vec![]));
+    tried.note(&direct, LineEnd::Refused(reason("stray")));
+    assert_eq!(others(&tried, open(), &[malformed()]), (None, texts(&["malformed", "open"])));
+    tried.note(&direct, opened());
+    tried.note(&server, LineEnd::Refused(reason("401")));
+    assert_eq!(others(&tried, open(), &[malformed()]), (None, texts(&["malformed", "open"])));
+    tried.note(&server, LineEnd::PassedOver);
+    let passed_over = texts(&["malformed", "server: no process has this storage open"]);
+    assert_eq!(others(&tried, open(), &[malformed()]), (None, passed_over));
+}
+
 #[test]
 fn the_second_round_replaces_the_end_of_a_line() {
     let (a, b) = (step("a"), step("b"));
@@ -123,11 +169,8 @@ fn the_second_round_replaces_the_end_of_a_line() {
     tried.note(&b, LineEnd::Failed(reason("disk")));
     assert!(!tried.passed_over());
     assert_eq!(tried.pending().count(), 0);
-    let NotRun::NoSnapshot { tried, .. } = tried.conclude(Failure::permanent("open"), false) else {
-        panic!("no line stops a run")
-    };
-    let labels: Vec<_> = tried.iter().map(|(label, _)| label.as_str()).collect();
-    assert_eq!(labels, ["a", "b", "misc/snapshot"]);
+    let others = others(&tried, Failure::permanent("open"), &[]);
+    assert_eq!(others, (None, vec!["b: disk".to_owned(), "open".to_owned()]));
 }
 
 #[test]
@@ -157,7 +200,7 @@ fn only_a_busy_server_without_a_snapshot_recombines() {
         let mut tried = Tried::default();
         tried.note(&step, end);
         let NotRun::NoSnapshot { failure, .. } =
-            tried.conclude(Failure::permanent("open"), no_snapshot)
+            tried.conclude(Failure::permanent("open"), no_snapshot, &[])
         else {
             panic!("no line stops a run")
         };

@@ -178,6 +178,14 @@ impl Scenario {
         self.journal.lock().unwrap().clone()
     }
 
+    /// Leaves out of what the storage itself says the folder, the server's process and the age.
+    fn without_facts(&self, words: &str) -> String {
+        let root = self.storage.root().display().to_string();
+        let words = words.replace(&root, "DIR");
+        let end = [" in run-", " (begun ", ", entered "].iter().find_map(|it| words.find(it));
+        words[..end.unwrap_or(words.len())].to_owned()
+    }
+
     fn note(&self, words: impl Into<String>) {
         self.journal.lock().unwrap().push(words.into());
     }
@@ -196,8 +204,15 @@ impl Methods for Scenario {
 
 impl Program for Scenario {
     fn report(&self, event: Event) {
+        let words = match event {
+            Event::AwaitsEnter(_) => return,
+            // The message names the folder and the code, which are others each time.
+            Event::LeaveRetried { tries, reason, .. } => {
+                format!("left at try {tries}, after: {}", reason.text())
+            }
+            event => event.to_string(),
+        };
         // Only the first line: the hints below it are not part of the order.
-        let words = event.to_string();
         let words = words.lines().next().unwrap_or_default();
         if self.stop_at_event.is_some_and(|at| words.starts_with(at)) {
             self.stop.set(Some(15));
@@ -214,7 +229,7 @@ impl Program for Scenario {
     }
 
     fn pause(&self, pause: Duration, _left: Duration, reason: &Reason) {
-        self.note(format!("pause: {}", reason.text()));
+        self.note(format!("pause: {}", self.without_facts(reason.text())));
         self.assert_no_locks();
         std::thread::sleep(pause);
     }

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
 /// A certificate authority.
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -34,15 +36,43 @@ impl Authority {
         let certificate = params.signed_by(&key, &self.0).unwrap();
         server_config(certificate.der().clone(), &key)
     }
+
+    /// Configures a server that speaks this version of TLS only, and wants a certificate of `clients`.
+    pub(crate) fn server_config_with_clients(
+        &self,
+        params: &CertificateParams,
+        clients: &Self,
+        version: &'static SupportedProtocolVersion,
+    ) -> ServerConfig {
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(clients.0.der().clone()).unwrap();
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build();
+        let builder = ServerConfig::builder_with_provider(provider());
+        builder
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_client_cert_verifier(verifier.unwrap())
+            .with_single_cert(vec![certificate.der().clone()], private_key(&key))
+            .unwrap()
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn private_key(key: &KeyPair) -> PrivateKeyDer<'static> {
+    PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()))
 }
 
 /// Configures a server with a certificate and its key.
 pub(crate) fn server_config(certificate: CertificateDer<'static>, key: &KeyPair) -> ServerConfig {
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ServerConfig::builder_with_provider(provider);
+    let builder = ServerConfig::builder_with_provider(provider());
     let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-    builder.with_single_cert(vec![certificate], key).unwrap()
+    builder.with_single_cert(vec![certificate], private_key(key)).unwrap()
 }
 
 /// Describes a certificate for one host name.

@@ -38,6 +38,8 @@ pub(crate) struct ConfLine {
     words: Vec<OsString>,
     code: Code,
     limit: Duration,
+    leave_limit: Option<Duration>,
+    snapshot_seen: bool,
 }
 
 impl ConfLine {
@@ -46,7 +48,9 @@ impl ConfLine {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("access"), "admin:adminpass\n").unwrap();
         let code = Code::from_bytes(b"host-1001").unwrap();
-        Self { folder, words: vec![url.into(), "access".into()], code, limit: DEFAULT_LIMIT }
+        let words = vec![url.into(), "access".into()];
+        let (limit, leave_limit) = (DEFAULT_LIMIT, None);
+        Self { folder, words, code, limit, leave_limit, snapshot_seen: false }
     }
 
     /// Adds a word to the line.
@@ -58,6 +62,18 @@ impl ConfLine {
     /// Sets the limit of a call.
     pub(crate) fn with_limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
+        self
+    }
+
+    /// Sets another limit for leaving.
+    pub(crate) fn with_leave_limit(mut self, limit: Duration) -> Self {
+        self.leave_limit = Some(limit);
+        self
+    }
+
+    /// Says that the storage shows the snapshot, and that this line entered it.
+    pub(crate) fn seen(mut self) -> Self {
+        self.snapshot_seen = true;
         self
     }
 
@@ -79,6 +95,8 @@ impl ConfLine {
             words: &self.words,
             code: &self.code,
             time_left: Some(self.limit),
+            leave_time: self.leave_limit.unwrap_or(self.limit),
+            snapshot_seen: self.snapshot_seen,
             caller,
         }
     }
@@ -119,6 +137,7 @@ impl Outcome for Entered {
             Self::Refused(reason) => ("refused", Some(reason)),
             Self::Failed(reason) => ("failed", Some(reason)),
             Self::Unknown(reason) => ("unknown", Some(reason)),
+            Self::LikelyFailed(reason) => ("likely failed", Some(reason)),
         }
     }
 }
