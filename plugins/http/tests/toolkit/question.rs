@@ -72,7 +72,7 @@ fn a_question_without_an_answer_means_unavailable_and_nothing_is_entered() {
 fn a_question_that_is_not_answered_within_the_limit_of_a_leave_means_unavailable() {
     let server = Server::start([Reply::Silence]);
     let line = ConfLine::new(&server.url()).with_leave_limit(Duration::from_millis(300));
-    expect(line.enter(), "unavailable", &["no answer from", "within 300ms", "timeout="]);
+    expect(line.enter(), "unavailable", &["no answer from", "within 0.3 seconds", "timeout="]);
     assert_eq!(server.calls(), [ASK]);
 }
 
