@@ -75,6 +75,9 @@ pub(crate) struct RunArgs {
     /// Kill COMMAND this long after a signal to dsnap
     #[arg(short, long, value_name = "DURATION", allow_hyphen_values = true)]
     pub(crate) kill_after: Option<OsString>,
+    /// End COMMAND and leave after this long
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
+    pub(crate) max_hold: Option<OsString>,
     /// Accept an existing snapshot of at most this age
     #[arg(long, value_name = "AGE", allow_hyphen_values = true)]
     pub(crate) accept_existing: Option<OsString>,

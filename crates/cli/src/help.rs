@@ -41,9 +41,11 @@ COMMAND finds these variables in its environment:
   SNAPSHOT_TID        the last transaction in A/, 16 hexadecimal digits
 
 Exit status: the status of COMMAND (128+N if signal N killed it), or
-  75     COMMAND was not run: another snapshot, pack or run was in the way (-t)
+  75     COMMAND was not run: another snapshot, pack or run was in the way (-t),
+         or --max-hold was over before COMMAND could start
   122    COMMAND ran, but the snapshot changed meanwhile (do not trust the
          result), or could not be left (the messages say what to do)
+  124    COMMAND was ended because of --max-hold
   125    COMMAND was not run: no fresh snapshot, or a mistake in the options
   126    COMMAND cannot be executed
   127    COMMAND was not found

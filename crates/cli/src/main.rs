@@ -7,6 +7,7 @@
 
 mod args;
 mod core_dumps;
+mod deadlines;
 mod environment;
 mod help;
 mod listing;

@@ -12,7 +12,8 @@ use dsnap_core::Reason;
 use dsnap_engine::conf::plan::Complaint;
 use dsnap_engine::run::environment::Environment;
 use dsnap_engine::run::event::{self, Event, Level};
-use dsnap_engine::run::job::{CommandEnd, NotRun, OtherReason, Outcome, Program};
+use dsnap_engine::run::hold::HoldLimit;
+use dsnap_engine::run::job::{CommandEnd, EndedBy, NotRun, OtherReason, Outcome, Program};
 use dsnap_engine::run::recover::NotRecovered;
 use dsnap_engine::system::process::ProcessId;
 use dsnap_engine::{durations, exit_status};
@@ -123,11 +124,12 @@ impl Program for Frontend<'_> {
     fn run_command(
         &self,
         environment: Option<&Environment<'_>>,
+        limit: Option<HoldLimit>,
         started: &mut dyn FnMut(ProcessId),
     ) -> CommandEnd {
         output::clear_live_line();
         self.show_held_back(None);
-        self.runner.run(environment, started)
+        self.runner.run(environment, limit, started)
     }
 }
 
@@ -148,7 +150,8 @@ impl Frontend<'_> {
         shown.iter().for_each(|reason| print_message(&reason.to_string()));
     }
 
-    /// Prints what went wrong in a run. If COMMAND was not run, the last line says why.
+    /// Prints what went wrong in a run. If COMMAND was not run, or was ended because of `--max-hold`, the
+    /// last line says so.
     pub(crate) fn print_outcome(&self, outcome: &Outcome, command: Option<&str>) {
         if let Err(NotRun::NoSnapshot { failure, cause, others }) = &outcome.command {
             let decisive = cause.as_deref().unwrap_or(failure.reason());
@@ -181,9 +184,33 @@ pub(crate) fn print_outcome(outcome: &Outcome, command: Option<&str>) {
         Ok(Some(CommandEnd::CannotExecute(error))) => {
             Reason::new(format!("`{}` cannot be executed: {error}", command.unwrap_or_default()))
         }
+        Ok(Some(CommandEnd::Overdue { by, lasted })) => {
+            return print_message(&overdue(*by, *lasted).to_string());
+        }
         Ok(_) => return,
     };
     print_not_run(&reason, command.is_some());
+}
+
+/// Says how COMMAND was ended because of `--max-hold`.
+fn overdue(by: EndedBy, lasted: Duration) -> Reason {
+    let lasted = durations::in_words_with_tenths(lasted);
+    let incomplete =
+        "what COMMAND made may be incomplete; if it needs longer, use a longer --max-hold";
+    match by {
+        EndedBy::Term => Reason::new(format!(
+            "COMMAND was ended because of --max-hold: the snapshot had lasted {lasted}"
+        ))
+        .hint(incomplete),
+        EndedBy::Kill => Reason::new(format!(
+            "COMMAND was killed because of --max-hold: the snapshot had lasted {lasted}, and COMMAND did not end after TERM"
+        ))
+        .hint(incomplete),
+        EndedBy::Nothing(pid) => Reason::new(format!(
+            "COMMAND (pid {pid}) could not be killed and still runs, without a snapshot: --max-hold ended the snapshot after {lasted}"
+        ))
+        .hint(format!("end process {pid}; do not trust what it makes")),
+    }
 }
 
 /// Reports a panic of this program. Returns the exit status.

@@ -65,6 +65,12 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
     let MethodArgs { storage, snapshot_conf, lines, plugin_dirs } = methods;
     // Only a run can be nested. --recover and --list-methods apply to the storage that they name.
     let outer_run = caller.outer_run.filter(|_| action == Action::Run);
+    if outer_run.is_some() && run.max_hold.is_some() {
+        return Err(UsageError::new(
+            "--max-hold does not work inside the COMMAND of another dsnap",
+        )
+        .hint("give --max-hold to the outer dsnap, which leaves the snapshot"));
+    }
     let form = match action {
         Action::List { .. } => Form { dir: storage, conf: snapshot_conf, command: Vec::new() },
         _ => form(storage, operands, snapshot_conf, outer_run.is_some())?,
@@ -159,9 +165,18 @@ fn job(
         pause: duration("-s, --pause", run.pause.as_deref())?
             .unwrap_or(limits::DEFAULT_RETRY_PAUSE)
             .max(limits::MIN_RETRY_PAUSE),
+        max_hold: max_hold(run.max_hold.as_deref())?,
         accept_existing: duration("--accept-existing", run.accept_existing.as_deref())?,
         ..Job::default()
     })
+}
+
+fn max_hold(value: Option<&OsStr>) -> Result<Option<Duration>, UsageError> {
+    match duration("--max-hold", value)? {
+        Some(Duration::ZERO) => Err(UsageError::new("--max-hold: no time is left for COMMAND")
+            .hint("leave --max-hold out to let COMMAND run as long as it needs")),
+        max => Ok(max),
+    }
 }
 
 fn duration(option: &str, value: Option<&OsStr>) -> Result<Option<Duration>, UsageError> {

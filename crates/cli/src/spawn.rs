@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use dsnap_engine::run::environment::Environment;
-use dsnap_engine::run::job::CommandEnd;
+use dsnap_engine::run::hold::HoldLimit;
+use dsnap_engine::run::job::{CommandEnd, EndedBy};
 use dsnap_engine::system::privileges::Privileges;
 use dsnap_engine::system::process::ProcessId;
 use dsnap_host::signals;
@@ -22,6 +23,7 @@ use nix::unistd::{Pid, getpgid, getpgrp, getpid, getsid};
 use rustix::io::{Errno, FdFlags};
 use rustix::process::{self as wait, WaitOptions, WaitStatus};
 
+use crate::deadlines::{Deadlines, Measure};
 use crate::signals::{Sender, SignalEvent, Signals};
 use crate::{core_dumps, lookup};
 
@@ -51,10 +53,12 @@ pub(crate) struct CommandRunner<'a> {
 }
 
 impl CommandRunner<'_> {
-    /// Runs COMMAND and waits for its end. Calls `started` with its process id.
+    /// Runs COMMAND and waits for its end. Calls `started` with its process id. Ends COMMAND if it is
+    /// still running at the end of `limit`.
     pub(crate) fn run(
         &self,
         environment: Option<&Environment<'_>>,
+        limit: Option<HoldLimit>,
         started: &mut dyn FnMut(ProcessId),
     ) -> CommandEnd {
         let early = self.signals.take_stop();
@@ -65,7 +69,7 @@ impl CommandRunner<'_> {
         STARTED.store(true, Ordering::SeqCst);
         let pid = Pid::from_raw(child.id().cast_signed());
         started(ProcessId::of_existing(pid.as_raw()));
-        self.wait(pid, early)
+        self.wait(pid, early, Deadlines::new(self.command.kill_after, limit))
     }
 
     fn start(&self, environment: Option<&Environment<'_>>) -> io::Result<Child> {
@@ -114,29 +118,38 @@ impl CommandRunner<'_> {
         }
     }
 
-    /// Waits for the end of COMMAND. Meanwhile passes signals on, and kills COMMAND if its time is
+    /// Waits for the end of COMMAND. Meanwhile passes signals on, and ends COMMAND if its time is
     /// over. `early` is a signal that came just before COMMAND was started.
-    fn wait(&self, command: Pid, mut early: Option<SignalEvent>) -> CommandEnd {
-        let mut kill_at: Option<Instant> = None;
+    fn wait(
+        &self,
+        command: Pid,
+        mut early: Option<SignalEvent>,
+        mut deadlines: Deadlines,
+    ) -> CommandEnd {
         loop {
             if let Some(end) = reap(command) {
-                return end;
+                return deadlines.judge(end);
             }
-            match early.take().or_else(|| self.signals.next(kill_at)) {
-                Some(SignalEvent::ChildEnded) => {}
-                Some(SignalEvent::Stop { sender, .. })
-                    if sender == Sender::Process(command.as_raw()) => {}
-                Some(SignalEvent::Stop { signal, sender }) => {
-                    kill_at =
-                        kill_at.or(self.command.kill_after.map(|after| Instant::now() + after));
+            // Before the signals: a COMMAND that sends them without end must not get more time.
+            match deadlines.take_due(Instant::now()) {
+                None => {}
+                Some(Measure::Terminate) => self.pass_on(command, SIGTERM),
+                Some(Measure::Kill) => self.send(command, SIGKILL),
+                Some(Measure::GiveUp) => {
+                    return deadlines.overdue(EndedBy::Nothing(command.as_raw()));
+                }
+            }
+            match early.take().or_else(|| self.signals.next(deadlines.next())) {
+                Some(SignalEvent::Stop { signal, sender })
+                    if sender != Sender::Process(command.as_raw()) =>
+                {
+                    deadlines.stop_requested(Instant::now());
                     if !reached(command, signal, sender) {
                         self.pass_on(command, signal);
                     }
                 }
-                None => {
-                    self.send(command, SIGKILL);
-                    kill_at = None;
-                }
+                // The end of a child, a signal that COMMAND itself sent, or a time that has come.
+                _ => {}
             }
         }
     }

@@ -84,6 +84,15 @@ pub fn in_words(duration: Duration) -> String {
     }
 }
 
+/// Shows a measured duration to people: with tenths below ten seconds, like [`in_words`] above.
+pub fn in_words_with_tenths(duration: Duration) -> String {
+    if duration < Duration::from_secs(10) {
+        format!("{:.1} s", duration.as_secs_f64())
+    } else {
+        in_words(duration)
+    }
+}
+
 /// Shows a time limit to people, in whole words: `15 seconds`, `1.5 seconds`, `5 minutes`.
 pub fn limit_in_words(limit: Duration) -> String {
     let (number, unit) = match limit.as_secs() {

@@ -3,7 +3,10 @@
 /// COMMAND ran and the guarantee was broken meanwhile, or it ended with 0 and the snapshot
 /// could not be left, or the tool failed afterwards.
 pub const BROKEN: u8 = 122;
-/// COMMAND was not run: the storage was in use, for all the time that `-t` allows.
+/// COMMAND was ended because of `--max-hold`, and the storage was left.
+pub const OVERDUE: u8 = 124;
+/// COMMAND was not run: the storage was in use, for all the time that `-t` allows, or `--max-hold` was
+/// over before COMMAND could start.
 pub const IN_USE: u8 = 75;
 /// COMMAND was not run: the tool failed or was misused.
 pub const FAILED: u8 = 125;

@@ -20,8 +20,9 @@ pub const LAST_ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 pub const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long after its time a call in its own process ends by itself if its program is gone.
 pub const ABANDONED_CALL_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long an isolated process may take to end after it was killed. One that became another user
-/// cannot be killed by every caller, and one that waits for a broken disk ends late or never.
+/// How long an isolated process, or COMMAND under `--max-hold`, may take to end after it was killed. One
+/// that became another user cannot be killed by every caller, and one that waits for a broken disk ends
+/// late or never.
 pub const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a method that waits or works asks whether it should stop, at least.
 pub const STOP_POLL_INTERVAL: Duration = Duration::from_millis(200);
@@ -42,6 +43,8 @@ pub const LEAVE_RETRY_INTERVAL: Duration = Duration::from_secs(2);
 /// How long `misc/sublock` is tried after a server let go of it: another process may just be
 /// looking.
 pub const SUBLOCK_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long after the TERM of `--max-hold` COMMAND is killed, unless `-k` says otherwise.
+pub const OVERDUE_KILL_AFTER: Duration = Duration::from_secs(30);
 /// How long a server that is recombining is waited for, whatever `-t` says.
 pub const RECOMBINING_TIMEOUT: Duration = Duration::from_secs(300);
 /// The pause between two tries while the server is recombining.

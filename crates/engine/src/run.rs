@@ -11,6 +11,7 @@ mod enter;
 pub mod environment;
 pub mod event;
 mod existing;
+pub mod hold;
 pub mod job;
 mod leave;
 pub mod nested;
@@ -33,7 +34,8 @@ use crate::limits;
 use crate::record::run_lock::{RunLock, RunRecord};
 use crate::run::attempt::{Attempt, Snapshot};
 use crate::run::event::Event;
-use crate::run::job::{Job, NotRun, Outcome, Program};
+use crate::run::hold::{FirstEnter, HoldLimit};
+use crate::run::job::{CommandEnd, Job, NotRun, Outcome, Program};
 use crate::run::new_code::new_code;
 use crate::run::session::Session;
 use crate::storage::Storage;
@@ -64,6 +66,10 @@ fn retry(session: &Session<'_>) -> Outcome {
     loop {
         let outcome = once(session, &mut tries);
         let Err(NotRun::NoSnapshot { failure, .. }) = &outcome.command else { return outcome };
+        // Another try would find the storage in use, and its outcome would not say why.
+        if outcome.not_left.is_some() {
+            return outcome;
+        }
         if !wait(session, &mut tries, failure, session.job.wait.saturating_sub(began.elapsed())) {
             return outcome;
         }
@@ -96,6 +102,8 @@ struct Tries {
     code: Code,
     /// When the first try with this code began.
     began: SystemTime,
+    /// When the first enter with this code began.
+    first_enter: FirstEnter,
     /// When the server was first seen to be recombining.
     recombining_since: Option<Instant>,
     /// What this run entered at the server of another storage and could not leave.
@@ -105,7 +113,13 @@ struct Tries {
 impl Tries {
     fn new() -> Self {
         let code = new_code(&Host::here().host, std::process::id());
-        Self { code, began: SystemTime::now(), recombining_since: None, not_left: None }
+        Self {
+            code,
+            began: SystemTime::now(),
+            first_enter: FirstEnter::default(),
+            recombining_since: None,
+            not_left: None,
+        }
     }
 
     /// Says whether the server still has time to recombine. Reports once that this is waited for.
@@ -125,8 +139,8 @@ fn once(session: &Session<'_>, tries: &mut Tries) -> Outcome {
         Err(failure) => return Outcome::not_run(failure.into()),
     };
     if !run_lock.remembers(&tries.code) {
-        let Tries { code, began, .. } = Tries::new();
-        (tries.code, tries.began) = (code, began);
+        let Tries { code, began, first_enter, .. } = Tries::new();
+        (tries.code, tries.began, tries.first_enter) = (code, began, first_enter);
     }
     session.lock.begin_anew();
     run_lock.describe(&RunRecord::new(tries.code.clone()));
@@ -152,7 +166,8 @@ fn clean_up_and_enter<'a>(
             return Err(NotRun::Stopped(signal));
         }
     }
-    let attempt = Attempt::new(session, run_lock, tries.code.clone(), tries.began);
+    let (code, first_enter) = (tries.code.clone(), tries.first_enter.clone());
+    let attempt = Attempt::new(session, run_lock, code, tries.began, first_enter);
     attempt.snapshot(&mut tries.not_left)
 }
 
@@ -163,17 +178,9 @@ fn in_snapshot(
     run_lock: &RunLock,
     tries: &Tries,
 ) -> Outcome {
-    let (program, code) = (session.program, &tries.code);
+    let program = session.program;
     program.report(Event::Locked);
-    let command = match program.stopped() {
-        Some(signal) => Err(NotRun::Stopped(signal)),
-        None if session.job.command.is_none() => Ok(None),
-        None => {
-            let environment = snapshot.environment(session.storage, code);
-            let mut began = |process| run_lock.command_began(code, &process);
-            Ok(Some(program.run_command(Some(&environment), &mut began)))
-        }
-    };
+    let command = run_command(session, &snapshot, run_lock, tries);
     let Snapshot { lock, entered, .. } = snapshot;
     let broken = lock.check().err();
     let server_came_up = lock.server_came_up();
@@ -187,4 +194,27 @@ fn in_snapshot(
         program.report(Event::ServerStuck);
     }
     Outcome { command, broken, not_left }
+}
+
+/// Runs COMMAND, if there is one, unless a signal or `--max-hold` ends the run first.
+fn run_command(
+    session: &Session<'_>,
+    snapshot: &Snapshot<'_>,
+    run_lock: &RunLock,
+    tries: &Tries,
+) -> Result<Option<CommandEnd>, NotRun> {
+    let limit = session.job.max_hold.map(|max| tries.first_enter.limit(max));
+    if let Some(signal) = session.program.stopped() {
+        return Err(NotRun::Stopped(signal));
+    }
+    if let Some(limit) = limit.filter(HoldLimit::is_over) {
+        return Err(limit.over_before_command().into());
+    }
+    if session.job.command.is_none() {
+        return Ok(None);
+    }
+    let code = &tries.code;
+    let environment = snapshot.environment(session.storage, code);
+    let mut began = |process| run_lock.command_began(code, &process);
+    Ok(Some(session.program.run_command(Some(&environment), limit, &mut began)))
 }

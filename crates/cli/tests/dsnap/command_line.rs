@@ -16,7 +16,7 @@ fn dsnap(args: &[&str]) -> Ran {
 #[test]
 fn help_fits_80_columns_and_explains_methods_variables_and_statuses() {
     let help = dsnap(&["--help"]).says(0, "").stdout;
-    assert!(help.lines().count() <= 63, "{help}");
+    assert!(help.lines().count() <= 66, "{help}");
     assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
     for method in ["http URL ACCESS", "exec PROGRAM", "NAME", "direct", "nodirect"] {
         assert!(help.contains(&format!("\n  {method} ")), "{method} is missing in {help}");
@@ -30,6 +30,7 @@ fn help_fits_80_columns_and_explains_methods_variables_and_statuses() {
     let numbers = [
         exit_status::IN_USE,
         exit_status::BROKEN,
+        exit_status::OVERDUE,
         exit_status::FAILED,
         exit_status::CANNOT_EXECUTE,
         exit_status::NOT_FOUND,
@@ -44,7 +45,9 @@ fn help_fits_80_columns_and_explains_methods_variables_and_statuses() {
 #[test]
 fn the_readme_has_the_same_statuses() {
     let readme = include_str!("../../../../README.md");
-    for status in [exit_status::IN_USE, exit_status::BROKEN, exit_status::FAILED] {
+    for status in
+        [exit_status::IN_USE, exit_status::BROKEN, exit_status::OVERDUE, exit_status::FAILED]
+    {
         assert!(readme.contains(&format!("| {status} |")), "{status}");
     }
 }
@@ -79,6 +82,13 @@ fn a_usage_error_is_one_line_a_hint_and_status_125() {
             &["--storage", "/", "-k", "40000d"],
             "-k, --kill-after: `40000d` is more than a hundred years",
             general,
+        ),
+        (&["--storage", "/", "--max-hold", "-1", "true"], "--max-hold: `-1` is negative", general),
+        (&["--storage", "/", "--max-hold", ""], "--max-hold: `` is empty", general),
+        (
+            &["--storage", "/", "--max-hold", "0", "true"],
+            "--max-hold: no time is left for COMMAND",
+            "leave --max-hold out to let COMMAND run as long as it needs",
         ),
         (
             &["--storage", "/", "--accept-existing", "x"],
@@ -127,6 +137,11 @@ fn an_option_that_took_another_option_for_its_value_is_named() {
             "-t -k5 --storage / true",
             "-t, --wait took the option `-k5` for its DURATION",
             "-t DURATION",
+        ),
+        (
+            "--max-hold --storage ds true",
+            "--max-hold took the option `--storage` for its DURATION",
+            "--max-hold DURATION",
         ),
         (
             "--accept-existing --storage=ds true",

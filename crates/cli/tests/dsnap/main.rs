@@ -24,6 +24,7 @@ mod isolation;
 mod labels;
 mod listing;
 mod lowered;
+mod max_hold;
 mod mounts;
 mod nested;
 mod opening;

@@ -16,6 +16,7 @@ use crate::run::enter::Entering;
 use crate::run::environment::Environment;
 use crate::run::event::Event;
 use crate::run::existing;
+use crate::run::hold::FirstEnter;
 use crate::run::job::NotRun;
 use crate::run::leave::EnteredSnapshot;
 use crate::run::session::Session;
@@ -77,8 +78,9 @@ impl<'a> Attempt<'a> {
         run_lock: &'a RunLock,
         code: Code,
         began: SystemTime,
+        first_enter: FirstEnter,
     ) -> Self {
-        let entering = Entering::new(session, run_lock, code);
+        let entering = Entering::new(session, run_lock, code, first_enter);
         Self { entering, began, tried: Tried::default(), not_left: None }
     }
 

@@ -11,6 +11,7 @@ use crate::limits;
 use crate::record::entry::Record;
 use crate::record::evidence::Evidence;
 use crate::record::run_lock::RunLock;
+use crate::run::hold::FirstEnter;
 use crate::run::pending_enter;
 use crate::run::session::Session;
 use crate::storage::main_lock::LockStamp;
@@ -24,13 +25,20 @@ pub(crate) struct Entering<'a> {
     pub(crate) session: &'a Session<'a>,
     pub(crate) run_lock: &'a RunLock,
     pub(crate) code: Code,
+    /// When the first enter under this code began.
+    pub(crate) first_enter: FirstEnter,
     /// When a method, or a wait, first saw that the program was asked to end.
     stopped_at: OnceCell<Instant>,
 }
 
 impl<'a> Entering<'a> {
-    pub(crate) fn new(session: &'a Session<'a>, run_lock: &'a RunLock, code: Code) -> Self {
-        Self { session, run_lock, code, stopped_at: OnceCell::new() }
+    pub(crate) fn new(
+        session: &'a Session<'a>,
+        run_lock: &'a RunLock,
+        code: Code,
+        first_enter: FirstEnter,
+    ) -> Self {
+        Self { session, run_lock, code, first_enter, stopped_at: OnceCell::new() }
     }
 
     /// Calls the method. What a server may come to hold is recorded before.
@@ -52,8 +60,11 @@ impl<'a> Entering<'a> {
             snapshot_seen: false,
             caller: &self.session.listener(&step.label, &self.stopped_at),
         };
-        let privileges = self.session.privileges;
+        let (privileges, began) = (self.session.privileges, Instant::now());
         let entered = step.call(privileges, |method| method.enter(&request), Entered::Unknown);
+        if may_hold(&entered) || matches!(entered, Entered::Done) {
+            self.first_enter.note(began);
+        }
         if can_hold && !may_hold(&entered) {
             self.settle(step);
         }

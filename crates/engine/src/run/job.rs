@@ -11,10 +11,12 @@ use crate::conf::plan::Source;
 pub use crate::failure::Failure;
 use crate::run::environment::Environment;
 use crate::run::event::{Event, Level};
+use crate::run::hold::HoldLimit;
 use crate::system::process::ProcessId;
 use crate::{exit_status, limits};
 
 /// What a run is to do.
+// wide: one field for each thing that the command line says of a run
 #[derive(Debug, Clone)]
 pub struct Job {
     /// Where the conf lines come from.
@@ -25,6 +27,8 @@ pub struct Job {
     pub pause: Duration,
     /// How old an existing snapshot may be: `--accept-existing`.
     pub accept_existing: Option<Duration>,
+    /// How long the snapshot may last: `--max-hold`.
+    pub max_hold: Option<Duration>,
     /// The name of COMMAND. Without one, the run tests whether the storage can enter snapshot mode.
     pub command: Option<OsString>,
     /// The command that recovers this storage with this run's methods, for hints; quoted.
@@ -53,6 +57,7 @@ impl Default for Job {
             wait: Duration::ZERO,
             pause: limits::DEFAULT_RETRY_PAUSE,
             accept_existing: None,
+            max_hold: None,
             command: None,
             recover: String::new(),
             timing: Timing::default(),
@@ -87,10 +92,12 @@ pub trait Program {
     fn sleep(&self, pause: Duration);
 
     /// Runs COMMAND and waits for its end. `environment` describes the snapshot to COMMAND; without
-    /// it, COMMAND keeps the variables of the program. Calls `began` with the process of COMMAND.
+    /// it, COMMAND keeps the variables of the program. At the end of `limit`, ends COMMAND. Calls
+    /// `began` with the process of COMMAND.
     fn run_command(
         &self,
         environment: Option<&Environment<'_>>,
+        limit: Option<HoldLimit>,
         began: &mut dyn FnMut(ProcessId),
     ) -> CommandEnd;
 }
@@ -106,6 +113,24 @@ pub enum CommandEnd {
     CannotExecute(io::Error),
     /// There is no such program.
     NotFound(io::Error),
+    /// It was still running when `--max-hold` was over.
+    Overdue {
+        /// How it was ended.
+        by: EndedBy,
+        /// How long the snapshot had lasted then.
+        lasted: Duration,
+    },
+}
+
+/// How an overdue COMMAND was ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndedBy {
+    /// It ended after TERM.
+    Term,
+    /// It was killed, because it did not end after TERM.
+    Kill,
+    /// It could not be killed, and the process with this id still runs, without a snapshot.
+    Nothing(i32),
 }
 
 impl CommandEnd {
@@ -116,6 +141,7 @@ impl CommandEnd {
             Self::Killed(signal) => exit_status::by_signal(*signal),
             Self::CannotExecute(_) => exit_status::CANNOT_EXECUTE,
             Self::NotFound(_) => exit_status::NOT_FOUND,
+            Self::Overdue { .. } => exit_status::OVERDUE,
         }
     }
 }
@@ -147,12 +173,18 @@ impl Outcome {
         match &self.command {
             Err(why) => why.status(),
             Ok(_) if self.broken.is_some() => exit_status::BROKEN,
-            Ok(end) => match end.as_ref().map_or(0, CommandEnd::status) {
-                0 if self.not_left.is_some() => exit_status::BROKEN,
-                status => status,
-            },
+            Ok(end) if self.not_left.is_some() && has_no_failure(end.as_ref()) => {
+                exit_status::BROKEN
+            }
+            Ok(end) => end.as_ref().map_or(0, CommandEnd::status),
         }
     }
+}
+
+/// Says whether that end is no failure of COMMAND itself, so that a snapshot which could not be left
+/// decides the exit status.
+fn has_no_failure(end: Option<&CommandEnd>) -> bool {
+    matches!(end, None | Some(CommandEnd::Exited(0) | CommandEnd::Overdue { .. }))
 }
 
 /// Why COMMAND was not run.
@@ -226,18 +258,30 @@ mod tests {
 
     #[test]
     fn a_broken_guarantee_is_122_whatever_the_status_of_command() {
-        for status in [0, 1, 75, 125] {
-            let outcome =
-                Outcome { broken: Some(Reason::new("gone")), ..ran(CommandEnd::Exited(status)) };
+        let ends = [0, 1, 75, 124, 125].map(CommandEnd::Exited);
+        for end in ends.into_iter().chain([overdue()]) {
+            let outcome = Outcome { broken: Some(Reason::new("gone")), ..ran(end) };
             assert_eq!(outcome.status(), 122);
         }
     }
 
+    fn overdue() -> CommandEnd {
+        CommandEnd::Overdue { by: EndedBy::Term, lasted: Duration::from_secs(600) }
+    }
+
     #[test]
-    fn a_snapshot_that_could_not_be_left_changes_only_a_zero() {
+    fn an_overdue_command_gives_124_however_it_was_ended() {
+        for by in [EndedBy::Term, EndedBy::Kill, EndedBy::Nothing(4711)] {
+            assert_eq!(ran(CommandEnd::Overdue { by, lasted: Duration::ZERO }).status(), 124);
+        }
+    }
+
+    #[test]
+    fn a_snapshot_that_could_not_be_left_changes_no_failure_of_command() {
         let not_left = |end| Outcome { not_left: Some(Reason::new("silent")), ..ran(end) };
         assert_eq!(not_left(CommandEnd::Exited(0)).status(), 122);
         assert_eq!(not_left(CommandEnd::Exited(3)).status(), 3);
+        assert_eq!(not_left(overdue()).status(), 122);
         let without_command = Outcome { command: Ok(None), ..not_left(CommandEnd::Exited(0)) };
         assert_eq!(without_command.status(), 122);
     }

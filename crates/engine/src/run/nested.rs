@@ -73,7 +73,7 @@ pub fn run(job: &Job, storage: &Storage, inherited: &Inherited, program: &dyn Pr
     if let Some(signal) = program.stopped() {
         return Outcome::not_run(NotRun::Stopped(signal));
     }
-    let command = job.command.is_some().then(|| program.run_command(None, &mut |_| {}));
+    let command = job.command.is_some().then(|| program.run_command(None, None, &mut |_| {}));
     Outcome {
         command: Ok(command),
         broken: snapshot_lock::check_unchanged(storage, &seen).err(),

@@ -9,6 +9,7 @@ mod accepting;
 mod closed;
 mod elsewhere;
 mod freshness;
+mod holding;
 mod leaving;
 mod orphans;
 mod retrying;

@@ -12,6 +12,7 @@ use dsnap_engine::conf::plan::Source;
 use dsnap_engine::run;
 use dsnap_engine::run::environment::Environment;
 use dsnap_engine::run::event::Event;
+use dsnap_engine::run::hold::HoldLimit;
 use dsnap_engine::run::job::{CommandEnd, Job, NotRun, Outcome, Program, Timing};
 use dsnap_engine::storage::{self, Storage};
 use dsnap_engine::system::flock::FileLock;
@@ -236,6 +237,7 @@ impl Program for Scenario {
     fn run_command(
         &self,
         environment: Option<&Environment<'_>>,
+        _limit: Option<HoldLimit>,
         began: &mut dyn FnMut(ProcessId),
     ) -> CommandEnd {
         began(ProcessId::own());
