@@ -143,6 +143,13 @@ pub trait SnapshotMethod: Debug + Send + Sync {
 
     /// Looks at the server and changes nothing: what would `enter` meet?
     fn status(&self, request: &Request<'_>) -> Status;
+
+    /// Looks as far as that is possible without running a program of the site.
+    ///
+    /// A method that runs one only checks that it could. Every other method looks as in `status`.
+    fn probe(&self, request: &Request<'_>) -> Status {
+        self.status(request)
+    }
 }
 
 /// What a method says about a line whose words it accepts.

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod conf;
+pub mod diagnosis;
 pub mod durations;
 pub mod exit_status;
 mod failure;

@@ -60,6 +60,10 @@ pub const DEFAULT_RETRY_PAUSE: Duration = Duration::from_secs(10);
 pub const MIN_RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// The longest DURATION, a hundred years of 365.25 days: more is a slip of the finger.
 pub const MAX_DURATION: Duration = Duration::from_secs(3_155_760_000);
+/// How long a snapshot may last before somebody should look.
+pub const LONG_SNAPSHOT: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long files are counted for `--status`, in each folder.
+pub const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often a method that moves files reports its progress.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the progress of an isolated process is passed on, at most.
@@ -90,6 +94,8 @@ pub const MAX_CONF_FILE: u64 = 1 << 20;
 pub const MAX_USABLE_LINES: usize = 100;
 /// The malformed lines of a conf file that are named, in number. The rest is only counted.
 pub const MAX_MALFORMED_LINES: usize = 20;
+/// The files in `B/` from which on somebody should look, in number: they are moved after the snapshot.
+pub const LARGE_B_FILES: u64 = 100_000;
 /// `config/settings`.
 pub const MAX_SETTINGS_FILE: u64 = 1 << 20;
 /// `/etc/passwd`.

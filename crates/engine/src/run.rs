@@ -6,7 +6,7 @@
 
 mod attempt;
 mod clean_up;
-mod copy;
+pub(crate) mod copy;
 mod enter;
 pub mod environment;
 pub mod event;
@@ -21,6 +21,7 @@ mod recorded_line;
 pub mod recover;
 mod roll_forward;
 pub mod session;
+mod snapshot;
 mod tried;
 mod unwritten;
 
@@ -31,14 +32,17 @@ use dsnap_core::{Code, Reason};
 
 use crate::failure::{Failure, Retry};
 use crate::limits;
-use crate::record::run_lock::{RunLock, RunRecord};
-use crate::run::attempt::{Attempt, Snapshot};
+use crate::record::LastRun;
+use crate::record::run_lock::RunLock;
+use crate::record::run_record::RunRecord;
+use crate::run::attempt::Attempt;
 use crate::run::event::Event;
 use crate::run::hold::{FirstEnter, HoldLimit};
 use crate::run::job::{CommandEnd, Job, NotRun, Outcome, Program};
 use crate::run::new_code::new_code;
 use crate::run::session::Session;
-use crate::storage::Storage;
+use crate::run::snapshot::Snapshot;
+use crate::storage::{Storage, snapshot_lock};
 use crate::system::privileges::Privileges;
 use crate::system::process::Host;
 
@@ -102,6 +106,8 @@ struct Tries {
     code: Code,
     /// When the first try with this code began.
     began: SystemTime,
+    /// The label of the line that entered the snapshot of this try.
+    entered_by: Option<String>,
     /// When the first enter with this code began.
     first_enter: FirstEnter,
     /// When the server was first seen to be recombining.
@@ -116,6 +122,7 @@ impl Tries {
         Self {
             code,
             began: SystemTime::now(),
+            entered_by: None,
             first_enter: FirstEnter::default(),
             recombining_since: None,
             not_left: None,
@@ -148,7 +155,11 @@ fn once(session: &Session<'_>, tries: &mut Tries) -> Outcome {
         Ok(snapshot) => in_snapshot(session, snapshot, &run_lock, tries),
         Err(why) => Outcome::not_run(why),
     };
-    run_lock.release();
+    run_lock.release(Some(LastRun {
+        ended: snapshot_lock::seconds(SystemTime::now()),
+        status: outcome.status(),
+        entered_by: tries.entered_by.take().unwrap_or_default(),
+    }));
     outcome
 }
 
@@ -176,8 +187,9 @@ fn in_snapshot(
     session: &Session<'_>,
     snapshot: Snapshot<'_>,
     run_lock: &RunLock,
-    tries: &Tries,
+    tries: &mut Tries,
 ) -> Outcome {
+    tries.entered_by.clone_from(&snapshot.entered_by);
     let program = session.program;
     program.report(Event::Locked);
     let command = run_command(session, &snapshot, run_lock, tries);

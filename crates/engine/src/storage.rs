@@ -14,6 +14,7 @@ pub mod snapshot_file;
 pub mod snapshot_lock;
 #[cfg(test)]
 pub(crate) mod testing;
+mod transaction_time;
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
@@ -27,6 +28,7 @@ use crate::limits::{MAX_FOLDER_DEPTH, MAX_SETTINGS_FILE};
 pub use crate::storage::folders::Folders;
 pub use crate::storage::journal_entry::{JournalEntry, REPLICA, is_mark};
 use crate::storage::settings::Settings;
+pub use crate::storage::transaction_time::transaction_time;
 use crate::system::flock::{FileLock, LockError};
 use crate::system::folder::{Folder, Listed, Owner};
 use crate::system::modes;

@@ -60,4 +60,9 @@ impl SnapshotMethod for Exec {
             Err(reason) => Status::Refused(reason),
         }
     }
+
+    /// Checks that the program could be run. A script that knows no `status` might start the server.
+    fn probe(&self, request: &Request<'_>) -> Status {
+        self.check_files(request).map_or_else(Status::Refused, |()| Status::CannotTell)
+    }
 }

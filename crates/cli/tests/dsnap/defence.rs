@@ -5,7 +5,7 @@
 use std::fs;
 use std::process::Command;
 
-use dsnap_engine::record::run_lock::RunRecord;
+use dsnap_engine::record::run_record::RunRecord;
 use dsnap_engine::system::process::ProcessId;
 use dsnap_testkit::State;
 use nix::sys::signal::Signal;

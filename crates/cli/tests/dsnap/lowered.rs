@@ -243,7 +243,7 @@ fn forge_record(site: &Site, line: &str, code: &str) {
         file: lock.inode(),
     };
     lock.record_intent(record).unwrap();
-    lock.release();
+    lock.release(None);
     fs::write(storage.snapshot(), format!("user/{code}")).unwrap();
 }
 

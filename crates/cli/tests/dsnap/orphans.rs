@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dsnap_engine::record::run_lock::RunRecord;
+use dsnap_engine::record::run_record::RunRecord;
 use dsnap_engine::system::process::ProcessId;
 use dsnap_testkit::Site;
 use dsnap_testkit::control::Control;

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::time::{Duration, SystemTime};
 
-use dsnap_engine::record::run_lock::RunRecord;
+use dsnap_engine::record::run_record::RunRecord;
 use dsnap_testkit::Site;
 use dsnap_testkit::site::{Call, Fault, Step};
 use nix::sys::signal::Signal::{SIGKILL, SIGTERM};

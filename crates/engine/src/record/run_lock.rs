@@ -13,40 +13,22 @@ use std::time::SystemTime;
 use dsnap_core::Code;
 
 use crate::failure::Failure;
-use crate::limits::{MAX_LOCK_FILE, MAX_RECORDS};
-use crate::record::checksummed::{ChecksummedLine, LineWriter};
+use crate::limits::MAX_RECORDS;
+use crate::record::FILE;
+use crate::record::LastRun;
+use crate::record::contents::Contents;
 use crate::record::entry::Record;
 use crate::record::evidence::Evidence;
+use crate::record::run_record::RunRecord;
+use crate::storage::Storage;
 use crate::storage::durability::Durability;
-use crate::storage::{Storage, snapshot_lock};
 use crate::system::flock::{FileLock, LockError};
 use crate::system::folder::Folder;
 use crate::system::lock_holders;
-use crate::system::process::{Host, Life, ProcessId};
+use crate::system::process::ProcessId;
 
-/// The name of the file in `misc/`.
-const NAME: &str = "dsnap.lock";
-/// The first word of the line that names the file's inode.
-const INODE: &str = "inode";
-/// The first word of the line that describes the run holding the lock.
-const RUN: &str = "run";
 /// The mode of the file: runs of the owner and of the group may take turns.
 const MODE: u32 = 0o660;
-
-/// The run that holds the lock, as it describes itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunRecord {
-    /// The code of its snapshot.
-    pub code: Code,
-    /// The process of the tool.
-    pub tool: ProcessId,
-    /// The process of COMMAND, once it runs.
-    pub command: Option<ProcessId>,
-    /// The host on which both run.
-    pub host: Host,
-    /// When the run began, in seconds since 1970.
-    pub since: u64,
-}
 
 /// The lock of a run, held, and what its file says.
 #[derive(Debug)]
@@ -57,13 +39,7 @@ pub struct RunLock {
     /// `misc/`: a file that was just made may be lost unless its folder is synced, too.
     folder: Folder,
     damaged: usize,
-    written: RefCell<Written>,
-}
-
-#[derive(Debug, Default)]
-struct Written {
-    run: Option<RunRecord>,
-    records: Vec<Record>,
+    written: RefCell<Contents>,
 }
 
 impl RunLock {
@@ -74,9 +50,9 @@ impl RunLock {
     /// Another run holds the lock, or the file cannot be read or written.
     pub fn take(storage: &Storage) -> Result<Self, Failure> {
         let misc = &storage.folders().misc;
-        let existed = misc.look(NAME).is_ok();
-        let no_access = |error| Failure::from(misc.error(NAME, "cannot be locked", &error));
-        match storage.take_lock_without_pid(NAME) {
+        let existed = misc.look(FILE).is_ok();
+        let no_access = |error| Failure::from(misc.error(FILE, "cannot be locked", &error));
+        match storage.take_lock_without_pid(FILE) {
             Ok(lock) => {
                 if !existed {
                     // Whatever the umask, see MODE. If the system refuses, the lock is still good.
@@ -94,20 +70,8 @@ impl RunLock {
 
     fn read(lock: FileLock, durability: Durability, folder: Folder) -> io::Result<Self> {
         let inode = lock.file().metadata()?.ino();
-        let content = lock.read()?;
-        let content = String::from_utf8_lossy(&content);
-        let (mut records, mut damaged) = (Vec::new(), 0);
-        for line in content.lines().filter(|line| !line.is_empty()) {
-            match Record::from_line(line) {
-                Some(record) => records.push(record),
-                None => damaged += usize::from(!is_other_line(line)),
-            }
-        }
-        // This program keeps no more, so somebody else wrote the others.
-        let surplus = records.len().saturating_sub(MAX_RECORDS);
-        records.drain(..surplus);
-        damaged += surplus;
-        let written = RefCell::new(Written { run: None, records });
+        let (written, damaged) = Contents::parse(&lock.read()?);
+        let written = RefCell::new(Contents { run: None, ..written });
         Ok(Self { lock, inode, durability, folder, damaged, written })
     }
 
@@ -205,12 +169,15 @@ impl RunLock {
         self.change(|written| written.records.retain(|known| !settled(known)));
     }
 
-    /// Releases the lock and removes the line about the run.
-    pub fn release(self) {
-        self.change(|written| written.run = None);
+    /// Writes how the run ended, removes the line about it, and releases the lock.
+    pub fn release(self, last: Option<LastRun>) {
+        self.change(|written| {
+            written.run = None;
+            written.last = last.or(written.last.take());
+        });
     }
 
-    fn change(&self, change: impl FnOnce(&mut Written)) {
+    fn change(&self, change: impl FnOnce(&mut Contents)) {
         let mut written = self.written.borrow_mut();
         change(&mut written);
         let _ = self.write(&written);
@@ -222,67 +189,14 @@ impl RunLock {
         self.durability.folder(&self.folder)
     }
 
-    fn write(&self, written: &Written) -> io::Result<()> {
-        let mut content = format!("{INODE} {}\n", self.inode);
-        let lines = written.run.iter().map(RunRecord::to_line);
-        for line in lines.chain(written.records.iter().map(Record::to_line)) {
-            content += &line;
-            content.push('\n');
-        }
-        self.lock.write(content.as_bytes())
+    fn write(&self, written: &Contents) -> io::Result<()> {
+        self.lock.write(written.to_text(self.inode).as_bytes())
     }
-}
-
-/// Says whether a line that is not a record is one of the other lines of the file.
-fn is_other_line(line: &str) -> bool {
-    let inode = line.strip_prefix(INODE).and_then(|rest| rest.strip_prefix(' '));
-    inode.is_some_and(|inode| inode.parse::<u64>().is_ok()) || RunRecord::from_line(line).is_some()
 }
 
 impl Record {
     fn is_of(&self, code: &Code, line: Option<&[u8]>) -> bool {
         &self.code == code && line.is_none_or(|line| self.line == line)
-    }
-}
-
-impl RunRecord {
-    /// Describes this process as a run that begins now.
-    pub fn new(code: Code) -> Self {
-        let since = snapshot_lock::seconds(SystemTime::now());
-        Self { code, tool: ProcessId::own(), command: None, host: Host::here(), since }
-    }
-
-    /// Reads which run the file of `storage` names, if it names one.
-    pub fn read(storage: &Storage) -> io::Result<Option<Self>> {
-        let content = match storage.folders().misc.read(NAME, MAX_LOCK_FILE) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            content => content?,
-        };
-        Ok(String::from_utf8_lossy(&content).lines().find_map(Self::from_line))
-    }
-
-    /// Says whether the tool or COMMAND may still be alive: what cannot be seen from here may be.
-    pub fn may_live(&self) -> bool {
-        let processes = std::iter::once(&self.tool).chain(&self.command);
-        processes.map(|process| self.host.life_of(Some(process))).any(|life| life != Life::Ended)
-    }
-
-    fn to_line(&self) -> String {
-        let line =
-            LineWriter::new(RUN).field("code", self.code.as_str()).number("since", self.since);
-        let line = ProcessId::optional_fields(Some(&self.tool), self.host.fields(line), "tool");
-        ProcessId::optional_fields(self.command.as_ref(), line, "command").finish()
-    }
-
-    fn from_line(line: &str) -> Option<Self> {
-        let fields = ChecksummedLine::parse(line, RUN)?;
-        Some(Self {
-            code: Code::from_file(&fields.bytes("code")?)?,
-            tool: ProcessId::from_fields(fields, "tool")?,
-            command: ProcessId::from_fields(fields, "command"),
-            host: Host::from_fields(fields)?,
-            since: fields.number("since")?,
-        })
     }
 }
 
@@ -295,6 +209,7 @@ mod tests {
 
     use super::*;
     use crate::storage::testing::storage;
+    use crate::system::process::Host;
 
     fn run() -> RunRecord {
         RunRecord::new(Code::from_bytes(b"db-1-x").unwrap())
@@ -319,7 +234,7 @@ mod tests {
             failure.reason().text().starts_with("another run of dsnap uses this storage: "),
             "{failure}"
         );
-        lock.release();
+        lock.release(None);
         assert!(RunLock::take(&storage).is_ok());
     }
 
@@ -349,7 +264,7 @@ mod tests {
         run.command = Some(ProcessId::own());
         lock.describe(&run);
         assert_eq!(RunRecord::read(&storage).unwrap(), Some(run));
-        lock.release();
+        lock.release(None);
         assert_eq!(RunRecord::read(&storage).unwrap(), None);
         assert_eq!(fs::read_to_string(storage.run_lock()).unwrap(), format!("inode {inode}\n"));
         assert_eq!(fs::metadata(storage.run_lock()).unwrap().ino(), inode);

@@ -13,13 +13,13 @@ use crate::limits;
 use crate::record::evidence::Evidence;
 use crate::record::run_lock::RunLock;
 use crate::run::enter::Entering;
-use crate::run::environment::Environment;
 use crate::run::event::Event;
 use crate::run::existing;
 use crate::run::hold::FirstEnter;
 use crate::run::job::NotRun;
 use crate::run::leave::EnteredSnapshot;
 use crate::run::session::Session;
+use crate::run::snapshot::Snapshot;
 use crate::run::tried::{LineEnd, Tried};
 use crate::storage::freshness::{self, MethodOutcome, Verdict};
 use crate::storage::main_lock::Openness;
@@ -27,29 +27,6 @@ use crate::storage::snapshot_file::{Content, SnapshotFile};
 use crate::storage::snapshot_lock::{self, SnapshotLock};
 use crate::storage::{Leftovers, Storage};
 use crate::system::lock_holders;
-
-/// A fresh snapshot whose lock this process holds, and what must be left afterwards.
-#[derive(Debug)]
-pub(crate) struct Snapshot<'a> {
-    // Dropped in this order: a server cannot leave the snapshot while the lock is held.
-    pub(crate) lock: SnapshotLock<'a>,
-    pub(crate) entered: Option<EnteredSnapshot<'a>>,
-    /// Never later than the state in `A/`.
-    timestamp: SystemTime,
-}
-
-impl Snapshot<'_> {
-    /// Makes the environment of COMMAND.
-    pub(crate) fn environment(&self, storage: &Storage, code: &Code) -> Environment<'_> {
-        Environment {
-            directory: storage.given().to_owned(),
-            timestamp: snapshot_lock::seconds(self.timestamp),
-            code: code.clone(),
-            tid: storage.last_transaction(),
-            sublock: self.lock.file(),
-        }
-    }
-}
 
 /// A try under one code.
 #[derive(Debug)]
@@ -241,7 +218,9 @@ impl<'a> Attempt<'a> {
     ) -> Round<'a> {
         let failure = match self.lock_fresh(step, entered.as_mut()) {
             Ok(lock) => {
-                return Round::Found(Box::new(Snapshot { lock, entered, timestamp: self.began }));
+                let entered_by = Some(step.label.clone());
+                let timestamp = self.began;
+                return Round::Found(Box::new(Snapshot { lock, entered, entered_by, timestamp }));
             }
             Err(failure) => failure,
         };
@@ -348,7 +327,7 @@ impl<'a> Attempt<'a> {
             }
             _ => return Err(self.why_not_usable(file)),
         };
-        Ok(Snapshot { lock, entered: None, timestamp })
+        Ok(Snapshot { lock, entered: None, entered_by: None, timestamp })
     }
 
     fn conclude(&self, last: Failure) -> NotRun {

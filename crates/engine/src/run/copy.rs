@@ -16,17 +16,19 @@ use crate::system::access;
 
 /// Says why the files of this storage must not be rolled forward, if it is a copy that may be torn.
 pub(crate) fn torn_copy(storage: &Storage, run_lock: &RunLock, job: &Job) -> Option<Reason> {
-    if !run_lock.is_copy() || is_complete(storage) {
-        return None;
-    }
+    (run_lock.is_copy() && !is_complete(storage)).then(|| may_be_torn(storage, job))
+}
+
+/// Says that the storage is a copy that may be torn, and what to do.
+pub(crate) fn may_be_torn(storage: &Storage, job: &Job) -> Reason {
     let root = text::path(storage.root());
     let what = format!(
         "{root} is a copy made while a snapshot of the original was in use: its journal/ and B/ may be torn"
     );
-    Some(Reason::new(what).hint(set_aside(storage)).hint(format!(
-        "if the copy is of one moment (a frozen disk): {} --whole-copy",
-        job.recover
-    )))
+    let command = format!("{} --whole-copy", job.recover);
+    Reason::new(what)
+        .hint(set_aside(storage))
+        .hint(format!("if the copy is of one moment (a frozen disk): {command}"))
 }
 
 /// Says whether `A/` is all there is, so that nothing can be torn.

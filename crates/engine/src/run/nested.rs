@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use dsnap_core::{Reason, text};
 
-use crate::record::run_lock::RunRecord;
+use crate::record::run_record::RunRecord;
 use crate::run::job::{Job, NotRun, Outcome, Program};
 use crate::storage::snapshot_file::{Content, SnapshotFile};
 use crate::storage::{self, Storage, snapshot_lock};

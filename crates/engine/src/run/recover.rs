@@ -71,7 +71,7 @@ pub fn recover(
             .and_then(|()| unwritten::ask_servers(&session)),
     };
     let words = recovered.and_then(|()| words(&session, &run_lock, copied));
-    run_lock.release();
+    run_lock.release(None);
     Ok(words?)
 }
 

@@ -69,7 +69,7 @@ impl LockStamp {
 
     /// Says whether the lock was taken after `misc/snapshot` was written. Both times come from the
     /// same file system.
-    fn is_later_than(self, file: &SnapshotFile) -> bool {
+    pub(crate) fn is_later_than(self, file: &SnapshotFile) -> bool {
         let seconds = u64::try_from(self.seconds).ok().map(Duration::from_secs);
         let rest = u64::try_from(self.nanoseconds).ok().map(Duration::from_nanos);
         let taken = seconds.zip(rest).and_then(|(time, rest)| UNIX_EPOCH.checked_add(time + rest));

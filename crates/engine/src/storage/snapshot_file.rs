@@ -106,6 +106,18 @@ impl SnapshotFile {
         now?.duration_since(self.modified?).ok()
     }
 
+    /// Returns what the file says, if it exists: `user/CODE`, `shutdown`.
+    pub fn code(&self) -> Option<String> {
+        match &self.content {
+            Content::Absent | Content::NotAFile => None,
+            Content::Empty => Some(String::new()),
+            Content::Shutdown => Some("shutdown".to_owned()),
+            Content::Packing => Some("packing".to_owned()),
+            Content::User(code) => Some(format!("user/{}", String::from_utf8_lossy(code))),
+            Content::Other(other) => Some(String::from_utf8_lossy(other).into_owned()),
+        }
+    }
+
     /// Says whether the file may be of the snapshot with `code`: it names it, or it is empty, because
     /// the server could not write it (a full disk) and is in the snapshot all the same.
     pub fn may_be_held_by(&self, code: &Code) -> bool {

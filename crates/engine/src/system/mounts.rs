@@ -17,6 +17,7 @@ use crate::limits::MAX_MOUNT_TABLE;
 use crate::system::fdinfo::{FdInfo, number};
 use crate::system::folder::Folder;
 use crate::system::open;
+use crate::system::process::Host;
 
 /// File systems on one machine's disks or in its memory: each lock reaches all processes that can
 /// open the file.
@@ -33,6 +34,9 @@ const LOCAL_KINDS: [&[u8]; 11] = [
     b"bcachefs",
     b"tmpfs",
 ];
+
+/// The number of the pid namespace that contains all processes: `PROC_PID_INIT_INO` in Linux.
+const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
 /// File systems that are never written to.
 const IMAGE_KINDS: [&[u8]; 5] = [b"squashfs", b"iso9660", b"erofs", b"cramfs", b"romfs"];
@@ -54,6 +58,11 @@ impl Mount {
     pub(crate) fn of(fd: BorrowedFd<'_>) -> Option<Self> {
         let id = FdInfo::of(fd).ok()?.mount_id()?;
         Self::find(&read_table().ok()?, id)
+    }
+
+    /// Finds the mount on which a folder is.
+    pub(crate) fn of_folder(folder: &Folder) -> Option<Self> {
+        Self::of(folder.as_fd())
     }
 
     /// Finds a mount in the text of a table.
@@ -114,6 +123,14 @@ impl Mount {
             b"overlay" => self.upper_layer().is_some_and(|upper| upper.is_local()),
             _ => self.is_local(),
         }
+    }
+
+    /// Says whether this system shows every lock on a file here: no other machine can hold one, and
+    /// this process is in no container, which would hide those of other processes.
+    pub(crate) fn shows_all_locks(&self) -> bool {
+        self.locks_reach()
+            && !self.kind().starts_with(b"nfs")
+            && Host::here().pid_namespace == INITIAL_PID_NAMESPACE
     }
 
     fn is_local(&self) -> bool {

@@ -138,6 +138,15 @@ impl Privileges {
         result
     }
 
+    /// Takes back the privileges that the program was started with: it is done with the storage.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses.
+    pub fn restore(&self) -> Result<(), Reason> {
+        self.lowered.as_ref().map_or(Ok(()), |lowered| lowered.root.assume())
+    }
+
     /// Says whether root steps back.
     pub fn are_lowered(&self) -> bool {
         self.lowered.is_some()

@@ -1,0 +1,295 @@
+//! What is worth saying about a storage: what is wrong, and the one next step for it.
+
+use dsnap_core::{Reason, text};
+
+use crate::conf::plan::ComplaintKind;
+use crate::diagnosis::facts::{Facts, LockView};
+use crate::diagnosis::lines::{LineAnswer, LineReport};
+use crate::diagnosis::state::State;
+use crate::durations;
+use crate::limits::{LARGE_B_FILES, LONG_SNAPSHOT};
+use crate::quoting::quoted;
+use crate::record::entry::Record;
+use crate::record::evidence::Evidence;
+use crate::run::copy;
+use crate::run::session::Session;
+use crate::storage::main_lock::Openness;
+use crate::storage::snapshot_file::Content;
+use crate::system::process::Life;
+
+/// How bad something is. The order is that of the worst: several findings are as bad as the greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// A run works, or waits for something ordinary.
+    Ready,
+    /// A run works, but somebody should look.
+    Look,
+    /// It could not be told.
+    Unknown,
+    /// A run would fail.
+    Fails,
+}
+
+/// Something worth saying.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is, in one sentence.
+    pub text: String,
+    /// The next step, as a command where there is one.
+    pub next: Vec<String>,
+}
+
+impl Finding {
+    fn new(severity: Severity, text: impl Into<String>) -> Self {
+        Self { severity, text: text.into(), next: Vec::new() }
+    }
+
+    fn next(mut self, next: impl Into<String>) -> Self {
+        self.next.push(next.into());
+        self
+    }
+
+    fn of(severity: Severity, reason: &Reason) -> Self {
+        Self { severity, text: reason.text().to_owned(), next: reason.hints().to_vec() }
+    }
+}
+
+/// Lists what is worth saying, the worst first.
+pub(super) fn findings(
+    session: &Session<'_>,
+    facts: &Facts,
+    state: State,
+    lines: &[LineReport],
+) -> Vec<Finding> {
+    let patient = Patient { session, facts, state, lines };
+    let mut findings = Vec::new();
+    findings.extend(patient.of_state());
+    findings.extend(patient.of_lines());
+    findings.extend(patient.of_records());
+    findings.extend(patient.of_conf());
+    findings.extend(patient.of_size());
+    findings.sort_by_key(|finding: &Finding| std::cmp::Reverse(finding.severity));
+    findings
+}
+
+struct Patient<'a> {
+    session: &'a Session<'a>,
+    facts: &'a Facts,
+    state: State,
+    lines: &'a [LineReport],
+}
+
+impl Patient<'_> {
+    fn of_state(&self) -> Option<Finding> {
+        match self.state {
+            State::Closed if self.is_locked_by_a_tool() => Some(self.locked_by_a_tool()),
+            State::Closed | State::Running | State::Packing | State::Recombining => None,
+            State::ClosedIncomplete => Some(self.to_roll_forward(
+                "it was closed, but transactions ended meanwhile that are not in A/",
+            )),
+            State::Crashed => Some(self.to_roll_forward(
+                "no server has closed it: what was committed last may not be in A/",
+            )),
+            State::LeftInSnapshot => Some(self.to_roll_forward(
+                "its server ended while it was in a snapshot: later transactions are not in A/",
+            )),
+            State::CrashedPacking => Some(self.to_roll_forward("its server ended while it packed")),
+            State::InSnapshot => self.in_snapshot(),
+            State::Stuck => Some(self.stuck()),
+            State::Broken => Some(self.broken()),
+        }
+    }
+
+    /// A storage that no server has open, and that is no snapshot yet.
+    fn to_roll_forward(&self, what: &str) -> Finding {
+        let direct = self.lines.iter().any(|line| line.works_on_files);
+        let dir = quoted(self.session.storage.root());
+        match (direct, self.facts.server.openness()) {
+            (true, Openness::Closed) => {
+                Finding::new(Severity::Look, format!("{what}; the next run rolls it forward"))
+                    .next(format!("dsnap --storage {dir}"))
+            }
+            (_, Openness::Unknown) => Finding::new(
+                Severity::Unknown,
+                format!("{what}, if no server has it open; that cannot be seen from here"),
+            )
+            .next(format!(
+                "if no server has it open, on any machine: dsnap --storage {dir} --method direct"
+            )),
+            _ => Finding::new(Severity::Fails, format!("{what}, and no line allows `direct`"))
+                .next(format!("dsnap --storage {dir} --method direct")),
+        }
+    }
+
+    fn is_locked_by_a_tool(&self) -> bool {
+        self.facts.sublock.is_held() && !self.facts.run.is_held()
+    }
+
+    /// Somebody holds `misc/sublock` of a closed storage, and no run of dsnap does.
+    fn locked_by_a_tool(&self) -> Finding {
+        let holder = holder(&self.facts.sublock);
+        let text = format!("misc/sublock is held by {holder}, and no run of dsnap is going on");
+        Finding::new(Severity::Fails, text).next("wait for the end of that process, or end it")
+    }
+
+    fn in_snapshot(&self) -> Option<Finding> {
+        let Content::User(code) = &self.facts.file.content else { return None };
+        let code = String::from_utf8_lossy(code);
+        let record = self.facts.look.contents.records.iter().find(|it| it.code.as_str() == code);
+        match record {
+            _ if self.facts.run.is_held() => self.held_for_long(),
+            Some(record) if self.is_used(record) => self.held_for_long(),
+            Some(_) => Some(self.left_behind()),
+            None => self.entered_by_somebody_else(&code),
+        }
+    }
+
+    /// Says whether COMMAND of a recorded run may still work.
+    fn is_used(&self, record: &Record) -> bool {
+        match record.host.life_of(record.command.as_ref()) {
+            Life::Runs => true,
+            Life::Unknown => self.facts.sublock.is_held(),
+            Life::Ended => false,
+        }
+    }
+
+    fn held_for_long(&self) -> Option<Finding> {
+        let age = self.facts.age.filter(|age| *age >= LONG_SNAPSHOT)?;
+        let text = format!(
+            "the snapshot is {} old; its server writes to journal/ and B/ meanwhile",
+            durations::in_words(age)
+        );
+        Some(
+            Finding::new(Severity::Look, text)
+                .next(format!("see whether {} still works", holder(&self.facts.sublock))),
+        )
+    }
+
+    fn left_behind(&self) -> Finding {
+        Finding::new(
+            Severity::Look,
+            "a run that was killed has left the storage in the snapshot; the next run ends it",
+        )
+        .next(&self.session.job.recover)
+    }
+
+    fn entered_by_somebody_else(&self, code: &str) -> Option<Finding> {
+        if self.facts.sublock.is_held() {
+            return self.held_for_long();
+        }
+        let long = self.facts.age.is_none_or(|age| age >= LONG_SNAPSHOT);
+        let severity = if long { Severity::Fails } else { Severity::Look };
+        let text = "no run of dsnap is known to have entered the snapshot, and no process is seen to use it";
+        let command = format!("{} --code {}", self.session.job.recover, quoted(code));
+        Some(Finding::new(severity, text).next(format!("if nothing uses it any more: {command}")))
+    }
+
+    fn stuck(&self) -> Finding {
+        let server = holder(&self.facts.server);
+        let text = format!(
+            "{server} was started while a snapshot was in use: it cannot write to A/, and cannot enter a snapshot"
+        );
+        Finding::new(Severity::Fails, text).next(format!("restart {server}"))
+    }
+
+    fn broken(&self) -> Finding {
+        let text = format!("misc/snapshot is {}", self.facts.file.content);
+        let finding = Finding::new(Severity::Fails, text);
+        if self.facts.server.is_held() {
+            return finding
+                .next(&self.session.job.recover)
+                .next(format!("if that does not help: restart {}", holder(&self.facts.server)));
+        }
+        let dir = quoted(self.session.storage.root());
+        finding.next(format!("dsnap --storage {dir} --method direct"))
+    }
+
+    /// What the lines say, where a server has the storage open or may have.
+    fn of_lines(&self) -> Vec<Finding> {
+        if self.facts.server.openness() == Openness::Closed || self.state == State::Stuck {
+            return Vec::new();
+        }
+        let servers: Vec<_> = self.lines.iter().filter(|line| !line.works_on_files).collect();
+        let works = |line: &&&LineReport| {
+            !matches!(line.answer, LineAnswer::Refused(_) | LineAnswer::Unavailable(_))
+        };
+        let one_works = servers.iter().find(works).is_some();
+        let severity = if one_works { Severity::Look } else { Severity::Fails };
+        let failed = |line: &&LineReport| match &line.answer {
+            LineAnswer::Refused(reason) | LineAnswer::Unavailable(reason) => {
+                Some(Finding::of(severity, reason))
+            }
+            _ => None,
+        };
+        let mut findings: Vec<_> = servers.iter().filter_map(failed).collect();
+        if servers.is_empty() && self.facts.server.is_held() {
+            let text = format!(
+                "{} has the storage open, and no line in {} asks it",
+                holder(&self.facts.server),
+                self.session.plan.source
+            );
+            findings.push(
+                Finding::new(Severity::Fails, text)
+                    .next("add a line that asks it, for example `http URL ACCESS`"),
+            );
+        }
+        findings
+    }
+
+    fn of_records(&self) -> Vec<Finding> {
+        let look = &self.facts.look;
+        let mut findings: Vec<_> =
+            look.contents.records.iter().filter_map(|it| self.of_record(it)).collect();
+        if look.is_copy && !copy::is_complete(self.session.storage) {
+            findings.push(Finding::of(
+                Severity::Fails,
+                &copy::may_be_torn(self.session.storage, self.session.job),
+            ));
+        }
+        if look.damaged > 0 {
+            let text = format!("misc/dsnap.lock: {} lines cannot be read", look.damaged);
+            findings.push(Finding::new(Severity::Look, text).next(&self.session.job.recover));
+        }
+        findings
+    }
+
+    fn of_record(&self, record: &Record) -> Option<Finding> {
+        let Record { code, label, .. } = record;
+        let label = text::harmless(label);
+        let text = match record.evidence {
+            Evidence::Elsewhere => format!(
+                "a run entered the snapshot user/{code} of another storage through {label}, and could not leave it"
+            ),
+            Evidence::Closed => format!(
+                "a run stopped the server through {label}, and was killed before it started the server again"
+            ),
+            Evidence::Here | Evidence::Unknown => return None,
+        };
+        (!self.facts.run.is_held())
+            .then(|| Finding::new(Severity::Look, text).next(&self.session.job.recover))
+    }
+
+    fn of_conf(&self) -> Vec<Finding> {
+        let complaints = self.session.plan.complaints.iter();
+        let wrong = complaints.filter(|complaint| complaint.kind != ComplaintKind::NoDefault);
+        wrong.map(|complaint| Finding::of(Severity::Look, &complaint.reason)).collect()
+    }
+
+    fn of_size(&self) -> Option<Finding> {
+        let b = self.facts.b.filter(|b| b.files >= LARGE_B_FILES || b.at_least)?;
+        let text = format!(
+            "B/ contains {} files or more, which go back into A/ after the snapshot",
+            b.files
+        );
+        Some(Finding::new(Severity::Look, text))
+    }
+}
+
+fn holder(lock: &LockView) -> String {
+    match lock {
+        LockView::Held(holder) => holder.to_string(),
+        LockView::Free | LockView::Unknown => "a process that cannot be seen from here".to_owned(),
+    }
+}

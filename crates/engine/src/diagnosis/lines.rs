@@ -1,0 +1,94 @@
+//! What each line of the conf would do: its method looks, and nothing is entered.
+
+use std::cell::OnceCell;
+use std::time::{Duration, SystemTime};
+
+use dsnap_core::Reason;
+use dsnap_core::method::{Status, WorksWith};
+use dsnap_core::text;
+
+use crate::conf::plan::Step;
+use crate::diagnosis::facts::Facts;
+use crate::run::new_code::new_code;
+use crate::run::session::Session;
+use crate::storage::main_lock::Openness;
+use crate::storage::snapshot_lock;
+use crate::system::process::Host;
+
+/// A line of the conf.
+#[derive(Debug)]
+pub struct LineReport {
+    /// Where it stands: `line 3 in FILE`.
+    pub location: String,
+    /// How messages name it.
+    pub label: String,
+    /// Its method works on the files of a storage that no process has open.
+    pub works_on_files: bool,
+    /// What it would do.
+    pub answer: LineAnswer,
+    /// How long ago the last run ended, if that run entered by this line.
+    pub last_entered: Option<Duration>,
+}
+
+/// What a line would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LineAnswer {
+    /// It could enter now.
+    CouldEnter,
+    /// Its server is in this snapshot: `user/CODE`.
+    Held(String),
+    /// Something is in the way that ends without a person.
+    Busy(Reason),
+    /// Nobody answers.
+    Unavailable(Reason),
+    /// A person must act.
+    Refused(Reason),
+    /// It cannot look without entering.
+    CannotTell,
+    /// It is not asked: no process has the storage open or, for one that works on the files, a
+    /// process has.
+    NotAsked,
+}
+
+/// Asks each line.
+pub(super) fn ask(session: &Session<'_>, facts: &Facts) -> Vec<LineReport> {
+    let now = snapshot_lock::seconds(SystemTime::now());
+    let last = facts.look.contents.last.as_ref();
+    let report = |step: &Step| {
+        let entered = last.filter(|last| last.entered_by == step.label);
+        LineReport {
+            location: step.location.clone(),
+            label: step.label.clone(),
+            works_on_files: step.method.works_with() == WorksWith::Nobody,
+            answer: answer(session, facts.server.openness(), step),
+            last_entered: entered.map(|last| Duration::from_secs(now.saturating_sub(last.ended))),
+        }
+    };
+    session.plan.steps.iter().map(report).collect()
+}
+
+fn answer(session: &Session<'_>, openness: Openness, step: &Step) -> LineAnswer {
+    let with_server = match (step.method.works_with(), openness) {
+        (WorksWith::Owner, Openness::Closed) | (WorksWith::Nobody, Openness::Open) => {
+            return LineAnswer::NotAsked;
+        }
+        (works_with, _) => works_with == WorksWith::Owner,
+    };
+    if !with_server || session.program.stopped().is_some() {
+        return LineAnswer::CannotTell;
+    }
+    let code = new_code(&Host::here().host, std::process::id());
+    let stopped_at = OnceCell::new();
+    let caller = session.listener(&step.label, &stopped_at);
+    let request = session.request(step, &code, &caller);
+    match step.call(session.privileges, |method| method.probe(&request), Status::Unavailable) {
+        Status::CouldEnter => LineAnswer::CouldEnter,
+        Status::Held(code) => {
+            LineAnswer::Held(text::harmless(String::from_utf8_lossy(&code).into_owned()))
+        }
+        Status::Busy(reason) => LineAnswer::Busy(reason),
+        Status::Unavailable(reason) => LineAnswer::Unavailable(reason),
+        Status::Refused(reason) => LineAnswer::Refused(reason),
+        Status::CannotTell => LineAnswer::CannotTell,
+    }
+}

@@ -1,0 +1,35 @@
+//! What a successful try hands on: the locked snapshot, and what must be left afterwards.
+
+use std::time::SystemTime;
+
+use dsnap_core::Code;
+
+use crate::run::environment::Environment;
+use crate::run::leave::EnteredSnapshot;
+use crate::storage::Storage;
+use crate::storage::snapshot_lock::{self, SnapshotLock};
+
+/// A fresh snapshot whose lock this process holds, and what must be left afterwards.
+#[derive(Debug)]
+pub(crate) struct Snapshot<'a> {
+    // Dropped in this order: a server cannot leave the snapshot while the lock is held.
+    pub(crate) lock: SnapshotLock<'a>,
+    pub(crate) entered: Option<EnteredSnapshot<'a>>,
+    /// The label of the line that entered, if one did.
+    pub(crate) entered_by: Option<String>,
+    /// Never later than the state in `A/`.
+    pub(crate) timestamp: SystemTime,
+}
+
+impl Snapshot<'_> {
+    /// Makes the environment of COMMAND.
+    pub(crate) fn environment(&self, storage: &Storage, code: &Code) -> Environment<'_> {
+        Environment {
+            directory: storage.given().to_owned(),
+            timestamp: snapshot_lock::seconds(self.timestamp),
+            code: code.clone(),
+            tid: storage.last_transaction(),
+            sublock: self.lock.file(),
+        }
+    }
+}
