@@ -75,6 +75,12 @@ pub(crate) struct RunArgs {
     /// Kill COMMAND this long after a signal to dsnap
     #[arg(short, long, value_name = "DURATION", allow_hyphen_values = true)]
     pub(crate) kill_after: Option<OsString>,
+    /// Write the result of the run to FILE, as JSON
+    #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
+    pub(crate) report: Option<PathBuf>,
+    /// Write it to FILE, as metrics for Prometheus
+    #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
+    pub(crate) metrics: Option<PathBuf>,
     /// End COMMAND and leave after this long
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub(crate) max_hold: Option<OsString>,
@@ -98,6 +104,12 @@ pub(crate) struct MessageArgs {
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Instead of running COMMAND")]
 pub(crate) struct InsteadArgs {
+    /// Tell what is wrong with a storage; change nothing
+    #[arg(long)]
+    pub(crate) status: bool,
+    /// With --status: draw it again every 2 seconds
+    #[arg(long)]
+    pub(crate) watch: bool,
     /// End the snapshots that earlier runs left behind
     #[arg(long)]
     pub(crate) recover: bool,
@@ -110,7 +122,7 @@ pub(crate) struct InsteadArgs {
     /// List the methods; with --storage, check the conf
     #[arg(long)]
     pub(crate) list_methods: bool,
-    /// With --list-methods: print JSON
+    /// With --status or --list-methods: print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -262,10 +274,9 @@ mod tests {
     }
 
     #[test]
-    fn st_stays_short_for_storage_beside_other_options_that_begin_with_it() {
-        let command = Args::command().arg(clap::Arg::new("status").long("status"));
-        let matches = command.try_get_matches_from(["dsnap", "--st", "ds"]).unwrap();
-        assert_eq!(matches.get_one::<PathBuf>("storage"), Some(&PathBuf::from("ds")));
+    fn st_stays_short_for_storage_beside_status() {
+        assert_eq!(parsed("--st ds").methods.storage, Some(PathBuf::from("ds")));
+        assert!(parsed("--stat ds").instead.status);
     }
 
     #[test]

@@ -18,7 +18,8 @@ COMMAND it does all of this as a test.";
 
 pub(crate) const USAGE: &str = "\
 dsnap [OPTIONS] --storage DIR [COMMAND [ARG]...]
-       dsnap [OPTIONS] DIR CONF COMMAND [ARG]...     (old form; CONF may be -)";
+       dsnap [OPTIONS] DIR CONF COMMAND [ARG]...     (old form; CONF may be -)
+       dsnap [--json] [--watch] --status DIR...";
 
 pub(crate) const DETAILS: &str = "\
 A DURATION or AGE is a number of seconds, or one like 1.5, 90s, 10m, 2h or 1d.

@@ -5,7 +5,7 @@
 //! one byte is ready, but a write of two bytes may block forever. Which messages are shown is
 //! decided in [`report`](crate::report).
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -19,6 +19,8 @@ const STALLED_READER_TIMEOUT: Duration = Duration::from_secs(1);
 const MAX_PENDING_MESSAGES: usize = 1000;
 /// The control sequence that clears the current line.
 const CLEAR_LINE: &str = "\r\x1b[K";
+/// The control sequence that clears the screen.
+const CLEAR_SCREEN: &str = "\x1b[H\x1b[2J";
 /// The width of a terminal that does not report its width.
 const DEFAULT_COLUMNS: usize = 80;
 /// The columns that stay free at the end of a live line: for the cursor, and for the `^C` that a
@@ -56,6 +58,12 @@ pub(crate) fn clear_live_line() {
 pub(crate) fn print_result(text: &str) {
     let mut stdout = io::stdout().lock();
     let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+}
+
+/// Writes a text to stdout in the place of the one before, on a terminal; else behind an empty line.
+pub(crate) fn redraw_result(text: &str) {
+    let clear = if io::stdout().is_terminal() { CLEAR_SCREEN } else { "" };
+    print_result(&format!("{clear}{text}\n"));
 }
 
 fn stderr() -> MutexGuard<'static, Stderr> {

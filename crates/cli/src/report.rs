@@ -19,6 +19,7 @@ use dsnap_engine::system::process::ProcessId;
 use dsnap_engine::{durations, exit_status};
 use dsnap_host::signals;
 
+use crate::chronicle::Chronicle;
 use crate::environment;
 use crate::output::{self, print_message};
 use crate::signals::Signals;
@@ -33,6 +34,7 @@ pub(crate) struct Frontend<'a> {
     verbosity: i16,
     signals: &'a Signals,
     runner: CommandRunner<'a>,
+    chronicle: &'a Chronicle,
     /// Stderr is a terminal that can show and clear a live line.
     has_live_line: bool,
     /// Reasons that are shown before the next message. One of them may turn out to be why the run
@@ -41,9 +43,15 @@ pub(crate) struct Frontend<'a> {
 }
 
 impl<'a> Frontend<'a> {
-    pub(crate) fn new(verbosity: i16, signals: &'a Signals, runner: CommandRunner<'a>) -> Self {
+    pub(crate) fn new(
+        verbosity: i16,
+        signals: &'a Signals,
+        runner: CommandRunner<'a>,
+        chronicle: &'a Chronicle,
+    ) -> Self {
         let has_live_line = io::stderr().is_terminal() && environment::terminal_can_erase();
-        Self { verbosity, signals, runner, has_live_line, held_back: RefCell::default() }
+        let held_back = RefCell::default();
+        Self { verbosity, signals, runner, chronicle, has_live_line, held_back }
     }
 
     /// Looks COMMAND up with the privileges that it will have.
@@ -75,6 +83,7 @@ impl<'a> Frontend<'a> {
 
 impl Program for Frontend<'_> {
     fn report(&self, event: Event) {
+        self.chronicle.note(&event);
         if matches!(event, Event::Progress { .. }) && self.show_live_line(&event.to_string()) {
             return;
         }
@@ -129,7 +138,10 @@ impl Program for Frontend<'_> {
     ) -> CommandEnd {
         output::clear_live_line();
         self.show_held_back(None);
-        self.runner.run(environment, limit, started)
+        self.chronicle.command_begins(environment);
+        let end = self.runner.run(environment, limit, started);
+        self.chronicle.command_ended();
+        end
     }
 }
 

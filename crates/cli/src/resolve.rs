@@ -17,9 +17,11 @@ use dsnap_engine::{durations, limits, quoting};
 
 use crate::args::{self, Args, InsteadArgs, MethodArgs, RunArgs, UsageError};
 use crate::environment::CallerEnvironment;
+use crate::result_files::ResultFiles;
 use crate::spawn::CommandSpec;
 
 /// Everything that the program needs to know to act.
+// wide: one field for each part of the command line.
 #[derive(Debug)]
 pub(crate) struct Invocation {
     pub(crate) action: Action,
@@ -31,6 +33,8 @@ pub(crate) struct Invocation {
     pub(crate) verbosity: i16,
     /// The folders that are searched for loadable methods, in order.
     pub(crate) plugin_dirs: Vec<PathBuf>,
+    /// What is written after the run.
+    pub(crate) files: ResultFiles,
     /// The run that this one is nested in.
     pub(crate) outer_run: Option<Inherited>,
 }
@@ -42,11 +46,24 @@ pub(crate) enum Action {
     Run,
     /// Ends the snapshots that earlier runs left behind.
     Recover(RecoverOptions),
+    /// Tells what is wrong with storages.
+    Status(Look),
     /// Lists the methods.
     List {
         /// As JSON, for programs.
         json: bool,
     },
+}
+
+/// How the program looks at storages.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// The storages, each with the command that recovers it.
+    pub(crate) storages: Vec<(PathBuf, String)>,
+    /// As JSON, for programs.
+    pub(crate) json: bool,
+    /// Again and again, until a signal comes.
+    pub(crate) watch: bool,
 }
 
 /// Works out what to do.
@@ -72,11 +89,17 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
         .hint("give --max-hold to the outer dsnap, which leaves the snapshot"));
     }
     let form = match action {
-        Action::List { .. } => Form { dir: storage, conf: snapshot_conf, command: Vec::new() },
+        Action::List { .. } | Action::Status(_) => {
+            Form { dir: storage, conf: snapshot_conf, command: Vec::new() }
+        }
         _ => form(storage, operands, snapshot_conf, outer_run.is_some())?,
     };
     let source = source(lines, form.conf);
     let plugin_dirs: Vec<_> = plugin_dirs.iter().map(|dir| absolute(dir)).collect();
+    let action = match action {
+        Action::Status(look) => Action::Status(look.with_commands(&source, &plugin_dirs)),
+        other => other,
+    };
     let recover = recover_command(form.dir.as_deref(), &source, &plugin_dirs);
     Ok(Invocation {
         action,
@@ -88,23 +111,69 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
         },
         verbosity: i16::from(messages.verbose) - i16::from(messages.quiet),
         plugin_dirs: plugin_dirs.into_iter().chain(caller.plugin_path).collect(),
+        files: ResultFiles { report: run.report, metrics: run.metrics },
         outer_run,
     })
 }
 
 fn action(args: &Args) -> Result<Action, UsageError> {
     let instead = &args.instead;
+    if instead.status {
+        return look(args).map(Action::Status);
+    }
+    if instead.watch {
+        return Err(UsageError::new("--watch works only with --status"));
+    }
     if instead.list_methods {
         return list(args);
     }
     if instead.json {
-        return Err(UsageError::new("--json works only with --list-methods"));
+        return Err(UsageError::new("--json works only with --status and --list-methods"));
     }
     match (&instead.code, instead.whole_copy, instead.recover) {
         (code, _, true) => recover(args, code.as_deref()),
         (Some(_), _, false) => Err(UsageError::new("--code works only with --recover")),
         (None, true, false) => Err(UsageError::new("--whole-copy works only with --recover")),
         (None, false, false) => Ok(Action::Run),
+    }
+}
+
+fn look(args: &Args) -> Result<Look, UsageError> {
+    let MethodArgs { storage, snapshot_conf, lines, .. } = &args.methods;
+    if args.instead.recover || args.instead.code.is_some() || args.instead.list_methods {
+        let message = "--status cannot be combined with --recover, --code or --list-methods";
+        return Err(UsageError::new(message));
+    }
+    let named = args.operands.iter().map(PathBuf::from);
+    let storages: Vec<_> = storage.iter().cloned().chain(named).collect();
+    if storages.is_empty() {
+        return Err(UsageError::new("--status needs a storage directory")
+            .hint("dsnap --status DIR..., or dsnap --storage DIR --status"));
+    }
+    if let Some(option) = args.operands.iter().find(|word| word.as_bytes().starts_with(b"--")) {
+        let option = text::harmless(option);
+        return Err(UsageError::new(format!("--status: `{option}` stands behind a directory"))
+            .hint(format!(
+                "options stand before the directories: dsnap --status {option} DIR..."
+            )));
+    }
+    if storages.iter().any(|dir| dir.as_os_str().is_empty()) {
+        return Err(UsageError::new("--status: a directory name is empty"));
+    }
+    if storages.len() > 1 && (snapshot_conf.is_some() || !lines.is_empty()) {
+        let message = "--snapshot-conf and --method work with one storage only";
+        return Err(UsageError::new(message));
+    }
+    let storages = storages.into_iter().map(|dir| (dir, String::new())).collect();
+    Ok(Look { storages, json: args.instead.json, watch: args.instead.watch })
+}
+
+impl Look {
+    fn with_commands(mut self, source: &Source, plugin_dirs: &[PathBuf]) -> Self {
+        for (dir, command) in &mut self.storages {
+            *command = recover_command(Some(dir), source, plugin_dirs);
+        }
+        self
     }
 }
 

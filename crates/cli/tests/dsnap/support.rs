@@ -3,6 +3,7 @@
 //! Chapters contain scenarios only. What only one of them needs to say something (a script, a
 //! table) stays with it; what starts, waits, writes files or compares is here.
 
+mod document;
 mod expected;
 mod folder;
 pub(crate) mod guide;
@@ -20,6 +21,7 @@ mod terminal;
 mod users;
 mod waiting;
 
+pub(crate) use document::document;
 pub(crate) use expected::{DIRECT, HTTP, LOCKED, entered_by};
 pub(crate) use folder::{MEMORY, folder};
 pub(crate) use libraries::{Plugins, compile_program, copy_of_dsnap, write_script};

@@ -1,0 +1,103 @@
+//! What happens in a run, with its times: what `--report` and `--metrics` tell afterwards.
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant, SystemTime};
+
+use dsnap_engine::run::environment::Environment;
+use dsnap_engine::run::event::Event;
+
+/// Takes notes while a run goes on.
+#[derive(Debug)]
+pub(crate) struct Chronicle(RefCell<Notes>);
+
+/// The notes of a run.
+// wide: one field for each moment and each fact that is noted.
+#[derive(Debug, Clone)]
+pub(crate) struct Notes {
+    /// When the program began.
+    pub(crate) began: SystemTime,
+    began_at: Instant,
+    /// The label of the line that entered the snapshot in which COMMAND ran.
+    pub(crate) method: Option<String>,
+    /// How old the snapshot was that somebody else had entered, if COMMAND ran in such a one.
+    pub(crate) accepted_age: Option<Duration>,
+    /// The code, and the last transaction in `A/`.
+    pub(crate) snapshot: Option<(String, Option<[u8; 8]>)>,
+    entered_at: Option<Instant>,
+    left_at: Option<Instant>,
+    command_began_at: Option<Instant>,
+    command_ended_at: Option<Instant>,
+}
+
+impl Chronicle {
+    pub(crate) fn new() -> Self {
+        Self(RefCell::new(Notes {
+            began: SystemTime::now(),
+            began_at: Instant::now(),
+            method: None,
+            accepted_age: None,
+            snapshot: None,
+            entered_at: None,
+            left_at: None,
+            command_began_at: None,
+            command_ended_at: None,
+        }))
+    }
+
+    /// Notes an event.
+    pub(crate) fn note(&self, event: &Event) {
+        let mut notes = self.0.borrow_mut();
+        match event {
+            // A snapshot that turns out not to be fresh is left, and another line entered.
+            Event::Entered(label) => {
+                (notes.method, notes.entered_at) = (Some(label.clone()), Some(Instant::now()));
+                notes.left_at = None;
+            }
+            Event::Accepted(_, age) => {
+                (notes.method, notes.accepted_age) = (None, Some(*age));
+            }
+            Event::Left => notes.left_at = Some(Instant::now()),
+            _ => {}
+        }
+    }
+
+    /// Notes that COMMAND is about to begin.
+    pub(crate) fn command_begins(&self, environment: Option<&Environment<'_>>) {
+        let mut notes = self.0.borrow_mut();
+        notes.command_began_at = Some(Instant::now());
+        notes.snapshot = environment.map(|it| (it.code.to_string(), it.tid));
+    }
+
+    /// Notes that COMMAND has ended.
+    pub(crate) fn command_ended(&self) {
+        self.0.borrow_mut().command_ended_at = Some(Instant::now());
+    }
+
+    /// Returns the notes so far.
+    pub(crate) fn notes(&self) -> Notes {
+        self.0.borrow().clone()
+    }
+}
+
+impl Notes {
+    /// Returns how long the run has taken until now.
+    pub(crate) fn duration(&self) -> Duration {
+        self.began_at.elapsed()
+    }
+
+    /// Returns how long it took until COMMAND began.
+    pub(crate) fn until_command(&self) -> Option<Duration> {
+        Some(self.command_began_at?.duration_since(self.began_at))
+    }
+
+    /// Returns how long COMMAND took.
+    pub(crate) fn command(&self) -> Option<Duration> {
+        Some(self.command_ended_at?.duration_since(self.command_began_at?))
+    }
+
+    /// Returns how long the storage was in the snapshot of this run; until now if it still is.
+    pub(crate) fn frozen(&self) -> Option<Duration> {
+        let end = self.left_at.unwrap_or_else(Instant::now);
+        Some(end.duration_since(self.entered_at?))
+    }
+}

@@ -1,0 +1,97 @@
+//! What a run came to, as `--metrics` writes it: the text format of Prometheus.
+//!
+//! The last success is kept from the file of the run before, so that an alert can ask how old it is.
+
+use crate::run_report::RunReport;
+
+const SUCCESS_TIME: &str = "dsnap_last_success_timestamp_seconds";
+const SUCCESS_TRANSACTION_TIME: &str = "dsnap_last_success_transaction_timestamp_seconds";
+
+/// A metric: its name, what it is, and its value if there is one.
+type Metric = (&'static str, &'static str, Option<f64>);
+
+/// Writes the text. `old` is that of the last run.
+pub(crate) fn text(report: &RunReport, old: &str) -> String {
+    let label = label(&report.storage);
+    let metrics = successes(report, old, &label).into_iter().chain(last_run(report));
+    let lines = metrics.filter_map(|(name, help, value)| {
+        let value = value?;
+        Some(format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name}{label} {value}\n"))
+    });
+    lines.collect()
+}
+
+/// What only a success changes.
+fn successes(report: &RunReport, old: &str, label: &str) -> [Metric; 2] {
+    let kept = |name: &str| value(old, name, label);
+    let (ended, transaction) = match report.exit_status == 0 && report.good {
+        true => (Some(number(report.ended)), report.last_transaction_time.map(number)),
+        false => (kept(SUCCESS_TIME), kept(SUCCESS_TRANSACTION_TIME)),
+    };
+    [
+        (SUCCESS_TIME, "When the last run ended that succeeded.", ended),
+        (
+            SUCCESS_TRANSACTION_TIME,
+            "When the last transaction in the last good snapshot was committed.",
+            transaction,
+        ),
+    ]
+}
+
+fn last_run(report: &RunReport) -> [Metric; 6] {
+    let status = f64::from(report.exit_status);
+    let duration = report.duration_seconds;
+    [
+        (
+            "dsnap_last_run_timestamp_seconds",
+            "When the last run ended.",
+            Some(number(report.ended)),
+        ),
+        ("dsnap_last_run_exit_status", "The exit status of the last run.", Some(status)),
+        ("dsnap_last_run_duration_seconds", "How long the last run took.", Some(duration)),
+        (
+            "dsnap_last_run_frozen_seconds",
+            "How long the last run kept the storage in a snapshot.",
+            report.frozen_seconds,
+        ),
+        ("dsnap_b_files", "Files in B/ after the last run.", report.b_files.map(number)),
+        ("dsnap_b_bytes", "Bytes in B/ after the last run.", report.b_bytes.map(number)),
+    ]
+}
+
+/// Makes the number that the format knows; exact up to 2 to the power of 53.
+#[allow(clippy::cast_precision_loss, reason = "Prometheus knows no other numbers")]
+fn number(value: u64) -> f64 {
+    value as f64
+}
+
+/// Writes the label that names the storage.
+fn label(storage: &str) -> String {
+    let storage = storage.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    format!("{{storage=\"{storage}\"}}")
+}
+
+/// Finds a value in a text.
+fn value(text: &str, name: &str, label: &str) -> Option<f64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(label))?;
+    line.trim().parse().ok().filter(|value: &f64| value.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_quoted_as_the_format_wants_it() {
+        assert_eq!(label("/srv/ds"), r#"{storage="/srv/ds"}"#);
+        assert_eq!(label("/a\"b\\c\nd"), r#"{storage="/a\"b\\c\nd"}"#);
+    }
+
+    #[test]
+    fn a_value_is_read_back_only_for_the_same_storage() {
+        let text = "# HELP m x\nm{storage=\"/a\"} 17\nm{storage=\"/b\"} +Inf\n";
+        assert_eq!(value(text, "m", &label("/a")), Some(17.0));
+        assert_eq!(value(text, "m", &label("/b")), None);
+        assert_eq!(value(text, "m", &label("/c")), None);
+    }
+}

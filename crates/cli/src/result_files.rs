@@ -1,0 +1,79 @@
+//! `--report` and `--metrics`: files that tell other programs what a run came to.
+//!
+//! Each is written to a new file beside it, which then takes its place: a reader sees the old one or
+//! the new one, never half of one.
+
+use std::fs::{File, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use dsnap_core::text;
+
+use crate::metrics;
+use crate::run_report::RunReport;
+
+/// The permissions of the files: programs of other users read them.
+const MODE: u32 = 0o644;
+/// The largest older file of metrics that is read, in bytes.
+const MAX_OLD_METRICS: u64 = 1 << 20;
+
+/// The files to write after a run.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ResultFiles {
+    /// `--report`: a JSON document.
+    pub(crate) report: Option<PathBuf>,
+    /// `--metrics`: a text file for the node exporter of Prometheus.
+    pub(crate) metrics: Option<PathBuf>,
+}
+
+impl ResultFiles {
+    /// Says whether a file is to be written.
+    pub(crate) fn are_wanted(&self) -> bool {
+        self.report.is_some() || self.metrics.is_some()
+    }
+
+    /// Writes the files, and returns a warning for each that cannot be written.
+    pub(crate) fn write(&self, report: &RunReport) -> Vec<String> {
+        let json = |path: &PathBuf| replace(path, &(report.to_json() + "\n"));
+        let metrics = |path: &PathBuf| {
+            let old = read_old(path).unwrap_or_default();
+            replace(path, &metrics::text(report, &old))
+        };
+        let report = self.report.iter().map(|path| ("--report", path, json(path)));
+        let metrics = self.metrics.iter().map(|path| ("--metrics", path, metrics(path)));
+        let warning = |(option, path, written): (&str, &PathBuf, io::Result<()>)| {
+            let error = written.err()?;
+            Some(format!("warning: {option}: {} cannot be written: {error}", text::path(path)))
+        };
+        report.chain(metrics).filter_map(warning).collect()
+    }
+}
+
+/// Replaces a file by one with that text.
+fn replace(path: &Path, content: &str) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::Builder::new()
+        .prefix(".dsnap-")
+        .permissions(Permissions::from_mode(MODE))
+        .tempfile_in(folder)?;
+    file.write_all(content.as_bytes())?;
+    // Whatever the umask.
+    file.as_file().set_permissions(Permissions::from_mode(MODE))?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// Reads the metrics of the last run, up to a limit.
+fn read_old(path: &Path) -> Option<String> {
+    // A pipe would be waited for.
+    if !path.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut text = String::new();
+    File::open(path).ok()?.take(MAX_OLD_METRICS).read_to_string(&mut text).ok()?;
+    Some(text)
+}

@@ -1,0 +1,114 @@
+//! What a run came to, as `--report` writes it.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use dsnap_core::text;
+use dsnap_engine::diagnosis::Size;
+use dsnap_engine::run::job::{CommandEnd, NotRun, Outcome};
+use serde::Serialize;
+
+use crate::chronicle::Notes;
+
+/// The version of the JSON document. It changes when a field changes its meaning.
+const SCHEMA_VERSION: u32 = 1;
+
+/// What a run came to.
+// wide: one field for each value of the JSON document.
+#[derive(Debug, Serialize)]
+pub(crate) struct RunReport {
+    schema_version: u32,
+    pub(crate) storage: String,
+    /// The name of COMMAND, without its arguments: they may contain secrets.
+    command: Option<String>,
+    /// The exit status of the program.
+    pub(crate) exit_status: u8,
+    /// COMMAND ran in a snapshot that stayed as it was.
+    pub(crate) good: bool,
+    /// The snapshot was fresh: entered for this run, or nothing had been committed since.
+    fresh: bool,
+    /// Why COMMAND was not run, why the result must not be trusted, or why the snapshot could not be
+    /// left.
+    reasons: Vec<String>,
+    /// The line that entered the snapshot.
+    method: Option<String>,
+    code: Option<String>,
+    /// The last transaction in the snapshot, 16 hexadecimal digits.
+    last_transaction: Option<String>,
+    /// When that transaction was committed, in seconds since 1970.
+    pub(crate) last_transaction_time: Option<u64>,
+    /// In seconds since 1970.
+    began: u64,
+    /// In seconds since 1970.
+    pub(crate) ended: u64,
+    pub(crate) duration_seconds: f64,
+    until_command_seconds: Option<f64>,
+    command_seconds: Option<f64>,
+    /// How long the storage was in the snapshot.
+    pub(crate) frozen_seconds: Option<f64>,
+    /// What was in `B/` at the end.
+    pub(crate) b_files: Option<u64>,
+    pub(crate) b_bytes: Option<u64>,
+}
+
+impl RunReport {
+    pub(crate) fn new(
+        storage: &Path,
+        command: Option<String>,
+        outcome: &Outcome,
+        notes: &Notes,
+        b: Option<Size>,
+    ) -> Self {
+        use CommandEnd::{CannotExecute, NotFound};
+        let ran = !matches!(outcome.command, Err(_) | Ok(Some(NotFound(_) | CannotExecute(_))));
+        let tid = notes.snapshot.as_ref().and_then(|(_, tid)| *tid);
+        let seconds = |duration: Duration| duration.as_secs_f64();
+        Self {
+            schema_version: SCHEMA_VERSION,
+            storage: text::path(storage),
+            command,
+            exit_status: outcome.status(),
+            good: ran && outcome.broken.is_none(),
+            fresh: ran && notes.accepted_age.is_none(),
+            reasons: reasons(outcome),
+            method: notes.method.clone(),
+            code: notes.snapshot.as_ref().map(|(code, _)| code.clone()),
+            last_transaction: tid.map(|tid| format!("{:016X}", u64::from_be_bytes(tid))),
+            last_transaction_time: tid.and_then(dsnap_engine::storage::transaction_time),
+            began: since_1970(notes.began),
+            ended: since_1970(SystemTime::now()),
+            duration_seconds: seconds(notes.duration()),
+            until_command_seconds: notes.until_command().map(seconds),
+            command_seconds: notes.command().map(seconds),
+            frozen_seconds: notes.frozen().map(seconds),
+            b_files: b.map(|b| b.files),
+            b_bytes: b.map(|b| b.bytes),
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> String {
+        // Serializing this type cannot fail.
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+}
+
+fn reasons(outcome: &Outcome) -> Vec<String> {
+    let not_run = match &outcome.command {
+        Err(NotRun::Stopped(signal)) => Some(format!("stopped by signal {signal}")),
+        Err(NotRun::NoSnapshot { failure, .. }) => Some(failure.reason().text().to_owned()),
+        Ok(Some(CommandEnd::NotFound(_))) => Some("COMMAND was not found".to_owned()),
+        Ok(Some(CommandEnd::CannotExecute(error))) => {
+            Some(format!("COMMAND cannot be executed: {error}"))
+        }
+        Ok(Some(CommandEnd::Overdue { .. })) => {
+            Some("COMMAND was ended because of --max-hold".to_owned())
+        }
+        Ok(_) => None,
+    };
+    let others = [&outcome.broken, &outcome.not_left].into_iter().flatten();
+    not_run.into_iter().chain(others.map(|reason| reason.text().to_owned())).collect()
+}
+
+fn since_1970(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

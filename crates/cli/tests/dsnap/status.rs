@@ -1,0 +1,301 @@
+//! `--status`: what is wrong with a storage, and the one next step. It changes nothing.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use dsnap_testkit::site::Step;
+use dsnap_testkit::{Site, State, locks};
+use nix::sys::signal::Signal::SIGKILL;
+
+use crate::support::{
+    Dsnap, Ran, conf, document, is_locked, picture, site, storage, storage_with_conf, wait_until,
+};
+
+/// Asks for the status of a site.
+fn status(site: &Site) -> Ran {
+    Dsnap::at(site).arg("--status").run()
+}
+
+/// The first line of what it says: how bad it is, and the state.
+fn headline(ran: &Ran) -> String {
+    ran.stdout.lines().next().unwrap_or_default().to_owned()
+}
+
+/// The next steps that it names.
+fn next_steps(ran: &Ran) -> Vec<String> {
+    ran.stdout.lines().filter_map(|line| line.strip_prefix("next: ")).map(str::to_owned).collect()
+}
+
+#[test]
+fn each_state_that_a_server_leaves_is_told_with_its_exit_status() {
+    let rolls = "; the next run rolls it forward\n";
+    for (state, headline_begins, finding) in [
+        (State::Fresh, "not closed by its server", rolls),
+        (State::Clean, "closed cleanly, ", ""),
+        (State::Crashed, "not closed by its server", rolls),
+        (State::QuickShutdown, "not closed by its server", rolls),
+        (State::InSnapshot, "not open; left in a snapshot (user/db1-4711-killed), ", rolls),
+        (State::Recombining, "not closed by its server", rolls),
+        (State::Packing, "not open; left while it was packed, ", rolls),
+        (State::ShutdownWithJournal, "closed, but not completely, ", rolls),
+        (State::Replica, "not closed by its server", rolls),
+    ] {
+        let fixture = storage_with_conf(state, "direct\n");
+        let ran = Dsnap::on(&fixture).arg("--status").run();
+        let (code, severity) = if finding.is_empty() { (0, "ready  ") } else { (1, "look   ") };
+        assert_eq!(ran.status.code(), Some(code), "{state:?}: {ran}");
+        let begins = format!("{severity} DIR: {headline_begins}");
+        assert!(headline(&ran).starts_with(&begins), "{state:?}: {ran}");
+        assert!(ran.stdout.contains(finding), "{state:?}: {ran}");
+        let json = Dsnap::on(&fixture).args(["--status", "--json"]).run();
+        document(&json.stdout, "status");
+        // The advice, followed to the letter, ends the problem.
+        follow(&ran, fixture.path());
+        let after = Dsnap::on(&fixture).arg("--status").run();
+        assert_eq!(after.status.code(), Some(0), "{state:?}: {after}");
+    }
+}
+
+/// Runs the commands that a status names, with the program under test as `dsnap`.
+#[track_caller]
+fn follow(ran: &Ran, dir: &Path) {
+    for step in next_steps(ran) {
+        let command = step.rsplit(": ").next().unwrap().replace("DIR", &dir.display().to_string());
+        let program = env!("CARGO_BIN_EXE_dsnap");
+        let command = command.replacen("dsnap ", &format!("{program} "), 1);
+        let done = Command::new("sh").args(["-c", &command]).output().unwrap();
+        assert!(done.status.success(), "{command}: {done:?}");
+    }
+}
+
+#[test]
+fn without_direct_a_storage_that_was_not_closed_makes_a_run_fail() {
+    let fixture = storage_with_conf(State::Crashed, "nodirect\n");
+    let ran = Dsnap::on(&fixture).arg("--status").run();
+    assert_eq!(ran.status.code(), Some(2), "{ran}");
+    assert!(ran.stdout.contains("and no line allows `direct`\n"), "{ran}");
+    follow(&ran, fixture.path());
+    assert_eq!(Dsnap::on(&fixture).arg("--status").run().status.code(), Some(0));
+}
+
+#[test]
+fn each_state_of_a_running_server_is_told() {
+    let site = site();
+    let server = site.server().unwrap();
+    let says = |code: i32, begins: &str| {
+        let ran = status(&site);
+        assert!(headline(&ran).starts_with(begins), "{begins}: {ran}");
+        assert_eq!(ran.status.code(), Some(code), "{ran}");
+        ran
+    };
+    let ran = says(0, "ready   DIR: open in a server");
+    assert!(ran.stdout.contains(": could enter now\n"), "{ran}");
+
+    server.enter("stranger").unwrap();
+    let ran = says(1, "look    DIR: in a snapshot (user/stranger), ");
+    assert!(ran.stdout.contains("its server is in the snapshot user/stranger\n"), "{ran}");
+    let user = locks::Holder::hold(&site.storage().sublock()).unwrap();
+    let ran = says(0, "ready   DIR: in a snapshot (user/stranger), ");
+    assert!(ran.stdout.contains(&format!("(pid {}, ", user.pid())), "{ran}");
+    drop(user);
+
+    server.hold_at(Step::Recombine);
+    server.leave("stranger").unwrap();
+    assert!(server.wait_at(Step::Recombine));
+    says(0, "ready   DIR: recombining (the server merges B/ back into A/)");
+    server.go_on();
+    server.wait_until_free();
+
+    server.pack().unwrap();
+    says(0, "ready   DIR: being packed by its server, ");
+    server.end_packing().unwrap();
+    server.wait_until_free();
+
+    site.stop_server().unwrap();
+    let tool = locks::Holder::hold(&site.storage().sublock()).unwrap();
+    let ran = says(2, "fails   DIR: closed cleanly, ");
+    assert!(ran.stdout.contains(", and no run of dsnap is going on\n"), "{ran}");
+    site.start_server().unwrap();
+    drop(tool);
+    let ran = says(2, "fails   DIR: stuck: its server was started while a snapshot was in use, ");
+    assert!(next_steps(&ran)[0].starts_with("restart "), "{ran}");
+}
+
+#[test]
+fn a_foreign_snapshot_that_nobody_uses_is_ended_by_the_command_that_is_named() {
+    let site = site();
+    site.server().unwrap().enter("stranger").unwrap();
+    follow(&status(&site), site.path());
+    site.server().unwrap().wait_until_free();
+    assert_eq!(status(&site).status.code(), Some(0));
+}
+
+#[test]
+fn the_snapshot_of_a_run_is_ordinary_use_and_that_of_a_killed_one_is_not() {
+    let site = site();
+    let running = Dsnap::at(&site).sh("echo begun; read go").open_stdin().start();
+    let ran = status(&site);
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    assert!(headline(&ran).starts_with("ready   DIR: in a snapshot (user/"), "{ran}");
+    running.signal(SIGKILL);
+    wait_until("the end of the run", || !is_locked(&site.storage().run_lock()));
+    let ran = status(&site);
+    assert_eq!(ran.status.code(), Some(0), "COMMAND still uses it: {ran}");
+    running.end();
+    wait_until("the end of COMMAND", || !is_locked(&site.storage().sublock()));
+    let ran = status(&site);
+    assert_eq!(ran.status.code(), Some(1), "{ran}");
+    assert!(
+        ran.stdout.contains("a run that was killed has left the storage in the snapshot"),
+        "{ran}"
+    );
+    follow(&ran, site.path());
+    site.server().unwrap().wait_until_free();
+    assert_eq!(status(&site).status.code(), Some(0));
+}
+
+#[test]
+fn lines_that_do_not_work_are_named_with_the_reason() {
+    let site = site();
+    conf(&site, "http http://127.0.0.1:1/DSToolkit access\nhttp URL access\n");
+    let ran = status(&site);
+    assert_eq!(ran.status.code(), Some(1), "one of the lines works: {ran}");
+    assert!(ran.stdout.contains("\nlook: "), "{ran}");
+    conf(&site, "http http://127.0.0.1:1/DSToolkit access\n");
+    let ran = status(&site);
+    assert_eq!(ran.status.code(), Some(2), "{ran}");
+    conf(&site, "http URL wrong\n");
+    assert_eq!(status(&site).status.code(), Some(2));
+    conf(&site, "nodirect\n");
+    let ran = status(&site);
+    assert_eq!(ran.status.code(), Some(2), "{ran}");
+    assert!(ran.stdout.contains("has the storage open, and no line in"), "{ran}");
+}
+
+#[test]
+fn the_program_of_an_exec_line_is_checked_and_not_run() {
+    let site = site();
+    let script = site.storage().config().join("method");
+    crate::support::write_script(&script, "#!/bin/sh\ntouch \"$DSNAP_STORAGE/ran\"\n");
+    conf(&site, "exec method\n");
+    let ran = status(&site);
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    assert!(ran.stdout.contains(": shows only on entering whether it works\n"), "{ran}");
+    fs::remove_file(&script).unwrap();
+    let ran = status(&site);
+    assert_eq!(ran.status.code(), Some(2), "{ran}");
+    assert!(ran.stdout.contains("DIR/config/method"), "{ran}");
+    assert!(!site.path().join("ran").exists());
+}
+
+#[test]
+fn the_last_run_is_told_with_its_status_and_its_line() {
+    let site = site();
+    assert!(!status(&site).stdout.contains("last run"));
+    Dsnap::at(&site).args(["sh", "-c", "exit 3"]).run();
+    site.server().unwrap().wait_until_free();
+    let ran = status(&site);
+    assert!(ran.stdout.contains("exit status 3, entered by URL\n"), "{ran}");
+    assert!(ran.stdout.contains(": could enter now; entered "), "{ran}");
+}
+
+#[test]
+fn of_several_storages_each_has_one_line_and_the_worst_decides() {
+    let (clean, crashed) = (
+        storage_with_conf(State::Clean, "direct\n"),
+        storage_with_conf(State::Crashed, "direct\n"),
+    );
+    let both = || Dsnap::new().knows_as(clean.path(), "CLEAN").knows_as(crashed.path(), "CRASHED");
+    let ran = both().arg("--status").arg(clean.path()).arg(crashed.path()).run();
+    assert_eq!(ran.status.code(), Some(1), "{ran}");
+    let lines: Vec<_> = ran.stdout.lines().collect();
+    assert!(lines[0].starts_with("ready   CLEAN: closed cleanly, "), "{ran}");
+    assert!(lines[1].starts_with("look    CRASHED: not closed by its server; "), "{ran}");
+    assert_eq!(lines.len(), 2, "{ran}");
+    let ran = both().args(["--json", "--status"]).arg(clean.path()).arg("/nowhere").run();
+    assert_eq!(document(&ran.stdout, "status")["storages"][1]["state"], "unusable");
+    let ran = both().arg("--status").arg(clean.path()).arg("/nowhere").run();
+    assert_eq!(ran.status.code(), Some(2), "{ran}");
+    assert!(ran.stdout.contains("fails   /nowhere: "), "{ran}");
+}
+
+#[test]
+fn a_status_changes_no_file_and_takes_no_lock() {
+    let site = site();
+    let fixture = storage_with_conf(State::Crashed, "direct\n");
+    for dir in [site.path(), fixture.path()] {
+        let before = picture(dir);
+        let trace = tempfile::NamedTempFile::new().unwrap();
+        let path = trace.path().display().to_string();
+        let calls =
+            "trace=flock,fcntl,openat,open,rename,renameat2,unlinkat,mkdirat,fchmodat,utimensat";
+        let tracer = ["strace", "-f", "-e", calls, "-o", &path];
+        let ran = Dsnap::through(&tracer).storage(dir).arg("--status").run();
+        assert!(ran.status.code().is_some_and(|code| code < 2), "{ran}");
+        let trace = fs::read_to_string(trace.path()).unwrap();
+        assert!(trace.contains("openat("), "nothing was traced: {trace}");
+        let changes = |line: &&str| {
+            let harmful = [
+                "flock(",
+                "F_SETLK",
+                "F_OFD_SETLK",
+                "rename",
+                "unlinkat(",
+                "mkdirat(",
+                "fchmodat(",
+                "utimensat(",
+            ];
+            let writes = ["O_WRONLY", "O_RDWR", "O_CREAT"].iter().any(|flag| line.contains(flag));
+            harmful.iter().any(|call| line.contains(call))
+                || line.contains("open") && writes && !line.contains("/dev/")
+        };
+        let changes: Vec<_> = trace.lines().filter(changes).collect();
+        assert!(changes.is_empty(), "{changes:#?}");
+        assert_eq!(picture(dir), before);
+    }
+}
+
+#[test]
+fn a_status_as_json_says_the_same() {
+    let site = site();
+    site.server().unwrap().enter("stranger").unwrap();
+    let ran = Dsnap::at(&site).args(["--status", "--json"]).run();
+    assert_eq!(ran.status.code(), Some(1), "{ran}");
+    let json = document(&ran.stdout, "status");
+    assert_eq!((&json["schema_version"], &json["severity"]), (&1.into(), &"look".into()));
+    let storage = &json["storages"][0];
+    assert_eq!(
+        (&storage["state"], &storage["snapshot"]),
+        (&"in_snapshot".into(), &"user/stranger".into())
+    );
+    assert_eq!(storage["server"]["state"], "held");
+    assert_eq!(storage["methods"][0]["answer"], "in_snapshot");
+    assert_eq!(storage["findings"][0]["severity"], "look");
+}
+
+#[test]
+fn a_status_is_drawn_again_until_a_signal_comes() {
+    let site = site();
+    let mut running = Dsnap::at(&site).args(["--status", "--watch"]).spawn();
+    let times = 2;
+    let mut seen = 0;
+    while seen < times {
+        seen += usize::from(running.next_line().starts_with("ready "));
+    }
+    running.signal(nix::sys::signal::Signal::SIGINT);
+    assert_eq!(running.end().status.code(), Some(0));
+}
+
+#[test]
+fn a_status_of_nothing_is_a_usage_error() {
+    let ran = Dsnap::new().arg("--status").run();
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    ran.mentions("usage: --status needs a storage directory");
+    let ran = Dsnap::new().args(["--status", "/srv/ds", "--json"]).run();
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    ran.hint("options stand before the directories: dsnap --status --json DIR...");
+    let fixture = storage(State::Clean);
+    let ran = Dsnap::on(&fixture).args(["--status", "--recover"]).run();
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+}
