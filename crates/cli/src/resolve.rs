@@ -128,7 +128,7 @@ fn action(args: &Args) -> Result<Action, UsageError> {
         return list(args);
     }
     if instead.json {
-        return Err(UsageError::new("--json works only with --status and --list-methods"));
+        return Err(UsageError::new("--json works only with --list-methods and --status"));
     }
     match (&instead.code, instead.whole_copy, instead.recover) {
         (code, _, true) => recover(args, code.as_deref()),

@@ -146,7 +146,7 @@ fn list_methods_needs_no_storage_and_excludes_everything_else() {
     let mut args = args(Some("ds"), &["cp"]);
     args.instead.json = true;
     let error = resolve(args, CallerEnvironment::default()).unwrap_err();
-    assert_eq!(error.message, "--json works only with --list-methods");
+    assert_eq!(error.message, "--json works only with --list-methods and --status");
 }
 
 #[test]
