@@ -1,7 +1,7 @@
-//! `--report` and `--metrics`: files that tell other programs what a run came to.
+//! `--report` and `--metrics`: files that tell other programs how a run ended.
 //!
 //! Each is written to a new file beside it, which then takes its place: a reader sees the old one or
-//! the new one, never half of one.
+//! the new one, never an incomplete one.
 
 use std::fs::{File, Permissions};
 use std::io::{self, Read, Write};
@@ -28,7 +28,7 @@ pub(crate) struct ResultFiles {
 }
 
 impl ResultFiles {
-    /// Says whether a file is to be written.
+    /// Says whether any file is to be written.
     pub(crate) fn are_wanted(&self) -> bool {
         self.report.is_some() || self.metrics.is_some()
     }
@@ -44,13 +44,16 @@ impl ResultFiles {
         let metrics = self.metrics.iter().map(|path| ("--metrics", path, metrics(path)));
         let warning = |(option, path, written): (&str, &PathBuf, io::Result<()>)| {
             let error = written.err()?;
+            let error = error.to_string();
+            // The name of the new file beside it, which `tempfile` adds, tells people nothing.
+            let error = error.split(" at path ").next().unwrap_or_default();
             Some(format!("warning: {option}: {} cannot be written: {error}", text::path(path)))
         };
         report.chain(metrics).filter_map(warning).collect()
     }
 }
 
-/// Replaces a file by one with that text.
+/// Replaces a file with a new one that has this content.
 fn replace(path: &Path, content: &str) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -61,7 +64,7 @@ fn replace(path: &Path, content: &str) -> io::Result<()> {
         .permissions(Permissions::from_mode(MODE))
         .tempfile_in(folder)?;
     file.write_all(content.as_bytes())?;
-    // Whatever the umask.
+    // The umask has taken some of them away.
     file.as_file().set_permissions(Permissions::from_mode(MODE))?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
@@ -69,7 +72,7 @@ fn replace(path: &Path, content: &str) -> io::Result<()> {
 
 /// Reads the metrics of the last run, up to a limit.
 fn read_old(path: &Path) -> Option<String> {
-    // A pipe would be waited for.
+    // Opening a pipe would block.
     if !path.metadata().ok()?.is_file() {
         return None;
     }

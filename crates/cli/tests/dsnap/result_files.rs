@@ -100,7 +100,7 @@ fn a_file_that_cannot_be_written_costs_a_warning_only() {
         let path = folder.path().join("absent/file");
         let ran = Dsnap::on(&fixture).knows_as(folder.path(), "FOLDER").arg(option).arg(&path);
         let warning = format!(
-            "{DIRECT}warning: {option}: FOLDER/absent/file cannot be written: No such file or directory"
+            "{DIRECT}warning: {option}: FOLDER/absent/file cannot be written: No such file or directory (os error 2)\n"
         );
         let ran = ran.arg("true").run();
         assert!(ran.stderr.starts_with(&warning), "{ran}");
