@@ -78,10 +78,10 @@ pub(crate) struct RunArgs {
     /// Write the result of the run to FILE, as JSON
     #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
     pub(crate) report: Option<PathBuf>,
-    /// Write it to FILE, as metrics for Prometheus
+    /// Write metrics of the run to FILE, for Prometheus
     #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
     pub(crate) metrics: Option<PathBuf>,
-    /// End COMMAND and leave after this long
+    /// End COMMAND once the snapshot is this old
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub(crate) max_hold: Option<OsString>,
     /// Accept an existing snapshot of at most this age
@@ -104,10 +104,10 @@ pub(crate) struct MessageArgs {
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Instead of running COMMAND")]
 pub(crate) struct InsteadArgs {
-    /// Tell what is wrong with a storage; change nothing
+    /// Say what is wrong with a storage; change nothing
     #[arg(long)]
     pub(crate) status: bool,
-    /// With --status: draw it again every 2 seconds
+    /// With --status: repeat it every 2 seconds
     #[arg(long)]
     pub(crate) watch: bool,
     /// End the snapshots that earlier runs left behind

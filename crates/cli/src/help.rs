@@ -51,6 +51,8 @@ Exit status: the status of COMMAND (128+N if signal N killed it), or
   126    COMMAND cannot be executed
   127    COMMAND was not found
   128+N  COMMAND was not run: signal N stopped dsnap
+With --status: 0 ready, 1 look (something is wrong, but a run works),
+2 a run would fail, 3 unknown
 
 Example: try for up to an hour, then back up what a restore needs:
   dsnap --storage /srv/ds -t 1h tar -czf /backup/ds.tgz -C /srv/ds A config";
