@@ -1,4 +1,4 @@
-//! The result of `--status`, as JSON for programs; `text` tells it to people.
+//! The result of `--status`, as JSON for programs; `text` writes it for people.
 //!
 //! The engine makes the diagnosis; this room only presents it. The schema of the document is
 //! `docs/schema/status.schema.json`.
@@ -18,18 +18,18 @@ use serde::Serialize;
 /// The version of the JSON document. It changes when a field changes its meaning.
 const SCHEMA_VERSION: u32 = 1;
 
-/// What is said of several storages.
+/// The report on several storages.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     schema_version: u32,
-    /// The worst of all.
+    /// The worst severity of all storages.
     severity: &'static str,
     storages: Vec<StorageReport>,
     #[serde(skip)]
     status: u8,
 }
 
-/// What is said of one storage.
+/// The report on one storage.
 // wide: one field for each value of the JSON document.
 #[derive(Debug, Serialize)]
 struct StorageReport {
@@ -84,7 +84,7 @@ struct LastRunReport {
 struct SizeReport {
     files: u64,
     bytes: u64,
-    /// The rest was not counted.
+    /// The time for counting was up, so there may be more.
     at_least: bool,
 }
 
@@ -102,7 +102,7 @@ struct FindingReport {
 }
 
 impl Report {
-    /// Makes the report of storages, each with its diagnosis or why there is none.
+    /// Makes the report on storages, each with its diagnosis or the reason why it has none.
     pub(crate) fn new<'a>(
         storages: impl IntoIterator<Item = (&'a Path, &'a Result<Diagnosis, Reason>)>,
     ) -> Self {
@@ -196,7 +196,7 @@ impl StorageReport {
         }
     }
 
-    /// A directory that is no storage, or one that cannot be looked at.
+    /// Makes the report on a directory that is no storage or cannot be read.
     fn failed(dir: &Path, reason: &Reason) -> Self {
         let finding = FindingReport {
             severity: severity_name(Severity::Fails),

@@ -1,4 +1,4 @@
-//! What a storage is in, whether a run would work, and the one next step for each thing that is wrong.
+//! The state of a storage, whether a run would work, and the next step for each thing that is wrong.
 //!
 //! A diagnosis locks nothing, writes nothing and enters nothing. What each part looks at is in `facts`,
 //! which state that makes is the table in `state`, and what follows from it is in `findings`.
@@ -27,7 +27,7 @@ pub use crate::record::LastRun;
 // wide: one field for each thing that people are told.
 #[derive(Debug)]
 pub struct Diagnosis {
-    /// What the storage is in.
+    /// The state of the storage.
     pub state: State,
     /// The snapshot code in `misc/snapshot`, as the file has it.
     pub code: Option<String>,
@@ -53,7 +53,7 @@ pub struct Diagnosis {
     pub journal: Option<Size>,
     /// The kind of the file system, and whether locks on it are known to reach every machine.
     pub file_system: (String, bool),
-    /// What is worth saying, the worst first.
+    /// The findings, the worst first.
     pub findings: Vec<Finding>,
 }
 

@@ -29,17 +29,21 @@ fn next_steps(ran: &Ran) -> Vec<String> {
 
 #[test]
 fn each_state_that_a_server_leaves_is_told_with_its_exit_status() {
-    let rolls = "; the next run rolls it forward\n";
+    let recovers = "; the next run recovers the storage\n";
     for (state, headline_begins, finding) in [
-        (State::Fresh, "not closed by its server", rolls),
+        (State::Fresh, "not closed by its server", recovers),
         (State::Clean, "closed cleanly, ", ""),
-        (State::Crashed, "not closed by its server", rolls),
-        (State::QuickShutdown, "not closed by its server", rolls),
-        (State::InSnapshot, "not open; left in a snapshot (user/db1-4711-killed), ", rolls),
-        (State::Recombining, "not closed by its server", rolls),
-        (State::Packing, "not open; left while it was packed, ", rolls),
-        (State::ShutdownWithJournal, "closed, but not completely, ", rolls),
-        (State::Replica, "not closed by its server", rolls),
+        (State::Crashed, "not closed by its server", recovers),
+        (State::QuickShutdown, "not closed by its server", recovers),
+        (
+            State::InSnapshot,
+            "not open; left in a snapshot (user/db1-4711-killed), entered ",
+            recovers,
+        ),
+        (State::Recombining, "not closed by its server", recovers),
+        (State::Packing, "not open; its server ended during a pack, begun ", recovers),
+        (State::ShutdownWithJournal, "closed, but not completely, ", recovers),
+        (State::Replica, "not closed by its server", recovers),
     ] {
         let fixture = storage_with_conf(state, "direct\n");
         let ran = Dsnap::on(&fixture).arg("--status").run();
@@ -90,11 +94,11 @@ fn each_state_of_a_running_server_is_told() {
         ran
     };
     let ran = says(0, "ready   DIR: open in a server");
-    assert!(ran.stdout.contains(": could enter now\n"), "{ran}");
+    assert!(ran.stdout.contains(" could enter now ["), "{ran}");
 
     server.enter("stranger").unwrap();
     let ran = says(1, "look    DIR: in a snapshot (user/stranger), ");
-    assert!(ran.stdout.contains("its server is in the snapshot user/stranger\n"), "{ran}");
+    assert!(ran.stdout.contains("its server is in the snapshot user/stranger ["), "{ran}");
     let user = locks::Holder::hold(&site.storage().sublock()).unwrap();
     let ran = says(0, "ready   DIR: in a snapshot (user/stranger), ");
     assert!(ran.stdout.contains(&format!("(pid {}, ", user.pid())), "{ran}");
@@ -146,10 +150,7 @@ fn the_snapshot_of_a_run_is_ordinary_use_and_that_of_a_killed_one_is_not() {
     wait_until("the end of COMMAND", || !is_locked(&site.storage().sublock()));
     let ran = status(&site);
     assert_eq!(ran.status.code(), Some(1), "{ran}");
-    assert!(
-        ran.stdout.contains("a run that was killed has left the storage in the snapshot"),
-        "{ran}"
-    );
+    assert!(ran.stdout.contains("a killed run left the storage in this snapshot"), "{ran}");
     follow(&ran, site.path());
     site.server().unwrap().wait_until_free();
     assert_eq!(status(&site).status.code(), Some(0));
@@ -181,7 +182,7 @@ fn the_program_of_an_exec_line_is_checked_and_not_run() {
     conf(&site, "exec method\n");
     let ran = status(&site);
     assert_eq!(ran.status.code(), Some(0), "{ran}");
-    assert!(ran.stdout.contains(": shows only on entering whether it works\n"), "{ran}");
+    assert!(ran.stdout.contains(" cannot be checked without entering ["), "{ran}");
     fs::remove_file(&script).unwrap();
     let ran = status(&site);
     assert_eq!(ran.status.code(), Some(2), "{ran}");
@@ -197,7 +198,7 @@ fn the_last_run_is_told_with_its_status_and_its_line() {
     site.server().unwrap().wait_until_free();
     let ran = status(&site);
     assert!(ran.stdout.contains("exit status 3, entered by URL\n"), "{ran}");
-    assert!(ran.stdout.contains(": could enter now; entered "), "{ran}");
+    assert!(ran.stdout.contains(" could enter now; used by the last run ["), "{ran}");
 }
 
 #[test]

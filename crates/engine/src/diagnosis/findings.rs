@@ -1,4 +1,4 @@
-//! What is worth saying about a storage: what is wrong, and the one next step for it.
+//! The findings about a storage: each thing that is wrong, and the next step that cures it.
 
 use dsnap_core::{Reason, text};
 
@@ -17,25 +17,25 @@ use crate::storage::main_lock::Openness;
 use crate::storage::snapshot_file::Content;
 use crate::system::process::Life;
 
-/// How bad something is. The order is that of the worst: several findings are as bad as the greatest.
+/// How bad something is, in ascending order: of several findings, the greatest counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// A run works, or waits for something ordinary.
     Ready,
     /// A run works, but somebody should look.
     Look,
-    /// It could not be told.
+    /// Whether a run works cannot be seen from here.
     Unknown,
     /// A run would fail.
     Fails,
 }
 
-/// Something worth saying.
+/// Something that people should know about a storage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
-    /// What it is, in one sentence.
+    /// What is wrong, in one sentence.
     pub text: String,
     /// The next step, as a command where there is one.
     pub next: Vec<String>,
@@ -56,7 +56,7 @@ impl Finding {
     }
 }
 
-/// Lists what is worth saying, the worst first.
+/// Lists the findings, the worst first.
 pub(super) fn findings(
     session: &Session<'_>,
     facts: &Facts,
@@ -87,33 +87,35 @@ impl Patient<'_> {
             State::Closed if self.is_locked_by_a_tool() => Some(self.locked_by_a_tool()),
             State::Closed | State::Running | State::Packing | State::Recombining => None,
             State::ClosedIncomplete => Some(self.to_roll_forward(
-                "it was closed, but transactions ended meanwhile that are not in A/",
+                "transactions committed while the server was closing it are missing from A/",
             )),
-            State::Crashed => Some(self.to_roll_forward(
-                "no server has closed it: what was committed last may not be in A/",
-            )),
+            State::Crashed => {
+                Some(self.to_roll_forward("the last transactions may be missing from A/"))
+            }
             State::LeftInSnapshot => Some(self.to_roll_forward(
-                "its server ended while it was in a snapshot: later transactions are not in A/",
+                "transactions committed after that snapshot was entered are missing from A/",
             )),
-            State::CrashedPacking => Some(self.to_roll_forward("its server ended while it packed")),
+            State::CrashedPacking => Some(self.to_roll_forward("the pack is incomplete")),
             State::InSnapshot => self.in_snapshot(),
             State::Stuck => Some(self.stuck()),
             State::Broken => Some(self.broken()),
         }
     }
 
-    /// A storage that no server has open, and that is no snapshot yet.
+    /// Judges a storage that must be recovered before its `A/` is a snapshot.
     fn to_roll_forward(&self, what: &str) -> Finding {
         let direct = self.lines.iter().any(|line| line.works_on_files);
         let dir = quoted(self.session.storage.root());
         match (direct, self.facts.server.openness()) {
             (true, Openness::Closed) => {
-                Finding::new(Severity::Look, format!("{what}; the next run rolls it forward"))
+                Finding::new(Severity::Look, format!("{what}; the next run recovers the storage"))
                     .next(format!("dsnap --storage {dir}"))
             }
             (_, Openness::Unknown) => Finding::new(
                 Severity::Unknown,
-                format!("{what}, if no server has it open; that cannot be seen from here"),
+                format!(
+                    "a server that cannot be seen from here may have it open; if none has, {what}"
+                ),
             )
             .next(format!(
                 "if no server has it open, on any machine: dsnap --storage {dir} --method direct"
@@ -127,11 +129,11 @@ impl Patient<'_> {
         self.facts.sublock.is_held() && !self.facts.run.is_held()
     }
 
-    /// Somebody holds `misc/sublock` of a closed storage, and no run of dsnap does.
+    /// Names the process that has locked `misc/sublock` of a closed storage. No run of dsnap has.
     fn locked_by_a_tool(&self) -> Finding {
         let holder = holder(&self.facts.sublock);
         let text = format!("misc/sublock is held by {holder}, and no run of dsnap is going on");
-        Finding::new(Severity::Fails, text).next("wait for the end of that process, or end it")
+        Finding::new(Severity::Fails, text).next("wait for that process, or end it")
     }
 
     fn in_snapshot(&self) -> Option<Finding> {
@@ -146,7 +148,7 @@ impl Patient<'_> {
         }
     }
 
-    /// Says whether COMMAND of a recorded run may still work.
+    /// Says whether COMMAND of a recorded run may still be running.
     fn is_used(&self, record: &Record) -> bool {
         match record.host.life_of(record.command.as_ref()) {
             Life::Runs => true,
@@ -158,19 +160,21 @@ impl Patient<'_> {
     fn held_for_long(&self) -> Option<Finding> {
         let age = self.facts.age.filter(|age| *age >= LONG_SNAPSHOT)?;
         let text = format!(
-            "the snapshot is {} old; its server writes to journal/ and B/ meanwhile",
+            "the snapshot is {} old; until it ends, commits pile up in journal/ and B/",
             durations::in_words(age)
         );
         Some(
-            Finding::new(Severity::Look, text)
-                .next(format!("see whether {} still works", holder(&self.facts.sublock))),
+            Finding::new(Severity::Look, text).next(format!(
+                "check that {} is still making progress",
+                holder(&self.facts.sublock)
+            )),
         )
     }
 
     fn left_behind(&self) -> Finding {
         Finding::new(
             Severity::Look,
-            "a run that was killed has left the storage in the snapshot; the next run ends it",
+            "a killed run left the storage in this snapshot; the next run leaves it",
         )
         .next(&self.session.job.recover)
     }
@@ -181,7 +185,7 @@ impl Patient<'_> {
         }
         let long = self.facts.age.is_none_or(|age| age >= LONG_SNAPSHOT);
         let severity = if long { Severity::Fails } else { Severity::Look };
-        let text = "no run of dsnap is known to have entered the snapshot, and no process is seen to use it";
+        let text = "no known run of dsnap entered this snapshot, and no process is seen to use it";
         let command = format!("{} --code {}", self.session.job.recover, quoted(code));
         Some(Finding::new(severity, text).next(format!("if nothing uses it any more: {command}")))
     }
@@ -191,7 +195,8 @@ impl Patient<'_> {
         let text = format!(
             "{server} was started while a snapshot was in use: it cannot write to A/, and cannot enter a snapshot"
         );
-        Finding::new(Severity::Fails, text).next(format!("restart {server}"))
+        Finding::new(Severity::Fails, text)
+            .next(format!("restart {server} while no process has misc/sublock locked"))
     }
 
     fn broken(&self) -> Finding {
@@ -206,7 +211,7 @@ impl Patient<'_> {
         finding.next(format!("dsnap --storage {dir} --method direct"))
     }
 
-    /// What the lines say, where a server has the storage open or may have.
+    /// Lists the lines that cannot reach the server, while one has the storage open or may have.
     fn of_lines(&self) -> Vec<Finding> {
         if self.facts.server.openness() == Openness::Closed || self.state == State::Stuck {
             return Vec::new();
@@ -249,7 +254,7 @@ impl Patient<'_> {
             ));
         }
         if look.damaged > 0 {
-            let text = format!("misc/dsnap.lock: {} lines cannot be read", look.damaged);
+            let text = format!("misc/dsnap.lock has lines that cannot be read ({})", look.damaged);
             findings.push(Finding::new(Severity::Look, text).next(&self.session.job.recover));
         }
         findings
@@ -260,10 +265,10 @@ impl Patient<'_> {
         let label = text::harmless(label);
         let text = match record.evidence {
             Evidence::Elsewhere => format!(
-                "a run entered the snapshot user/{code} of another storage through {label}, and could not leave it"
+                "a run entered the snapshot user/{code} of another storage using {label}, and could not leave it"
             ),
             Evidence::Closed => format!(
-                "a run stopped the server through {label}, and was killed before it started the server again"
+                "a run stopped the server using {label}, and was killed before it started the server again"
             ),
             Evidence::Here | Evidence::Unknown => return None,
         };
@@ -280,7 +285,7 @@ impl Patient<'_> {
     fn of_size(&self) -> Option<Finding> {
         let b = self.facts.b.filter(|b| b.files >= LARGE_B_FILES || b.at_least)?;
         let text = format!(
-            "B/ contains {} files or more, which go back into A/ after the snapshot",
+            "B/ contains at least {} files; until the server has merged them into A/, it cannot enter another snapshot",
             b.files
         );
         Some(Finding::new(Severity::Look, text))

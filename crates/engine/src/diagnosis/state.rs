@@ -1,4 +1,4 @@
-//! What a storage is in: a table over its lock, `misc/snapshot` and what is not in `A/`.
+//! The state of a storage: a table over its lock, `misc/snapshot` and what is not in `A/`.
 //!
 //! The rows are those of `storage.md`.
 
@@ -8,7 +8,7 @@ use crate::storage::Leftovers;
 use crate::storage::main_lock::Openness;
 use crate::storage::snapshot_file::Content;
 
-/// What a storage is in.
+/// The state of a storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// No server has it open, and it was closed cleanly.
