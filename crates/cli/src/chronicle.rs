@@ -1,4 +1,4 @@
-//! What happens in a run, with its times: what `--report` and `--metrics` tell afterwards.
+//! The events of a run and their times, for `--report` and `--metrics`.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant, SystemTime};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use dsnap_engine::run::environment::Environment;
 use dsnap_engine::run::event::Event;
 
-/// Takes notes while a run goes on.
+/// Takes notes during a run.
 #[derive(Debug)]
 pub(crate) struct Chronicle(RefCell<Notes>);
 
@@ -19,7 +19,7 @@ pub(crate) struct Notes {
     began_at: Instant,
     /// The label of the line that entered the snapshot in which COMMAND ran.
     pub(crate) method: Option<String>,
-    /// How old the snapshot was that somebody else had entered, if COMMAND ran in such a one.
+    /// The age of the snapshot, if COMMAND ran in one that somebody else had entered.
     pub(crate) accepted_age: Option<Duration>,
     /// The code, and the last transaction in `A/`.
     pub(crate) snapshot: Option<(String, Option<[u8; 8]>)>,

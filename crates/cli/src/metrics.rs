@@ -1,16 +1,16 @@
-//! What a run came to, as `--metrics` writes it: the text format of Prometheus.
+//! The result of a run, as `--metrics` writes it: the text format of Prometheus.
 //!
-//! The last success is kept from the file of the run before, so that an alert can ask how old it is.
+//! A failed run copies the time of the last success from the older file: alerts compute its age.
 
 use crate::run_report::RunReport;
 
 const SUCCESS_TIME: &str = "dsnap_last_success_timestamp_seconds";
 const SUCCESS_TRANSACTION_TIME: &str = "dsnap_last_success_transaction_timestamp_seconds";
 
-/// A metric: its name, what it is, and its value if there is one.
+/// A metric: its name, its description, and its value if there is one.
 type Metric = (&'static str, &'static str, Option<f64>);
 
-/// Writes the text. `old` is that of the last run.
+/// Writes the text. `old` is the text that the previous run wrote.
 pub(crate) fn text(report: &RunReport, old: &str) -> String {
     let label = label(&report.storage);
     let metrics = successes(report, old, &label).into_iter().chain(last_run(report));
@@ -21,7 +21,7 @@ pub(crate) fn text(report: &RunReport, old: &str) -> String {
     lines.collect()
 }
 
-/// What only a success changes.
+/// Returns the metrics that only a successful run changes.
 fn successes(report: &RunReport, old: &str, label: &str) -> [Metric; 2] {
     let kept = |name: &str| value(old, name, label);
     let (ended, transaction) = match report.exit_status == 0 && report.good {
@@ -29,7 +29,7 @@ fn successes(report: &RunReport, old: &str, label: &str) -> [Metric; 2] {
         false => (kept(SUCCESS_TIME), kept(SUCCESS_TRANSACTION_TIME)),
     };
     [
-        (SUCCESS_TIME, "When the last run ended that succeeded.", ended),
+        (SUCCESS_TIME, "When the last successful run ended.", ended),
         (
             SUCCESS_TRANSACTION_TIME,
             "When the last transaction in the last good snapshot was committed.",
@@ -59,7 +59,7 @@ fn last_run(report: &RunReport) -> [Metric; 6] {
     ]
 }
 
-/// Makes the number that the format knows; exact up to 2 to the power of 53.
+/// Converts to the only number type of the format; exact up to 2 to the power of 53.
 #[allow(clippy::cast_precision_loss, reason = "Prometheus knows no other numbers")]
 fn number(value: u64) -> f64 {
     value as f64

@@ -1,4 +1,4 @@
-//! What a run came to, as `--report` writes it.
+//! The result of a run, as `--report` writes it.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,7 +13,7 @@ use crate::chronicle::Notes;
 /// The version of the JSON document. It changes when a field changes its meaning.
 const SCHEMA_VERSION: u32 = 1;
 
-/// What a run came to.
+/// The result of a run.
 // wide: one field for each value of the JSON document.
 #[derive(Debug, Serialize)]
 pub(crate) struct RunReport {
@@ -23,7 +23,7 @@ pub(crate) struct RunReport {
     command: Option<String>,
     /// The exit status of the program.
     pub(crate) exit_status: u8,
-    /// COMMAND ran in a snapshot that stayed as it was.
+    /// COMMAND ran, and the snapshot did not change meanwhile.
     pub(crate) good: bool,
     /// The snapshot was fresh: entered for this run, or nothing had been committed since.
     fresh: bool,
@@ -37,9 +37,9 @@ pub(crate) struct RunReport {
     last_transaction: Option<String>,
     /// When that transaction was committed, in seconds since 1970.
     pub(crate) last_transaction_time: Option<u64>,
-    /// In seconds since 1970.
+    /// When the run began, in seconds since 1970.
     began: u64,
-    /// In seconds since 1970.
+    /// When it ended, in seconds since 1970.
     pub(crate) ended: u64,
     pub(crate) duration_seconds: f64,
     until_command_seconds: Option<f64>,
