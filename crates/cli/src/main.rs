@@ -26,7 +26,6 @@ mod status;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use dsnap_core::{Reason, text};
 use dsnap_direct::Direct;
@@ -37,7 +36,7 @@ use dsnap_engine::run::recover::{self, NotRecovered, RecoverOptions};
 use dsnap_engine::run::session::Session;
 use dsnap_engine::storage::{self, Storage};
 use dsnap_engine::system::privileges::Privileges;
-use dsnap_engine::{exit_status, run};
+use dsnap_engine::{exit_status, limits, run};
 use dsnap_exec::Exec;
 use dsnap_host::Registry;
 use dsnap_http::Http;
@@ -51,9 +50,6 @@ use crate::run_report::RunReport;
 use crate::signals::Signals;
 use crate::spawn::CommandRunner;
 use crate::status::Report;
-
-/// How often `--watch` draws.
-const WATCH_INTERVAL: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     dsnap_host::answer_isolated_call();
@@ -143,7 +139,7 @@ fn show_status(invocation: &Invocation, look: &Look) -> u8 {
         let text = if look.json { report.to_json() } else { report.to_string() };
         if look.watch {
             output::redraw_result(text.trim_end());
-            signals.sleep(WATCH_INTERVAL);
+            signals.sleep(limits::WATCH_INTERVAL);
         } else {
             output::print_result(text.trim_end());
         }

@@ -9,14 +9,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use dsnap_core::text;
+use dsnap_engine::limits;
 
 use crate::metrics;
 use crate::run_report::RunReport;
 
 /// The permissions of the files: programs of other users read them.
 const MODE: u32 = 0o644;
-/// The largest older file of metrics that is read, in bytes.
-const MAX_OLD_METRICS: u64 = 1 << 20;
 
 /// The files to write after a run.
 #[derive(Debug, Clone, Default)]
@@ -77,6 +76,6 @@ fn read_old(path: &Path) -> Option<String> {
         return None;
     }
     let mut text = String::new();
-    File::open(path).ok()?.take(MAX_OLD_METRICS).read_to_string(&mut text).ok()?;
+    File::open(path).ok()?.take(limits::MAX_OLD_METRICS).read_to_string(&mut text).ok()?;
     Some(text)
 }

@@ -163,3 +163,7 @@ pub const COPY_CHUNK: usize = 1 << 18;
 /// How deep folders may be nested in `B/`, and in an unfinished transaction: no format of
 /// DirectoryStorage needs more than 12.
 pub const MAX_FOLDER_DEPTH: u32 = 64;
+/// How much of an older file of `--metrics` is read, in bytes.
+pub const MAX_OLD_METRICS: u64 = 1 << 20;
+/// The pause between two rounds of `--status --watch`.
+pub const WATCH_INTERVAL: Duration = Duration::from_secs(2);
