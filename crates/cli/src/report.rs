@@ -208,7 +208,7 @@ pub(crate) fn print_outcome(outcome: &Outcome, command: Option<&str>) {
 fn overdue(by: EndedBy, lasted: Duration) -> Reason {
     let lasted = durations::in_words_with_tenths(lasted);
     let incomplete =
-        "what COMMAND made may be incomplete; if it needs longer, use a longer --max-hold";
+        "what COMMAND made may be incomplete; if COMMAND needs longer, use a longer --max-hold";
     match by {
         EndedBy::Term => Reason::new(format!(
             "COMMAND was ended because of --max-hold: the snapshot had lasted {lasted}"
@@ -221,7 +221,7 @@ fn overdue(by: EndedBy, lasted: Duration) -> Reason {
         EndedBy::Nothing(pid) => Reason::new(format!(
             "COMMAND (pid {pid}) could not be killed and still runs, without a snapshot: --max-hold ended the snapshot after {lasted}"
         ))
-        .hint(format!("end process {pid}; do not trust what it makes")),
+        .hint(format!("end process {pid}; do not use what it writes")),
     }
 }
 

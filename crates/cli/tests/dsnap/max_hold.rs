@@ -21,7 +21,7 @@ const DSNAP: &str = env!("CARGO_BIN_EXE_dsnap");
 const ENDED: &str = "COMMAND was ended because of --max-hold: the snapshot had lasted ";
 const KILLED: &str = "COMMAND was killed because of --max-hold: the snapshot had lasted ";
 const HINT: &str =
-    "what COMMAND made may be incomplete; if it needs longer, use a longer --max-hold";
+    "what COMMAND made may be incomplete; if COMMAND needs longer, use a longer --max-hold";
 
 /// A script that says that it runs, and waits for a signal.
 const SLEEPS: &str = "echo begun; exec sleep 600";
@@ -152,7 +152,7 @@ fn the_storage_is_left_although_command_cannot_be_killed() {
     );
     assert!(outlived && ran.stderr.starts_with(&format!("{HTTP}{last}")), "{ran}");
     assert_eq!(ran.status.code(), Some(124), "{ran}");
-    ran.hint(&format!("end process {pid}; do not trust what it makes"));
+    ran.hint(&format!("end process {pid}; do not use what it writes"));
     assert_free(&site);
 }
 

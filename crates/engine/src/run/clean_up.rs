@@ -275,7 +275,7 @@ impl Orphan<'_> {
                 text::path(self.session.storage.root()),
                 text::harmless(&host.host)
             ))
-            .hint(format!("if it does not: {} --code {code}", self.session.job.recover))),
+            .hint(format!("if that run has ended: {} --code {code}", self.session.job.recover))),
             _ => Ok(()),
         }
     }
