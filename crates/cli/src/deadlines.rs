@@ -9,7 +9,7 @@ use dsnap_engine::run::hold::HoldLimit;
 use dsnap_engine::run::job::{CommandEnd, EndedBy};
 use nix::libc::SIGKILL;
 
-/// What is done to COMMAND when a time has come.
+/// A step against a COMMAND that does not end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Measure {
     /// It is asked to end: `--max-hold` is over.
@@ -20,7 +20,7 @@ pub(crate) enum Measure {
     GiveUp,
 }
 
-/// The times at which something is done to COMMAND.
+/// The times at which these steps are due.
 #[derive(Debug)]
 pub(crate) struct Deadlines {
     kill_after: Option<Duration>,
@@ -37,17 +37,17 @@ impl Deadlines {
         Self { kill_after, limit, terminate, kill: None, give_up: None, is_overdue: false }
     }
 
-    /// Starts the clock of `-k`, unless it runs: a signal came that ends the run.
+    /// Starts the clock of `-k`, unless it is running, because a signal ends the run.
     pub(crate) fn stop_requested(&mut self, now: Instant) {
         self.kill = self.kill.or(self.kill_after.map(|after| now + after));
     }
 
-    /// Returns when something is to be done next.
+    /// Returns when the next step is due.
     pub(crate) fn next(&self) -> Option<Instant> {
         [self.terminate, self.kill, self.give_up].into_iter().flatten().min()
     }
 
-    /// Takes what is to be done now, if its time has come.
+    /// Returns the step that is due now. Each is returned once.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Measure> {
         if take(&mut self.terminate, now) {
             self.is_overdue = true;
@@ -63,7 +63,7 @@ impl Deadlines {
         take(&mut self.give_up, now).then_some(Measure::GiveUp)
     }
 
-    /// Judges the end of COMMAND: one that was overdue did not end by itself, whatever its status.
+    /// Classifies the end of COMMAND. If COMMAND was overdue, its exit status does not count.
     pub(crate) fn judge(&self, end: CommandEnd) -> CommandEnd {
         match end {
             CommandEnd::Killed(SIGKILL) if self.give_up.is_some() => self.overdue(EndedBy::Kill),
@@ -72,14 +72,14 @@ impl Deadlines {
         }
     }
 
-    /// Makes the end of an overdue COMMAND.
+    /// Describes the end of an overdue COMMAND.
     pub(crate) fn overdue(&self, by: EndedBy) -> CommandEnd {
         let lasted = self.limit.map_or(Duration::ZERO, |limit| limit.lasted());
         CommandEnd::Overdue { by, lasted }
     }
 }
 
-/// Takes a time that has come.
+/// Clears a time that has come, and says whether it had.
 fn take(time: &mut Option<Instant>, now: Instant) -> bool {
     time.take_if(|time| *time <= now).is_some()
 }

@@ -1,7 +1,7 @@
-//! Looks COMMAND up, before anything is entered: one that cannot be run must freeze nothing.
+//! Looks COMMAND up before anything is entered: a COMMAND that cannot be run must not freeze a storage.
 //!
 //! The rules are those of `execvp`. The system decides in the end, when COMMAND is started
-//! ([`spawn`](crate::spawn)): what only the system can know is not guessed here.
+//! ([`spawn`](crate::spawn)). Nothing is guessed here that only the system can know.
 
 use std::ffi::OsStr;
 use std::fs::{self, Metadata, OpenOptions};
@@ -47,7 +47,7 @@ fn is_absent(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound
 }
 
-/// Checks that a file can be executed, as far as that can be known.
+/// Checks that a file can be executed, as far as that can be known beforehand.
 fn check_executable(path: &Path) -> io::Result<()> {
     check_permission(&fs::metadata(path)?, path)?;
     let mut interpreter = path.to_owned();

@@ -15,7 +15,7 @@ use nix::unistd::Pid;
 ///
 /// # Errors
 ///
-/// No signal has this number, or the C library keeps it for itself.
+/// No signal has this number, or the C library reserves it.
 pub fn is_ignored(signal: c_int) -> io::Result<bool> {
     // SAFETY: the structure consists of integers and of a pointer to a function as an option, for
     // all of which zero is a valid value.

@@ -1,8 +1,8 @@
 //! Finding the addresses of a host.
 //!
-//! The lookup must not need anything that can be used up. Its usual place is a thread of its own, so
-//! that the limit and a stop take effect meanwhile. But COMMAND may have started as many processes
-//! as the user may have, and leaving must work all the same: then the lookup is made in place.
+//! The lookup runs in a thread of its own, so that the time limit and a stop take effect meanwhile.
+//! COMMAND may have used up all processes that the user may have. No thread can be started then, and
+//! the lookup runs in the calling one, because leaving must work all the same.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};

@@ -2,7 +2,7 @@
 //!
 //! The rules are those of rustls, with one addition: `ca=FILE` may contain the server's own
 //! certificate even if that says CA:TRUE, as `openssl req -x509` makes it. Then exactly this
-//! certificate is accepted, for its names and in its time.
+//! certificate is accepted, for its names and while it is valid.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub(crate) struct Verifier {
 }
 
 impl Verifier {
-    /// Trusts these authorities, and the listed certificates themselves. `None` without any authority.
+    /// Trusts these authorities, and the listed certificates themselves. Returns `None` if there is no authority.
     pub(crate) fn new(
         roots: RootCertStore,
         listed: Vec<CertificateDer<'static>>,
