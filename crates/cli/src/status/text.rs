@@ -201,7 +201,7 @@ fn state_words(state: &str) -> &'static str {
         "packing" => "being packed by its server",
         "recombining" => "recombining (the server merges B/ back into A/)",
         "stuck" => "stuck: its server was started while a snapshot was in use",
-        "broken" => "misc/snapshot does not say what state it is in",
+        "broken" => "in an unknown state",
         _ => "not a usable storage",
     }
 }
