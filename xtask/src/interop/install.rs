@@ -55,8 +55,8 @@ pub(crate) fn directory_storage(folder: &Path) -> Result<PathBuf> {
     Ok(venv.join("bin"))
 }
 
-/// Installs Zope 5 unless it is there, and returns the folder of its modules. Python 3 often comes
-/// without the module for virtual environments, so there is none.
+/// Installs Zope 5 unless it is there, and returns the folder of its modules. No virtual environment is
+/// made, because Python 3 often comes without the module for that.
 pub(crate) fn zope5(folder: &Path) -> Result<PathBuf> {
     let modules = folder.join("zope5");
     let (stamp, pins) = (modules.join("complete"), ZOPE5.join("\n"));

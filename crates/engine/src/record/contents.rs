@@ -68,7 +68,7 @@ impl Contents {
 }
 
 impl Look {
-    /// Reads the file of a storage. Where there is none, no run has used the storage.
+    /// Reads the file of a storage. If the file does not exist, no run has used the storage.
     ///
     /// # Errors
     ///

@@ -47,7 +47,7 @@ pub enum Life {
 pub struct Host {
     /// The host name.
     pub host: String,
-    /// The content of `/etc/machine-id`; empty if there is none.
+    /// The content of `/etc/machine-id`; empty if that file does not exist.
     pub machine: String,
     /// The boot id; empty if it cannot be read.
     pub boot: String,
