@@ -58,6 +58,12 @@ fn replace(path: &Path, content: &str) -> io::Result<()> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
+    // Root would replace `/dev/null` or `/dev/stdout` for the whole machine. What stdout leads to may
+    // be a regular file.
+    let is_device = folder.canonicalize().is_ok_and(|folder| folder == Path::new("/dev"));
+    if is_device || path.metadata().is_ok_and(|found| !found.is_file()) {
+        return Err(io::Error::other("not a regular file"));
+    }
     let mut file = tempfile::Builder::new()
         .prefix(".dsnap-")
         .permissions(Permissions::from_mode(MODE))

@@ -1,10 +1,12 @@
 //! `--report` and `--metrics`: what other programs are told of a run.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use dsnap_testkit::State;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use serde_json::Value;
 
 use crate::support::{
@@ -106,6 +108,37 @@ fn a_file_that_cannot_be_written_costs_a_warning_only() {
         assert!(ran.stderr.starts_with(&warning), "{ran}");
         assert_eq!(ran.status.code(), Some(0), "{ran}");
     }
+}
+
+#[test]
+fn what_is_no_regular_file_is_not_replaced() {
+    let (fixture, folder) = (storage(State::Clean), folder());
+    let (pipe, link) = (folder.path().join("pipe"), folder.path().join("link"));
+    mkfifo(&pipe, Mode::S_IRWXU).unwrap();
+    std::os::unix::fs::symlink(&pipe, &link).unwrap();
+    for option in ["--report", "--metrics"] {
+        for path in [&pipe, &link] {
+            let ran = Dsnap::on(&fixture).arg(option).arg(path).arg("true").run();
+            assert_eq!(ran.status.code(), Some(0), "{ran}");
+            assert!(ran.stderr.contains("cannot be written: not a regular file"), "{ran}");
+        }
+    }
+    assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+}
+
+/// `/dev/stdout` leads to a regular file here. The link is the whole machine's.
+#[test]
+fn standard_output_is_not_replaced() {
+    let fixture = storage(State::Clean);
+    let script = r#"mount -t tmpfs dev /dev && mknod -m 666 /dev/null c 1 3 &&
+        ln -s /proc/self/fd/1 /dev/stdout && "$@" > /dev/output && test -h /dev/stdout"#;
+    let ran = Dsnap::through(&["unshare", "--mount", "sh", "-c", script, "sh"])
+        .storage(fixture.path())
+        .args(["--report", "/dev/stdout", "true"])
+        .run();
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    assert!(ran.stderr.contains("--report: /dev/stdout cannot be written"), "{ran}");
 }
 
 #[test]
