@@ -29,7 +29,7 @@ use std::process::ExitCode;
 
 use dsnap_core::{Reason, text};
 use dsnap_direct::Direct;
-use dsnap_engine::diagnosis::{Diagnosis, Size};
+use dsnap_engine::diagnosis::{Diagnosis, Finding, Severity, Size};
 use dsnap_engine::run::job::{Job, Outcome};
 use dsnap_engine::run::nested;
 use dsnap_engine::run::recover::{self, NotRecovered, RecoverOptions};
@@ -154,14 +154,20 @@ fn diagnose(
     dir: &Path,
     recover: &str,
     signals: &Signals,
-) -> Result<Diagnosis, Reason> {
+) -> Result<Diagnosis, Finding> {
     let job = Job { recover: recover.to_owned(), ..invocation.job.clone() };
-    at_storage(invocation, dir, signals, &Chronicle::new(), |storage, privileges, program| {
-        let methods = registry(invocation);
-        let diagnosis = Diagnosis::of(&Session::open(&job, storage, privileges, &methods, program));
-        // The next storage may have another owner.
-        privileges.restore().and(diagnosis)
-    })?
+    let diagnosis =
+        at_storage(invocation, dir, signals, &Chronicle::new(), |storage, privileges, program| {
+            let methods = registry(invocation);
+            let diagnosis =
+                Diagnosis::of(&Session::open(&job, storage, privileges, &methods, program));
+            // The next storage may have another owner.
+            privileges.restore().and(diagnosis)
+        });
+    match diagnosis {
+        Ok(diagnosis) => diagnosis.map_err(|reason| Finding::of(Severity::Unknown, &reason)),
+        Err(reason) => Err(Finding::of(Severity::Fails, &reason)),
+    }
 }
 
 fn list_methods(invocation: &Invocation, json: bool) -> u8 {

@@ -7,7 +7,6 @@ mod text;
 
 use std::path::Path;
 
-use dsnap_core::Reason;
 use dsnap_core::text::{harmless, path};
 use dsnap_engine::diagnosis::{
     Diagnosis, Finding, LineAnswer, LineReport, LockView, Severity, Size, State,
@@ -104,13 +103,13 @@ struct FindingReport {
 impl Report {
     /// Makes the report on storages, each with its diagnosis or the reason why it has none.
     pub(crate) fn new<'a>(
-        storages: impl IntoIterator<Item = (&'a Path, &'a Result<Diagnosis, Reason>)>,
+        storages: impl IntoIterator<Item = (&'a Path, &'a Result<Diagnosis, Finding>)>,
     ) -> Self {
         let (mut reports, mut worst) = (Vec::new(), Severity::Ready);
         for (dir, diagnosis) in storages {
             let (severity, report) = match diagnosis {
                 Ok(diagnosis) => (diagnosis.severity(), StorageReport::of(dir, diagnosis)),
-                Err(reason) => (Severity::Fails, StorageReport::failed(dir, reason)),
+                Err(finding) => (finding.severity, StorageReport::failed(dir, finding)),
             };
             worst = worst.max(severity);
             reports.push(report);
@@ -197,15 +196,10 @@ impl StorageReport {
     }
 
     /// Makes the report on a directory that is no storage or cannot be read.
-    fn failed(dir: &Path, reason: &Reason) -> Self {
-        let finding = FindingReport {
-            severity: severity_name(Severity::Fails),
-            text: reason.text().to_owned(),
-            next: reason.hints().to_vec(),
-        };
+    fn failed(dir: &Path, finding: &Finding) -> Self {
         Self {
             storage: path(dir),
-            severity: severity_name(Severity::Fails),
+            severity: severity_name(finding.severity),
             state: "unusable",
             snapshot: None,
             snapshot_age_seconds: None,
@@ -219,7 +213,7 @@ impl StorageReport {
             b: None,
             journal: None,
             file_system: None,
-            findings: vec![finding],
+            findings: vec![FindingReport::of(finding)],
         }
     }
 }

@@ -63,7 +63,7 @@ impl Diagnosis {
     ///
     /// # Errors
     ///
-    /// `misc/snapshot` or `misc/dsnap.lock` cannot be read.
+    /// `misc/snapshot` cannot be read.
     pub fn of(session: &Session<'_>) -> Result<Self, Reason> {
         let facts = facts::Facts::of(session)?;
         let lines = lines::ask(session, &facts);

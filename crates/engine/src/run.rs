@@ -17,7 +17,7 @@ mod leave;
 pub mod nested;
 pub mod new_code;
 mod pending_enter;
-mod recorded_line;
+pub(crate) mod recorded_line;
 pub mod recover;
 mod roll_forward;
 pub mod session;

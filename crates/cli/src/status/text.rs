@@ -202,7 +202,7 @@ fn state_words(state: &str) -> &'static str {
         "recombining" => "recombining (the server merges B/ back into A/)",
         "stuck" => "stuck: its server was started while a snapshot was in use",
         "broken" => "in an unknown state",
-        _ => "not a usable storage",
+        _ => "no storage that can be looked at",
     }
 }
 

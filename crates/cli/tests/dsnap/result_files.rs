@@ -131,8 +131,10 @@ fn what_is_no_regular_file_is_not_replaced() {
 #[test]
 fn standard_output_is_not_replaced() {
     let fixture = storage(State::Clean);
-    let script = r#"mount -t tmpfs dev /dev && mknod -m 666 /dev/null c 1 3 &&
-        ln -s /proc/self/fd/1 /dev/stdout && "$@" > /dev/output && test -h /dev/stdout"#;
+    // Storages of tests are in /dev/shm.
+    let script = r#"mount -t tmpfs dev /mnt && mkdir /mnt/shm && mount --bind /dev/shm /mnt/shm &&
+        mknod -m 666 /mnt/null c 1 3 && ln -s /proc/self/fd/1 /mnt/stdout &&
+        mount --rbind /mnt /dev && "$@" > /mnt/output && test -h /dev/stdout"#;
     let ran = Dsnap::through(&["unshare", "--mount", "sh", "-c", script, "sh"])
         .storage(fixture.path())
         .args(["--report", "/dev/stdout", "true"])

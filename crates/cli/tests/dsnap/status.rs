@@ -1,15 +1,19 @@
 //! `--status`: what is wrong with a storage, and the one next step. It changes nothing.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
+use dsnap_testkit::control::Control;
 use dsnap_testkit::site::Step;
 use dsnap_testkit::{Site, State, locks};
 use nix::sys::signal::Signal::SIGKILL;
 
 use crate::support::{
-    Dsnap, Ran, conf, document, is_locked, picture, site, storage, storage_with_conf, wait_until,
+    Dsnap, Ran, conf, document, is_locked, picture, site, site_of_another_user, storage,
+    storage_of_another_user, storage_with_conf, wait_until, write_script,
 };
 
 /// Asks for the status of a site.
@@ -219,6 +223,77 @@ fn of_several_storages_each_has_one_line_and_the_worst_decides() {
     let ran = both().arg("--status").arg(clean.path()).arg("/nowhere").run();
     assert_eq!(ran.status.code(), Some(2), "{ran}");
     assert!(ran.stdout.contains("fails   /nowhere: "), "{ran}");
+}
+
+/// A script stopped the server, its run was killed, and then COMMAND ends.
+#[test]
+fn a_storage_that_a_killed_run_closed_is_in_use_until_command_ends_and_then_names_what_opens_it() {
+    let site = Arc::new(site());
+    let _control = Control::listen(&site).unwrap();
+    let script = site.storage().config().join("stop-start");
+    write_script(
+        &script,
+        r#"#!/bin/bash
+exec 3<>/dev/tcp/127.0.0.1/$(cat "$DSNAP_STORAGE/misc/dsnap-testkit.port")
+case $1 in enter) echo stop >&3 ;; leave) echo start >&3 ;; *) exit 64 ;; esac
+read -r answer <&3 && [[ $answer == ok* ]]
+"#,
+    );
+    let line = format!("exec {}", script.display());
+    let running = Dsnap::at(&site).args(["--method", &line]).sh("echo begun; read go");
+    let running = running.open_stdin().start();
+    running.signal(SIGKILL);
+    wait_until("the end of the run", || !is_locked(&site.storage().run_lock()));
+    let ran = status(&site);
+    assert_eq!(ran.status.code(), Some(0), "COMMAND still uses it: {ran}");
+    running.end();
+    wait_until("the end of COMMAND", || !is_locked(&site.storage().sublock()));
+    let ran = status(&site);
+    assert_eq!(ran.status.code(), Some(2), "the line is gone: {ran}");
+    follow(&ran, site.path());
+    assert_eq!(status(&site).status.code(), Some(0));
+}
+
+#[test]
+fn what_the_user_may_not_read_could_not_be_told() {
+    let Some((_folder, fixture)) = storage_of_another_user(State::Clean) else { return };
+    Dsnap::on(&fixture).arg("true").run();
+    let user = ["setpriv", "--reuid=70000", "--regid=70000", "--clear-groups"];
+    let look = || Dsnap::through(&user).storage(fixture.path()).arg("--status").run();
+    let close = |name: &str, mode: u32| {
+        let path = fixture.path().join(name);
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    close("misc/snapshot", 0o644);
+    close("misc/dsnap.lock", 0o644);
+    assert_eq!(look().status.code(), Some(0));
+    for (name, mode, what) in [
+        ("misc/dsnap.lock", 0o660, "misc/dsnap.lock cannot be read by user 70000"),
+        ("journal", 0o700, "journal/ or B/ cannot be listed by user 70000"),
+        ("B", 0o700, "journal/ or B/ cannot be listed by user 70000"),
+        ("misc/snapshot", 0o600, "misc/snapshot cannot be read by user 70000"),
+    ] {
+        close(name, mode);
+        let ran = look();
+        assert_eq!(ran.status.code(), Some(3), "{name}: {ran}");
+        assert!(ran.stdout.contains(what), "{name}: {ran}");
+        assert!(next_steps(&ran)[0].starts_with("run dsnap as root or as "), "{name}: {ran}");
+        close(name, if mode == 0o700 { 0o755 } else { 0o644 });
+    }
+}
+
+/// That no line asks the server is not known then.
+#[test]
+fn what_a_conf_says_that_the_user_may_not_read_could_not_be_told() {
+    let Some((_folder, site)) = site_of_another_user() else { return };
+    let conf = site.storage().config().join("snapshot.conf");
+    fs::set_permissions(&conf, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::set_permissions(site.path().join("misc"), fs::Permissions::from_mode(0o755)).unwrap();
+    let user = ["setpriv", "--reuid=70000", "--regid=70000", "--clear-groups"];
+    let ran = Dsnap::through(&user).storage(site.path()).arg("--status").run();
+    assert_eq!(ran.status.code(), Some(3), "{ran}");
+    assert!(ran.stdout.contains("\nunknown: failed to open "), "{ran}");
+    assert!(!ran.stdout.contains("no line in"), "{ran}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::run::session::Session;
 use crate::storage::main_lock::{LockStamp, Openness};
 use crate::storage::snapshot_file::SnapshotFile;
 use crate::storage::{Leftovers, snapshot_lock};
+use crate::system::access;
 use crate::system::lock_holders::{self, Holder};
 use crate::system::mounts::Mount;
 
@@ -63,6 +64,8 @@ pub(super) struct Facts {
     /// How old `misc/snapshot` is.
     pub(super) age: Option<Duration>,
     pub(super) look: Look,
+    /// Why the file of the runs cannot be read.
+    pub(super) look_failed: Option<Reason>,
     /// What was committed but is not in `A/`, if it can be listed.
     pub(super) leftovers: Option<Leftovers>,
     pub(super) b: Option<Size>,
@@ -78,10 +81,15 @@ impl Facts {
         let mount = Mount::of_folder(&folders.misc);
         let sees_all = mount.as_ref().is_some_and(Mount::shows_all_locks);
         let file = snapshot_lock::read_snapshot_file(storage)?;
-        let look = Look::at(storage).map_err(|error| {
-            let path = text::path(storage.run_lock());
-            Reason::new(format!("{path} cannot be read: {error}"))
-        })?;
+        let (look, look_failed) = match Look::at(storage) {
+            Ok(look) => (look, None),
+            Err(error) => {
+                let path = storage.run_lock();
+                let owner = storage.owner().user;
+                let reason = access::path_error(&path, owner, "cannot be read", &error);
+                (Look::default(), Some(reason))
+            }
+        };
         let kind = mount.as_ref().map(|mount| String::from_utf8_lossy(mount.kind()).into_owned());
         let server = LockView::of(&storage.lock(), sees_all);
         let taken_later = || LockStamp::of(storage).is_some_and(|it| it.is_later_than(&file));
@@ -94,6 +102,7 @@ impl Facts {
             sublock: LockView::of(&storage.sublock(), sees_all),
             run: LockView::of(&storage.run_lock(), sees_all),
             look,
+            look_failed,
             leftovers: storage.leftovers().ok(),
             b: Size::of(&folders.b).ok(),
             journal: Size::of(&folders.journal).ok(),

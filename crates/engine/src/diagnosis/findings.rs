@@ -2,7 +2,7 @@
 
 use dsnap_core::{Reason, text};
 
-use crate::conf::plan::ComplaintKind;
+use crate::conf::plan::{Complaint, ComplaintKind};
 use crate::diagnosis::facts::{Facts, LockView};
 use crate::diagnosis::lines::{LineAnswer, LineReport};
 use crate::diagnosis::state::State;
@@ -11,11 +11,12 @@ use crate::limits::{LARGE_B_FILES, LONG_SNAPSHOT};
 use crate::quoting::quoted;
 use crate::record::entry::Record;
 use crate::record::evidence::Evidence;
-use crate::run::copy;
 use crate::run::session::Session;
+use crate::run::{copy, recorded_line};
 use crate::storage::main_lock::Openness;
 use crate::storage::snapshot_file::Content;
 use crate::system::process::Life;
+use crate::system::users;
 
 /// How bad something is, in ascending order: of several findings, the greatest counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,7 +52,8 @@ impl Finding {
         self
     }
 
-    fn of(severity: Severity, reason: &Reason) -> Self {
+    /// Makes a finding of a reason; its hints are the next step.
+    pub fn of(severity: Severity, reason: &Reason) -> Self {
         Self { severity, text: reason.text().to_owned(), next: reason.hints().to_vec() }
     }
 }
@@ -85,6 +87,9 @@ impl Patient<'_> {
     fn of_state(&self) -> Option<Finding> {
         match self.state {
             State::Closed if self.is_locked_by_a_tool() => Some(self.locked_by_a_tool()),
+            State::Closed | State::ClosedIncomplete if self.facts.leftovers.is_none() => {
+                Some(self.not_listed())
+            }
             State::Closed | State::Running | State::Packing | State::Recombining => None,
             State::ClosedIncomplete => Some(self.to_roll_forward(
                 "transactions committed while the server was closing it are missing from A/",
@@ -125,8 +130,21 @@ impl Patient<'_> {
         }
     }
 
+    /// A storage that was closed, but perhaps not completely.
+    fn not_listed(&self) -> Finding {
+        let user = users::user_name(users::effective_user());
+        let text = format!(
+            "journal/ or B/ cannot be listed by user {user}: whether all that was committed is in A/ is not known"
+        );
+        Finding::new(Severity::Unknown, text)
+            .next("run dsnap as root or as the owner of the storage")
+    }
+
     fn is_locked_by_a_tool(&self) -> bool {
-        self.facts.sublock.is_held() && !self.facts.run.is_held()
+        let mut records = self.facts.look.contents.records.iter();
+        self.facts.sublock.is_held()
+            && !self.facts.run.is_held()
+            && !records.any(|record| self.is_used(record))
     }
 
     /// Names the process that has locked `misc/sublock` of a closed storage. No run of dsnap has.
@@ -229,7 +247,8 @@ impl Patient<'_> {
             _ => None,
         };
         let mut findings: Vec<_> = servers.iter().filter_map(failed).collect();
-        if servers.is_empty() && self.facts.server.is_held() {
+        let unread = self.session.plan.complaints.iter().any(Complaint::is_of_unreadable_file);
+        if servers.is_empty() && self.facts.server.is_held() && !unread {
             let text = format!(
                 "{} has the storage open, and no line in {} asks it",
                 holder(&self.facts.server),
@@ -247,6 +266,8 @@ impl Patient<'_> {
         let look = &self.facts.look;
         let mut findings: Vec<_> =
             look.contents.records.iter().filter_map(|it| self.of_record(it)).collect();
+        let unread = self.facts.look_failed.as_ref();
+        findings.extend(unread.map(|reason| Finding::of(Severity::Unknown, reason)));
         if look.is_copy && !copy::is_complete(self.session.storage) {
             findings.push(Finding::of(
                 Severity::Fails,
@@ -272,14 +293,35 @@ impl Patient<'_> {
             ),
             Evidence::Here | Evidence::Unknown => return None,
         };
-        (!self.facts.run.is_held())
-            .then(|| Finding::new(Severity::Look, text).next(&self.session.job.recover))
+        if self.facts.run.is_held() || self.is_used(record) {
+            return None;
+        }
+        // Only the line that stopped the server starts it again.
+        if record.evidence == Evidence::Closed
+            && recorded_line::step(self.session, record).is_none()
+        {
+            let next = recorded_line::how_to_give_again(self.session, record);
+            return Some(
+                Finding::new(Severity::Fails, format!("{text}; that line is gone")).next(next),
+            );
+        }
+        Some(Finding::new(Severity::Look, text).next(&self.session.job.recover))
     }
 
     fn of_conf(&self) -> Vec<Finding> {
         let complaints = self.session.plan.complaints.iter();
         let wrong = complaints.filter(|complaint| complaint.kind != ComplaintKind::NoDefault);
-        wrong.map(|complaint| Finding::of(Severity::Look, &complaint.reason)).collect()
+        wrong.map(|it| Finding::of(self.severity_of(it.kind), &it.reason)).collect()
+    }
+
+    /// Where a server has the storage open, only a line of the conf can ask it.
+    fn severity_of(&self, complaint: ComplaintKind) -> Severity {
+        match complaint {
+            _ if self.facts.server.openness() == Openness::Closed => Severity::Look,
+            ComplaintKind::Unreadable => Severity::Unknown,
+            ComplaintKind::NamedUnreadable => Severity::Fails,
+            ComplaintKind::NoDefault | ComplaintKind::Lines => Severity::Look,
+        }
     }
 
     fn of_size(&self) -> Option<Finding> {

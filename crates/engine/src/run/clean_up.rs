@@ -142,7 +142,7 @@ impl Orphan<'_> {
 
     /// Finds the line that entered, if the conf (or this run's `--method`) still has it.
     fn step(&self) -> Option<&Step> {
-        self.session.plan.steps.iter().find(|step| step.line == self.record.line)
+        recorded_line::step(self.session, self.record)
     }
 
     /// Leaves a snapshot that this storage's server holds for a run that is gone.

@@ -6,12 +6,17 @@ use std::os::unix::ffi::OsStrExt;
 
 use dsnap_core::text;
 
-use crate::conf::plan::METHOD_OPTION;
+use crate::conf::plan::{METHOD_OPTION, Step};
 use crate::conf::{grammar, label};
 use crate::quoting::quoted;
 use crate::record::entry::Record;
 use crate::run::session::Session;
 use crate::system::{trust, users};
+
+/// Finds the line that entered, if the conf (or this run's `--method`) still has it.
+pub(crate) fn step<'a>(session: &'a Session<'_>, record: &Record) -> Option<&'a Step> {
+    session.plan.steps.iter().find(|step| step.line == record.line)
+}
 
 /// Names the line without its text, which may contain a password.
 pub(crate) fn named(record: &Record) -> String {

@@ -26,8 +26,11 @@ pub(crate) fn path_error(path: &Path, owner: u32, what: &str, error: &io::Error)
     let reason = Reason::new(format!("{shown} {what} by user {}: {error}", user_name(user)));
     if user != owner && !unistd::getuid().is_root() {
         // A file of this user in `misc/` would lock the server out.
-        let owner = user_name(owner);
-        return reason.hint(format!("run dsnap as root or as {owner}, who owns the storage"));
+        let who = match owner {
+            0 => "as root".to_owned(),
+            owner => format!("as root or as {}", user_name(owner)),
+        };
+        return reason.hint(format!("run dsnap {who}, who owns the storage"));
     }
     match std::path::absolute(path).ok().and_then(|path| Obstacle::on_the_way_to(&path)) {
         Some(obstacle) => reason.hint(obstacle.cure(user)),
