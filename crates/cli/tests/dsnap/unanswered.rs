@@ -305,9 +305,20 @@ fn while_misc_snapshot_is_empty_the_server_of_a_killed_run_is_asked() {
     assert_free(&site);
 
     let site = broken_by_a_full_disk();
+    let ran = Dsnap::at(&site).arg("--status").run();
+    assert_eq!(ran.status.code(), Some(1), "the next run repairs it: {ran}");
     let ran = Dsnap::at(&site).arg("--recover").run();
     assert_eq!(ran.status.code(), Some(0), "{ran}");
     assert_free(&site);
+}
+
+#[test]
+fn a_run_that_finds_an_empty_misc_snapshot_in_use_names_the_command_that_asks_for_its_code() {
+    let site = broken_by_a_full_disk();
+    std::fs::remove_file(site.storage().run_lock()).unwrap();
+    let ran = Dsnap::at(&site).arg("true").run();
+    assert_eq!(ran.status.code(), Some(75), "{ran}");
+    ran.mentions("\nhint: to see how that snapshot is ended if nothing uses it: dsnap --storage DIR --recover\n");
 }
 
 #[test]

@@ -219,8 +219,14 @@ impl Patient<'_> {
 
     fn broken(&self) -> Finding {
         let text = format!("misc/snapshot is {}", self.facts.file.content);
-        let finding = Finding::new(Severity::Fails, text);
-        if self.facts.server.is_held() {
+        let mut records = self.facts.look.contents.records.iter();
+        // The next run asks the server for the snapshot that a killed run left behind.
+        let is_ours = self.facts.file.content == Content::Empty
+            && records.any(|record| record.evidence == Evidence::Here);
+        let open = self.facts.server.is_held();
+        let severity = if open && is_ours { Severity::Look } else { Severity::Fails };
+        let finding = Finding::new(severity, text);
+        if open {
             return finding
                 .next(&self.session.job.recover)
                 .next(format!("if that does not help: restart {}", holder(&self.facts.server)));

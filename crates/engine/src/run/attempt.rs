@@ -332,9 +332,23 @@ impl<'a> Attempt<'a> {
 
     fn conclude(&self, last: Failure) -> NotRun {
         let file = snapshot_lock::read_snapshot_file(self.storage());
-        let no_snapshot = file.is_ok_and(|file| file.content == Content::Absent);
+        let content = file.map(|file| file.content);
         let open = self.session().openness() == Openness::Open;
-        self.tried.conclude(last, no_snapshot && open, &self.session().plan.complaints)
+        let no_snapshot = open && content == Ok(Content::Absent);
+        let not_run = self.tried.conclude(last, no_snapshot, &self.session().plan.complaints);
+        if open && content == Ok(Content::Empty) { self.with_cure(not_run) } else { not_run }
+    }
+
+    /// Adds how a snapshot ends whose code only its server knows.
+    fn with_cure(&self, mut not_run: NotRun) -> NotRun {
+        if let NotRun::NoSnapshot { failure, .. } = &mut not_run
+            && failure.retry() == Retry::WhenFree
+        {
+            let recover = &self.session().job.recover;
+            let cure = format!("to see how that snapshot is ended if nothing uses it: {recover}");
+            *failure = failure.clone().hint(cure);
+        }
+        not_run
     }
 
     /// Returns the age of an existing snapshot if the user accepts it.
