@@ -78,10 +78,11 @@ pub(crate) fn resolve(mut args: Args, caller: CallerEnvironment) -> Result<Invoc
 
 fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, UsageError> {
     let action = action(&args)?;
+    let is_run = action == Action::Run;
     let Args { methods, run, messages, operands, .. } = args;
     let MethodArgs { storage, snapshot_conf, lines, plugin_dirs } = methods;
     // Only a run can be nested. --recover and --list-methods apply to the storage that they name.
-    let outer_run = caller.outer_run.filter(|_| action == Action::Run);
+    let outer_run = caller.outer_run.filter(|_| is_run);
     if outer_run.is_some() && run.max_hold.is_some() {
         return Err(UsageError::new(
             "--max-hold does not work inside the COMMAND of another dsnap",
@@ -111,9 +112,22 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
         },
         verbosity: i16::from(messages.verbose) - i16::from(messages.quiet),
         plugin_dirs: plugin_dirs.into_iter().chain(caller.plugin_path).collect(),
-        files: ResultFiles { report: run.report, metrics: run.metrics },
+        files: result_files(run.report, run.metrics, is_run)?,
         outer_run,
     })
+}
+
+fn result_files(
+    report: Option<PathBuf>,
+    metrics: Option<PathBuf>,
+    is_run: bool,
+) -> Result<ResultFiles, UsageError> {
+    let files = ResultFiles { report, metrics };
+    if files.are_wanted() && !is_run {
+        return Err(UsageError::new("--report and --metrics tell of a run, and this is none")
+            .hint("leave them out; --status and --list-methods print JSON with --json"));
+    }
+    Ok(files)
 }
 
 fn action(args: &Args) -> Result<Action, UsageError> {

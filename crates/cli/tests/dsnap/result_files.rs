@@ -127,6 +127,20 @@ fn what_is_no_regular_file_is_not_replaced() {
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
 }
 
+#[test]
+fn what_is_no_run_writes_no_report_and_says_so() {
+    let (fixture, folder) = (storage(State::Clean), folder());
+    for action in ["--recover", "--status", "--list-methods"] {
+        for option in ["--report", "--metrics"] {
+            let path = folder.path().join("file");
+            let ran = Dsnap::on(&fixture).arg(action).arg(option).arg(&path).run();
+            assert_eq!(ran.status.code(), Some(125), "{ran}");
+            assert!(ran.stderr.starts_with("usage: --report and --metrics tell of a run"), "{ran}");
+            assert!(!path.exists());
+        }
+    }
+}
+
 /// `/dev/stdout` leads to a regular file here. The link is the whole machine's.
 #[test]
 fn standard_output_is_not_replaced() {
