@@ -24,7 +24,7 @@ pub(crate) fn text(report: &RunReport, old: &str) -> String {
 /// Returns the metrics that only a successful run changes.
 fn successes(report: &RunReport, old: &str, label: &str) -> [Metric; 2] {
     let kept = |name: &str| value(old, name, label);
-    let (ended, transaction) = match report.exit_status == 0 && report.good {
+    let (ended, transaction) = match report.is_backup() {
         true => (Some(number(report.ended)), report.last_transaction_time.map(number)),
         false => (kept(SUCCESS_TIME), kept(SUCCESS_TRANSACTION_TIME)),
     };

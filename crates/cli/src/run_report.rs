@@ -24,7 +24,7 @@ pub(crate) struct RunReport {
     /// The exit status of the program.
     pub(crate) exit_status: u8,
     /// COMMAND ran, and the snapshot did not change meanwhile.
-    pub(crate) good: bool,
+    good: bool,
     /// The snapshot was fresh: entered for this run, or nothing had been committed since.
     fresh: bool,
     /// Why COMMAND was not run, why the result must not be trusted, or why the snapshot could not be
@@ -84,6 +84,12 @@ impl RunReport {
             b_files: b.map(|b| b.files),
             b_bytes: b.map(|b| b.bytes),
         }
+    }
+
+    /// Says whether COMMAND ran and succeeded in a snapshot that stayed as it was. A test without
+    /// COMMAND backs up nothing.
+    pub(crate) fn is_backup(&self) -> bool {
+        self.command.is_some() && self.exit_status == 0 && self.good
     }
 
     pub(crate) fn to_json(&self) -> String {

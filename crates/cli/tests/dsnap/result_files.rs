@@ -88,6 +88,14 @@ fn metrics_of_a_failed_run_keep_the_last_success() {
     run("false");
     assert_eq!(metric(&path, "dsnap_last_run_exit_status"), Some(1.0));
     assert_eq!(metric(&path, "dsnap_last_success_timestamp_seconds"), Some(succeeded));
+    // A test without COMMAND backs up nothing.
+    Dsnap::on(&fixture).arg("--metrics").arg(&path).run().says(0, DIRECT);
+    assert_eq!(metric(&path, "dsnap_last_run_exit_status"), Some(0.0));
+    assert_eq!(metric(&path, "dsnap_last_success_timestamp_seconds"), Some(succeeded));
+    assert_eq!(
+        metric(&path, "dsnap_last_success_transaction_timestamp_seconds"),
+        Some(transaction)
+    );
     // An old file that nobody could have written is as good as none.
     fs::write(&path, "dsnap_last_success_timestamp_seconds{storage=\"x\"} NaN\n\u{0}").unwrap();
     run("false");
