@@ -124,7 +124,7 @@ fn result_files(
 ) -> Result<ResultFiles, UsageError> {
     let files = ResultFiles { report, metrics };
     if files.are_wanted() && !is_run {
-        return Err(UsageError::new("--report and --metrics tell of a run, and this is none")
+        return Err(UsageError::new("--report and --metrics work only with a run")
             .hint("leave them out; --status and --list-methods print JSON with --json"));
     }
     Ok(files)

@@ -215,13 +215,13 @@ fn a_run_inside_a_run_is_seen_where_stat_gives_another_device_than_the_mount_tab
 
 /// The same in a folder of the overlay as root directory: its mount is not in the table then.
 const CHROOT: &str = r#"
-mkdir -p low work up/root && cp -a ds up/root/ && mount -t ramfs none low || exit 99
+mkdir -p low work up/top && cp -a ds up/top/ && mount -t ramfs none low || exit 99
 mount -t overlay -o xino=off,lowerdir=low,upperdir=up,workdir=work none "$at" || exit 99
 for each in /bin /lib /lib64 /usr /etc /proc /dev "${1%/*}"; do
-    [ ! -e "$each" ] || { mkdir -p "$at/root$each" && mount --rbind "$each" "$at/root$each"; } || exit 99
+    [ ! -e "$each" ] || { mkdir -p "$at/top$each" && mount --rbind "$each" "$at/top$each"; } || exit 99
 done
-exec 8>>"$at/root/ds/misc/sublock" && flock --nonblock 8 || exit 99
-chroot "$at/root" "$@" --storage /ds true 8>&-; exit
+exec 8>>"$at/top/ds/misc/sublock" && flock --nonblock 8 || exit 99
+chroot "$at/top" "$@" --storage /ds true 8>&-; exit
 "#;
 
 #[test]

@@ -143,7 +143,10 @@ fn what_is_no_run_writes_no_report_and_says_so() {
             let path = folder.path().join("file");
             let ran = Dsnap::on(&fixture).arg(action).arg(option).arg(&path).run();
             assert_eq!(ran.status.code(), Some(125), "{ran}");
-            assert!(ran.stderr.starts_with("usage: --report and --metrics tell of a run"), "{ran}");
+            assert!(
+                ran.stderr.starts_with("usage: --report and --metrics work only with a run"),
+                "{ran}"
+            );
             assert!(!path.exists());
         }
     }

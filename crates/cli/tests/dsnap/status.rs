@@ -12,7 +12,7 @@ use dsnap_testkit::{Site, State, locks};
 use nix::sys::signal::Signal::SIGKILL;
 
 use crate::support::{
-    Dsnap, Ran, conf, document, is_locked, picture, site, site_of_another_user, storage,
+    Dsnap, Ran, Running, conf, document, is_locked, picture, site, site_of_another_user, storage,
     storage_of_another_user, storage_with_conf, wait_until, write_script,
 };
 
@@ -139,6 +139,17 @@ fn a_foreign_snapshot_that_nobody_uses_is_ended_by_the_command_that_is_named() {
     assert_eq!(status(&site).status.code(), Some(0));
 }
 
+/// Kills a run, and then lets its COMMAND end. Until then the storage is in ordinary use.
+#[track_caller]
+fn kill_before_its_command(running: Running, site: &Site) {
+    running.signal(SIGKILL);
+    wait_until("the end of the run", || !is_locked(&site.storage().run_lock()));
+    let ran = status(site);
+    assert_eq!(ran.status.code(), Some(0), "COMMAND still uses it: {ran}");
+    running.end();
+    wait_until("the end of COMMAND", || !is_locked(&site.storage().sublock()));
+}
+
 #[test]
 fn the_snapshot_of_a_run_is_ordinary_use_and_that_of_a_killed_one_is_not() {
     let site = site();
@@ -146,12 +157,7 @@ fn the_snapshot_of_a_run_is_ordinary_use_and_that_of_a_killed_one_is_not() {
     let ran = status(&site);
     assert_eq!(ran.status.code(), Some(0), "{ran}");
     assert!(headline(&ran).starts_with("ready   DIR: in a snapshot (user/"), "{ran}");
-    running.signal(SIGKILL);
-    wait_until("the end of the run", || !is_locked(&site.storage().run_lock()));
-    let ran = status(&site);
-    assert_eq!(ran.status.code(), Some(0), "COMMAND still uses it: {ran}");
-    running.end();
-    wait_until("the end of COMMAND", || !is_locked(&site.storage().sublock()));
+    kill_before_its_command(running, &site);
     let ran = status(&site);
     assert_eq!(ran.status.code(), Some(1), "{ran}");
     assert!(ran.stdout.contains("a killed run left the storage in this snapshot"), "{ran}");
@@ -242,12 +248,7 @@ read -r answer <&3 && [[ $answer == ok* ]]
     let line = format!("exec {}", script.display());
     let running = Dsnap::at(&site).args(["--method", &line]).sh("echo begun; read go");
     let running = running.open_stdin().start();
-    running.signal(SIGKILL);
-    wait_until("the end of the run", || !is_locked(&site.storage().run_lock()));
-    let ran = status(&site);
-    assert_eq!(ran.status.code(), Some(0), "COMMAND still uses it: {ran}");
-    running.end();
-    wait_until("the end of COMMAND", || !is_locked(&site.storage().sublock()));
+    kill_before_its_command(running, &site);
     let ran = status(&site);
     assert_eq!(ran.status.code(), Some(2), "the line is gone: {ran}");
     follow(&ran, site.path());
