@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use dsnap_engine::run::environment::Environment;
 use dsnap_engine::run::event::Event;
 use dsnap_engine::run::hold::HoldLimit;
 use dsnap_engine::run::job::{CommandEnd, Job, NotRun, Outcome, Program, Timing};
+use dsnap_engine::run::member::Target;
 use dsnap_engine::storage::{self, Storage};
 use dsnap_engine::system::flock::FileLock;
 use dsnap_engine::system::privileges::Privileges;
@@ -156,7 +156,8 @@ impl Scenario {
         fs::write(&conf, format!("nodirect\n{}", self.conf)).unwrap();
         let job = Job { source: Source::File(conf), ..self.job.clone() };
         let privileges = Privileges::of_owner(self.storage.root(), storage::MAIN).unwrap();
-        run::run(&job, &self.storage, &privileges, self, self)
+        let target = Target { job: &job, storage: &self.storage, privileges: &privileges };
+        run::run(&job, &[target], self, self)
     }
 
     /// Asserts that the run lock and the sublock are free.
@@ -236,13 +237,13 @@ impl Program for Scenario {
 
     fn run_command(
         &self,
-        environment: Option<&Environment<'_>>,
+        environment: &Environment<'_>,
         _limit: Option<HoldLimit>,
         began: &mut dyn FnMut(ProcessId),
     ) -> CommandEnd {
         began(ProcessId::own());
-        let environment = environment.unwrap();
-        assert_eq!(environment.directory, PathBuf::from(self.storage.given()));
+        let snapshots = environment.snapshots.iter().map(|snapshot| &*snapshot.directory);
+        assert_eq!(snapshots.collect::<Vec<_>>(), [self.storage.given()]);
         assert!(
             FileLock::take_without_pid(&self.storage.sublock()).is_err(),
             "COMMAND runs without the sublock"
