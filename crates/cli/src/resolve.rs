@@ -3,6 +3,8 @@
 //! The old form, the new form and a nested run become one [`Invocation`] here. The arguments
 //! themselves are parsed in [`args`].
 
+mod also;
+
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -27,6 +29,8 @@ pub(crate) struct Invocation {
     pub(crate) action: Action,
     /// The storage directory; a nested run may leave it to the outer run.
     pub(crate) dir: Option<PathBuf>,
+    /// The other storages that the run freezes, each with the command that recovers it.
+    pub(crate) also: Vec<(PathBuf, String)>,
     pub(crate) job: Job,
     pub(crate) command: CommandSpec,
     /// Positive with `-v`, negative with `-q`.
@@ -80,7 +84,7 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
     let action = action(&args)?;
     let is_run = action == Action::Run;
     let Args { methods, run, messages, operands, .. } = args;
-    let MethodArgs { storage, snapshot_conf, lines, plugin_dirs } = methods;
+    let MethodArgs { storage, also, snapshot_conf, lines, plugin_dirs } = methods;
     // Only a run can be nested. --recover and --list-methods apply to the storage that they name.
     let outer_run = caller.outer_run.filter(|_| is_run);
     if outer_run.is_some() && run.max_hold.is_some() {
@@ -89,6 +93,7 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
         )
         .hint("give --max-hold to the outer dsnap, which leaves the snapshot"));
     }
+    also::check(storage.as_deref(), &also, &action, outer_run.is_some())?;
     let form = match action {
         Action::List { .. } | Action::Status(_) => {
             Form { dir: storage, conf: snapshot_conf, command: Vec::new() }
@@ -101,10 +106,14 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
         Action::Status(look) => Action::Status(look.with_commands(&source, &plugin_dirs)),
         other => other,
     };
+    let recover_also = |dir: &Path| recover_command(Some(dir), &Source::Default, &plugin_dirs);
+    let also = also.into_iter().map(|dir| (recover_also(&dir), dir)).map(|(it, dir)| (dir, it));
+    let also = also.collect();
     let recover = recover_command(form.dir.as_deref(), &source, &plugin_dirs);
     Ok(Invocation {
         action,
         dir: form.dir,
+        also,
         job: job(&run, source, recover, form.command.first().cloned())?,
         command: CommandSpec {
             words: form.command,

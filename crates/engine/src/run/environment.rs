@@ -107,10 +107,8 @@ mod tests {
     fn the_variables_of_several_storages_name_all_in_order_and_the_earliest_time() {
         let sublock = tempfile::tempfile().unwrap();
         let tid = Some([1; 8]);
-        let all =
-            [("/b", 9, None), ("/a", 7, tid), ("/c", 8, None)].map(|(directory, time, tid)| {
-                snapshot(directory, time, tid, &sublock)
-            });
+        let all = [("/b", 9, None), ("/a", 7, tid), ("/c", 8, None)]
+            .map(|(directory, time, tid)| snapshot(directory, time, tid, &sublock));
         let values = values(all.into());
         let list = |it: &str| Some(it.to_owned());
         assert_eq!(values[..5], [list("2"), list("/b"), list("7"), list("code-9"), None]);

@@ -255,13 +255,14 @@ pub fn reason_of_line(label: &str, reason: &Reason) -> Reason {
     reason.clone().with_text(of_line(label, reason.text()))
 }
 
-/// Puts the name of a storage before what is said of it, unless the words begin with its path.
+/// Puts the name of a storage, its path, before what is said of it, unless the words name it already.
 pub(crate) fn of_storage(name: &str, words: &str) -> String {
-    let goes_on = |rest: &str| !rest.starts_with(['/', ' ', ':']) && !rest.is_empty();
-    match words.strip_prefix(name) {
-        Some(rest) if !goes_on(rest) => words.to_owned(),
-        _ => format!("{name}: {words}"),
-    }
+    let ends = |rest: &str| rest.is_empty() || rest.starts_with([' ', ':', ',']);
+    let mut parts = words.split(name);
+    // A path below the storage names it only as the subject: the words may end in the label of a line.
+    let is_subject = parts.next() == Some("")
+        && words.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'));
+    if is_subject || parts.any(ends) { words.to_owned() } else { format!("{name}: {words}") }
 }
 
 /// Puts the name of a storage before a reason, like [`of_storage`].
@@ -290,12 +291,19 @@ mod tests {
     }
 
     #[test]
-    fn words_that_begin_with_the_path_of_their_storage_do_not_name_it_twice() {
+    fn words_that_name_their_storage_do_not_name_it_twice() {
         assert_eq!(of_storage("/srv/a", "Left snapshot mode"), "/srv/a: Left snapshot mode");
-        for words in ["/srv/a is in use", "/srv/a/misc/sublock is held", "/srv/a: no", "/srv/a"] {
+        for words in [
+            "/srv/a is in use",
+            "/srv/a/misc/sublock is held",
+            "/srv/a: no",
+            "a snapshot of /srv/a is in use",
+        ] {
             assert_eq!(of_storage("/srv/a", words), words);
         }
-        assert_eq!(of_storage("/srv/a", "/srv/ab is in use"), "/srv/a: /srv/ab is in use");
+        for words in ["/srv/ab is in use", "Entered snapshot using exec /srv/a/config/stop"] {
+            assert_eq!(of_storage("/srv/a", words), format!("/srv/a: {words}"));
+        }
     }
 
     #[test]

@@ -116,7 +116,11 @@ fn choose(
     asked: Option<&Path>,
 ) -> Result<OuterSnapshot, Reason> {
     let Some(asked) = asked else {
-        return if main.leads_elsewhere() { Err(leads_elsewhere(&main.directory)) } else { Ok(main) };
+        return if main.leads_elsewhere() {
+            Err(leads_elsewhere(&main.directory))
+        } else {
+            Ok(main)
+        };
     };
     let mut all: Vec<_> = std::iter::once(main).chain(others).collect();
     let is_it = |it: &OuterSnapshot| !it.leads_elsewhere() && is_same(asked, &it.directory);
@@ -143,8 +147,7 @@ pub fn run(job: &Job, storage: &Storage, outer: &OuterSnapshot, program: &dyn Pr
     if let Some(signal) = program.stopped() {
         return Outcome::not_run(NotRun::Stopped(signal));
     }
-    let environment =
-        Environment { variables: outer.variables.clone(), snapshots: Vec::new() };
+    let environment = Environment { variables: outer.variables.clone(), snapshots: Vec::new() };
     let command = job.command.is_some();
     let command = command.then(|| program.run_command(&environment, None, &mut |_| {}));
     Outcome {

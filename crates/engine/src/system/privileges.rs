@@ -63,12 +63,7 @@ impl Privileges {
 
     /// Chooses the privileges of `user` where root may not look (NFS with `root_squash`). The
     /// storage must be theirs.
-    fn of_user_who_can_look(
-        dir: &Path,
-        main: &str,
-        user: u32,
-        root: Ids,
-    ) -> Result<Self, Reason> {
+    fn of_user_who_can_look(dir: &Path, main: &str, user: u32, root: Ids) -> Result<Self, Reason> {
         let owner = Ids::of(user)?;
         owner.assume()?;
         let judged = Ownership::judge(dir, main);
@@ -107,7 +102,7 @@ impl Privileges {
     ///
     /// The system does not let this process take ids that it has had before. Going on with others
     /// would give the owner of one storage power over another one.
-    pub(crate) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+    pub fn within<T>(&self, work: impl FnOnce() -> T) -> T {
         let Some(root) = &self.root else { return work() };
         let these = self.owner.as_ref().unwrap_or(root);
         let _back = match Ids::own() {

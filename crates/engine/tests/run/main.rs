@@ -13,5 +13,6 @@ mod holding;
 mod leaving;
 mod orphans;
 mod retrying;
+mod several;
 mod support;
 mod unknown;
