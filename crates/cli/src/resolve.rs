@@ -93,7 +93,9 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
         )
         .hint("give --max-hold to the outer dsnap, which leaves the snapshot"));
     }
+    let plugin_dirs: Vec<_> = plugin_dirs.iter().map(|dir| absolute(dir)).collect();
     also::check(storage.as_deref(), &also, &action, outer_run.is_some())?;
+    let also = also::with_commands(also, &plugin_dirs);
     let form = match action {
         Action::List { .. } | Action::Status(_) => {
             Form { dir: storage, conf: snapshot_conf, command: Vec::new() }
@@ -101,14 +103,10 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
         _ => form(storage, operands, snapshot_conf, outer_run.is_some())?,
     };
     let source = source(lines, form.conf);
-    let plugin_dirs: Vec<_> = plugin_dirs.iter().map(|dir| absolute(dir)).collect();
     let action = match action {
         Action::Status(look) => Action::Status(look.with_commands(&source, &plugin_dirs)),
         other => other,
     };
-    let recover_also = |dir: &Path| recover_command(Some(dir), &Source::Default, &plugin_dirs);
-    let also = also.into_iter().map(|dir| (recover_also(&dir), dir)).map(|(it, dir)| (dir, it));
-    let also = also.collect();
     let recover = recover_command(form.dir.as_deref(), &source, &plugin_dirs);
     Ok(Invocation {
         action,

@@ -6,8 +6,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use dsnap_core::text;
+use dsnap_engine::conf::plan::Source;
 
-use super::{Action, absolute};
+use super::{Action, absolute, recover_command};
 use crate::args::UsageError;
 
 /// Checks the directories of `--also`.
@@ -42,6 +43,17 @@ pub(super) fn check(
     let all: Vec<_> = std::iter::once(main).chain(also.iter().map(PathBuf::as_path)).collect();
     all.iter().try_for_each(|dir| check_name(dir))?;
     check_different(&all)
+}
+
+/// Adds to each directory the command that recovers it.
+pub(super) fn with_commands(also: Vec<PathBuf>, plugin_dirs: &[PathBuf]) -> Vec<(PathBuf, String)> {
+    // The conf of the command line is that of `--storage`.
+    let command = |dir: &Path| recover_command(Some(dir), &Source::Default, plugin_dirs);
+    let named = also.into_iter().map(|dir| {
+        let command = command(&dir);
+        (dir, command)
+    });
+    named.collect()
 }
 
 fn check_name(dir: &Path) -> Result<(), UsageError> {
