@@ -17,7 +17,7 @@ Then it unlocks and leaves, even if COMMAND fails or a signal arrives. Without
 COMMAND it does all of this as a test.";
 
 pub(crate) const USAGE: &str = "\
-dsnap [OPTIONS] --storage DIR [COMMAND [ARG]...]
+dsnap [OPTIONS] --storage DIR [--also DIR]... [COMMAND [ARG]...]
        dsnap [OPTIONS] DIR CONF COMMAND [ARG]...     (old form; CONF may be -)
        dsnap [--json] [--watch] --status DIR...";
 
@@ -40,6 +40,9 @@ COMMAND finds these variables in its environment:
   SNAPSHOT_TIMESTAMP  seconds since 1970; A/ has all that was committed before
   SNAPSHOT_CODE       the name of this snapshot
   SNAPSHOT_TID        the last transaction in A/, 16 hexadecimal digits
+With --also, they describe the storage of --storage, and
+SNAPSHOT_DIRECTORIES, SNAPSHOT_CODES and SNAPSHOT_TIDS list all storages, one a
+line. COMMAND runs with all of them in snapshot mode, or not at all.
 
 Exit status: the status of COMMAND (128+N if signal N killed it), or
   75     COMMAND was not run: another snapshot, pack or run was in the way (-t),

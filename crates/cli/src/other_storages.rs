@@ -36,8 +36,8 @@ impl OtherStorage {
 
     fn open(dir: &PathBuf, recover: &str, job: &Job) -> Result<Self, Reason> {
         let privileges = Privileges::of_owner(dir, storage::MAIN)?;
-        privileges.lower()?;
-        let storage = Storage::open_judged(dir, &privileges);
+        let lowered = privileges.lower();
+        let storage = lowered.and_then(|()| Storage::open_judged(dir, &privileges));
         privileges.restore()?;
         // The conf of the command line is that of `--storage`.
         let (source, recover) = (Source::Default, recover.to_owned());

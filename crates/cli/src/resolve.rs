@@ -87,11 +87,8 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
     let MethodArgs { storage, also, snapshot_conf, lines, plugin_dirs } = methods;
     // Only a run can be nested. --recover and --list-methods apply to the storage that they name.
     let outer_run = caller.outer_run.filter(|_| is_run);
-    if outer_run.is_some() && run.max_hold.is_some() {
-        return Err(UsageError::new(
-            "--max-hold does not work inside the COMMAND of another dsnap",
-        )
-        .hint("give --max-hold to the outer dsnap, which leaves the snapshot"));
+    if outer_run.is_some() {
+        check_nested(&run)?;
     }
     let plugin_dirs: Vec<_> = plugin_dirs.iter().map(|dir| absolute(dir)).collect();
     also::check(storage.as_deref(), &also, &action, outer_run.is_some())?;
@@ -122,6 +119,15 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
         files: result_files(run.report, run.metrics, is_run)?,
         outer_run,
     })
+}
+
+fn check_nested(run: &RunArgs) -> Result<(), UsageError> {
+    if run.max_hold.is_none() {
+        return Ok(());
+    }
+    let message = "--max-hold does not work inside the COMMAND of another dsnap";
+    let hint = "give --max-hold to the outer dsnap, which leaves the snapshot";
+    Err(UsageError::new(message).hint(hint))
 }
 
 fn result_files(

@@ -161,7 +161,7 @@ fn enter_all<'a>(locked: &'a [Locked<'a>], held: &mut HeldSnapshots<'a>) -> Resu
     for it in locked {
         held.push(it, it.enter()?);
     }
-    Ok(())
+    held.check_earlier()
 }
 
 /// Runs COMMAND, if there is one, unless a signal or `--max-hold` ends the run first.

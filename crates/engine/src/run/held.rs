@@ -14,6 +14,8 @@ use crate::run::locked::Locked;
 use crate::run::snapshot::Snapshot;
 use crate::system::process::ProcessId;
 
+const FIND_OUT: &str = "find out who wrote to misc/ in the storage, and run again";
+
 /// The snapshot of one storage, locked.
 struct Held<'a> {
     locked: &'a Locked<'a>,
@@ -28,6 +30,19 @@ impl<'a> HeldSnapshots<'a> {
     /// Adds the snapshot of another storage.
     pub(crate) fn push(&mut self, locked: &'a Locked<'a>, snapshot: Snapshot<'a>) {
         self.0.push(Held { locked, snapshot });
+    }
+
+    /// Checks that each snapshot has lasted while the later ones were entered. The last one was checked
+    /// when it was locked.
+    ///
+    /// # Errors
+    ///
+    /// One has changed, so COMMAND would not run with all storages frozen.
+    pub(crate) fn check_earlier(&self) -> Result<(), NotRun> {
+        let earlier = &self.0[..self.0.len().saturating_sub(1)];
+        let Some(held) = earlier.iter().find(|held| held.broken().is_some()) else { return Ok(()) };
+        let what = "the snapshot ended while the other storages were entered";
+        Err(held.locked.member.failed(Failure::unavailable(what).hint(FIND_OUT)))
     }
 
     /// Makes the limit of the snapshots. It counts from the first enter of any storage.
@@ -53,7 +68,10 @@ impl<'a> HeldSnapshots<'a> {
 
     /// Checks that all snapshots are still as they were, then unlocks and leaves each.
     pub(crate) fn end(mut self, command: Result<Option<CommandEnd>, NotRun>) -> Outcome {
-        let broken = self.0.iter().filter_map(Held::broken).collect();
+        // What nobody ran in is not relied on.
+        let is_used = !matches!(command, Err(NotRun::NoSnapshot { .. }));
+        let used = self.0.iter().filter(|_| is_used);
+        let broken = used.filter_map(Held::broken).collect();
         let mut not_left = Vec::new();
         while let Some(held) = self.0.pop() {
             not_left.extend(held.leave());

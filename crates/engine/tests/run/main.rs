@@ -14,5 +14,6 @@ mod leaving;
 mod orphans;
 mod retrying;
 mod several;
+mod several_left;
 mod support;
 mod unknown;
