@@ -1,6 +1,6 @@
 //! The storages of `--also`, opened beside that of `--storage`, each with its own owner's privileges.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use dsnap_core::Reason;
 use dsnap_engine::conf::plan::Source;
@@ -34,7 +34,7 @@ impl OtherStorage {
         main.with_caller_privileges(open)
     }
 
-    fn open(dir: &PathBuf, recover: &str, job: &Job) -> Result<Self, Reason> {
+    fn open(dir: &Path, recover: &str, job: &Job) -> Result<Self, Reason> {
         let privileges = Privileges::of_owner(dir, storage::MAIN)?;
         let lowered = privileges.lower();
         let storage = lowered.and_then(|()| Storage::open_judged(dir, &privileges));

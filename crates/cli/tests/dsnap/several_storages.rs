@@ -226,6 +226,27 @@ fn a_directory_that_is_no_storage_is_named_and_nothing_is_entered() {
     ran.ends(125, "COMMAND was not run: FOLDER is not a DirectoryStorage directory");
 }
 
+#[test]
+fn the_script_in_the_docs_makes_one_archive_for_each_storage() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/several-storages.md");
+    let page = fs::read_to_string(page).unwrap();
+    let (_, script) = page.split_once("```sh\n#!/bin/sh -e\n").unwrap();
+    let (script, _) = script.split_once("```").unwrap();
+    let ([one, two], folder) = (two_closed(), folder());
+    let script = script.replace("/backup/", &format!("{}/", folder.path().display()));
+    let ran = both_closed(&one, &two).args(["sh", "-ec", &script]).run();
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    for fixture in [&one, &two] {
+        let name = fixture.path().file_name().unwrap().to_str().unwrap();
+        let archive = folder.path().join(format!("{name}.tgz"));
+        let copy = folder.path().join(name);
+        fs::create_dir(&copy).unwrap();
+        let mut tar = std::process::Command::new("tar");
+        assert!(tar.arg("-xzf").arg(archive).arg("-C").arg(&copy).status().unwrap().success());
+        fixture.ledger().verify(&copy.join("A")).assert_holds();
+    }
+}
+
 /// Who owns the files below a path.
 fn owners(path: &Path, seen: &mut Vec<u32>) {
     let found = fs::symlink_metadata(path).unwrap();

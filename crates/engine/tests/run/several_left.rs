@@ -96,7 +96,7 @@ fn a_storage_that_cannot_be_left_keeps_no_other_from_being_left() {
         let root = kept.storage.root().display().to_string();
         let [not_left] = &outcome.not_left[..] else { panic!("{outcome:?}") };
         assert!(not_left.text().starts_with(&format!("{root} is still in snapshot mode")));
-        assert_eq!(not_left.hints(), [kept.job.recover.clone()]);
+        assert_eq!(not_left.hints(), std::slice::from_ref(&kept.job.recover));
         assert_eq!((records(kept).len(), records(freed)), (1, vec![]));
         assert!(kept.storage.snapshot().exists() && !freed.storage.snapshot().exists());
     }
