@@ -84,19 +84,22 @@ impl<'a> Frontend<'a> {
 impl Program for Frontend<'_> {
     fn report(&self, event: Event) {
         self.chronicle.note(&event);
-        if matches!(event, Event::Progress { .. }) && self.show_live_line(&event.to_string()) {
+        if matches!(event.without_storage(), Event::Progress { .. })
+            && self.show_live_line(&event.to_string())
+        {
             return;
         }
         output::clear_live_line();
         let shows = self.shows(event.level());
-        match &event {
+        match event.without_storage() {
             // With -v, failures are shown as they happen.
             _ if self.verbosity > 0 => {}
             Event::Complaint(Complaint { reason, .. }) if shows => {
-                return self.hold_back(reason.clone());
+                return self.hold_back(event.name_storage(reason.clone()));
             }
             Event::LineFailed { label, reason, .. } if shows => {
-                return self.hold_back(event::reason_of_line(label, reason));
+                let reason = event::reason_of_line(label, reason);
+                return self.hold_back(event.name_storage(reason));
             }
             // What follows may take a while.
             Event::AwaitsEnter(_) => self.show_held_back(None),
@@ -132,7 +135,7 @@ impl Program for Frontend<'_> {
 
     fn run_command(
         &self,
-        environment: Option<&Environment<'_>>,
+        environment: &Environment<'_>,
         limit: Option<HoldLimit>,
         started: &mut dyn FnMut(ProcessId),
     ) -> CommandEnd {

@@ -18,6 +18,7 @@ mod scripted_server;
 mod site;
 mod storage;
 mod terminal;
+mod two_sites;
 mod users;
 mod waiting;
 
@@ -35,6 +36,7 @@ pub(crate) use storage::{
     fixture_builder, is_locked, make_fifo, picture, request, storage, storage_with_conf,
 };
 pub(crate) use terminal::Terminal;
+pub(crate) use two_sites::{BOTH, CHECK, both};
 pub(crate) use users::{
     GROUP, OWNER, chown_all, current_user, site_of_another_user, storage_of_another_user,
 };
