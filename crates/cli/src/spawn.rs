@@ -23,6 +23,7 @@ use nix::unistd::{Pid, getpgid, getpgrp, getpid, getsid};
 use rustix::io::{Errno, FdFlags};
 use rustix::process::{self as wait, WaitOptions, WaitStatus};
 
+use crate::announcements::Announcements;
 use crate::deadlines::{Deadlines, Measure};
 use crate::signals::{Sender, SignalEvent, Signals};
 use crate::{core_dumps, lookup};
@@ -54,12 +55,13 @@ pub(crate) struct CommandRunner<'a> {
 
 impl CommandRunner<'_> {
     /// Runs COMMAND and waits for its end. Calls `started` with its process id. Ends COMMAND if it is
-    /// still running at the end of `limit`.
+    /// still running at the end of `limit`. Calls `tell` with what became of a signal.
     pub(crate) fn run(
         &self,
         environment: Option<&Environment<'_>>,
         limit: Option<HoldLimit>,
         started: &mut dyn FnMut(ProcessId),
+        tell: &dyn Fn(&str),
     ) -> CommandEnd {
         let early = self.signals.take_stop();
         let child = match self.start(environment) {
@@ -69,7 +71,8 @@ impl CommandRunner<'_> {
         STARTED.store(true, Ordering::SeqCst);
         let pid = Pid::from_raw(child.id().cast_signed());
         started(ProcessId::of_existing(pid.as_raw()));
-        self.wait(pid, early, Deadlines::new(self.command.kill_after, limit))
+        let announcements = Announcements::new(pid.as_raw(), tell);
+        self.wait(pid, early, Deadlines::new(self.command.kill_after, limit), &announcements)
     }
 
     fn start(&self, environment: Option<&Environment<'_>>) -> io::Result<Child> {
@@ -125,6 +128,7 @@ impl CommandRunner<'_> {
         command: Pid,
         mut early: Option<SignalEvent>,
         mut deadlines: Deadlines,
+        announcements: &Announcements<'_>,
     ) -> CommandEnd {
         loop {
             if let Some(end) = reap(command) {
@@ -133,8 +137,14 @@ impl CommandRunner<'_> {
             // Before the signals: a COMMAND that sends them without end must not get more time.
             match deadlines.take_due(Instant::now()) {
                 None => {}
-                Some(Measure::Terminate) => self.pass_on(command, SIGTERM),
-                Some(Measure::Kill) => self.send(command, SIGKILL),
+                Some(Measure::Terminate) => {
+                    self.pass_on(command, SIGTERM);
+                    announcements.overdue(deadlines.kill_due());
+                }
+                Some(Measure::Kill) => {
+                    self.send(command, SIGKILL);
+                    announcements.killed();
+                }
                 Some(Measure::GiveUp) => {
                     return deadlines.overdue(EndedBy::Nothing(command.as_raw()));
                 }
@@ -144,8 +154,11 @@ impl CommandRunner<'_> {
                     if sender != Sender::Process(command.as_raw()) =>
                 {
                     deadlines.stop_requested(Instant::now());
-                    if !reached(command, signal, sender) {
+                    if reached(command, signal, sender) {
+                        announcements.reached(signal, deadlines.kill_due());
+                    } else {
                         self.pass_on(command, signal);
+                        announcements.passed_on(signal, deadlines.kill_due());
                     }
                 }
                 // The end of a child, a signal that COMMAND itself sent, or a time that has come.

@@ -1,9 +1,9 @@
 //! The DirectoryStorageToolkit object that a line names: its three methods as functions.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use dsnap_core::method::Request;
+use dsnap_core::method::{Caller, Message, Request};
 use dsnap_core::text::Harmless;
 use dsnap_core::{Code, Reason};
 use dsnap_engine::system::lock_holders;
@@ -15,10 +15,11 @@ use crate::address::URL_HINT;
 use crate::addresses::Addresses;
 use crate::answer::{Answer, Endpoint};
 use crate::call_error::CallError;
-use crate::client::HttpClient;
+use crate::client::{HttpClient, Response};
 use crate::current_use::CurrentUse;
 use crate::deadline::Deadline;
 use crate::line::Line;
+use crate::trace::Traced;
 use crate::{tls, xml};
 
 /// The toolkit that a line names, with all that is needed to call it.
@@ -32,6 +33,7 @@ pub(crate) struct Toolkit<'a> {
     /// The file that a server locks before it leaves.
     sublock: PathBuf,
     addresses: Addresses,
+    caller: &'a dyn Caller,
 }
 
 impl<'a> Toolkit<'a> {
@@ -57,6 +59,7 @@ impl<'a> Toolkit<'a> {
             question_limit,
             sublock: request.storage.join("misc/sublock"),
             addresses: Addresses::default(),
+            caller: request.caller,
         })
     }
 
@@ -157,6 +160,22 @@ impl<'a> Toolkit<'a> {
             addresses: &self.addresses,
             deadline,
         };
-        self.endpoint().read_answer(&client.post(document)?)
+        self.traced(Traced { method, argument, endpoint: self.endpoint() }, || client.post(document))
+    }
+
+    /// Makes a call, reads the answer, and tells the caller about both.
+    fn traced(
+        &self,
+        traced: Traced<'_>,
+        post: impl FnOnce() -> Result<Response, CallError>,
+    ) -> Result<Answer, CallError> {
+        self.caller.say(Message::Trace(&traced.sent()));
+        let began = Instant::now();
+        let response = post();
+        let after = began.elapsed();
+        let status = response.as_ref().ok().map(|response| response.status);
+        let answer = response.and_then(|response| traced.endpoint.read_answer(&response));
+        self.caller.say(Message::Trace(&traced.answered(status, &answer, after)));
+        answer
     }
 }
