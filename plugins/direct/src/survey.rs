@@ -32,6 +32,8 @@ pub(crate) struct Survey<'a> {
     pub(crate) replica: Option<Replica>,
     snapshot_file: Content,
     b_is_empty: bool,
+    /// How many files there are in `B/`, if it is not empty and the storage needs a recovery.
+    files_in_b: u64,
 }
 
 impl<'a> Survey<'a> {
@@ -52,6 +54,7 @@ impl<'a> Survey<'a> {
             replica: None,
             snapshot_file: snapshot_lock::read_snapshot_file(storage)?.content,
             b_is_empty: list(&storage.folders().b, &keep_going)?.is_empty(),
+            files_in_b: 0,
         };
         survey.read_journal(&keep_going)?;
         if !survey.is_clean() {
@@ -65,6 +68,13 @@ impl<'a> Survey<'a> {
         let journal_is_empty =
             self.committed.is_empty() && self.uncommitted.is_empty() && self.replica.is_none();
         self.snapshot_file == Content::Shutdown && journal_is_empty && self.b_is_empty
+    }
+
+    /// Returns how many files a recovery moves, removes or unpacks.
+    pub(crate) fn files(&self) -> u64 {
+        let in_journal = self.committed.iter().map(|it| it.files.len() as u64).sum::<u64>();
+        let in_replica = self.replica.as_ref().map_or(0, |replica| replica.members);
+        self.files_in_b + in_journal + in_replica
     }
 
     fn read_journal(&mut self, keep_going: KeepGoing<'_>) -> Result<(), Reason> {
@@ -103,7 +113,7 @@ impl<'a> Survey<'a> {
 
     /// Checks that every folder that will change can be changed, and that files can be moved
     /// between them.
-    fn check_access(&self, keep_going: KeepGoing<'_>) -> Result<(), Reason> {
+    fn check_access(&mut self, keep_going: KeepGoing<'_>) -> Result<(), Reason> {
         let Folders { a, b, journal, misc, .. } = self.storage.folders();
         for folder in [misc, journal, b, a] {
             folder.check_can_change_entries()?;
@@ -111,7 +121,7 @@ impl<'a> Survey<'a> {
         check_file_place(misc, TEMPORARY.as_ref())?;
         if !self.b_is_empty {
             check_can_move(b, a)?;
-            check_can_empty_into(b, Some(a), 1, keep_going)?;
+            self.files_in_b = check_can_empty_into(b, Some(a), 1, keep_going)?;
         }
         for name in &self.uncommitted {
             check_can_remove(&open(journal, name)?, 1, keep_going)?;
