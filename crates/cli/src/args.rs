@@ -92,7 +92,7 @@ pub(crate) struct RunArgs {
 /// How much is printed.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct MessageArgs {
-    /// Print more messages; repeatable
+    /// Print times and failed lines; -vv: what is sent
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
     /// Print fewer messages; repeatable

@@ -87,6 +87,7 @@ impl<'a> Frontend<'a> {
         if self.verbosity > 0 {
             self.phases.ended(event).iter().for_each(|words| print_message(words));
         }
+        self.live.again();
     }
 
     /// Says whether progress is due that is written as a message.
@@ -137,7 +138,6 @@ impl Program for Frontend<'_> {
         if shows {
             self.write(&event);
         }
-        self.live.again();
     }
 
     fn stopped(&self) -> Option<i32> {
@@ -200,6 +200,9 @@ impl Frontend<'_> {
             held_back.drain(..).partition(|reason| Some(reason) == named);
         *held_back = kept;
         shown.iter().for_each(|reason| print_message(&reason.to_string()));
+        if !shown.is_empty() {
+            self.live.again();
+        }
     }
 
     /// Prints what went wrong in a run. If COMMAND was not run, or was ended because of `--max-hold`, the

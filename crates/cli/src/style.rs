@@ -91,7 +91,10 @@ mod tests {
         for (state, code) in [("ready", 32), ("look", 33), ("fails", 31), ("unknown", 35)] {
             let line = format!("{state:7} /ds: x");
             let painted = status(&line);
-            assert_eq!(painted, line.replacen(state, &format!("\x1b[1m\x1b[{code}m{state}\x1b[0m"), 1));
+            assert_eq!(
+                painted,
+                line.replacen(state, &format!("\x1b[1m\x1b[{code}m{state}\x1b[0m"), 1)
+            );
             assert!(status(&format!("{state}: x\n")).starts_with("\x1b[1m"));
         }
         assert_eq!(status("looking at /ready: x"), "looking at /ready: x");

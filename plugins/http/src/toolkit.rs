@@ -160,7 +160,9 @@ impl<'a> Toolkit<'a> {
             addresses: &self.addresses,
             deadline,
         };
-        self.traced(Traced { method, argument, endpoint: self.endpoint() }, || client.post(document))
+        self.traced(Traced { method, argument, endpoint: self.endpoint() }, || {
+            client.post(document)
+        })
     }
 
     /// Makes a call, reads the answer, and tells the caller about both.

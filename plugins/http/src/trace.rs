@@ -24,7 +24,7 @@ impl Traced<'_> {
     pub(crate) fn sent(self) -> String {
         let argument = self.argument.map(|it| format!("`{}`", text::harmless(it)));
         let (method, argument) = (self.method, argument.unwrap_or_default());
-        format!("calling {method}({argument}) at {}", self.endpoint.url)
+        format!("calling {method}({argument})")
     }
 
     /// Says what came back after this time. `status` is that of the response, if there was one.
@@ -34,16 +34,15 @@ impl Traced<'_> {
         answer: &Result<Answer, CallError>,
         after: Duration,
     ) -> String {
-        let (method, url) = (self.method, self.endpoint.url);
         let after = durations::in_words_with_tenths(after);
         let status = status.map_or_else(String::new, |status| format!("{status}, "));
         let content = match answer {
             Ok(Answer::Value(Some(value))) => self.value(value),
             Ok(Answer::Value(None)) => "a value of an unknown type".to_owned(),
             Ok(Answer::Fault(fault)) => format!("fault {}", fault.summary(self.endpoint.secrets)),
-            Err(error) => format!("no usable answer: {}", error.reason().text()),
+            Err(error) => format!("nothing usable: {}", error.reason().text()),
         };
-        format!("{method} at {url}: {status}{content} (after {after})")
+        format!("{} answered {status}{content} (after {after})", self.method)
     }
 
     fn value(self, value: &Value) -> String {

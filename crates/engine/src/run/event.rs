@@ -161,10 +161,11 @@ impl Event {
             Self::RollsForward(label) => {
                 format!("the server ended without closing the storage; {label} rolls it forward")
             }
-            Self::MethodSaid(label, words) | Self::MethodWarned(label, words) => {
+            Self::MethodSaid(label, words)
+            | Self::MethodWarned(label, words)
+            | Self::MethodTraced(label, words) => {
                 format!("{label}: {}", text::harmless(words))
             }
-            Self::MethodTraced(label, words) => of_line(label, &text::harmless(words)),
             Self::Progress { label, done, of, unit } => {
                 let of = of.map_or_else(String::new, |of| format!("of {of} "));
                 format!("{label}: {done} {of}{}", text::harmless(unit))

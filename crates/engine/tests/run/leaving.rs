@@ -122,7 +122,8 @@ fn each_call_is_announced_with_its_time_and_each_try_to_leave_with_its_number() 
         "leaving, try 2: asking zope (up to 15 s)",
     ];
     assert_eq!(scenario.announced(), announced);
-    let scenario = Scenario::closed().file_method("files", vec![(write_snapshot("shutdown"), Entered::Done)]);
+    let scenario =
+        Scenario::closed().file_method("files", vec![(write_snapshot("shutdown"), Entered::Done)]);
     scenario.run();
     assert_eq!(scenario.announced(), ["using files"]);
 }
