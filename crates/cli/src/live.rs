@@ -8,8 +8,8 @@ use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
 use dsnap_core::Reason;
-use dsnap_engine::durations;
 use dsnap_engine::run::event::Event;
+use dsnap_engine::{durations, limits};
 
 use crate::recovery::Recovery;
 use crate::{environment, output};
@@ -28,6 +28,8 @@ pub(crate) struct LiveLine {
     /// When the server must have recombined, while that is waited for.
     recombined_by: Cell<Option<Instant>>,
     recovery: RefCell<Option<Recovery>>,
+    /// When progress was last left to a message.
+    progress_written: Cell<Option<Instant>>,
 }
 
 impl LiveLine {
@@ -41,21 +43,18 @@ impl LiveLine {
             text: RefCell::default(),
             recombined_by: Cell::default(),
             recovery: RefCell::default(),
+            progress_written: Cell::default(),
         }
     }
 
-    /// Shows what an event begins, or removes what it ends. Returns whether the event itself is
-    /// shown.
+    /// Shows what an event begins, or removes what it ends. Returns whether a message about the event
+    /// is still due.
     pub(crate) fn follow(&self, event: &Event) -> bool {
         match event {
-            Event::Progress { done, of, .. } => {
-                let mut recovery = self.recovery.borrow_mut();
-                let words = recovery.get_or_insert_with(Recovery::begin).words(*done, *of);
-                return self.show(format!("{event}{words}"));
-            }
+            Event::Progress { done, of, .. } => return self.progress(event, *done, *of),
             Event::Asking { .. } | Event::Leaving { .. } | Event::AwaitsEnter(_) => {
                 self.recovery.take();
-                return self.call(event);
+                self.call(event);
             }
             // What a method says does not end its call.
             Event::MethodSaid(..) | Event::MethodTraced(..) | Event::MethodWarned(..) => {}
@@ -70,12 +69,25 @@ impl LiveLine {
                 self.clear();
             }
         }
-        false
+        true
+    }
+
+    /// Shows progress. Where it cannot be shown, it is due as a message now and then.
+    fn progress(&self, event: &Event, done: u64, of: Option<u64>) -> bool {
+        let words = self.recovery.borrow_mut().get_or_insert_with(Recovery::begin).words(done, of);
+        let soon = |last: Instant| last.elapsed() < limits::PROGRESS_MESSAGE_INTERVAL;
+        if self.show(format!("{event}{words}")) || self.progress_written.get().is_some_and(soon) {
+            return false;
+        }
+        self.progress_written.set(Some(Instant::now()));
+        true
     }
 
     /// Shows that a method is called. That the server recombines says more than each call meanwhile.
-    fn call(&self, event: &Event) -> bool {
-        self.tick() || self.shows_calls && self.show(event.to_string())
+    fn call(&self, event: &Event) {
+        if !self.tick() && self.shows_calls {
+            self.show(event.to_string());
+        }
     }
 
     /// Shows what is waited for. Returns false if there is no live line.

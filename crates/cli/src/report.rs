@@ -3,7 +3,7 @@
 //! The texts of events come from the engine. [`output`] writes them, [`live`](crate::live) shows what
 //! goes on, [`phases`] measures it, and [`spawn`](crate::spawn) starts COMMAND.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
@@ -35,8 +35,6 @@ pub(crate) struct Frontend<'a> {
     chronicle: &'a Chronicle,
     live: LiveLine,
     phases: Phases,
-    /// When progress was last written as a message.
-    progress_written: Cell<Option<Instant>>,
     /// Reasons that are shown before the next message. One of them may turn out to be why the run
     /// fails: then it is shown in the last line only.
     held_back: RefCell<Vec<Reason>>,
@@ -56,7 +54,6 @@ impl<'a> Frontend<'a> {
             chronicle,
             live: LiveLine::new(verbosity),
             phases: Phases::default(),
-            progress_written: Cell::default(),
             held_back: RefCell::default(),
         }
     }
@@ -90,16 +87,6 @@ impl<'a> Frontend<'a> {
         self.live.again();
     }
 
-    /// Says whether progress is due that is written as a message.
-    fn is_progress_due(&self) -> bool {
-        let soon = |last: Instant| last.elapsed() < limits::PROGRESS_MESSAGE_INTERVAL;
-        let due = !self.progress_written.get().is_some_and(soon);
-        if due {
-            self.progress_written.set(Some(Instant::now()));
-        }
-        due
-    }
-
     /// Says what became of a signal, to somebody who waits for the end: at a terminal, or with `-v`.
     ///
     /// The line stays, because COMMAND writes to the same terminal: clearing it could clear
@@ -116,9 +103,7 @@ impl<'a> Frontend<'a> {
 impl Program for Frontend<'_> {
     fn report(&self, event: Event) {
         self.chronicle.note(&event);
-        let is_live = self.live.follow(&event);
-        let is_progress = matches!(event, Event::Progress { .. });
-        if is_progress && (is_live || !self.is_progress_due()) {
+        if !self.live.follow(&event) {
             return;
         }
         let shows = self.shows(event.level());

@@ -135,19 +135,12 @@ impl CommandRunner<'_> {
                 return deadlines.judge(end);
             }
             // Before the signals: a COMMAND that sends them without end must not get more time.
-            match deadlines.take_due(Instant::now()) {
-                None => {}
-                Some(Measure::Terminate) => {
-                    self.pass_on(command, SIGTERM);
-                    announcements.overdue(deadlines.kill_due());
-                }
-                Some(Measure::Kill) => {
-                    self.send(command, SIGKILL);
-                    announcements.killed();
-                }
-                Some(Measure::GiveUp) => {
-                    return deadlines.overdue(EndedBy::Nothing(command.as_raw()));
-                }
+            let measure = deadlines.take_due(Instant::now());
+            if measure == Some(Measure::GiveUp) {
+                return deadlines.overdue(EndedBy::Nothing(command.as_raw()));
+            }
+            if let Some(measure) = measure {
+                self.act(command, measure, &deadlines, announcements);
             }
             match early.take().or_else(|| self.signals.next(deadlines.next())) {
                 Some(SignalEvent::Stop { signal, sender })
@@ -164,6 +157,27 @@ impl CommandRunner<'_> {
                 // The end of a child, a signal that COMMAND itself sent, or a time that has come.
                 _ => {}
             }
+        }
+    }
+
+    /// Takes a step against a COMMAND that does not end, and tells of it.
+    fn act(
+        &self,
+        command: Pid,
+        measure: Measure,
+        deadlines: &Deadlines,
+        announcements: &Announcements<'_>,
+    ) {
+        match measure {
+            Measure::Terminate => {
+                self.pass_on(command, SIGTERM);
+                announcements.overdue(deadlines.kill_due());
+            }
+            Measure::Kill => {
+                self.send(command, SIGKILL);
+                announcements.killed();
+            }
+            Measure::GiveUp => {}
         }
     }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use dsnap_core::method::{Caller, Message, Request};
+use dsnap_core::method::Request;
 use dsnap_core::text::Harmless;
 use dsnap_core::{Code, Reason};
 use dsnap_engine::system::lock_holders;
@@ -33,7 +33,6 @@ pub(crate) struct Toolkit<'a> {
     /// The file that a server locks before it leaves.
     sublock: PathBuf,
     addresses: Addresses,
-    caller: &'a dyn Caller,
 }
 
 impl<'a> Toolkit<'a> {
@@ -59,7 +58,6 @@ impl<'a> Toolkit<'a> {
             question_limit,
             sublock: request.storage.join("misc/sublock"),
             addresses: Addresses::default(),
-            caller: request.caller,
         })
     }
 
@@ -171,13 +169,13 @@ impl<'a> Toolkit<'a> {
         traced: Traced<'_>,
         post: impl FnOnce() -> Result<Response, CallError>,
     ) -> Result<Answer, CallError> {
-        self.caller.say(Message::Trace(&traced.sent()));
+        self.deadline.tell(&traced.sent());
         let began = Instant::now();
         let response = post();
         let after = began.elapsed();
         let status = response.as_ref().ok().map(|response| response.status);
         let answer = response.and_then(|response| traced.endpoint.read_answer(&response));
-        self.caller.say(Message::Trace(&traced.answered(status, &answer, after)));
+        self.deadline.tell(&traced.answered(status, &answer, after));
         answer
     }
 }
