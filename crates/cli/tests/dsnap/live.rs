@@ -3,7 +3,7 @@
 use std::fs;
 
 use dsnap_testkit::site::Step;
-use dsnap_testkit::{Fixture, Site, State};
+use dsnap_testkit::{Fixture, Site, State, locks};
 use nix::sys::signal::Signal::SIGTERM;
 
 use crate::support::{
@@ -12,6 +12,19 @@ use crate::support::{
 
 /// Takes the live line away.
 const CLEAR: &str = "\r\x1b[K";
+
+#[test]
+fn a_person_sees_for_whom_a_run_waits_and_how_long_it_will() {
+    let fixture = storage_with_conf(State::Crashed, "");
+    let tool = locks::Holder::hold(&fixture.storage().run_lock()).unwrap();
+    let dir = fixture.path().to_str().unwrap();
+    let screen = Screen::start(&["--storage", dir, "-t", "10m", "-s", "0.1", "true"]);
+    let waiting = screen.wait_for("waiting, 9 min 5");
+    assert!(waiting.contains(" s left: another run") && waiting.lines().count() == 1, "{waiting}");
+    assert!(waiting.contains(&format!("(pid {}, ", tool.pid())), "{waiting}");
+    drop(tool);
+    assert_eq!(screen.wait_for("status "), format!("{DIRECT}status 0"));
+}
 
 /// A storage that crashed, with so many files in its journal.
 fn with_journal(files: usize) -> Fixture {
