@@ -92,7 +92,7 @@ pub(crate) struct RunArgs {
 /// How much is printed.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct MessageArgs {
-    /// Print times and failed lines; -vv: what is sent
+    /// Print phases with their times; -vv: also each call
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
     /// Print fewer messages; repeatable
