@@ -72,6 +72,11 @@ pub(crate) fn terminal_can_erase() -> bool {
     env::var_os("TERM").is_some_and(|name| !name.is_empty() && name != "dumb")
 }
 
+/// Tells whether the user wants no colours: see <https://no-color.org>.
+pub(crate) fn refuses_colour() -> bool {
+    env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
 /// Lists the folders that are searched for a COMMAND without a slash.
 pub(crate) fn search_path() -> Vec<PathBuf> {
     // The C library's default if PATH is not set.

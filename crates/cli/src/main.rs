@@ -5,6 +5,7 @@
 //! ([`signals`]) and COMMAND ([`lookup`], [`spawn`]) have one file each.
 #![forbid(unsafe_code)]
 
+mod announcements;
 mod args;
 mod chronicle;
 mod core_dumps;
@@ -12,10 +13,13 @@ mod deadlines;
 mod environment;
 mod help;
 mod listing;
+mod live;
 mod lookup;
 mod metrics;
 mod other_storages;
 mod output;
+mod phases;
+mod recovery;
 mod report;
 mod resolve;
 mod result_files;
@@ -23,6 +27,7 @@ mod run_report;
 mod signals;
 mod spawn;
 mod status;
+mod style;
 
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -195,16 +200,23 @@ fn show_status(invocation: &Invocation, look: &Look) -> u8 {
             |(dir, recover): &(PathBuf, String)| diagnose(invocation, dir, recover, &signals);
         let diagnoses: Vec<_> = storages.clone().map(diagnose).collect();
         let report = Report::new(storages.map(|(dir, _)| dir.as_path()).zip(&diagnoses));
-        let text = if look.json { report.to_json() } else { report.to_string() };
+        print_status(&report, look);
         if look.watch {
-            output::redraw_result(text.trim_end());
             signals.sleep(limits::WATCH_INTERVAL);
-        } else {
-            output::print_result(text.trim_end());
         }
         if !look.watch || signals.first_stop().is_some() {
             return report.status();
         }
+    }
+}
+
+/// Prints the result of `--status`; with `--watch`, in the place of the one before.
+fn print_status(report: &Report, look: &Look) {
+    let text = if look.json { report.to_json() } else { output::coloured(&report.to_string()) };
+    if look.watch {
+        output::redraw_result(text.trim_end());
+    } else {
+        output::print_result(text.trim_end());
     }
 }
 

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::style;
+
 /// How long a write waits for a stalled reader of stderr. Later writes do not wait again.
 const STALLED_READER_TIMEOUT: Duration = Duration::from_secs(1);
 /// How many messages are kept for a stalled reader. Later ones are lost.
@@ -31,7 +33,8 @@ static STDERR: Mutex<Stderr> = Mutex::new(Stderr { writer: None, has_live_line: 
 
 /// Writes lines to stderr, and removes the live line.
 pub(crate) fn print_message(lines: &str) {
-    stderr().write(&format!("{lines}\n"));
+    let coloured = style::is_wanted(&io::stderr()).then(|| style::message(lines));
+    stderr().write(&format!("{}\n", coloured.as_deref().unwrap_or(lines)));
 }
 
 /// Replaces the text of the live line, on a terminal that can clear a line.
@@ -54,10 +57,23 @@ pub(crate) fn clear_live_line() {
     }
 }
 
+/// Tells whether this process may draw on the terminal of stderr. One in the background would draw over
+/// what the user types.
+pub(crate) fn is_in_foreground() -> bool {
+    let foreground = rustix::termios::tcgetpgrp(io::stderr());
+    // The terminal of another session has no foreground that can be asked for.
+    foreground.map_or(true, |group| group == rustix::process::getpgrp())
+}
+
 /// Writes a text to stdout, and ends its last line.
 pub(crate) fn print_result(text: &str) {
     let mut stdout = io::stdout().lock();
     let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+}
+
+/// Colours the text of `--status`, if stdout is a terminal that shows colours.
+pub(crate) fn coloured(status: &str) -> String {
+    if style::is_wanted(&io::stdout()) { style::status(status) } else { status.to_owned() }
 }
 
 /// Writes a text to stdout in the place of the one before, on a terminal; else behind an empty line.

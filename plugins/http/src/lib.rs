@@ -8,7 +8,8 @@
 //! - `client`, `addresses`, `tls`, `certificate`, `deadline` and `send_error` for one HTTP request,
 //! - `answer`, `xml`, `fault` and `current_use` for what the response says,
 //! - `secrets` for what a server's words must not repeat,
-//! - `call_error` for why there is no usable answer.
+//! - `call_error` for why there is no usable answer,
+//! - `trace` for what `-vv` shows of a call.
 //!
 //! All of them depend on one question: was anything sent? Before that, a failure has no effect.
 //! After that, the call may have had its effect, whatever comes back.
@@ -36,6 +37,7 @@ mod send_error;
 mod status;
 mod tls;
 mod toolkit;
+mod trace;
 mod xml;
 
 use std::ffi::OsString;

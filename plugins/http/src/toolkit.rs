@@ -1,7 +1,7 @@
 //! The DirectoryStorageToolkit object that a line names: its three methods as functions.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dsnap_core::method::Request;
 use dsnap_core::text::Harmless;
@@ -15,10 +15,11 @@ use crate::address::URL_HINT;
 use crate::addresses::Addresses;
 use crate::answer::{Answer, Endpoint};
 use crate::call_error::CallError;
-use crate::client::HttpClient;
+use crate::client::{HttpClient, Response};
 use crate::current_use::CurrentUse;
 use crate::deadline::Deadline;
 use crate::line::Line;
+use crate::trace::Traced;
 use crate::{tls, xml};
 
 /// The toolkit that a line names, with all that is needed to call it.
@@ -157,6 +158,24 @@ impl<'a> Toolkit<'a> {
             addresses: &self.addresses,
             deadline,
         };
-        self.endpoint().read_answer(&client.post(document)?)
+        self.traced(Traced { method, argument, endpoint: self.endpoint() }, || {
+            client.post(document)
+        })
+    }
+
+    /// Makes a call, reads the answer, and tells the caller about both.
+    fn traced(
+        &self,
+        traced: Traced<'_>,
+        post: impl FnOnce() -> Result<Response, CallError>,
+    ) -> Result<Answer, CallError> {
+        self.deadline.tell(&traced.sent());
+        let began = Instant::now();
+        let response = post();
+        let after = began.elapsed();
+        let status = response.as_ref().ok().map(|response| response.status);
+        let answer = response.and_then(|response| traced.endpoint.read_answer(&response));
+        self.deadline.tell(&traced.answered(status, &answer, after));
+        answer
     }
 }

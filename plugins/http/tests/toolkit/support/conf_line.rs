@@ -1,5 +1,6 @@
 //! A conf line with its files, callers of the method, and what a result must say.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,27 @@ const DEFAULT_LIMIT: Duration = Duration::from_secs(120);
 struct NeverStops;
 
 impl Caller for NeverStops {
-    fn say(&self, _message: Message<'_>) {}
+    fn say(&self, message: Message<'_>) {
+        assert_trace_is_shown_safely(message);
+    }
+
+    fn should_stop(&self) -> bool {
+        false
+    }
+}
+
+/// A caller that remembers what was traced.
+#[derive(Default)]
+pub(crate) struct Tracing(pub(crate) RefCell<Vec<String>>);
+
+impl Caller for Tracing {
+    fn say(&self, message: Message<'_>) {
+        assert_trace_is_shown_safely(message);
+        if let Message::Trace(words) = message {
+            self.0.borrow_mut().push(words.to_owned());
+        }
+    }
+
     fn should_stop(&self) -> bool {
         false
     }
@@ -177,10 +198,21 @@ pub(crate) fn expect(result: impl Outcome, variant: &str, parts: &[&str]) -> Rea
         assert!(reason.to_string().contains(part), "{part:?} is missing in: {reason}");
     }
     for line in [reason.text()].into_iter().chain(reason.hints().iter().map(String::as_str)) {
-        assert!(!line.contains('\n'), "{line:?}");
-        // What the access file contains, and what is sent of it.
-        let secrets = ["adminpass", "YWRtaW46YWRtaW5wYXNz"];
-        assert!(!secrets.iter().any(|secret| line.contains(secret)), "{line:?}");
+        assert_is_shown_safely(line);
     }
     reason
+}
+
+fn assert_trace_is_shown_safely(message: Message<'_>) {
+    if let Message::Trace(words) = message {
+        assert_is_shown_safely(words);
+    }
+}
+
+/// Checks that this is one line, without a secret.
+fn assert_is_shown_safely(line: &str) {
+    assert!(!line.contains('\n'), "{line:?}");
+    // What the access file contains, and what is sent of it.
+    let secrets = ["adminpass", "YWRtaW46YWRtaW5wYXNz"];
+    assert!(!secrets.iter().any(|secret| line.contains(secret)), "{line:?}");
 }
