@@ -11,6 +11,7 @@ mod core_dumps;
 mod deadlines;
 mod environment;
 mod help;
+mod journal;
 mod listing;
 mod lookup;
 mod metrics;
@@ -43,6 +44,7 @@ use dsnap_http::Http;
 
 use crate::args::{Parsed, UsageError};
 use crate::chronicle::Chronicle;
+use crate::journal::Priority;
 use crate::listing::Listing;
 use crate::report::Frontend;
 use crate::resolve::{Action, Invocation, Look};
@@ -92,7 +94,7 @@ fn run_command(invocation: &Invocation) -> u8 {
     let chronicle = Chronicle::new();
     let write = |dir: &Path, outcome: &Outcome, b| {
         let report = RunReport::new(dir, command.clone(), outcome, &chronicle.notes(), b);
-        files.write(&report).iter().for_each(|warning| output::print_message(warning));
+        files.write(&report).iter().for_each(|warning| output::print(Priority::Warning, warning));
     };
     let status = with_storage(invocation, &chronicle, |storage, privileges, program| {
         let outcome = match (program.look_up_command(), outer_run) {
@@ -238,6 +240,7 @@ fn at_storage<T>(
 
 /// Makes the registry of the built-in methods and of the folders with loadable ones.
 fn registry(invocation: &Invocation) -> Registry {
-    let built_in = Registry::new(env!("CARGO_PKG_VERSION")).with(Direct).with(Http).with(Exec);
+    let http = Http::with_credentials(invocation.credentials.clone());
+    let built_in = Registry::new(env!("CARGO_PKG_VERSION")).with(Direct).with(http).with(Exec);
     built_in.searching(invocation.plugin_dirs.clone())
 }

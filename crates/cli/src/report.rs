@@ -21,6 +21,7 @@ use dsnap_host::signals;
 
 use crate::chronicle::Chronicle;
 use crate::environment;
+use crate::journal::Priority;
 use crate::output::{self, print_message};
 use crate::signals::Signals;
 use crate::spawn::CommandRunner;
@@ -104,7 +105,7 @@ impl Program for Frontend<'_> {
         }
         if shows {
             self.show_held_back(None);
-            print_message(&event.to_string());
+            output::print(Priority::of(&event), &event.to_string());
         }
     }
 
@@ -117,7 +118,8 @@ impl Program for Frontend<'_> {
         let began = Instant::now();
         let text = |left| format!("waiting, {} left: {}", durations::in_words(left), reason.text());
         if !self.show_live_line(&text(left)) && self.shows(Level::Normal) {
-            print_message(&format!("Retrying snapshot.... ({})", reason.text()));
+            let text = format!("Retrying snapshot.... ({})", reason.text());
+            output::print(Priority::Info, &text);
         }
         while began.elapsed() < pause && self.stopped().is_none() {
             self.signals.sleep(LIVE_LINE_INTERVAL.min(pause.saturating_sub(began.elapsed())));
@@ -159,7 +161,8 @@ impl Frontend<'_> {
         if !shown.is_empty() {
             output::clear_live_line();
         }
-        shown.iter().for_each(|reason| print_message(&reason.to_string()));
+        let print = |reason: &Reason| output::print(Priority::Warning, &reason.to_string());
+        shown.iter().for_each(print);
     }
 
     /// Prints what went wrong in a run. If COMMAND was not run, or was ended because of `--max-hold`, the

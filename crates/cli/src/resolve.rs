@@ -13,6 +13,7 @@ use dsnap_engine::conf::plan::Source;
 use dsnap_engine::run::job::Job;
 use dsnap_engine::run::nested::Inherited;
 use dsnap_engine::run::recover::RecoverOptions;
+use dsnap_engine::system::credential_folder::CredentialFolder;
 use dsnap_engine::{durations, limits, quoting};
 
 use crate::args::{self, Args, InsteadArgs, MethodArgs, RunArgs, UsageError};
@@ -33,6 +34,8 @@ pub(crate) struct Invocation {
     pub(crate) verbosity: i16,
     /// The folders that are searched for loadable methods, in order.
     pub(crate) plugin_dirs: Vec<PathBuf>,
+    /// The credentials of the systemd service that the program runs in.
+    pub(crate) credentials: CredentialFolder,
     /// What is written after the run.
     pub(crate) files: ResultFiles,
     /// The run that this one is nested in.
@@ -84,10 +87,7 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
     // Only a run can be nested. --recover and --list-methods apply to the storage that they name.
     let outer_run = caller.outer_run.filter(|_| is_run);
     if outer_run.is_some() && run.max_hold.is_some() {
-        return Err(UsageError::new(
-            "--max-hold does not work inside the COMMAND of another dsnap",
-        )
-        .hint("give --max-hold to the outer dsnap, which leaves the snapshot"));
+        return Err(nested_max_hold());
     }
     let form = match action {
         Action::List { .. } | Action::Status(_) => {
@@ -112,9 +112,15 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
         },
         verbosity: i16::from(messages.verbose) - i16::from(messages.quiet),
         plugin_dirs: plugin_dirs.into_iter().chain(caller.plugin_path).collect(),
+        credentials: caller.credentials,
         files: result_files(run.report, run.metrics, is_run)?,
         outer_run,
     })
+}
+
+fn nested_max_hold() -> UsageError {
+    UsageError::new("--max-hold does not work inside the COMMAND of another dsnap")
+        .hint("give --max-hold to the outer dsnap, which leaves the snapshot")
 }
 
 fn result_files(

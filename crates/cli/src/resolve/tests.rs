@@ -10,7 +10,7 @@ fn args(storage: Option<&str>, operands: &[&str]) -> Args {
 fn nested() -> CallerEnvironment {
     let directory = Some("/srv/ds".into());
     let outer_run = Some(Inherited { version: "2".into(), directory, code: None });
-    CallerEnvironment { outer_run, plugin_path: Vec::new() }
+    CallerEnvironment { outer_run, ..CallerEnvironment::default() }
 }
 
 #[test]
