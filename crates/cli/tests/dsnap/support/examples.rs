@@ -27,8 +27,8 @@ pub(crate) fn adapted_script(name: &str, site: &Site, to: &Path) {
 /// Returns the last value of a setting in a unit of systemd.
 #[track_caller]
 pub(crate) fn setting(unit: &str, name: &str) -> String {
-    let values = unit.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-    values.last().unwrap_or_else(|| panic!("no {name}= in:\n{unit}")).to_owned()
+    let mut values = unit.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    values.next_back().unwrap_or_else(|| panic!("no {name}= in:\n{unit}")).to_owned()
 }
 
 /// Makes the run of a command line that begins with `dsnap`, for this site and with this script as
