@@ -12,6 +12,7 @@ mod core_dumps;
 mod deadlines;
 mod environment;
 mod help;
+mod journal;
 mod listing;
 mod live;
 mod lookup;
@@ -50,6 +51,7 @@ use dsnap_http::Http;
 
 use crate::args::{Parsed, UsageError};
 use crate::chronicle::Chronicle;
+use crate::journal::Priority;
 use crate::listing::Listing;
 use crate::other_storages::OtherStorage;
 use crate::report::Frontend;
@@ -101,7 +103,7 @@ fn run_command(invocation: &Invocation) -> u8 {
         let also = also_ends(invocation, others);
         let report = RunReport::new(main, also, command.clone(), outcome, &chronicle.notes());
         let warnings = invocation.files.write(&report);
-        warnings.iter().for_each(|warning| output::print_message(warning));
+        warnings.iter().for_each(|warning| output::print(Priority::Warning, warning));
     };
     let status = outer_snapshot(invocation).and_then(|outer| {
         let dir = outer.as_ref().map(|outer| &*outer.directory).or(invocation.dir.as_deref());
@@ -307,6 +309,7 @@ fn at_storage<T>(
 
 /// Makes the registry of the built-in methods and of the folders with loadable ones.
 fn registry(invocation: &Invocation) -> Registry {
-    let built_in = Registry::new(env!("CARGO_PKG_VERSION")).with(Direct).with(Http).with(Exec);
+    let http = Http::with_credentials(invocation.credentials.clone());
+    let built_in = Registry::new(env!("CARGO_PKG_VERSION")).with(Direct).with(http).with(Exec);
     built_in.searching(invocation.plugin_dirs.clone())
 }

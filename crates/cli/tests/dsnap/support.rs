@@ -4,6 +4,7 @@
 //! table) stays with it; what starts, waits, writes files or compares is here.
 
 mod document;
+pub(crate) mod examples;
 mod expected;
 mod folder;
 pub(crate) mod guide;
