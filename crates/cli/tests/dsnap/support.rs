@@ -6,10 +6,10 @@
 mod document;
 mod expected;
 mod folder;
-pub(crate) mod guide;
 mod libraries;
 mod namespace;
 mod outcome;
+pub(crate) mod pages;
 mod process;
 mod program;
 mod replica;
