@@ -23,6 +23,8 @@ pub(crate) struct Notes {
     pub(crate) accepted_age: Option<Duration>,
     /// The code, and the last transaction in `A/`.
     pub(crate) snapshot: Option<(String, Option<[u8; 8]>)>,
+    /// The codes of the snapshots of earlier runs that were left.
+    pub(crate) left_behind: Vec<String>,
     entered_at: Option<Instant>,
     left_at: Option<Instant>,
     command_began_at: Option<Instant>,
@@ -37,6 +39,7 @@ impl Chronicle {
             method: None,
             accepted_age: None,
             snapshot: None,
+            left_behind: Vec::new(),
             entered_at: None,
             left_at: None,
             command_began_at: None,
@@ -56,6 +59,7 @@ impl Chronicle {
             Event::Accepted(_, age) => {
                 (notes.method, notes.accepted_age) = (None, Some(*age));
             }
+            Event::LeftBehind(code) => notes.left_behind.push(format!("user/{code}")),
             Event::Left => notes.left_at = Some(Instant::now()),
             _ => {}
         }

@@ -15,6 +15,7 @@ mod listing;
 mod lookup;
 mod metrics;
 mod output;
+mod recovery_report;
 mod report;
 mod resolve;
 mod result_files;
@@ -32,7 +33,7 @@ use dsnap_direct::Direct;
 use dsnap_engine::diagnosis::{Diagnosis, Finding, Severity, Size};
 use dsnap_engine::run::job::{Job, Outcome};
 use dsnap_engine::run::nested;
-use dsnap_engine::run::recover::{self, NotRecovered, RecoverOptions};
+use dsnap_engine::run::recover::{self, NotRecovered, RecoverOptions, Remains};
 use dsnap_engine::run::session::Session;
 use dsnap_engine::storage::{self, Storage};
 use dsnap_engine::system::privileges::Privileges;
@@ -44,6 +45,7 @@ use dsnap_http::Http;
 use crate::args::{Parsed, UsageError};
 use crate::chronicle::Chronicle;
 use crate::listing::Listing;
+use crate::recovery_report::RecoveryReport;
 use crate::report::Frontend;
 use crate::resolve::{Action, Invocation, Look};
 use crate::run_report::RunReport;
@@ -80,7 +82,7 @@ fn program() -> u8 {
 fn act(invocation: &Invocation) -> u8 {
     match &invocation.action {
         Action::Run => run_command(invocation),
-        Action::Recover(options) => recover(invocation, options),
+        Action::Recover { options, json } => recover(invocation, options, *json),
         Action::Status(look) => show_status(invocation, look),
         Action::List { json } => list_methods(invocation, *json),
     }
@@ -113,12 +115,21 @@ fn run_command(invocation: &Invocation) -> u8 {
     })
 }
 
-fn recover(invocation: &Invocation, options: &RecoverOptions) -> u8 {
-    let result = with_storage(invocation, &Chronicle::new(), |storage, privileges, program| {
-        let methods = registry(invocation);
-        recover::recover(&invocation.job, options, storage, privileges, &methods, program)
+fn recover(invocation: &Invocation, options: &RecoverOptions, json: bool) -> u8 {
+    let chronicle = Chronicle::new();
+    let recovery = with_storage(invocation, &chronicle, |storage, privileges, program| {
+        let (job, methods) = (&invocation.job, registry(invocation));
+        let result = recover::recover(job, options, storage, privileges, &methods, program);
+        (result, Remains::of(storage))
     });
-    report::print_recovery(result.unwrap_or_else(|reason| Err(NotRecovered::misused(reason))))
+    let (result, remains) =
+        recovery.unwrap_or_else(|reason| (Err(NotRecovered::misused(reason)), Remains::default()));
+    if json {
+        let dir = invocation.dir.as_deref().unwrap_or(Path::new(""));
+        let left = chronicle.notes().left_behind;
+        output::print_result(&RecoveryReport::new(dir, &result, left, remains).to_json());
+    }
+    report::print_recovery(result, json)
 }
 
 /// Shows what is wrong with the storages; with `--watch` again and again.
@@ -179,6 +190,9 @@ fn list_methods(invocation: &Invocation, json: bool) -> u8 {
             listing.status()
         }
         Err(reason) => {
+            if json {
+                output::print_result(&Listing::failed(&reason).to_json());
+            }
             print_listing_failed(&reason);
             exit_status::FAILED
         }

@@ -33,6 +33,7 @@ mod output;
 mod ownership;
 mod pages;
 mod recombining;
+mod recover_json;
 mod recovery;
 mod replicas;
 mod result_files;

@@ -159,7 +159,7 @@ fn find(text: &str, before: &str, words: &str) -> Option<usize> {
         let last = text[..*at].chars().last().or_else(|| before.chars().last());
         let continues = last.is_some_and(|it| is_name(it) || "/}~*".contains(it));
         let goes_on = text[at + words.len()..].starts_with(is_name);
-        !(is_path && continues) && !goes_on
+        !(goes_on || is_path && continues)
     })
 }
 
