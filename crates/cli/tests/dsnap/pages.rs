@@ -12,7 +12,7 @@
 //! | `sh` that begins with `#!` | writes the file that the first comment names: `# NAME` or `# NAME: what it is` |
 //! | `sh` otherwise | types each line, which must exit with 0 |
 //! | `c`, `rust`, `toml`, `ini` | writes the file that the first comment names |
-//! | `conf` | writes the file that its first comment names, or that of `/srv/ds`; `dsnap` must understand each line |
+//! | `conf` | writes the file that its first comment names; without one, the conf of `/srv/ds`, where `dsnap` must understand each line |
 //! | `cron` | runs the command of each line, with the environment that cron gives it |
 //! | `yaml` | checks alerting rules with `promtool` |
 //! | `json` | parses it |
@@ -31,7 +31,7 @@
 //! (`support/pages/stubs.rs`).
 
 use crate::support::in_parallel;
-use crate::support::pages::{CommandLines, Page, Reader, command_lines};
+use crate::support::pages::{CommandLines, Page, Reader, broken_links, command_lines};
 
 /// The page whose parts have tests of their own, because one of them builds a library in Rust.
 const GUIDE: &str = "docs/writing-a-method.md";
@@ -86,6 +86,14 @@ fn at_most_a_handful_of_blocks_is_not_run_and_no_sketch_contains_a_command() {
     for sketch in blocks.iter().filter(|block| block.kind() == "text") {
         assert_eq!(sketch.text.iter().find(is_command), None, "{}", sketch.place);
     }
+}
+
+#[test]
+fn every_link_of_a_page_leads_to_a_file_or_heading() {
+    let pages = Page::all();
+    let broken = pages.iter().map(|page| (&page.name, broken_links(page, &pages)));
+    let broken: Vec<_> = broken.filter(|(_, links)| !links.is_empty()).collect();
+    assert!(broken.is_empty(), "{broken:#?}");
 }
 
 #[test]

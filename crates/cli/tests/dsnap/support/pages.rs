@@ -1,5 +1,6 @@
 //! The pages of the documentation, and a reader who does what they say.
 
+mod links;
 mod markdown;
 mod place;
 mod reader;
@@ -8,6 +9,7 @@ mod stubs;
 
 use std::path::Path;
 
+pub(crate) use links::broken_links;
 pub(crate) use markdown::Page;
 pub(crate) use reader::Reader;
 pub(crate) use spans::{CommandLines, command_lines};

@@ -40,6 +40,8 @@ const PRESENT: [&str; 6] =
 /// The storages of a page, and the addresses of the Zopes in front of each.
 const SITES: [(&str, &[&str]); 2] =
     [("/srv/ds", &["localhost:8080", "zope2:8080"]), ("/srv/mail", &["localhost:8081"])];
+/// The storage whose conf a block writes that names no file.
+pub(super) const STORAGE: &str = SITES[0].0;
 /// Other names of the first Zope.
 const FIRST_ZOPE: (&str, &str) = ("zope1:8080", "localhost:8080");
 
@@ -65,8 +67,12 @@ impl Place {
         let mut here = vec![(SOURCES.to_owned(), root().to_str().unwrap().to_owned())];
         here.extend(FOLDERS.map(|it| (it.to_owned(), format!("{}{it}", top.display()))));
         let mut place = Self { sites: Vec::new(), folder, here };
-        for (storage, zopes) in SITES.into_iter().filter(|(it, _)| section.mentions(it)) {
-            place.start(storage, zopes);
+        let writes_conf =
+            section.blocks().any(|it| it.kind() == "conf" && it.file_name().is_none());
+        for (storage, zopes) in SITES {
+            if section.mentions(storage) || (writes_conf && storage == STORAGE) {
+                place.start(storage, zopes);
+            }
         }
         stubs::write(&place.stubs(), section, |text| place.here(text));
         place

@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::markdown::{Block, Section, Step};
-use super::place::Place;
+use super::place::{Place, STORAGE};
 use crate::support::process::Process;
 use crate::support::root;
 
@@ -96,16 +96,15 @@ impl Reader {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     }
 
-    /// Writes a `snapshot.conf`: that of the storage, unless the block names its file. `dsnap` must
-    /// understand every line.
+    /// Writes a `snapshot.conf`: the file that the block names, or that of the storage, where `dsnap`
+    /// must understand every line.
     fn writes_conf(&mut self, block: &Block) {
-        let name = block.file_name().unwrap_or("/srv/ds/config/snapshot.conf");
-        self.writes(block, name);
-        let storage = if block.file_name().is_some() { "" } else { "--storage /srv/ds " };
-        if storage.is_empty() {
-            return;
+        if let Some(name) = block.file_name() {
+            return self.writes(block, name);
         }
-        let (said, _) = self.types(&self.place.here(&format!("dsnap --list-methods {storage}")));
+        self.writes(block, &format!("{STORAGE}/config/snapshot.conf"));
+        let list = self.place.here(&format!("dsnap --list-methods --storage {STORAGE}"));
+        let (said, _) = self.types(&list);
         let understood = said.contains("Methods to try") && !said.contains("malformed");
         assert!(understood, "{}: {said}", block.place);
     }
