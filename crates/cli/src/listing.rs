@@ -19,6 +19,7 @@ const SCHEMA_VERSION: u32 = 1;
 const UNUSABLE_LINE: u8 = 1;
 
 /// The methods, and the lines of a conf.
+// wide: one field for each value of the JSON document.
 #[derive(Debug, Serialize)]
 pub(crate) struct Listing {
     schema_version: u32,

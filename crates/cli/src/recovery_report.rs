@@ -10,6 +10,7 @@ use serde::Serialize;
 const SCHEMA_VERSION: u32 = 1;
 
 /// The result of a recovery.
+// wide: one field for each value of the JSON document.
 #[derive(Debug, Serialize)]
 pub(crate) struct RecoveryReport {
     schema_version: u32,

@@ -21,7 +21,8 @@
 //! | any, then `not run: REASON` | is not run; there may be a handful of these |
 //!
 //! A line `<!-- $ COMMAND -->` is typed, too, but the readers of the page do not see it: it brings
-//! about the state that the next lines are about, for example with `dsnap-testkit ctl /srv/ds crash`.
+//! about the state that the next lines are about, for example with `dsnap-testkit ctl /srv/ds crash`, or
+//! with `killed-run /srv/ds`, which leaves the storage in the snapshot of a killed run.
 //!
 //! `/srv/ds` and `/srv/mail` are storages of simulated sites that keep committing; `localhost:8080`
 //! (also called `zope1:8080`) and `zope2:8080` are the Zopes of the first, `localhost:8081` is that of

@@ -1,15 +1,18 @@
 //! `--recover --json`: a document for programs, whatever became of the recovery.
 
+use dsnap_engine::system::process::ProcessId;
 use dsnap_testkit::site::{Call, Fault};
 use dsnap_testkit::{Site, State};
 use serde_json::{Value, json};
 
-use crate::support::{Dsnap, Ran, document, site, storage};
+use crate::support::{Dsnap, Ran, document, site, storage, wait_until};
 
 /// Leaves the site in the snapshot of a killed run, and returns its code.
 fn left_in_snapshot(site: &Site) -> String {
-    let ran = Dsnap::at(site).sh("kill -9 $PPID").run();
+    let ran = Dsnap::at(site).sh("echo $$; kill -9 $PPID").run();
     assert_eq!(ran.status.code(), None, "{ran}");
+    let command = ran.stdout.trim().parse().unwrap();
+    wait_until("COMMAND's end", || ProcessId::of(command).is_none());
     site.held().unwrap()
 }
 

@@ -10,7 +10,14 @@ use super::root;
 use crate::support::libraries::write_script;
 
 /// The name of each program, and its script. `REAL_PATH` stands for the PATH without these.
-const STUBS: [(&str, &str); 8] = [
+const STUBS: [(&str, &str); 9] = [
+    // Leaves a storage in the snapshot of a run that was killed. Its command has ended.
+    (
+        "killed-run",
+        r#"
+command=$(dsnap -q --storage "$1" sh -c 'echo $$; kill -9 $PPID')
+while grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$command/status"; do :; done"#,
+    ),
     // A task of xtask must be one that the gate runs itself. What `install` builds is there already.
     (
         "cargo",
