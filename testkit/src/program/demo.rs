@@ -109,7 +109,7 @@ fn killed_run(stage: &Stage<'_>) -> io::Result<bool> {
         "\n3. dsnap is killed\n\n\
          The command of this run kills dsnap with kill -9, so dsnap cannot leave the snapshot.",
     );
-    let status = stage.show(stage.dsnap(&["sh", "-c", "kill -9 $PPID"]))?;
+    let status = stage.show(stage.dsnap(["sh", "-c", "kill -9 $PPID"]))?;
     let Some(code) = stage.site.held() else {
         print::line(format_args!("WRONG: dsnap was not killed in a snapshot ({status})"));
         return Ok(false);
