@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use dsnap_core::method::Methods;
@@ -111,7 +111,7 @@ impl<'a> Member<'a> {
 
     /// Returns the place of the storage in the order in which run locks are taken. The order is the
     /// same for every run, so that two runs do not wait for each other.
-    pub(crate) fn lock_order(&self) -> &PathBuf {
+    pub(crate) fn lock_order(&self) -> &Path {
         &self.resolved
     }
 

@@ -77,10 +77,7 @@ impl Inherited {
         let [directories, codes, tids] =
             [Some(directories), self.codes.as_ref(), self.tids.as_ref()].map(lines);
         if codes.len() != directories.len() || tids.len() != directories.len() {
-            return Err(leftover(
-                "SNAPSHOT_DIRECTORIES, SNAPSHOT_CODES and SNAPSHOT_TIDS have different numbers of lines"
-                    .to_owned(),
-            ));
+            return Err(lists_of_different_lengths());
         }
         let each = directories.into_iter().zip(codes).zip(tids);
         Ok(each.map(|((directory, code), tid)| OuterSnapshot::of(directory, code, tid)).collect())
@@ -194,6 +191,15 @@ fn leads_elsewhere(directory: &Path) -> Reason {
 fn leftover(what: String) -> Reason {
     Reason::new(what).hint(
         "if this is not a COMMAND of dsnap: unset SNAPSHOT_VERSION SNAPSHOT_DIRECTORY SNAPSHOT_TIMESTAMP SNAPSHOT_CODE SNAPSHOT_TID",
+    )
+}
+
+fn lists_of_different_lengths() -> Reason {
+    Reason::new(
+        "SNAPSHOT_DIRECTORIES, SNAPSHOT_CODES and SNAPSHOT_TIDS have different numbers of lines",
+    )
+    .hint(
+        "if this is not a COMMAND of dsnap: unset SNAPSHOT_VERSION SNAPSHOT_DIRECTORIES SNAPSHOT_CODES SNAPSHOT_TIDS",
     )
 }
 
