@@ -160,7 +160,8 @@ fn exchanged() -> Reason {
 
 impl Lowered {
     fn to(user: u32) -> Result<Self, Reason> {
-        let failed = |error| {
+        let failed = |error: nix::Error| {
+            let error = text::error(&std::io::Error::from(error));
             Reason::new(format!("the groups of {} cannot be found out: {error}", user_name(user)))
         };
         let groups = groups::of_user(Uid::from_raw(user)).map_err(failed)?;
@@ -177,7 +178,7 @@ impl Ids {
     /// Makes these the effective ids of every thread, and checks that they are.
     fn assume(&self) -> Result<(), Reason> {
         let refused = |error: &dyn std::fmt::Display| {
-            let user = user_name(self.user.as_raw());
+            let (user, error) = (user_name(self.user.as_raw()), text::error(error));
             Reason::new(format!("cannot take the privileges of {user}: {error}"))
         };
         self.set().map_err(|error| refused(&error))?;
