@@ -7,6 +7,7 @@
 
 mod args;
 mod chronicle;
+mod combinations;
 mod core_dumps;
 mod deadlines;
 mod environment;

@@ -144,7 +144,7 @@ fn what_is_no_run_writes_no_report_and_says_so() {
             let ran = Dsnap::on(&fixture).arg(action).arg(option).arg(&path).run();
             assert_eq!(ran.status.code(), Some(125), "{ran}");
             assert!(
-                ran.stderr.starts_with("usage: --report and --metrics work only with a run"),
+                ran.stderr.starts_with(&format!("usage: {option} works only with a run\n")),
                 "{ran}"
             );
             assert!(!path.exists());
