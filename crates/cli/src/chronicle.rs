@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant, SystemTime};
 
-use dsnap_engine::run::environment::Environment;
 use dsnap_engine::run::event::Event;
 
 /// Takes notes during a run.
@@ -19,8 +18,10 @@ pub(crate) struct Notes {
     began_at: Instant,
     /// The label of the line that entered the snapshot in which COMMAND ran.
     pub(crate) method: Option<String>,
-    /// The age of the snapshot, if COMMAND ran in one that somebody else had entered.
-    pub(crate) accepted_age: Option<Duration>,
+    /// The snapshot contained everything that was committed before the run.
+    pub(crate) fresh: bool,
+    /// The last try has locked a snapshot.
+    pub(crate) locked: bool,
     /// The code, and the last transaction in `A/`.
     pub(crate) snapshot: Option<(String, Option<[u8; 8]>)>,
     entered_at: Option<Instant>,
@@ -35,7 +36,8 @@ impl Chronicle {
             began: SystemTime::now(),
             began_at: Instant::now(),
             method: None,
-            accepted_age: None,
+            fresh: true,
+            locked: false,
             snapshot: None,
             entered_at: None,
             left_at: None,
@@ -53,19 +55,28 @@ impl Chronicle {
                 (notes.method, notes.entered_at) = (Some(label.clone()), Some(Instant::now()));
                 notes.left_at = None;
             }
-            Event::Accepted(_, age) => {
-                (notes.method, notes.accepted_age) = (None, Some(*age));
+            Event::Accepted(..) => (notes.method, notes.fresh) = (None, false),
+            Event::Locked(code, tid) => {
+                (notes.locked, notes.snapshot) = (true, Some((code.to_string(), *tid)));
+            }
+            Event::Inherited { code, tid, fresh, .. } => {
+                notes.fresh = *fresh;
+                notes.snapshot = code.as_ref().map(|code| (code.to_string(), *tid));
             }
             Event::Left => notes.left_at = Some(Instant::now()),
             _ => {}
         }
     }
 
-    /// Notes that COMMAND is about to begin.
-    pub(crate) fn command_begins(&self, environment: Option<&Environment<'_>>) {
+    /// Notes that another try follows: the snapshot of the last one was left.
+    pub(crate) fn tries_again(&self) {
         let mut notes = self.0.borrow_mut();
-        notes.command_began_at = Some(Instant::now());
-        notes.snapshot = environment.map(|it| (it.code.to_string(), it.tid));
+        (notes.locked, notes.snapshot) = (false, None);
+    }
+
+    /// Notes that COMMAND is about to begin.
+    pub(crate) fn command_begins(&self) {
+        self.0.borrow_mut().command_began_at = Some(Instant::now());
     }
 
     /// Notes that COMMAND has ended.

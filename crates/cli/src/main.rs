@@ -10,6 +10,7 @@ mod chronicle;
 mod combinations;
 mod core_dumps;
 mod deadlines;
+mod ending;
 mod environment;
 mod help;
 mod listing;
@@ -31,7 +32,7 @@ use std::process::ExitCode;
 use dsnap_core::{Reason, text};
 use dsnap_direct::Direct;
 use dsnap_engine::diagnosis::{Diagnosis, Finding, Severity, Size};
-use dsnap_engine::run::job::{Job, Outcome};
+use dsnap_engine::run::job::{Job, NotRun, Outcome};
 use dsnap_engine::run::nested;
 use dsnap_engine::run::recover::{self, NotRecovered, RecoverOptions};
 use dsnap_engine::run::session::Session;
@@ -50,7 +51,7 @@ use crate::resolve::{Action, Invocation, Look};
 use crate::run_report::RunReport;
 use crate::signals::Signals;
 use crate::spawn::CommandRunner;
-use crate::status::Report;
+use crate::status::{Report, Situation};
 
 fn main() -> ExitCode {
     dsnap_host::answer_isolated_call();
@@ -96,14 +97,14 @@ fn run_command(invocation: &Invocation) -> u8 {
         files.write(&report).iter().for_each(|warning| output::print_message(warning));
     };
     let status = with_storage(invocation, &chronicle, |storage, privileges, program| {
-        let outcome = match (program.look_up_command(), outer_run) {
-            (Err(end), _) => Outcome::of_command(end),
-            (Ok(()), Some(outer)) => nested::run(job, storage, outer, program),
-            (Ok(()), None) => run::run(job, storage, privileges, &registry(invocation), program),
+        let (outcome, situation) = match (program.look_up_command(), outer_run) {
+            (Err(end), _) => (Outcome::of_command(end), None),
+            (Ok(()), Some(outer)) => (nested::run(job, storage, outer, program), None),
+            (Ok(()), None) => run_and_look(invocation, &chronicle, storage, privileges, program),
         };
         let b = files.are_wanted().then(|| Size::of(&storage.folders().b).ok()).flatten();
         privileges.with_caller_privileges(|| write(storage.given(), &outcome, b));
-        program.print_outcome(&outcome, command.as_deref());
+        program.print_outcome(&outcome, command.as_deref(), situation.as_ref());
         outcome.status()
     });
     status.unwrap_or_else(|reason| {
@@ -112,6 +113,34 @@ fn run_command(invocation: &Invocation) -> u8 {
         report::print_outcome(&outcome, command.as_deref());
         outcome.status()
     })
+}
+
+/// Runs COMMAND. If there was no snapshot, looks afterwards at what the storage is in.
+fn run_and_look(
+    invocation: &Invocation,
+    chronicle: &Chronicle,
+    storage: &Storage,
+    privileges: &Privileges,
+    program: &Frontend<'_>,
+) -> (Outcome, Option<Situation>) {
+    let methods = registry(invocation);
+    let session = match Session::begin(&invocation.job, storage, privileges, &methods, program) {
+        Ok(session) => session,
+        Err(why) => return (Outcome::not_run(why), None),
+    };
+    let outcome = run::run_in(&session);
+    let situation = match &outcome.command {
+        Err(NotRun::NoSnapshot { failure, .. }) if !chronicle.notes().locked => {
+            let diagnosis = Diagnosis::after_run(&session, failure);
+            // If it cannot be made, the reasons of the run say why.
+            Some(
+                diagnosis
+                    .map_or_else(|_| Situation::default(), |it| Situation::of(storage.root(), &it)),
+            )
+        }
+        _ => None,
+    };
+    (outcome, situation)
 }
 
 fn recover(invocation: &Invocation, options: &RecoverOptions) -> u8 {
@@ -217,7 +246,9 @@ fn with_storage<T>(
 }
 
 fn catch_signals() -> Result<Signals, Reason> {
-    Signals::catch().map_err(|error| Reason::new(format!("dsnap cannot catch signals: {error}")))
+    Signals::catch().map_err(|error| {
+        Reason::new(format!("dsnap cannot catch signals: {}", text::error(&error)))
+    })
 }
 
 fn at_storage<T>(

@@ -23,7 +23,7 @@ pub(crate) struct RunReport {
     command: Option<String>,
     /// The exit status of the program.
     pub(crate) exit_status: u8,
-    /// COMMAND ran, and the snapshot did not change meanwhile.
+    /// COMMAND ran to its end, and the snapshot did not change meanwhile.
     good: bool,
     /// The snapshot was fresh: entered for this run, or nothing had been committed since.
     fresh: bool,
@@ -61,6 +61,7 @@ impl RunReport {
     ) -> Self {
         use CommandEnd::{CannotExecute, NotFound};
         let ran = !matches!(outcome.command, Err(_) | Ok(Some(NotFound(_) | CannotExecute(_))));
+        let cut_short = matches!(outcome.command, Ok(Some(CommandEnd::Overdue { .. })));
         let tid = notes.snapshot.as_ref().and_then(|(_, tid)| *tid);
         let seconds = |duration: Duration| duration.as_secs_f64();
         Self {
@@ -68,8 +69,8 @@ impl RunReport {
             storage: text::path(storage),
             command,
             exit_status: outcome.status(),
-            good: ran && outcome.broken.is_none(),
-            fresh: ran && notes.accepted_age.is_none(),
+            good: ran && !cut_short && outcome.broken.is_none(),
+            fresh: ran && notes.fresh,
             reasons: reasons(outcome),
             method: notes.method.clone(),
             code: notes.snapshot.as_ref().map(|(code, _)| code.clone()),
@@ -104,7 +105,7 @@ fn reasons(outcome: &Outcome) -> Vec<String> {
         Err(NotRun::NoSnapshot { failure, .. }) => Some(failure.reason().text().to_owned()),
         Ok(Some(CommandEnd::NotFound(_))) => Some("COMMAND was not found".to_owned()),
         Ok(Some(CommandEnd::CannotExecute(error))) => {
-            Some(format!("COMMAND cannot be executed: {error}"))
+            Some(format!("COMMAND cannot be executed: {}", text::error(error)))
         }
         Ok(Some(CommandEnd::Overdue { .. })) => {
             Some("COMMAND was ended because of --max-hold".to_owned())

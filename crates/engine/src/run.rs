@@ -4,6 +4,7 @@
 //!
 //! Whatever happens after `enter`, the snapshot is left. Between two tries nothing is locked.
 
+pub(crate) mod advice;
 mod attempt;
 mod clean_up;
 pub(crate) mod copy;
@@ -36,6 +37,7 @@ use crate::record::LastRun;
 use crate::record::run_lock::RunLock;
 use crate::record::run_record::RunRecord;
 use crate::run::attempt::Attempt;
+use crate::run::environment::Environment;
 use crate::run::event::Event;
 use crate::run::hold::{FirstEnter, HoldLimit};
 use crate::run::job::{CommandEnd, Job, NotRun, Outcome, Program};
@@ -57,9 +59,15 @@ pub fn run(
     program: &dyn Program,
 ) -> Outcome {
     match Session::begin(job, storage, privileges, methods, program) {
-        Ok(session) => retry(&session),
+        Ok(session) => run_in(&session),
         Err(why) => Outcome::not_run(why),
     }
+}
+
+/// Runs COMMAND as [`run`] does, in a session that has begun. Afterwards nothing is locked, and the
+/// session serves to find out more about a run that failed.
+pub fn run_in(session: &Session<'_>) -> Outcome {
+    retry(session)
 }
 
 /// Tries until COMMAND ran, another try is pointless, or the time of `-t` is up: it limits when a
@@ -191,7 +199,8 @@ fn in_snapshot(
 ) -> Outcome {
     tries.entered_by.clone_from(&snapshot.entered_by);
     let program = session.program;
-    program.report(Event::Locked);
+    let Environment { code, tid, .. } = snapshot.environment(session.storage, &tries.code);
+    program.report(Event::Locked(code, tid));
     let command = run_command(session, &snapshot, run_lock, tries);
     let Snapshot { lock, entered, .. } = snapshot;
     let broken = lock.check().err();

@@ -15,6 +15,9 @@ use crate::run::hold::HoldLimit;
 use crate::system::process::ProcessId;
 use crate::{exit_status, limits};
 
+/// The option at the end of the command that recovers.
+const RECOVER: &str = "--recover";
+
 /// What a run is to do.
 // wide: one field for each thing that the command line says of a run
 #[derive(Debug, Clone)]
@@ -35,6 +38,15 @@ pub struct Job {
     pub recover: String,
     /// How long a run waits for a server to settle. Only tests change it.
     pub timing: Timing,
+}
+
+impl Job {
+    /// Writes the command that runs this program on the storage with the methods of this run, and with
+    /// these options.
+    pub(crate) fn command_with(&self, options: &str) -> String {
+        let command = self.recover.strip_suffix(RECOVER).unwrap_or(&self.recover);
+        format!("{} {options}", command.trim_end()).trim_end().to_owned()
+    }
 }
 
 /// How long a run waits for a server to settle: by default, the values of [`limits`].
@@ -200,6 +212,8 @@ pub enum NotRun {
         cause: Option<Box<Reason>>,
         /// All other reasons, in the order of the conf.
         others: Vec<OtherReason>,
+        /// One of the reasons says what state the storage is in.
+        tells_state: bool,
     },
 }
 
@@ -227,7 +241,7 @@ impl NotRun {
 
 impl From<Failure> for NotRun {
     fn from(failure: Failure) -> Self {
-        Self::NoSnapshot { failure, cause: None, others: Vec::new() }
+        Self::NoSnapshot { failure, cause: None, others: Vec::new(), tells_state: false }
     }
 }
 

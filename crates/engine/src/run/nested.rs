@@ -8,9 +8,10 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use dsnap_core::{Reason, text};
+use dsnap_core::{Code, Reason, text};
 
 use crate::record::run_record::RunRecord;
+use crate::run::event::Event;
 use crate::run::job::{Job, NotRun, Outcome, Program};
 use crate::storage::snapshot_file::{Content, SnapshotFile};
 use crate::storage::{self, Storage, snapshot_lock};
@@ -73,12 +74,25 @@ pub fn run(job: &Job, storage: &Storage, inherited: &Inherited, program: &dyn Pr
     if let Some(signal) = program.stopped() {
         return Outcome::not_run(NotRun::Stopped(signal));
     }
+    program.report(describe(storage, &seen, inherited.code.as_deref()));
     let command = job.command.is_some().then(|| program.run_command(None, None, &mut |_| {}));
     Outcome {
         command: Ok(command),
         broken: snapshot_lock::check_unchanged(storage, &seen).err(),
         not_left: None,
     }
+}
+
+/// Describes the snapshot. The outer run may have accepted an old one: then its code is another one, or
+/// more was committed than `A/` contains.
+fn describe(storage: &Storage, seen: &SnapshotFile, code: Option<&OsStr>) -> Event {
+    let code = code.and_then(|code| Code::from_bytes(code.as_bytes()));
+    let fresh = match seen.content {
+        Content::Shutdown => storage.leftovers().is_ok_and(|left| left.is_none()),
+        _ => code.as_ref().is_some_and(|code| seen.is_held_by(code)),
+    };
+    let tid = storage.last_transaction();
+    Event::Inherited { content: seen.content.to_string(), code, tid, fresh }
 }
 
 /// Checks that the snapshot that the variables describe exists.

@@ -64,7 +64,7 @@ impl<'a> Session<'a> {
     /// # Errors
     ///
     /// A folder is missing, or the program was asked to end.
-    pub(crate) fn begin(
+    pub fn begin(
         job: &'a Job,
         storage: &'a Storage,
         privileges: &'a Privileges,

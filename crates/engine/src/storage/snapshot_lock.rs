@@ -96,7 +96,10 @@ pub fn check_unchanged(storage: &Storage, seen: &SnapshotFile) -> Result<(), Rea
             Err(broken(&format!("{path} was rewritten while COMMAND ran")))
         }
         Ok(now) => Err(broken(&format!("{path} was {} and is {} now", seen.content, now.content))),
-        Err(error) => Err(broken(&format!("{path} cannot be read any more: {error}"))),
+        Err(error) => {
+            let error = text::error(&error);
+            Err(broken(&format!("{path} cannot be read any more: {error}")))
+        }
     }
 }
 
@@ -127,7 +130,7 @@ fn lock_within(storage: &Storage, timeout: Duration) -> Result<FileLock, Failure
                 let root = text::path(storage.root());
                 let by = lock_holders::holder(&storage.sublock());
                 let what = format!("a snapshot of {root} is in use: misc/sublock is held by {by}");
-                return Err(Failure::in_use(what));
+                return Err(Failure::in_use(what).hint(by.wait_or_end()));
             }
             Err(LockError::Io(error)) => {
                 let misc = &storage.folders().misc;
