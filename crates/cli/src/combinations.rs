@@ -64,19 +64,26 @@ fn options(args: &Args) -> [(bool, &'static str, &'static [Mode]); 11] {
         (instead.code.is_some(), "--code", &[Mode::Recover]),
         (instead.whole_copy, "--whole-copy", &[Mode::Recover]),
         (instead.watch, "--watch", &[Mode::Status]),
-        (instead.json, "--json", &[Mode::List, Mode::Status]),
+        (instead.json, "--json", &[Mode::List, Mode::Recover, Mode::Status]),
     ]
 }
 
 fn does_not_work(name: &str, modes: &[Mode], mode: Mode) -> UsageError {
     let names: Vec<_> = modes.iter().map(|mode| mode.name()).collect();
-    let error = UsageError::new(format!("{name} works only with {}", names.join(" and ")));
+    let error = UsageError::new(format!("{name} works only with {}", listed(&names)));
     match mode {
         Mode::Run => error,
         _ if names.contains(&Mode::Run.name()) => {
             error.hint(format!("leave it out: {} runs no COMMAND", mode.name()))
         }
         _ => error.hint(format!("leave it out: it does nothing with {}", mode.name())),
+    }
+}
+
+fn listed(names: &[&str]) -> String {
+    match names {
+        [all @ .., last] if !all.is_empty() => format!("{} and {last}", all.join(", ")),
+        _ => names.concat(),
     }
 }
 
@@ -116,7 +123,7 @@ mod tests {
             ("--code x", "--code", [false, true, false, false]),
             ("--whole-copy", "--whole-copy", [false, true, false, false]),
             ("--watch", "--watch", [false, false, true, false]),
-            ("--json", "--json", [false, false, true, true]),
+            ("--json", "--json", [false, true, true, true]),
             ("-v", "", [true, true, true, true]),
             ("--method direct", "", [true, true, true, true]),
         ];

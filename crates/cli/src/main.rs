@@ -17,6 +17,7 @@ mod listing;
 mod lookup;
 mod metrics;
 mod output;
+mod recovery_report;
 mod report;
 mod resolve;
 mod result_files;
@@ -46,6 +47,7 @@ use dsnap_http::Http;
 use crate::args::{Parsed, UsageError};
 use crate::chronicle::Chronicle;
 use crate::listing::Listing;
+use crate::recovery_report::RecoveryReport;
 use crate::report::Frontend;
 use crate::resolve::{Action, Invocation, Look};
 use crate::run_report::RunReport;
@@ -82,7 +84,7 @@ fn program() -> u8 {
 fn act(invocation: &Invocation) -> u8 {
     match &invocation.action {
         Action::Run => run_command(invocation),
-        Action::Recover(options) => recover(invocation, options),
+        Action::Recover { options, json } => recover(invocation, options, *json),
         Action::Status(look) => show_status(invocation, look),
         Action::List { json } => list_methods(invocation, *json),
     }
@@ -143,12 +145,17 @@ fn run_and_look(
     (outcome, situation)
 }
 
-fn recover(invocation: &Invocation, options: &RecoverOptions) -> u8 {
+fn recover(invocation: &Invocation, options: &RecoverOptions, json: bool) -> u8 {
     let result = with_storage(invocation, &Chronicle::new(), |storage, privileges, program| {
         let methods = registry(invocation);
         recover::recover(&invocation.job, options, storage, privileges, &methods, program)
     });
-    report::print_recovery(result.unwrap_or_else(|reason| Err(NotRecovered::misused(reason))))
+    let result = result.unwrap_or_else(|reason| Err(NotRecovered::misused(reason)));
+    let report = RecoveryReport::new(invocation.dir.as_deref().unwrap_or(Path::new("")), &result);
+    if json {
+        output::print_result(&report.to_json());
+    }
+    report::print_recovery(result, json)
 }
 
 /// Shows what is wrong with the storages; with `--watch` again and again.

@@ -243,9 +243,11 @@ pub(crate) fn print_panic(has_command_started: bool) -> u8 {
     exit_status::FAILED
 }
 
-/// Prints the result of `--recover`: success on stdout, failure on stderr. Returns the exit status.
-pub(crate) fn print_recovery(result: Result<String, NotRecovered>) -> u8 {
+/// Prints the result of `--recover`: success on stdout, unless it `is_printed` there as JSON, and failure on
+/// stderr. Returns the exit status.
+pub(crate) fn print_recovery(result: Result<String, NotRecovered>, is_printed: bool) -> u8 {
     match result {
+        Ok(_) if is_printed => 0,
         Ok(text) => {
             output::print_result(&text);
             0

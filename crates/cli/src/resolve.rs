@@ -15,7 +15,7 @@ use dsnap_engine::run::nested::Inherited;
 use dsnap_engine::run::recover::RecoverOptions;
 use dsnap_engine::{durations, limits, quoting};
 
-use crate::args::{self, Args, MethodArgs, RunArgs, UsageError};
+use crate::args::{self, Args, InsteadArgs, MethodArgs, RunArgs, UsageError};
 use crate::combinations::{self, Mode};
 use crate::environment::CallerEnvironment;
 use crate::result_files::ResultFiles;
@@ -46,7 +46,12 @@ pub(crate) enum Action {
     /// Runs COMMAND in a snapshot, or tests that the storage can be put into snapshot mode.
     Run,
     /// Ends the snapshots that earlier runs left behind.
-    Recover(RecoverOptions),
+    Recover {
+        /// What to do besides.
+        options: RecoverOptions,
+        /// As JSON, for programs.
+        json: bool,
+    },
     /// Tells what is wrong with storages.
     Status(Look),
     /// Lists the methods.
@@ -171,7 +176,8 @@ fn recover(args: &Args) -> Result<Action, UsageError> {
             .hint("run dsnap with --recover first, then once more without it"));
     }
     let code = args.instead.code.as_deref().map(snapshot_code).transpose()?;
-    Ok(Action::Recover(RecoverOptions { code, whole_copy: args.instead.whole_copy }))
+    let InsteadArgs { whole_copy, json, .. } = args.instead;
+    Ok(Action::Recover { options: RecoverOptions { code, whole_copy }, json })
 }
 
 fn snapshot_code(given: &OsStr) -> Result<Code, UsageError> {
