@@ -7,8 +7,10 @@
 
 mod args;
 mod chronicle;
+mod combinations;
 mod core_dumps;
 mod deadlines;
+mod ending;
 mod environment;
 mod help;
 mod listing;
@@ -16,6 +18,7 @@ mod lookup;
 mod metrics;
 mod other_storages;
 mod output;
+mod recovery_report;
 mod report;
 mod resolve;
 mod result_files;
@@ -31,7 +34,7 @@ use std::process::ExitCode;
 use dsnap_core::{Reason, text};
 use dsnap_direct::Direct;
 use dsnap_engine::diagnosis::{Diagnosis, Finding, Severity, Size};
-use dsnap_engine::run::job::{Job, Outcome};
+use dsnap_engine::run::job::{Failure, Job, Outcome};
 use dsnap_engine::run::member::Target;
 use dsnap_engine::run::nested::{self, OuterSnapshot};
 use dsnap_engine::run::recover::{self, NotRecovered, RecoverOptions};
@@ -47,12 +50,13 @@ use crate::args::{Parsed, UsageError};
 use crate::chronicle::Chronicle;
 use crate::listing::Listing;
 use crate::other_storages::OtherStorage;
+use crate::recovery_report::RecoveryReport;
 use crate::report::Frontend;
 use crate::resolve::{Action, Invocation, Look};
 use crate::run_report::{RunReport, StorageEnd};
 use crate::signals::Signals;
 use crate::spawn::CommandRunner;
-use crate::status::Report;
+use crate::status::{Report, Situation};
 
 fn main() -> ExitCode {
     dsnap_host::answer_isolated_call();
@@ -83,7 +87,7 @@ fn program() -> u8 {
 fn act(invocation: &Invocation) -> u8 {
     match &invocation.action {
         Action::Run => run_command(invocation),
-        Action::Recover(options) => recover(invocation, options),
+        Action::Recover { options, json } => recover(invocation, options, *json),
         Action::Status(look) => show_status(invocation, look),
         Action::List { json } => list_methods(invocation, *json),
     }
@@ -101,13 +105,17 @@ fn run_command(invocation: &Invocation) -> u8 {
     let status = outer_snapshot(invocation).and_then(|outer| {
         let dir = outer.as_ref().map(|outer| &*outer.directory).or(invocation.dir.as_deref());
         with_storage(invocation, dir, &chronicle, |storage, privileges, program| {
+            let mut situation = None;
             let (outcome, others) = match &outer {
                 Some(outer) => (run_nested(invocation, storage, outer, program), Vec::new()),
-                None => run_in_snapshots(invocation, storage, privileges, program),
+                None => {
+                    let look = &mut |look: Situation| situation = Some(look);
+                    run_in_snapshots(invocation, storage, privileges, program, look)
+                }
             };
             let main = (storage.given(), size_of_b(invocation, storage));
             privileges.with_caller_privileges(|| write(main, &others, &outcome));
-            program.print_outcome(&outcome, command.as_deref());
+            program.print_outcome(&outcome, command.as_deref(), situation.as_ref());
             outcome.status()
         })
     });
@@ -137,12 +145,14 @@ fn run_nested(
     }
 }
 
-/// Runs COMMAND in snapshots of the storage and of those of `--also`, which it opens and returns.
+/// Runs COMMAND in snapshots of the storage and of those of `--also`, which it opens and returns. If there
+/// was no snapshot, looks afterwards at what the storage is in that is to blame.
 fn run_in_snapshots(
     invocation: &Invocation,
     storage: &Storage,
     privileges: &Privileges,
     program: &Frontend<'_>,
+    look: &mut dyn FnMut(Situation),
 ) -> (Outcome, Vec<OtherStorage>) {
     let Invocation { job, also, .. } = invocation;
     let others = match OtherStorage::open_all(also, job, privileges) {
@@ -155,7 +165,15 @@ fn run_in_snapshots(
     let main = Target { job, storage, privileges };
     let targets: Vec<_> =
         std::iter::once(main).chain(others.iter().map(OtherStorage::target)).collect();
-    (run::run(job, &targets, &registry(invocation), program), others)
+    let mut after = |session: &Session<'_>, failure: &Failure| {
+        let diagnosis = Diagnosis::after_run(session, failure);
+        // If it cannot be made, the reasons of the run say why.
+        look(
+            diagnosis
+                .map_or_else(|_| Situation::default(), |it| Situation::of(session.root(), &it)),
+        );
+    };
+    (run::run(job, &targets, &registry(invocation), program, &mut after), others)
 }
 
 /// Measures `B/` of a storage, if a file is to tell its size.
@@ -171,13 +189,18 @@ fn also_ends<'a>(invocation: &'a Invocation, others: &[OtherStorage]) -> Vec<Sto
     invocation.also.iter().zip(sizes).map(|((dir, _), size)| (&**dir, size)).collect()
 }
 
-fn recover(invocation: &Invocation, options: &RecoverOptions) -> u8 {
+fn recover(invocation: &Invocation, options: &RecoverOptions, json: bool) -> u8 {
     let (dir, chronicle) = (invocation.dir.as_deref(), Chronicle::new());
     let result = with_storage(invocation, dir, &chronicle, |storage, privileges, program| {
         let methods = registry(invocation);
         recover::recover(&invocation.job, options, storage, privileges, &methods, program)
     });
-    report::print_recovery(result.unwrap_or_else(|reason| Err(NotRecovered::misused(reason))))
+    let result = result.unwrap_or_else(|reason| Err(NotRecovered::misused(reason)));
+    let report = RecoveryReport::new(invocation.dir.as_deref().unwrap_or(Path::new("")), &result);
+    if json {
+        output::print_result(&report.to_json());
+    }
+    report::print_recovery(result, json)
 }
 
 /// Shows what is wrong with the storages; with `--watch` again and again.
@@ -273,7 +296,9 @@ fn with_storage<T>(
 }
 
 fn catch_signals() -> Result<Signals, Reason> {
-    Signals::catch().map_err(|error| Reason::new(format!("dsnap cannot catch signals: {error}")))
+    Signals::catch().map_err(|error| {
+        Reason::new(format!("dsnap cannot catch signals: {}", text::error(&error)))
+    })
 }
 
 fn at_storage<T>(

@@ -4,11 +4,10 @@
 //! [`spawn`](crate::spawn) starts COMMAND.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
-use dsnap_core::Reason;
+use dsnap_core::{Reason, text};
 use dsnap_engine::conf::plan::Complaint;
 use dsnap_engine::run::environment::Environment;
 use dsnap_engine::run::event::{self, Event, Level};
@@ -20,10 +19,12 @@ use dsnap_engine::{durations, exit_status};
 use dsnap_host::signals;
 
 use crate::chronicle::Chronicle;
+use crate::ending;
 use crate::environment;
 use crate::output::{self, print_message};
 use crate::signals::Signals;
 use crate::spawn::CommandRunner;
+use crate::status::Situation;
 
 /// How often the live line is updated.
 const LIVE_LINE_INTERVAL: Duration = Duration::from_secs(1);
@@ -116,6 +117,7 @@ impl Program for Frontend<'_> {
     }
 
     fn pause(&self, pause: Duration, left: Duration, reason: &Reason) {
+        self.chronicle.tries_again();
         self.show_held_back(Some(reason));
         let began = Instant::now();
         let text = |left| format!("waiting, {} left: {}", durations::in_words(left), reason.text());
@@ -141,7 +143,7 @@ impl Program for Frontend<'_> {
     ) -> CommandEnd {
         output::clear_live_line();
         self.show_held_back(None);
-        self.chronicle.command_begins(environment);
+        self.chronicle.command_begins();
         let end = self.runner.run(environment, limit, started);
         self.chronicle.command_ended();
         end
@@ -166,16 +168,22 @@ impl Frontend<'_> {
     }
 
     /// Prints what went wrong in a run. If COMMAND was not run, or was ended because of `--max-hold`, the
-    /// last line says so.
-    pub(crate) fn print_outcome(&self, outcome: &Outcome, command: Option<&str>) {
-        if let Err(NotRun::NoSnapshot { failure, cause, others }) = &outcome.command {
-            let decisive = cause.as_deref().unwrap_or(failure.reason());
+    /// last line says so. `situation` is what a run that got no snapshot says of the storage.
+    pub(crate) fn print_outcome(
+        &self,
+        outcome: &Outcome,
+        command: Option<&str>,
+        situation: Option<&Situation>,
+    ) {
+        if let (Err(not_run), Some(situation)) = (&outcome.command, situation) {
             let held_back = self.held_back.take();
-            let is_new = |other: &&OtherReason| {
+            let is_new = |other: &OtherReason| {
                 let shown = other.reported_at.is_some_and(|level| self.shows(level));
                 !shown || held_back.contains(&other.reason)
             };
-            print_others(others.iter().filter(is_new).map(|other| &other.reason), decisive);
+            ending::before_last_line(not_run, situation, is_new).iter().for_each(|line| {
+                print_message(line);
+            });
         }
         self.show_held_back(None);
         print_outcome(outcome, command);
@@ -197,7 +205,8 @@ pub(crate) fn print_outcome(outcome: &Outcome, command: Option<&str>) {
             Reason::new(format!("`{}` was not found", command.unwrap_or_default()))
         }
         Ok(Some(CommandEnd::CannotExecute(error))) => {
-            Reason::new(format!("`{}` cannot be executed: {error}", command.unwrap_or_default()))
+            let (command, error) = (command.unwrap_or_default(), text::error(error));
+            Reason::new(format!("`{command}` cannot be executed: {error}"))
         }
         Ok(Some(CommandEnd::Overdue { by, lasted })) => {
             return print_message(&overdue(*by, *lasted).to_string());
@@ -237,9 +246,11 @@ pub(crate) fn print_panic(has_command_started: bool) -> u8 {
     exit_status::FAILED
 }
 
-/// Prints the result of `--recover`: success on stdout, failure on stderr. Returns the exit status.
-pub(crate) fn print_recovery(result: Result<String, NotRecovered>) -> u8 {
+/// Prints the result of `--recover`: success on stdout, unless it `is_printed` there as JSON, and failure on
+/// stderr. Returns the exit status.
+pub(crate) fn print_recovery(result: Result<String, NotRecovered>, is_printed: bool) -> u8 {
     match result {
+        Ok(_) if is_printed => 0,
         Ok(text) => {
             output::print_result(&text);
             0
@@ -255,18 +266,4 @@ pub(crate) fn print_recovery(result: Result<String, NotRecovered>) -> u8 {
 fn print_not_run(reason: &Reason, has_command: bool) {
     let subject = if has_command { "COMMAND was not run" } else { "snapshot test failed" };
     print_message(&format!("{subject}: {reason}"));
-}
-
-/// Lists the reasons that do not decide. A hint that stands below the last line, too, is left out.
-fn print_others<'a>(others: impl Iterator<Item = &'a Reason>, decisive: &Reason) {
-    let mut known: HashSet<String> = decisive.to_string().lines().map(str::to_owned).collect();
-    let mut lines = Vec::new();
-    for other in others {
-        let is_new = |line: &&str| !line.starts_with("hint: ") || known.insert((*line).to_owned());
-        lines.extend(other.to_string().lines().filter(is_new).map(|line| format!("  {line}")));
-    }
-    if !lines.is_empty() {
-        print_message("could not lock storage directory; other reasons:");
-        lines.iter().for_each(|line| print_message(line));
-    }
 }

@@ -18,6 +18,7 @@ use dsnap_engine::run::recover::RecoverOptions;
 use dsnap_engine::{durations, limits, quoting};
 
 use crate::args::{self, Args, InsteadArgs, MethodArgs, RunArgs, UsageError};
+use crate::combinations::{self, Mode};
 use crate::environment::CallerEnvironment;
 use crate::result_files::ResultFiles;
 use crate::spawn::CommandSpec;
@@ -49,7 +50,12 @@ pub(crate) enum Action {
     /// Runs COMMAND in a snapshot, or tests that the storage can be put into snapshot mode.
     Run,
     /// Ends the snapshots that earlier runs left behind.
-    Recover(RecoverOptions),
+    Recover {
+        /// What to do besides.
+        options: RecoverOptions,
+        /// As JSON, for programs.
+        json: bool,
+    },
     /// Tells what is wrong with storages.
     Status(Look),
     /// Lists the methods.
@@ -116,7 +122,7 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
         },
         verbosity: i16::from(messages.verbose) - i16::from(messages.quiet),
         plugin_dirs: plugin_dirs.into_iter().chain(caller.plugin_path).collect(),
-        files: result_files(run.report, run.metrics, is_run)?,
+        files: ResultFiles { report: run.report, metrics: run.metrics },
         outer_run,
     })
 }
@@ -130,47 +136,17 @@ fn check_nested(run: &RunArgs) -> Result<(), UsageError> {
     Err(UsageError::new(message).hint(hint))
 }
 
-fn result_files(
-    report: Option<PathBuf>,
-    metrics: Option<PathBuf>,
-    is_run: bool,
-) -> Result<ResultFiles, UsageError> {
-    let files = ResultFiles { report, metrics };
-    if files.are_wanted() && !is_run {
-        return Err(UsageError::new("--report and --metrics work only with a run")
-            .hint("leave them out; --status and --list-methods print JSON with --json"));
-    }
-    Ok(files)
-}
-
 fn action(args: &Args) -> Result<Action, UsageError> {
-    let instead = &args.instead;
-    if instead.status {
-        return look(args).map(Action::Status);
-    }
-    if instead.watch {
-        return Err(UsageError::new("--watch works only with --status"));
-    }
-    if instead.list_methods {
-        return list(args);
-    }
-    if instead.json {
-        return Err(UsageError::new("--json works only with --list-methods and --status"));
-    }
-    match (&instead.code, instead.whole_copy, instead.recover) {
-        (code, _, true) => recover(args, code.as_deref()),
-        (Some(_), _, false) => Err(UsageError::new("--code works only with --recover")),
-        (None, true, false) => Err(UsageError::new("--whole-copy works only with --recover")),
-        (None, false, false) => Ok(Action::Run),
+    match combinations::mode(args)? {
+        Mode::Run => Ok(Action::Run),
+        Mode::Recover => recover(args),
+        Mode::Status => look(args).map(Action::Status),
+        Mode::List => list(args),
     }
 }
 
 fn look(args: &Args) -> Result<Look, UsageError> {
     let MethodArgs { storage, snapshot_conf, lines, .. } = &args.methods;
-    if args.instead.recover || args.instead.code.is_some() || args.instead.list_methods {
-        let message = "--status cannot be combined with --recover, --code or --list-methods";
-        return Err(UsageError::new(message));
-    }
     let named = args.operands.iter().map(PathBuf::from);
     let storages: Vec<_> = storage.iter().cloned().chain(named).collect();
     if storages.is_empty() {
@@ -204,7 +180,7 @@ impl Look {
     }
 }
 
-fn recover(args: &Args, code: Option<&OsStr>) -> Result<Action, UsageError> {
+fn recover(args: &Args) -> Result<Action, UsageError> {
     if args.methods.storage.is_none() {
         return Err(UsageError::new("--recover needs --storage DIR"));
     }
@@ -212,8 +188,9 @@ fn recover(args: &Args, code: Option<&OsStr>) -> Result<Action, UsageError> {
         return Err(UsageError::new("--recover does not run COMMAND")
             .hint("run dsnap with --recover first, then once more without it"));
     }
-    let code = code.map(snapshot_code).transpose()?;
-    Ok(Action::Recover(RecoverOptions { code, whole_copy: args.instead.whole_copy }))
+    let code = args.instead.code.as_deref().map(snapshot_code).transpose()?;
+    let InsteadArgs { whole_copy, json, .. } = args.instead;
+    Ok(Action::Recover { options: RecoverOptions { code, whole_copy }, json })
 }
 
 fn snapshot_code(given: &OsStr) -> Result<Code, UsageError> {
@@ -225,11 +202,8 @@ fn snapshot_code(given: &OsStr) -> Result<Code, UsageError> {
 
 fn list(args: &Args) -> Result<Action, UsageError> {
     let MethodArgs { storage, snapshot_conf, lines, .. } = &args.methods;
-    let InsteadArgs { recover, code, whole_copy, .. } = &args.instead;
-    if *recover || code.is_some() || *whole_copy || !args.operands.is_empty() {
-        let message =
-            "--list-methods cannot be combined with --recover, --code, --whole-copy or COMMAND";
-        return Err(UsageError::new(message));
+    if !args.operands.is_empty() {
+        return Err(UsageError::new("--list-methods does not run COMMAND"));
     }
     if storage.is_none() && (snapshot_conf.is_some() || !lines.is_empty()) {
         let message = "--list-methods needs --storage DIR to check conf lines";

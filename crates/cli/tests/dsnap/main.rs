@@ -8,6 +8,7 @@
 
 mod authors;
 mod bad_input;
+mod causes;
 mod channel;
 mod command;
 mod command_line;
@@ -42,6 +43,7 @@ mod several_storages;
 mod shared_conf;
 mod signals;
 mod signals_of_a_terminal;
+mod states;
 mod status;
 mod stop_start;
 mod support;
@@ -49,5 +51,6 @@ mod terminal;
 mod traitors;
 mod trust;
 mod unanswered;
+mod untouched;
 mod villains;
 mod zope5;

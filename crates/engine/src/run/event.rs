@@ -54,8 +54,19 @@ pub enum Event {
         /// A person has to do something about it, so it is shown by default.
         important: bool,
     },
-    /// `misc/sublock` is locked.
-    Locked,
+    /// `misc/sublock` is locked: the code of the run, and the last transaction in `A/`.
+    Locked(Code, Option<[u8; 8]>),
+    /// COMMAND runs in the snapshot of an outer run.
+    Inherited {
+        /// What `misc/snapshot` says.
+        content: String,
+        /// The code of the outer run, if it is known.
+        code: Option<Code>,
+        /// The last transaction in `A/`.
+        tid: Option<[u8; 8]>,
+        /// The snapshot is known to contain everything that was committed before the outer run.
+        fresh: bool,
+    },
     /// COMMAND runs in a snapshot that this run did not enter: its code, and its age.
     Accepted(String, Duration),
     /// `misc/sublock` is unlocked.
@@ -121,7 +132,10 @@ impl Event {
             | Self::ServerStuck => Level::Always,
             Self::Complaint(complaint) => complaint.kind.level(),
             Self::LineFailed { important, .. } => line_level(*important),
-            Self::AwaitsEnter(_) | Self::MethodSaid(..) | Self::Progress { .. } => Level::Verbose,
+            Self::AwaitsEnter(_)
+            | Self::Inherited { .. }
+            | Self::MethodSaid(..)
+            | Self::Progress { .. } => Level::Verbose,
             _ => Level::Normal,
         }
     }
@@ -158,7 +172,7 @@ impl Event {
                 )
             }
             Self::RollsForward(label) => {
-                format!("the server ended without closing the storage; {label} rolls it forward")
+                format!("the server ended without closing the storage; {label} recovers it")
             }
             Self::MethodSaid(label, words) | Self::MethodWarned(label, words) => {
                 format!("{label}: {}", text::harmless(words))
@@ -210,7 +224,10 @@ impl fmt::Display for Event {
             Self::Complaint(Complaint { reason, .. }) | Self::Warning(reason) => {
                 write!(f, "{reason}")
             }
-            Self::Locked => f.write_str("Locked snapshot mode"),
+            Self::Locked(..) => f.write_str("Locked snapshot mode"),
+            Self::Inherited { content, .. } => {
+                write!(f, "Using the snapshot {content} of the outer run")
+            }
             Self::Accepted(content, age) => f.write_str(&accepted(content, *age)),
             Self::Unlocked => f.write_str("Unlocked snapshot mode"),
             Self::LeaveRetried { snapshot, tries, reason } => write!(

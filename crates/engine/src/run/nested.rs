@@ -8,10 +8,11 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use dsnap_core::{Reason, text};
+use dsnap_core::{Code, Reason, text};
 
 use crate::record::run_record::RunRecord;
 use crate::run::environment::{Environment, VERSION, Variable};
+use crate::run::event::Event;
 use crate::run::job::{Job, NotRun, Outcome, Program};
 use crate::storage::snapshot_file::{Content, SnapshotFile};
 use crate::storage::{self, Storage, snapshot_lock};
@@ -144,6 +145,7 @@ pub fn run(job: &Job, storage: &Storage, outer: &OuterSnapshot, program: &dyn Pr
     if let Some(signal) = program.stopped() {
         return Outcome::not_run(NotRun::Stopped(signal));
     }
+    program.report(describe(storage, &seen, outer.code.as_deref()));
     let environment = Environment { variables: outer.variables.clone(), snapshots: Vec::new() };
     let command = job.command.is_some();
     let command = command.then(|| program.run_command(&environment, None, &mut |_| {}));
@@ -152,6 +154,18 @@ pub fn run(job: &Job, storage: &Storage, outer: &OuterSnapshot, program: &dyn Pr
         broken: snapshot_lock::check_unchanged(storage, &seen).err().into_iter().collect(),
         not_left: Vec::new(),
     }
+}
+
+/// Describes the snapshot. The outer run may have accepted an old one: then its code is another one, or
+/// more was committed than `A/` contains.
+fn describe(storage: &Storage, seen: &SnapshotFile, code: Option<&OsStr>) -> Event {
+    let code = code.and_then(|code| Code::from_bytes(code.as_bytes()));
+    let fresh = match seen.content {
+        Content::Shutdown => storage.leftovers().is_ok_and(|left| left.is_none()),
+        _ => code.as_ref().is_some_and(|code| seen.is_held_by(code)),
+    };
+    let tid = storage.last_transaction();
+    Event::Inherited { content: seen.content.to_string(), code, tid, fresh }
 }
 
 /// Checks that the snapshot that the variables describe exists.

@@ -96,7 +96,10 @@ pub fn check_unchanged(storage: &Storage, seen: &SnapshotFile) -> Result<(), Rea
             Err(broken(&format!("{path} was rewritten while COMMAND ran")))
         }
         Ok(now) => Err(broken(&format!("{path} was {} and is {} now", seen.content, now.content))),
-        Err(error) => Err(broken(&format!("{path} cannot be read any more: {error}"))),
+        Err(error) => {
+            let error = text::error(&error);
+            Err(broken(&format!("{path} cannot be read any more: {error}")))
+        }
     }
 }
 
@@ -136,7 +139,8 @@ fn lock_within(storage: &Storage, timeout: Duration) -> Result<FileLock, Failure
 pub(crate) fn in_use(storage: &Storage) -> Failure {
     let root = text::path(storage.root());
     let by = lock_holders::holder(&storage.sublock());
-    Failure::in_use(format!("a snapshot of {root} is in use: misc/sublock is held by {by}"))
+    let what = format!("a snapshot of {root} is in use: misc/sublock is held by {by}");
+    Failure::in_use(what).hint(by.wait_or_end())
 }
 
 /// Returns whole seconds since 1970, rounded down.
