@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
+use dsnap_engine::record::run_record::RunRecord;
 use dsnap_testkit::control::Control;
 use dsnap_testkit::site::Step;
 use dsnap_testkit::{Site, State, locks};
@@ -142,6 +143,10 @@ fn a_foreign_snapshot_that_nobody_uses_is_ended_by_the_command_that_is_named() {
 /// Kills a run, and then lets its COMMAND end. Until then the storage is in ordinary use.
 #[track_caller]
 fn kill_before_its_command(running: Running, site: &Site) {
+    let names_command = || {
+        RunRecord::read(site.storage()).is_ok_and(|run| run.is_some_and(|it| it.command.is_some()))
+    };
+    wait_until("a record of COMMAND", names_command);
     running.signal(SIGKILL);
     wait_until("the end of the run", || !is_locked(&site.storage().run_lock()));
     let ran = status(site);
