@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
+use dsnap_engine::record::run_record::RunRecord;
 use dsnap_testkit::control::Control;
 use dsnap_testkit::{Site, State};
 use nix::sys::signal::Signal::SIGKILL;
@@ -62,6 +63,10 @@ fn follow(ran: &Ran, dir: &Path) {
 /// Kills a run, and then lets its COMMAND end. Until then the storage is in ordinary use.
 #[track_caller]
 fn kill_before_its_command(running: Running, site: &Site) {
+    let names_command = || {
+        RunRecord::read(site.storage()).is_ok_and(|run| run.is_some_and(|it| it.command.is_some()))
+    };
+    wait_until("a record of COMMAND", names_command);
     running.signal(SIGKILL);
     wait_until("the end of the run", || !is_locked(&site.storage().run_lock()));
     let ran = status(site);
