@@ -48,9 +48,10 @@ impl Situation {
             }
         }
         let is_new = |(_, holder): &(_, &str)| !said.iter().any(|text| text.contains(*holder));
+        let of = self.name.as_ref().map_or_else(String::new, |name| format!("{name}: "));
         let words = |(locks, holder): (Vec<&str>, &str)| {
             let verb = if locks.len() == 1 { "is" } else { "are" };
-            format!("{} {verb} held by {holder}", locks.join(" and "))
+            format!("{of}{} {verb} held by {holder}", locks.join(" and "))
         };
         lines.into_iter().filter(is_new).map(words).collect()
     }
@@ -83,6 +84,7 @@ mod tests {
                 ("misc/sublock", "cp (pid 2, user backup)".to_owned()),
                 ("misc/dsnap.lock", zope()),
             ],
+            name: None,
         }
     }
 

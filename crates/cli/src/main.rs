@@ -166,12 +166,12 @@ fn run_in_snapshots(
     let targets: Vec<_> =
         std::iter::once(main).chain(others.iter().map(OtherStorage::target)).collect();
     let mut after = |session: &Session<'_>, failure: &Failure| {
-        let diagnosis = Diagnosis::after_run(session, failure);
         // If it cannot be made, the reasons of the run say why.
-        look(
-            diagnosis
-                .map_or_else(|_| Situation::default(), |it| Situation::of(session.root(), &it)),
-        );
+        let Ok(diagnosis) = Diagnosis::after_run(session, failure) else {
+            return look(Situation::default());
+        };
+        let name = (!also.is_empty()).then(|| text::path(session.root()));
+        look(Situation { name, ..Situation::of(session.root(), &diagnosis) });
     };
     (run::run(job, &targets, &registry(invocation), program, &mut after), others)
 }

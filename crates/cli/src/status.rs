@@ -227,6 +227,8 @@ pub(crate) struct Situation {
     pub(crate) code: Option<String>,
     /// Each lock file that is locked, and who holds it.
     pub(crate) holders: Vec<(&'static str, String)>,
+    /// The storage, if the run has several.
+    pub(crate) name: Option<String>,
 }
 
 impl Situation {
@@ -241,6 +243,7 @@ impl Situation {
             state: StorageReport::of(dir, diagnosis).state_line(),
             code: code.as_deref().map(harmless),
             holders: held.collect(),
+            name: None,
         }
     }
 }
