@@ -187,6 +187,51 @@ fn a_process_that_command_of_a_killed_run_left_behind() {
 }
 
 #[test]
+fn command_of_a_killed_run_that_hangs() {
+    for by_status in [true, false] {
+        let site = site();
+        let running = killed_run(&site, "");
+        let ran = fails(site.path(), 75);
+        let looked = status(site.path());
+        assert_eq!(looked.status.code(), Some(0), "{looked}");
+        obey(&if by_status { next(&looked) } else { hints(&ran).remove(0) });
+        end_command(running);
+        works(site.path());
+        assert_free(&site);
+    }
+}
+
+#[test]
+fn a_snapshot_of_somebody_else_that_is_used() {
+    let site = site();
+    let server = site.server().unwrap();
+    server.enter("stranger").unwrap();
+    let user = LoneHolder::of(&site.storage().sublock());
+    fails(site.path(), 75).mentions("misc/sublock is held by sleep (pid ");
+    let looked = status(site.path());
+    assert_eq!(looked.status.code(), Some(0), "{looked}");
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| obey(&next(&looked)));
+        drop(user);
+        server.leave("stranger").unwrap();
+        waiting.join().unwrap();
+    });
+    works(site.path());
+}
+
+#[test]
+fn a_storage_restored_from_a_and_config_only() {
+    let fixture = storage_with_conf(State::Clean, "direct\n");
+    fs::remove_dir(fixture.storage().b()).unwrap();
+    fs::remove_dir(fixture.storage().journal()).unwrap();
+    let ran = Dsnap::new().storage(fixture.path()).arg("true").run();
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    assert_eq!(hints(&ran), [next(&status(fixture.path()))]);
+    obey(&hints(&ran)[0]);
+    works(fixture.path());
+}
+
+#[test]
 fn an_abandoned_snapshot_of_somebody_else() {
     for by_status in [true, false] {
         let site = site();

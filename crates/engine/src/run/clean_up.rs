@@ -312,5 +312,6 @@ impl Orphan<'_> {
             "COMMAND of an earlier run still uses the snapshot user/{code}: {} (pid {pid}){entered}",
             text::harmless(command_name)
         ))
+        .hint(format!("wait for its end with -t 1h, or if it hangs: kill {pid}"))
     }
 }

@@ -174,12 +174,14 @@ impl<'a> Existing<'a> {
             return Failure::permanent(what).hint(hint);
         }
         if self.storage().leftovers().is_ok_and(Leftovers::is_none) {
-            let failure = Failure::permanent(format!(
-                "{root} was closed cleanly{since}, but its files might change at any moment; see the reasons above"
-            ));
             return match self.openness {
-                Openness::Unknown => failure.hint(self.recover()),
-                Openness::Open | Openness::Closed => failure,
+                Openness::Unknown => Failure::permanent(format!(
+                    "{root} was closed cleanly{since}, but a server that cannot be seen from here may have it open"
+                ))
+                .hint(self.recover()),
+                Openness::Open | Openness::Closed => Failure::permanent(format!(
+                    "{root} was closed cleanly{since}, but a method that works on its files refuses them"
+                )),
             };
         }
         let too_old = self.too_old();
