@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant, SystemTime};
 
-use dsnap_engine::run::environment::Environment;
 use dsnap_engine::run::event::Event;
 
 /// Takes notes during a run.
@@ -29,8 +28,8 @@ pub(crate) struct StorageNotes {
     pub(crate) name: Option<String>,
     /// The label of the line that entered the snapshot in which COMMAND ran.
     pub(crate) method: Option<String>,
-    /// The age of the snapshot, if COMMAND ran in one that somebody else had entered.
-    pub(crate) accepted_age: Option<Duration>,
+    /// The snapshot does not contain everything that was committed before the run, or may not.
+    is_old: bool,
     /// The code, and the last transaction in `A/`.
     pub(crate) snapshot: Option<(String, Option<[u8; 8]>)>,
     /// The codes of the snapshots of earlier runs that were left.
@@ -64,14 +63,16 @@ impl Chronicle {
         storage.note(event.without_storage());
     }
 
-    /// Notes that COMMAND is about to begin.
-    pub(crate) fn command_begins(&self, environment: &Environment<'_>) {
-        let mut notes = self.0.borrow_mut();
-        notes.command_began_at = Some(Instant::now());
-        for (number, snapshot) in environment.snapshots.iter().enumerate() {
-            let known = (snapshot.code.to_string(), snapshot.tid);
-            notes.storage_mut(number).snapshot = Some(known);
+    /// Notes that another try follows: the snapshots of the last one were left.
+    pub(crate) fn tries_again(&self) {
+        for storage in &mut self.0.borrow_mut().storages {
+            storage.snapshot = None;
         }
+    }
+
+    /// Notes that COMMAND is about to begin.
+    pub(crate) fn command_begins(&self) {
+        self.0.borrow_mut().command_began_at = Some(Instant::now());
     }
 
     /// Notes that COMMAND has ended.
@@ -118,9 +119,9 @@ impl Notes {
         &mut self.storages[number]
     }
 
-    /// Says whether COMMAND ran in a snapshot that somebody else had entered.
-    pub(crate) fn has_accepted(&self) -> bool {
-        self.storages.iter().any(|storage| storage.accepted_age.is_some())
+    /// Says whether every snapshot contained everything that was committed before the run.
+    pub(crate) fn are_fresh(&self) -> bool {
+        !self.storages.iter().any(|storage| storage.is_old)
     }
 }
 
@@ -132,8 +133,11 @@ impl StorageNotes {
                 (self.method, self.entered_at) = (Some(label.clone()), Some(Instant::now()));
                 self.left_at = None;
             }
-            Event::Accepted(_, age) => {
-                (self.method, self.accepted_age) = (None, Some(*age));
+            Event::Accepted(..) => (self.method, self.is_old) = (None, true),
+            Event::Locked(code, tid) => self.snapshot = Some((code.to_string(), *tid)),
+            Event::Inherited { code, tid, fresh, .. } => {
+                self.is_old = !fresh;
+                self.snapshot = code.as_ref().map(|code| (code.to_string(), *tid));
             }
             Event::LeftBehind(code) => self.left_behind.push(format!("user/{code}")),
             Event::Left => self.left_at = Some(Instant::now()),

@@ -8,8 +8,10 @@
 mod announcements;
 mod args;
 mod chronicle;
+mod combinations;
 mod core_dumps;
 mod deadlines;
+mod ending;
 mod environment;
 mod help;
 mod journal;
@@ -38,7 +40,7 @@ use std::process::ExitCode;
 use dsnap_core::{Reason, text};
 use dsnap_direct::Direct;
 use dsnap_engine::diagnosis::{Diagnosis, Finding, Severity, Size};
-use dsnap_engine::run::job::{Job, Outcome};
+use dsnap_engine::run::job::{Failure, Job, Outcome};
 use dsnap_engine::run::member::Target;
 use dsnap_engine::run::nested::{self, OuterSnapshot};
 use dsnap_engine::run::recover::{self, NotRecovered, RecoverOptions, Remains};
@@ -61,7 +63,7 @@ use crate::resolve::{Action, Invocation, Look};
 use crate::run_report::{RunReport, StorageEnd};
 use crate::signals::Signals;
 use crate::spawn::CommandRunner;
-use crate::status::Report;
+use crate::status::{Report, Situation};
 
 fn main() -> ExitCode {
     dsnap_host::answer_isolated_call();
@@ -110,13 +112,17 @@ fn run_command(invocation: &Invocation) -> u8 {
     let status = outer_snapshot(invocation).and_then(|outer| {
         let dir = outer.as_ref().map(|outer| &*outer.directory).or(invocation.dir.as_deref());
         with_storage(invocation, dir, &chronicle, |storage, privileges, program| {
+            let mut situation = None;
             let (outcome, others) = match &outer {
                 Some(outer) => (run_nested(invocation, storage, outer, program), Vec::new()),
-                None => run_in_snapshots(invocation, storage, privileges, program),
+                None => {
+                    let look = &mut |look: Situation| situation = Some(look);
+                    run_in_snapshots(invocation, storage, privileges, program, look)
+                }
             };
             let main = (storage.given(), size_of_b(invocation, storage));
             privileges.with_caller_privileges(|| write(main, &others, &outcome));
-            program.print_outcome(&outcome, command.as_deref());
+            program.print_outcome(&outcome, command.as_deref(), situation.as_ref());
             outcome.status()
         })
     });
@@ -146,12 +152,14 @@ fn run_nested(
     }
 }
 
-/// Runs COMMAND in snapshots of the storage and of those of `--also`, which it opens and returns.
+/// Runs COMMAND in snapshots of the storage and of those of `--also`, which it opens and returns. If there
+/// was no snapshot, looks afterwards at what the storage is in that is to blame.
 fn run_in_snapshots(
     invocation: &Invocation,
     storage: &Storage,
     privileges: &Privileges,
     program: &Frontend<'_>,
+    look: &mut dyn FnMut(Situation),
 ) -> (Outcome, Vec<OtherStorage>) {
     let Invocation { job, also, .. } = invocation;
     let others = match OtherStorage::open_all(also, job, privileges) {
@@ -164,7 +172,15 @@ fn run_in_snapshots(
     let main = Target { job, storage, privileges };
     let targets: Vec<_> =
         std::iter::once(main).chain(others.iter().map(OtherStorage::target)).collect();
-    (run::run(job, &targets, &registry(invocation), program), others)
+    let mut after = |session: &Session<'_>, failure: &Failure| {
+        // If it cannot be made, the reasons of the run say why.
+        let Ok(diagnosis) = Diagnosis::after_run(session, failure) else {
+            return look(Situation::default());
+        };
+        let name = (!also.is_empty()).then(|| text::path(session.root()));
+        look(Situation { name, ..Situation::of(session.root(), &diagnosis) });
+    };
+    (run::run(job, &targets, &registry(invocation), program, &mut after), others)
 }
 
 /// Measures `B/` of a storage, if a file is to tell its size.
@@ -300,7 +316,9 @@ fn with_storage<T>(
 }
 
 fn catch_signals() -> Result<Signals, Reason> {
-    Signals::catch().map_err(|error| Reason::new(format!("dsnap cannot catch signals: {error}")))
+    Signals::catch().map_err(|error| {
+        Reason::new(format!("dsnap cannot catch signals: {}", text::error(&error)))
+    })
 }
 
 fn at_storage<T>(

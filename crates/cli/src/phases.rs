@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(phases.ended(&Event::Left), None);
         let begun = phases.begun(&Event::Asking { label: "zope".into(), limit: None }).unwrap();
         assert!(begun.ends_with("Z using zope"), "{begun}");
-        assert_eq!(phases.begun(&Event::Locked), None);
+        assert_eq!(phases.begun(&Event::Unlocked), None);
         let ended = phases.ended(&Event::Entered("zope".into())).unwrap();
         assert!(ended.ends_with("Z entered after 0.0 s"), "{ended}");
         assert_eq!(phases.ended(&Event::Entered("zope".into())), None);

@@ -4,11 +4,10 @@
 //! goes on, [`phases`] measures it, and [`spawn`](crate::spawn) starts COMMAND.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
-use dsnap_core::Reason;
+use dsnap_core::{Reason, text};
 use dsnap_engine::conf::plan::Complaint;
 use dsnap_engine::run::environment::Environment;
 use dsnap_engine::run::event::{self, Event, Level};
@@ -20,12 +19,14 @@ use dsnap_engine::{durations, exit_status, limits};
 use dsnap_host::signals;
 
 use crate::chronicle::Chronicle;
+use crate::ending;
 use crate::journal::Priority;
 use crate::live::LiveLine;
 use crate::output::{self, print_message};
 use crate::phases::{self, Phases};
 use crate::signals::Signals;
 use crate::spawn::CommandRunner;
+use crate::status::Situation;
 
 /// The program as the engine sees it: it prints, passes on stop requests, and starts COMMAND.
 #[derive(Debug)]
@@ -132,6 +133,7 @@ impl Program for Frontend<'_> {
     }
 
     fn pause(&self, pause: Duration, left: Duration, reason: &Reason) {
+        self.chronicle.tries_again();
         self.show_held_back(Some(reason));
         let began = Instant::now();
         if !self.live.wait(left, reason) && self.shows(Level::Normal) {
@@ -160,7 +162,7 @@ impl Program for Frontend<'_> {
         self.live.clear();
         self.show_held_back(None);
         self.tell_phase(|| Some(phases::stamped("COMMAND begins")));
-        self.chronicle.command_begins(environment);
+        self.chronicle.command_begins();
         let end = self.runner.run(environment, limit, started, &|words| self.tell_of_signal(words));
         self.chronicle.command_ended();
         let ran = self.chronicle.notes().command().unwrap_or_default();
@@ -195,22 +197,28 @@ impl Frontend<'_> {
     }
 
     /// Prints what went wrong in a run. If COMMAND was not run, or was ended because of `--max-hold`, the
-    /// last line says so.
-    pub(crate) fn print_outcome(&self, outcome: &Outcome, command: Option<&str>) {
+    /// last line says so. `situation` is what a run that got no snapshot says of the storage.
+    pub(crate) fn print_outcome(
+        &self,
+        outcome: &Outcome,
+        command: Option<&str>,
+        situation: Option<&Situation>,
+    ) {
         self.live.clear();
         for storage in self.chronicle.notes().storages() {
             let is_left = outcome.not_left.is_empty();
             let words = |time| phases::frozen(storage.name.as_deref(), time, is_left);
             self.tell_phase(|| storage.frozen().map(words));
         }
-        if let Err(NotRun::NoSnapshot { failure, cause, others }) = &outcome.command {
-            let decisive = cause.as_deref().unwrap_or(failure.reason());
+        if let (Err(not_run), Some(situation)) = (&outcome.command, situation) {
             let held_back = self.held_back.take();
-            let is_new = |other: &&OtherReason| {
+            let is_new = |other: &OtherReason| {
                 let shown = other.reported_at.is_some_and(|level| self.shows(level));
                 !shown || held_back.contains(&other.reason)
             };
-            print_others(others.iter().filter(is_new).map(|other| &other.reason), decisive);
+            ending::before_last_line(not_run, situation, is_new).iter().for_each(|line| {
+                print_message(line);
+            });
         }
         self.show_held_back(None);
         print_outcome(outcome, command);
@@ -232,7 +240,8 @@ pub(crate) fn print_outcome(outcome: &Outcome, command: Option<&str>) {
             Reason::new(format!("`{}` was not found", command.unwrap_or_default()))
         }
         Ok(Some(CommandEnd::CannotExecute(error))) => {
-            Reason::new(format!("`{}` cannot be executed: {error}", command.unwrap_or_default()))
+            let (command, error) = (command.unwrap_or_default(), text::error(error));
+            Reason::new(format!("`{command}` cannot be executed: {error}"))
         }
         Ok(Some(CommandEnd::Overdue { by, lasted })) => {
             return print_message(&overdue(*by, *lasted).to_string());
@@ -292,18 +301,4 @@ pub(crate) fn print_recovery(result: Result<String, NotRecovered>, has_document:
 fn print_not_run(reason: &Reason, has_command: bool) {
     let subject = if has_command { "COMMAND was not run" } else { "snapshot test failed" };
     print_message(&format!("{subject}: {reason}"));
-}
-
-/// Lists the reasons that do not decide. A hint that stands below the last line, too, is left out.
-fn print_others<'a>(others: impl Iterator<Item = &'a Reason>, decisive: &Reason) {
-    let mut known: HashSet<String> = decisive.to_string().lines().map(str::to_owned).collect();
-    let mut lines = Vec::new();
-    for other in others {
-        let is_new = |line: &&str| !line.starts_with("hint: ") || known.insert((*line).to_owned());
-        lines.extend(other.to_string().lines().filter(is_new).map(|line| format!("  {line}")));
-    }
-    if !lines.is_empty() {
-        print_message("could not lock storage directory; other reasons:");
-        lines.iter().for_each(|line| print_message(line));
-    }
 }

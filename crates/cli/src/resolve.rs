@@ -19,6 +19,7 @@ use dsnap_engine::system::credential_folder::CredentialFolder;
 use dsnap_engine::{durations, limits, quoting};
 
 use crate::args::{self, Args, InsteadArgs, MethodArgs, RunArgs, UsageError};
+use crate::combinations::{self, Mode};
 use crate::environment::CallerEnvironment;
 use crate::result_files::ResultFiles;
 use crate::spawn::CommandSpec;
@@ -89,13 +90,12 @@ pub(crate) fn resolve(mut args: Args, caller: CallerEnvironment) -> Result<Invoc
 
 fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, UsageError> {
     let action = action(&args)?;
-    let is_run = action == Action::Run;
     let Args { methods, run, messages, operands, .. } = args;
     let MethodArgs { storage, also, snapshot_conf, lines, plugin_dirs } = methods;
     // Only a run can be nested. --recover and --list-methods apply to the storage that they name.
-    let outer_run = caller.outer_run.filter(|_| is_run);
-    if outer_run.is_some() && run.max_hold.is_some() {
-        return Err(nested_max_hold());
+    let outer_run = caller.outer_run.filter(|_| action == Action::Run);
+    if outer_run.is_some() {
+        check_nested(&run)?;
     }
     let plugin_dirs: Vec<_> = plugin_dirs.iter().map(|dir| absolute(dir)).collect();
     also::check(storage.as_deref(), &also, &action, outer_run.is_some())?;
@@ -124,59 +124,31 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
         verbosity: i16::from(messages.verbose) - i16::from(messages.quiet),
         plugin_dirs: plugin_dirs.into_iter().chain(caller.plugin_path).collect(),
         credentials: caller.credentials,
-        files: result_files(run.report, run.metrics, is_run)?,
+        files: ResultFiles { report: run.report, metrics: run.metrics },
         outer_run,
     })
 }
 
-fn nested_max_hold() -> UsageError {
-    UsageError::new("--max-hold does not work inside the COMMAND of another dsnap")
-        .hint("give --max-hold to the outer dsnap, which leaves the snapshot")
-}
-
-fn result_files(
-    report: Option<PathBuf>,
-    metrics: Option<PathBuf>,
-    is_run: bool,
-) -> Result<ResultFiles, UsageError> {
-    let files = ResultFiles { report, metrics };
-    if files.are_wanted() && !is_run {
-        return Err(UsageError::new("--report and --metrics work only with a run").hint(
-            "leave them out; --status, --recover and --list-methods print JSON with --json",
-        ));
+fn check_nested(run: &RunArgs) -> Result<(), UsageError> {
+    if run.max_hold.is_none() {
+        return Ok(());
     }
-    Ok(files)
+    let message = "--max-hold does not work inside the COMMAND of another dsnap";
+    let hint = "give --max-hold to the outer dsnap, which leaves the snapshot";
+    Err(UsageError::new(message).hint(hint))
 }
 
 fn action(args: &Args) -> Result<Action, UsageError> {
-    let instead = &args.instead;
-    if instead.status {
-        return look(args).map(Action::Status);
-    }
-    if instead.watch {
-        return Err(UsageError::new("--watch works only with --status"));
-    }
-    if instead.list_methods {
-        return list(args);
-    }
-    if instead.json && !instead.recover {
-        let message = "--json works only with --status, --recover and --list-methods";
-        return Err(UsageError::new(message));
-    }
-    match (&instead.code, instead.whole_copy, instead.recover) {
-        (code, _, true) => recover(args, code.as_deref()),
-        (Some(_), _, false) => Err(UsageError::new("--code works only with --recover")),
-        (None, true, false) => Err(UsageError::new("--whole-copy works only with --recover")),
-        (None, false, false) => Ok(Action::Run),
+    match combinations::mode(args)? {
+        Mode::Run => Ok(Action::Run),
+        Mode::Recover => recover(args),
+        Mode::Status => look(args).map(Action::Status),
+        Mode::List => list(args),
     }
 }
 
 fn look(args: &Args) -> Result<Look, UsageError> {
     let MethodArgs { storage, snapshot_conf, lines, .. } = &args.methods;
-    if args.instead.recover || args.instead.code.is_some() || args.instead.list_methods {
-        let message = "--status cannot be combined with --recover, --code or --list-methods";
-        return Err(UsageError::new(message));
-    }
     let named = args.operands.iter().map(PathBuf::from);
     let storages: Vec<_> = storage.iter().cloned().chain(named).collect();
     if storages.is_empty() {
@@ -210,7 +182,7 @@ impl Look {
     }
 }
 
-fn recover(args: &Args, code: Option<&OsStr>) -> Result<Action, UsageError> {
+fn recover(args: &Args) -> Result<Action, UsageError> {
     if args.methods.storage.is_none() {
         return Err(UsageError::new("--recover needs --storage DIR"));
     }
@@ -218,9 +190,9 @@ fn recover(args: &Args, code: Option<&OsStr>) -> Result<Action, UsageError> {
         return Err(UsageError::new("--recover does not run COMMAND")
             .hint("run dsnap with --recover first, then once more without it"));
     }
-    let code = code.map(snapshot_code).transpose()?;
-    let options = RecoverOptions { code, whole_copy: args.instead.whole_copy };
-    Ok(Action::Recover { options, json: args.instead.json })
+    let code = args.instead.code.as_deref().map(snapshot_code).transpose()?;
+    let InsteadArgs { whole_copy, json, .. } = args.instead;
+    Ok(Action::Recover { options: RecoverOptions { code, whole_copy }, json })
 }
 
 fn snapshot_code(given: &OsStr) -> Result<Code, UsageError> {
@@ -232,11 +204,8 @@ fn snapshot_code(given: &OsStr) -> Result<Code, UsageError> {
 
 fn list(args: &Args) -> Result<Action, UsageError> {
     let MethodArgs { storage, snapshot_conf, lines, .. } = &args.methods;
-    let InsteadArgs { recover, code, whole_copy, .. } = &args.instead;
-    if *recover || code.is_some() || *whole_copy || !args.operands.is_empty() {
-        let message =
-            "--list-methods cannot be combined with --recover, --code, --whole-copy or COMMAND";
-        return Err(UsageError::new(message));
+    if !args.operands.is_empty() {
+        return Err(UsageError::new("--list-methods does not run COMMAND"));
     }
     if storage.is_none() && (snapshot_conf.is_some() || !lines.is_empty()) {
         let message = "--list-methods needs --storage DIR to check conf lines";

@@ -25,7 +25,7 @@ pub(crate) struct RunReport {
     command: Option<String>,
     /// The exit status of the program.
     pub(crate) exit_status: u8,
-    /// COMMAND ran, and no snapshot changed meanwhile.
+    /// COMMAND ran to its end, and no snapshot changed meanwhile.
     good: bool,
     /// Every snapshot was fresh: entered for this run, or nothing had been committed since.
     fresh: bool,
@@ -91,6 +91,7 @@ impl RunReport {
     ) -> Self {
         use CommandEnd::{CannotExecute, NotFound};
         let ran = !matches!(outcome.command, Err(_) | Ok(Some(NotFound(_) | CannotExecute(_))));
+        let cut_short = matches!(outcome.command, Ok(Some(CommandEnd::Overdue { .. })));
         let seconds = |duration: Duration| duration.as_secs_f64();
         let also = also.into_iter().zip(1..);
         Self {
@@ -98,8 +99,8 @@ impl RunReport {
             main: StorageReport::new(main, &notes.storage(0)),
             command,
             exit_status: outcome.status(),
-            good: ran && outcome.broken.is_empty(),
-            fresh: ran && !notes.has_accepted(),
+            good: ran && !cut_short && outcome.broken.is_empty(),
+            fresh: ran && notes.are_fresh(),
             reasons: reasons(outcome),
             began: since_1970(notes.began),
             ended: since_1970(SystemTime::now()),
@@ -133,7 +134,7 @@ fn reasons(outcome: &Outcome) -> Vec<String> {
         Err(NotRun::NoSnapshot { failure, .. }) => Some(failure.reason().text().to_owned()),
         Ok(Some(CommandEnd::NotFound(_))) => Some("COMMAND was not found".to_owned()),
         Ok(Some(CommandEnd::CannotExecute(error))) => {
-            Some(format!("COMMAND cannot be executed: {error}"))
+            Some(format!("COMMAND cannot be executed: {}", text::error(error)))
         }
         Ok(Some(CommandEnd::Overdue { .. })) => {
             Some("COMMAND was ended because of --max-hold".to_owned())

@@ -6,6 +6,7 @@
 //! several storages, each step is made for all of them before the next one, and they are left in
 //! reverse order: COMMAND runs with all of them frozen, or not at all.
 
+pub(crate) mod advice;
 mod attempt;
 mod clean_up;
 pub(crate) mod copy;
@@ -44,6 +45,7 @@ use crate::run::job::{CommandEnd, Job, NotRun, Outcome, Program};
 use crate::run::locked::Locked;
 use crate::run::member::{Member, Target};
 use crate::run::reporter::Reporter;
+use crate::run::session::Session;
 
 /// A run: its storages, in the order in which the user named them.
 struct Run<'a> {
@@ -52,7 +54,11 @@ struct Run<'a> {
     program: &'a dyn Program,
 }
 
-/// Runs COMMAND in fresh snapshots of all storages, or says why not.
+/// Looks at the storage that is to blame for a failure, with its privileges. Nothing is locked then.
+pub type Look<'a> = &'a mut dyn FnMut(&Session<'_>, &Failure);
+
+/// Runs COMMAND in fresh snapshots of all storages, or says why not. If there was no snapshot of one
+/// storage, calls `look` for it.
 ///
 /// The privileges of the first storage are in effect already.
 pub fn run(
@@ -60,13 +66,23 @@ pub fn run(
     targets: &[Target<'_>],
     methods: &dyn Methods,
     program: &dyn Program,
+    look: Look<'_>,
 ) -> Outcome {
     let reporters = Reporter::of_each(targets.iter().map(|target| target.storage), program);
     let begin = |(target, reporter)| Member::begin(target, methods, reporter);
     match targets.iter().zip(&reporters).map(begin).collect() {
-        Ok(members) => retry(&Run { job, members, program }),
+        Ok(members) => run_and_look(&Run { job, members, program }, look),
         Err(why) => Outcome::not_run(why),
     }
+}
+
+fn run_and_look(run: &Run<'_>, look: Look<'_>) -> Outcome {
+    let outcome = retry(run);
+    let blamed = run.members.iter().find(|member| member.is_to_blame());
+    if let (Err(NotRun::NoSnapshot { failure, .. }), Some(member)) = (&outcome.command, blamed) {
+        member.within(|| look(&member.session, failure));
+    }
+    outcome
 }
 
 /// Tries until COMMAND ran, another try is pointless, or the time of `-t` is up: it limits when a
@@ -126,6 +142,7 @@ fn may_recombine(run: &Run<'_>, since: &mut Option<Instant>) -> bool {
 
 /// Makes one try.
 fn once(run: &Run<'_>) -> Outcome {
+    run.members.iter().for_each(Member::try_begins);
     let mut locked = Vec::new();
     let outcome = match lock_all(run, &mut locked) {
         Ok(()) => with_all_locked(run, &locked),

@@ -17,6 +17,7 @@ use dsnap_core::abi::{
     DSNAP_SAY_CODE, DSNAP_SAY_HINT, DSNAP_SAY_LABEL, DSNAP_SAY_REASON, DSNAP_SAY_TRACE,
     DSNAP_SAY_WORDS,
 };
+use dsnap_core::text;
 use dsnap_engine::limits;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -68,7 +69,7 @@ fn limit_address_space() -> Result<(), String> {
     let inherited = getrlimit(Resource::As).maximum.unwrap_or(u64::MAX);
     let limit = Some(limits::MAX_ADDRESS_SPACE.min(inherited));
     setrlimit(Resource::As, Rlimit { current: limit, maximum: limit })
-        .map_err(|error| format!("its address space cannot be limited: {error}"))
+        .map_err(|error| format!("its address space cannot be limited: {}", text::error(&error)))
 }
 
 /// Reads the request and nothing behind it: one more byte means that the call should stop.
@@ -80,7 +81,9 @@ fn read_request(length: u32) -> Result<Call, String> {
             Ok(0) => return Err("the request ends too soon".to_owned()),
             Ok(count) => read += count,
             Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(format!("the request cannot be read: {error}")),
+            Err(error) => {
+                return Err(format!("the request cannot be read: {}", text::error(&error)));
+            }
         }
     }
     serde_json::from_slice(&request).map_err(|error| format!("the request is not valid: {error}"))

@@ -79,6 +79,12 @@ impl Fault {
         }
     }
 
+    /// Says whether the storage of the Zope does not know a call about snapshots. Through a ZEO server
+    /// without the patch of DirectoryStorage, it does not.
+    pub(crate) fn lacks_call(&self) -> bool {
+        self.class == "AttributeError" && self.message.contains("Snapshot")
+    }
+
     /// Finds the snapshot code in the message, which Python has written in quotes.
     fn current_use(&self) -> Option<CurrentUse> {
         let (_, code) = self.message.rsplit_once("already in use by ")?;
@@ -173,6 +179,15 @@ mod tests {
                 assert_eq!(Fault::parse(&words).meaning(), meaning, "{words}");
             }
         }
+    }
+
+    #[test]
+    fn a_storage_that_does_not_know_snapshots_is_recognised() {
+        let says = |words: &str| Fault::parse(&format!("{PREFIX} {words}")).lacks_call();
+        let lacks = "'ClientStorage' object has no attribute 'enterSnapshot'";
+        assert!(says(&format!("<class 'exceptions.AttributeError'> - {lacks}")));
+        assert!(!says(&format!("<class 'exceptions.ValueError'> - {lacks}")));
+        assert!(!says("<class 'exceptions.AttributeError'> - 'x' object has no attribute 'y'"));
     }
 
     #[test]

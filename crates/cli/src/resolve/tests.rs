@@ -149,7 +149,7 @@ fn list_methods_needs_no_storage_and_excludes_everything_else() {
     let mut args = args(Some("ds"), &["cp"]);
     args.instead.json = true;
     let error = resolve(args, CallerEnvironment::default()).unwrap_err();
-    assert_eq!(error.message, "--json works only with --status, --recover and --list-methods");
+    assert_eq!(error.message, "--json works only with --list-methods, --recover and --status");
 }
 
 #[test]

@@ -8,6 +8,7 @@
 
 mod authors;
 mod bad_input;
+mod causes;
 mod channel;
 mod colours;
 mod command;
@@ -47,6 +48,7 @@ mod several_storages;
 mod shared_conf;
 mod signals;
 mod signals_of_a_terminal;
+mod states;
 mod status;
 mod stop_start;
 mod support;
@@ -55,5 +57,6 @@ mod terminal;
 mod traitors;
 mod trust;
 mod unanswered;
+mod untouched;
 mod villains;
 mod zope5;

@@ -253,7 +253,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Locks `misc/sublock` and checks that the snapshot is fresh after *held* or *done*. If the
-    /// enter ended the server and the server did not close the storage, rolls it forward first.
+    /// enter ended the server and the server did not close the storage, recovers it first.
     ///
     /// `misc/snapshot` is read before the lock is tried, too: our own server may hold the lock, and
     /// then locking would only fail.
@@ -302,6 +302,7 @@ impl<'a> Attempt<'a> {
     fn leftovers(&self) -> Result<Leftovers, Reason> {
         self.storage().leftovers().map_err(|error| {
             let root = text::path(self.storage().root());
+            let error = text::error(&error);
             Reason::new(format!("journal/ or B/ in {root} cannot be listed: {error}"))
         })
     }

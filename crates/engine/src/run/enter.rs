@@ -47,6 +47,7 @@ impl<'a> Entering<'a> {
         let can_hold = step.method.works_with() == WorksWith::Owner;
         if can_hold && let Err(error) = self.run_lock.record_intent(self.record(step)) {
             let path = text::path(self.session.storage.run_lock());
+            let error = text::error(&error);
             return Entered::Refused(Reason::new(format!(
                 "{path} cannot be written, so nothing is entered: {error}"
             )));

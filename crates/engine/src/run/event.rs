@@ -63,8 +63,19 @@ pub enum Event {
         /// A person has to do something about it, so it is shown by default.
         important: bool,
     },
-    /// `misc/sublock` is locked.
-    Locked,
+    /// `misc/sublock` is locked: the code of the run, and the last transaction in `A/`.
+    Locked(Code, Option<[u8; 8]>),
+    /// COMMAND runs in the snapshot of an outer run.
+    Inherited {
+        /// What `misc/snapshot` says.
+        content: String,
+        /// The code of the outer run, if it is known.
+        code: Option<Code>,
+        /// The last transaction in `A/`.
+        tid: Option<[u8; 8]>,
+        /// The snapshot is known to contain everything that was committed before the outer run.
+        fresh: bool,
+    },
     /// COMMAND runs in a snapshot that this run did not enter: its code, and its age.
     Accepted(String, Duration),
     /// `misc/sublock` is unlocked.
@@ -144,6 +155,7 @@ impl Event {
             Self::Asking { .. }
             | Self::Leaving { .. }
             | Self::AwaitsEnter(_)
+            | Self::Inherited { .. }
             | Self::MethodSaid(..)
             | Self::Progress { .. } => Level::Verbose,
             Self::MethodTraced(..) => Level::Trace,
@@ -185,7 +197,7 @@ impl Event {
                 )
             }
             Self::RollsForward(label) => {
-                format!("the server ended without closing the storage; {label} rolls it forward")
+                format!("the server ended without closing the storage; {label} recovers it")
             }
             Self::MethodSaid(label, words)
             | Self::MethodWarned(label, words)
@@ -252,7 +264,10 @@ impl fmt::Display for Event {
             Self::Complaint(Complaint { reason, .. }) | Self::Warning(reason) => {
                 write!(f, "{reason}")
             }
-            Self::Locked => f.write_str("Locked snapshot mode"),
+            Self::Locked(..) => f.write_str("Locked snapshot mode"),
+            Self::Inherited { content, .. } => {
+                write!(f, "Using the snapshot {content} of the outer run")
+            }
             Self::Accepted(content, age) => f.write_str(&accepted(content, *age)),
             Self::Unlocked => f.write_str("Unlocked snapshot mode"),
             Self::LeaveRetried { snapshot, tries, reason } => write!(

@@ -68,7 +68,7 @@ impl<'a> HeldSnapshots<'a> {
 
     /// Checks that all snapshots are still as they were, then unlocks and leaves each.
     pub(crate) fn end(mut self, command: Result<Option<CommandEnd>, NotRun>) -> Outcome {
-        // What nobody ran in is not relied on.
+        // If there was no snapshot for COMMAND, no result relies on the others.
         let is_used = !matches!(command, Err(NotRun::NoSnapshot { .. }));
         let used = self.0.iter().filter(|_| is_used);
         let broken = used.filter_map(Held::broken).collect();
@@ -80,7 +80,7 @@ impl<'a> HeldSnapshots<'a> {
     }
 }
 
-/// Leaves what is left for the ways out that no code foresees (a panic).
+/// Leaves the snapshots on the ways out that no code foresees (a panic).
 impl Drop for HeldSnapshots<'_> {
     fn drop(&mut self) {
         while let Some(held) = self.0.pop() {

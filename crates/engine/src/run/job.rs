@@ -15,6 +15,9 @@ use crate::run::hold::HoldLimit;
 use crate::system::process::ProcessId;
 use crate::{exit_status, limits};
 
+/// The option at the end of the command that recovers.
+const RECOVER: &str = "--recover";
+
 /// What a run is to do.
 // wide: one field for each thing that the command line says of a run
 #[derive(Debug, Clone)]
@@ -35,6 +38,15 @@ pub struct Job {
     pub recover: String,
     /// How long a run waits for a server to settle. Only tests change it.
     pub timing: Timing,
+}
+
+impl Job {
+    /// Writes the command that runs this program on the storage with the methods of this run, and with
+    /// these options.
+    pub(crate) fn command_with(&self, options: &str) -> String {
+        let command = self.recover.strip_suffix(RECOVER).unwrap_or(&self.recover);
+        format!("{} {options}", command.trim_end()).trim_end().to_owned()
+    }
 }
 
 /// How long a run waits for a server to settle: by default, the values of [`limits`].
@@ -199,6 +211,8 @@ pub enum NotRun {
         cause: Option<Box<Reason>>,
         /// All other reasons, in the order of the conf.
         others: Vec<OtherReason>,
+        /// One of the reasons says what state the storage is in.
+        tells_state: bool,
     },
 }
 
@@ -215,12 +229,13 @@ impl NotRun {
     /// Changes each reason, and keeps what a retry may bring.
     #[must_use]
     pub(crate) fn map_reasons(self, change: impl Fn(Reason) -> Reason) -> Self {
-        let Self::NoSnapshot { failure, cause, others } = self else { return self };
+        let Self::NoSnapshot { failure, cause, others, tells_state } = self else { return self };
         let changed = |other: OtherReason| OtherReason { reason: change(other.reason), ..other };
         Self::NoSnapshot {
             cause: cause.map(|cause| Box::new(change(*cause))),
             others: others.into_iter().map(changed).collect(),
             failure: failure.map(change),
+            tells_state,
         }
     }
 
@@ -238,7 +253,7 @@ impl NotRun {
 
 impl From<Failure> for NotRun {
     fn from(failure: Failure) -> Self {
-        Self::NoSnapshot { failure, cause: None, others: Vec::new() }
+        Self::NoSnapshot { failure, cause: None, others: Vec::new(), tells_state: false }
     }
 }
 

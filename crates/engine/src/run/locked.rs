@@ -86,7 +86,8 @@ impl<'a> Locked<'a> {
         let entered = self.member.within(|| attempt.snapshot(&mut tries.not_left));
         let snapshot = entered.map_err(|why| self.member.failed(why))?;
         tries.entered_by.clone_from(&snapshot.entered_by);
-        session.program.report(Event::Locked);
+        let last = self.member.within(|| session.storage.last_transaction());
+        session.program.report(Event::Locked(tries.code.clone(), last));
         Ok(snapshot)
     }
 

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use dsnap_core::method::Methods;
@@ -38,6 +38,8 @@ pub(crate) struct Member<'a> {
     resolved: PathBuf,
     /// When a try last failed because of this storage.
     failed_at: Cell<Option<Instant>>,
+    /// The last try failed because of this storage.
+    is_to_blame: Cell<bool>,
 }
 
 /// What one try hands on to the next.
@@ -89,6 +91,7 @@ impl<'a> Member<'a> {
                 tries: RefCell::new(Tries::new()),
                 resolved: storage.resolved(),
                 failed_at: Cell::new(None),
+                is_to_blame: Cell::new(false),
             })
         })
     }
@@ -101,7 +104,18 @@ impl<'a> Member<'a> {
     /// Notes that a try failed because of this storage. Returns why, with the name of the storage.
     pub(crate) fn failed(&self, why: impl Into<NotRun>) -> NotRun {
         self.failed_at.set(Some(Instant::now()));
+        self.is_to_blame.set(true);
         self.reporter.name_all(why.into())
+    }
+
+    /// Notes that a try begins.
+    pub(crate) fn try_begins(&self) {
+        self.is_to_blame.set(false);
+    }
+
+    /// Says whether the last try failed because of this storage.
+    pub(crate) fn is_to_blame(&self) -> bool {
+        self.is_to_blame.get()
     }
 
     /// Returns when a try last failed because of this storage.
@@ -111,7 +125,7 @@ impl<'a> Member<'a> {
 
     /// Returns the place of the storage in the order in which run locks are taken. The order is the
     /// same for every run, so that two runs do not wait for each other.
-    pub(crate) fn lock_order(&self) -> &PathBuf {
+    pub(crate) fn lock_order(&self) -> &Path {
         &self.resolved
     }
 

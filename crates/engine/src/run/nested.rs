@@ -8,10 +8,11 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use dsnap_core::{Reason, text};
+use dsnap_core::{Code, Reason, text};
 
 use crate::record::run_record::RunRecord;
 use crate::run::environment::{Environment, VERSION, Variable};
+use crate::run::event::Event;
 use crate::run::job::{Job, NotRun, Outcome, Program};
 use crate::storage::snapshot_file::{Content, SnapshotFile};
 use crate::storage::{self, Storage, snapshot_lock};
@@ -77,10 +78,7 @@ impl Inherited {
         let [directories, codes, tids] =
             [Some(directories), self.codes.as_ref(), self.tids.as_ref()].map(lines);
         if codes.len() != directories.len() || tids.len() != directories.len() {
-            return Err(leftover(
-                "SNAPSHOT_DIRECTORIES, SNAPSHOT_CODES and SNAPSHOT_TIDS have different numbers of lines"
-                    .to_owned(),
-            ));
+            return Err(lists_of_different_lengths());
         }
         let each = directories.into_iter().zip(codes).zip(tids);
         Ok(each.map(|((directory, code), tid)| OuterSnapshot::of(directory, code, tid)).collect())
@@ -147,6 +145,7 @@ pub fn run(job: &Job, storage: &Storage, outer: &OuterSnapshot, program: &dyn Pr
     if let Some(signal) = program.stopped() {
         return Outcome::not_run(NotRun::Stopped(signal));
     }
+    program.report(describe(storage, &seen, outer.code.as_deref()));
     let environment = Environment { variables: outer.variables.clone(), snapshots: Vec::new() };
     let command = job.command.is_some();
     let command = command.then(|| program.run_command(&environment, None, &mut |_| {}));
@@ -155,6 +154,18 @@ pub fn run(job: &Job, storage: &Storage, outer: &OuterSnapshot, program: &dyn Pr
         broken: snapshot_lock::check_unchanged(storage, &seen).err().into_iter().collect(),
         not_left: Vec::new(),
     }
+}
+
+/// Describes the snapshot. The outer run may have accepted an old one: then its code is another one, or
+/// more was committed than `A/` contains.
+fn describe(storage: &Storage, seen: &SnapshotFile, code: Option<&OsStr>) -> Event {
+    let code = code.and_then(|code| Code::from_bytes(code.as_bytes()));
+    let fresh = match seen.content {
+        Content::Shutdown => storage.leftovers().is_ok_and(|left| left.is_none()),
+        _ => code.as_ref().is_some_and(|code| seen.is_held_by(code)),
+    };
+    let tid = storage.last_transaction();
+    Event::Inherited { content: seen.content.to_string(), code, tid, fresh }
 }
 
 /// Checks that the snapshot that the variables describe exists.
@@ -194,6 +205,15 @@ fn leads_elsewhere(directory: &Path) -> Reason {
 fn leftover(what: String) -> Reason {
     Reason::new(what).hint(
         "if this is not a COMMAND of dsnap: unset SNAPSHOT_VERSION SNAPSHOT_DIRECTORY SNAPSHOT_TIMESTAMP SNAPSHOT_CODE SNAPSHOT_TID",
+    )
+}
+
+fn lists_of_different_lengths() -> Reason {
+    Reason::new(
+        "SNAPSHOT_DIRECTORIES, SNAPSHOT_CODES and SNAPSHOT_TIDS have different numbers of lines",
+    )
+    .hint(
+        "if this is not a COMMAND of dsnap: unset SNAPSHOT_VERSION SNAPSHOT_DIRECTORIES SNAPSHOT_CODES SNAPSHOT_TIDS",
     )
 }
 

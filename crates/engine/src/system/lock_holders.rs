@@ -49,6 +49,24 @@ impl fmt::Display for Holder {
     }
 }
 
+impl Holder {
+    /// Writes the command that ends the process, if it can be seen.
+    pub(crate) fn kill_command(&self) -> Option<String> {
+        match self {
+            Self::Process { pid, .. } => Some(format!("kill {pid}")),
+            Self::Unseen => None,
+        }
+    }
+
+    /// Says how long to wait for the process, and how to end it.
+    pub(crate) fn wait_or_end(&self) -> String {
+        match self.kill_command() {
+            Some(kill) => format!("wait for that process with -t 1h, or if it hangs: {kill}"),
+            None => "wait for that process with -t 1h, or end it".to_owned(),
+        }
+    }
+}
+
 /// Says whether the system shows that the file at `path` is locked. `false` means *unknown*.
 pub fn is_held(path: &Path) -> bool {
     LockFile::open(path).is_some_and(|file| file.locker().is_some())
@@ -77,6 +95,12 @@ pub fn holder(path: &Path) -> Holder {
             locker.into_iter().chain(everybody).find(|process| holds(process, lock, end));
         confirmed.map_or(Holder::Unseen, |process| describe(&process))
     })
+}
+
+/// Returns the process that holds the lock on `path`, if there is one and it can be seen.
+pub(crate) fn visible_holder(path: &Path) -> Option<Holder> {
+    let holder = is_held(path).then(|| holder(path))?;
+    (holder != Holder::Unseen).then_some(holder)
 }
 
 /// A file that may be locked.

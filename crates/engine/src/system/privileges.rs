@@ -46,7 +46,7 @@ impl Privileges {
         if !unistd::geteuid().is_root() || ownership::is_only_user() {
             return Ok(Self::default());
         }
-        let root = Ids::own().map_err(|error| no_groups(0, &error))?;
+        let root = Ids::own().map_err(|error| no_groups(0, error))?;
         match Ownership::judge(dir, main) {
             Ok(ownership) => {
                 let owner = Some(ownership.owner).filter(|owner| *owner != 0);
@@ -184,13 +184,14 @@ fn exchanged() -> Reason {
         .hint("find out who renames folders there, then run again")
 }
 
-fn no_groups(user: u32, error: &dyn std::fmt::Display) -> Reason {
+fn no_groups(user: u32, error: nix::Error) -> Reason {
+    let error = text::error(&std::io::Error::from(error));
     Reason::new(format!("the groups of {} cannot be found out: {error}", user_name(user)))
 }
 
 impl Ids {
     fn of(user: u32) -> Result<Self, Reason> {
-        let failed = |error| no_groups(user, &error);
+        let failed = |error| no_groups(user, error);
         let groups = groups::of_user(Uid::from_raw(user)).map_err(failed)?;
         Ok(Self { user: Uid::from_raw(user), group: groups.primary, groups: groups.all })
     }
@@ -202,7 +203,7 @@ impl Ids {
     /// Makes these the effective ids of every thread, and checks that they are.
     fn assume(&self) -> Result<(), Reason> {
         let refused = |error: &dyn std::fmt::Display| {
-            let user = user_name(self.user.as_raw());
+            let (user, error) = (user_name(self.user.as_raw()), text::error(error));
             Reason::new(format!("cannot take the privileges of {user}: {error}"))
         };
         self.set().map_err(|error| refused(&error))?;

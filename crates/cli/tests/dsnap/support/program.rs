@@ -135,7 +135,12 @@ impl Dsnap {
         running
     }
 
+    #[track_caller]
     fn ran(&self, output: Output) -> Ran {
+        // The system's errors are said in words.
+        let number = "(os error ";
+        let is_said = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(number);
+        assert!(!is_said(&output.stderr) && !is_said(&output.stdout), "`{number}`: {output:?}");
         let text = |bytes: Vec<u8>| {
             let text = String::from_utf8_lossy(&bytes).into_owned();
             self.replaced.iter().fold(text, |text, (from, to)| text.replace(from, to))

@@ -179,7 +179,7 @@ impl Scenario {
             .zip(&of_each)
             .map(|(it, (job, privileges))| Target { job, storage: &it.storage, privileges })
             .collect();
-        run::run(&of_each[0].0, &targets, self, self)
+        run::run(&of_each[0].0, &targets, self, self, &mut |_, _| {})
     }
 
     /// Writes the conf of this storage.
