@@ -128,10 +128,10 @@ fn when_root_runs_only_roots_lines_may_use_a_credential() {
 }
 
 /// A command line of the example service, on this site and with this script.
-fn service(name: &str, site: &Site, credentials: &Path, script: &Path) -> Dsnap {
+fn service(name: &str, site: &Site, script: &Path) -> Dsnap {
     let run = adapted_run(&setting(&example("dsnap-backup.service"), name), site, script);
     // The scenario ends all processes of the service by their group. systemd takes the cgroup.
-    run.env("CREDENTIALS_DIRECTORY", credentials).change(|command| {
+    run.change(|command| {
         command.process_group(0);
     })
 }
@@ -145,21 +145,23 @@ fn started_service(site: &Site, credentials: &Path, on_term: &str) -> Running {
     let text =
         format!("trap '{on_term}' TERM\necho started\nwhile :; do sleep 1000 & wait $!; done");
     write_script(&script, &format!("#!/bin/sh\n{text}\n"));
-    service("ExecStart", site, credentials, &script).start()
+    let service = service("ExecStart", site, &script);
+    service.env("CREDENTIALS_DIRECTORY", credentials).start()
 }
 
 #[test]
 fn a_service_whose_processes_were_all_killed_is_in_no_snapshot_after_its_stop_command() {
     let (site, credentials) = (site(), folder());
     let mut running = started_service(&site, credentials.path(), "echo term");
-    // In systemd's order: TERM to the main process, KILL to all after TimeoutStopSec, ExecStopPost.
+    // In systemd's order: TERM to the main process, KILL to all after TimeoutStopSec, ExecStopPost. The
+    // last one gets no credentials.
     running.signal(SIGTERM);
     assert_eq!(running.next_line(), "term");
     assert!(site.held().is_some());
     killpg(Pid::from_raw(running.pid()), SIGKILL).unwrap();
     running.ends_by_itself();
     assert!(site.held().is_some(), "nobody has left the snapshot yet");
-    let ran = service("ExecStopPost", &site, credentials.path(), Path::new("")).run();
+    let ran = service("ExecStopPost", &site, Path::new("")).run();
     assert_eq!(ran.status.code(), Some(0), "{ran}");
     assert_free(&site);
 }
@@ -173,7 +175,7 @@ fn a_service_that_is_stopped_leaves_its_snapshot_and_ends_with_a_status_that_cou
     let success = setting(&example("dsnap-backup.service"), "SuccessExitStatus");
     assert_eq!(ran.status.code(), success.parse().ok(), "{ran}");
     assert_free(&site);
-    let ran = service("ExecStopPost", &site, credentials.path(), Path::new("")).run();
+    let ran = service("ExecStopPost", &site, Path::new("")).run();
     assert_eq!(ran.status.code(), Some(0), "{ran}");
 }
 

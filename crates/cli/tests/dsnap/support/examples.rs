@@ -32,15 +32,27 @@ pub(crate) fn setting(unit: &str, name: &str) -> String {
 }
 
 /// Makes the run of a command line that begins with `dsnap`, for this site and with this script as
-/// COMMAND.
+/// COMMAND. What stands for Zope and its password becomes the site's.
 #[track_caller]
 pub(crate) fn adapted_run(line: &str, site: &Site, command: &Path) -> Dsnap {
-    let mut words = line.trim_start_matches('-').split_whitespace();
-    assert!(words.next().is_some_and(|word| word.ends_with("dsnap")), "{line}");
-    let dsnap = Dsnap::new().knows(site.path());
-    words.fold(dsnap, |dsnap, word| match word {
+    let words = words(line);
+    assert!(words[0].ends_with("dsnap"), "{line}");
+    words[1..].iter().fold(Dsnap::new().knows(site.path()), |dsnap, word| match word.as_str() {
         "/srv/ds" => dsnap.arg(site.path()),
         word if word.ends_with("backup-tar.sh") => dsnap.arg(command),
-        word => dsnap.arg(word),
+        word => {
+            let word = word.replace("http://localhost:8080/DSToolkit", &site.urls()[0]);
+            dsnap.arg(word.replace("/etc/dsnap/zope.access", &site.access().display().to_string()))
+        }
     })
+}
+
+/// Splits a command line at blanks; what stands in double quotes is one word.
+fn words(line: &str) -> Vec<String> {
+    let parts = line.split('"').enumerate();
+    let words = parts.flat_map(|(number, part)| match number % 2 {
+        0 => part.split_whitespace().collect(),
+        _ => vec![part],
+    });
+    words.map(str::to_owned).collect()
 }
