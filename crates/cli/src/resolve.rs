@@ -3,6 +3,8 @@
 //! The old form, the new form and a nested run become one [`Invocation`] here. The arguments
 //! themselves are parsed in [`args`].
 
+mod also;
+
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -13,6 +15,7 @@ use dsnap_engine::conf::plan::Source;
 use dsnap_engine::run::job::Job;
 use dsnap_engine::run::nested::Inherited;
 use dsnap_engine::run::recover::RecoverOptions;
+use dsnap_engine::system::credential_folder::CredentialFolder;
 use dsnap_engine::{durations, limits, quoting};
 
 use crate::args::{self, Args, InsteadArgs, MethodArgs, RunArgs, UsageError};
@@ -27,12 +30,16 @@ pub(crate) struct Invocation {
     pub(crate) action: Action,
     /// The storage directory; a nested run may leave it to the outer run.
     pub(crate) dir: Option<PathBuf>,
+    /// The other storages that the run freezes, each with the command that recovers it.
+    pub(crate) also: Vec<(PathBuf, String)>,
     pub(crate) job: Job,
     pub(crate) command: CommandSpec,
     /// Positive with `-v`, negative with `-q`.
     pub(crate) verbosity: i16,
     /// The folders that are searched for loadable methods, in order.
     pub(crate) plugin_dirs: Vec<PathBuf>,
+    /// The credentials of the systemd service that the program runs in.
+    pub(crate) credentials: CredentialFolder,
     /// What is written after the run.
     pub(crate) files: ResultFiles,
     /// The run that this one is nested in.
@@ -84,15 +91,15 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
     let action = action(&args)?;
     let is_run = action == Action::Run;
     let Args { methods, run, messages, operands, .. } = args;
-    let MethodArgs { storage, snapshot_conf, lines, plugin_dirs } = methods;
+    let MethodArgs { storage, also, snapshot_conf, lines, plugin_dirs } = methods;
     // Only a run can be nested. --recover and --list-methods apply to the storage that they name.
     let outer_run = caller.outer_run.filter(|_| is_run);
     if outer_run.is_some() && run.max_hold.is_some() {
-        return Err(UsageError::new(
-            "--max-hold does not work inside the COMMAND of another dsnap",
-        )
-        .hint("give --max-hold to the outer dsnap, which leaves the snapshot"));
+        return Err(nested_max_hold());
     }
+    let plugin_dirs: Vec<_> = plugin_dirs.iter().map(|dir| absolute(dir)).collect();
+    also::check(storage.as_deref(), &also, &action, outer_run.is_some())?;
+    let also = also::with_commands(also, &plugin_dirs);
     let form = match action {
         Action::List { .. } | Action::Status(_) => {
             Form { dir: storage, conf: snapshot_conf, command: Vec::new() }
@@ -100,7 +107,6 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
         _ => form(storage, operands, snapshot_conf, outer_run.is_some())?,
     };
     let source = source(lines, form.conf);
-    let plugin_dirs: Vec<_> = plugin_dirs.iter().map(|dir| absolute(dir)).collect();
     let action = match action {
         Action::Status(look) => Action::Status(look.with_commands(&source, &plugin_dirs)),
         other => other,
@@ -109,6 +115,7 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
     Ok(Invocation {
         action,
         dir: form.dir,
+        also,
         job: job(&run, source, recover, form.command.first().cloned())?,
         command: CommandSpec {
             words: form.command,
@@ -116,9 +123,15 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
         },
         verbosity: i16::from(messages.verbose) - i16::from(messages.quiet),
         plugin_dirs: plugin_dirs.into_iter().chain(caller.plugin_path).collect(),
+        credentials: caller.credentials,
         files: result_files(run.report, run.metrics, is_run)?,
         outer_run,
     })
+}
+
+fn nested_max_hold() -> UsageError {
+    UsageError::new("--max-hold does not work inside the COMMAND of another dsnap")
+        .hint("give --max-hold to the outer dsnap, which leaves the snapshot")
 }
 
 fn result_files(
