@@ -206,8 +206,8 @@ fn recover(invocation: &Invocation, options: &RecoverOptions, json: bool) -> u8 
     let (result, remains) =
         recovery.unwrap_or_else(|reason| (Err(NotRecovered::misused(reason)), Remains::default()));
     if json {
-        let dir = dir.unwrap_or(Path::new(""));
         let left = chronicle.notes().storage(0).left_behind;
+        let dir = dir.unwrap_or(Path::new(""));
         output::print_result(&RecoveryReport::new(dir, &result, left, remains).to_json());
     }
     report::print_recovery(result, json)

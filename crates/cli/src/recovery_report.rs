@@ -15,10 +15,13 @@ const SCHEMA_VERSION: u32 = 1;
 pub(crate) struct RecoveryReport {
     schema_version: u32,
     storage: String,
+    /// Nothing is left that an earlier run entered.
+    recovered: bool,
     exit_status: u8,
     /// What was found, or why the recovery failed, as people are told.
-    message: String,
-    hints: Vec<String>,
+    text: String,
+    /// What to do next.
+    next: Vec<String>,
     /// The snapshots that were left: `user/CODE`.
     left: Vec<String>,
     /// What `misc/snapshot` contains afterwards.
@@ -34,7 +37,7 @@ impl RecoveryReport {
         left: Vec<String>,
         remains: Remains,
     ) -> Self {
-        let (exit_status, message, hints) = match result {
+        let (exit_status, said, next) = match result {
             Ok(words) => (0, words.clone(), Vec::new()),
             Err(NotRecovered { reason, status }) => {
                 (*status, reason.text().to_owned(), reason.hints().to_vec())
@@ -44,9 +47,10 @@ impl RecoveryReport {
         Self {
             schema_version: SCHEMA_VERSION,
             storage: text::path(storage),
+            recovered: result.is_ok(),
             exit_status,
-            message,
-            hints,
+            text: said,
+            next,
             left,
             snapshot: snapshot.map(text::harmless),
             unsettled,

@@ -107,10 +107,7 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
         _ => form(storage, operands, snapshot_conf, outer_run.is_some())?,
     };
     let source = source(lines, form.conf);
-    let action = match action {
-        Action::Status(look) => Action::Status(look.with_commands(&source, &plugin_dirs)),
-        other => other,
-    };
+    let action = action.with_commands(&source, &plugin_dirs);
     let recover = recover_command(form.dir.as_deref(), &source, &plugin_dirs);
     Ok(Invocation {
         action,
@@ -171,6 +168,15 @@ fn look(args: &Args) -> Result<Look, UsageError> {
     }
     let storages = storages.into_iter().map(|dir| (dir, String::new())).collect();
     Ok(Look { storages, json: args.instead.json, watch: args.instead.watch })
+}
+
+impl Action {
+    fn with_commands(self, source: &Source, plugin_dirs: &[PathBuf]) -> Self {
+        match self {
+            Self::Status(look) => Self::Status(look.with_commands(source, plugin_dirs)),
+            other => other,
+        }
+    }
 }
 
 impl Look {

@@ -11,7 +11,8 @@
 //! | `console ctrl-c` | starts the command as in another terminal, waits for its first lines, and ends it with Ctrl-C at the end of the section |
 //! | `sh` that begins with `#!` | writes the file that the first comment names: `# NAME` or `# NAME: what it is` |
 //! | `sh` otherwise | types each line, which must exit with 0 |
-//! | `c`, `rust`, `toml`, `ini` | writes the file that the first comment names |
+//! | `c`, `rust`, `toml` | writes the file that the first comment names |
+//! | `ini` | lets `systemd-analyze` verify a service with these settings |
 //! | `conf` | writes the file that its first comment names; without one, the conf of `/srv/ds`, where `dsnap` must understand each line |
 //! | `cron` | runs the command of each line, with the environment that cron gives it |
 //! | `yaml` | checks alerting rules with `promtool` |
@@ -24,9 +25,9 @@
 //! about the state that the next lines are about, for example with `dsnap-testkit ctl /srv/ds crash`, or
 //! with `killed-run /srv/ds`, which leaves the storage in the snapshot of a killed run.
 //!
-//! `/srv/ds` and `/srv/mail` are storages of simulated sites that keep committing; `localhost:8080`
-//! (also called `zope1:8080`) and `zope2:8080` are the Zopes of the first, `localhost:8081` is that of
-//! the second. `/srv/try` is the folder in which a section begins, and `/srv/src/dsnap` is this
+//! `/srv/ds`, `/srv/mail`, `/srv/main`, `/srv/catalog` and `/srv/members` are storages of simulated sites
+//! that keep committing. `localhost:8080` (also called `zope1:8080`) and `zope2:8080` are the Zopes of the
+//! first. `/srv/try` is the folder in which a section begins, and `/srv/src/dsnap` is this
 //! checkout. Other paths below `/srv`, `/backup`, `/tmp`, `/usr/local` and so on (`support/pages/place.rs`)
 //! are in the folder of the test, too. `systemctl`, `docker`, `sudo`, `ssh` and some others are stubs
 //! (`support/pages/stubs.rs`).
@@ -117,7 +118,7 @@ fn an_option_that_does_not_exist_is_noticed() {
     let programs = CommandLines::new();
     for wrong in [
         "dsnap --storage DIR --nope",
-        "dsnap --status",
+        "dsnap --status --nope",
         "dsnap -t soon --storage DIR",
         "dsnap -v --nope …",
         "dsnap-testkit nope",
@@ -127,7 +128,9 @@ fn an_option_that_does_not_exist_is_noticed() {
     ] {
         assert!(programs.check(wrong).is_err(), "{wrong}");
     }
-    for right in ["dsnap --status DIR...", "dsnap -v …", "dsnap-testkit run -- x --nope"] {
+    for right in
+        ["dsnap --status DIR...", "dsnap --status", "dsnap -v …", "dsnap-testkit run -- x --nope"]
+    {
         assert_eq!(programs.check(right), Ok(()), "{right}");
     }
 }

@@ -22,6 +22,7 @@ fn recovers(dsnap: Dsnap) -> (Ran, Value) {
     let ran = dsnap.args(["--recover", "--json"]).run();
     let said = document(&ran.stdout, "recover");
     assert_eq!(said["exit_status"].as_i64(), ran.status.code().map(i64::from), "{ran}");
+    assert_eq!(said["recovered"], ran.status.success(), "{ran}");
     (ran, said)
 }
 
@@ -32,10 +33,7 @@ fn a_recovery_names_the_snapshots_that_it_left_and_nothing_remains() {
     let (ran, said) = recovers(Dsnap::at(&site));
     assert_eq!(said["exit_status"], 0, "{ran}");
     assert_eq!((&said["left"], &said["unsettled"]), (&json!([code]), &json!([])));
-    assert_eq!(
-        (&said["snapshot"], &said["message"]),
-        (&json!(null), &json!("DIR: nothing to leave"))
-    );
+    assert_eq!((&said["snapshot"], &said["text"]), (&json!(null), &json!("DIR: nothing to leave")));
     let (_, said) = recovers(Dsnap::at(&site));
     assert_eq!(said["left"], json!([]), "the second one finds nothing");
 }
@@ -48,9 +46,9 @@ fn a_failed_recovery_names_what_remains_and_its_hints_and_says_so_on_stderr_too(
     let (ran, said) = recovers(Dsnap::at(&site));
     assert_eq!((&said["exit_status"], &said["left"]), (&json!(122), &json!([])), "{ran}");
     assert_eq!((&said["snapshot"], &said["unsettled"]), (&json!(code), &json!([code])));
-    let hints = said["hints"].as_array().unwrap();
+    let hints = said["next"].as_array().unwrap();
     assert!(hints.contains(&json!("dsnap --storage DIR --recover")), "{said}");
-    ran.mentions(&format!("--recover failed: {}\n", said["message"].as_str().unwrap()));
+    ran.mentions(&format!("--recover failed: {}\n", said["text"].as_str().unwrap()));
 }
 
 #[test]
@@ -60,7 +58,7 @@ fn a_snapshot_of_somebody_else_remains_and_the_hint_ends_it() {
     let (ran, said) = recovers(Dsnap::at(&site));
     assert_eq!((&said["exit_status"], &said["snapshot"]), (&json!(75), &json!("user/stranger")));
     assert_eq!(said["unsettled"], json!([]), "{ran}");
-    let hint = said["hints"][0].as_str().unwrap();
+    let hint = said["next"][0].as_str().unwrap();
     assert!(hint.ends_with("dsnap --storage DIR --recover --code stranger"), "{hint}");
     let (_, said) = recovers(Dsnap::at(&site).args(["--code", "stranger"]));
     assert_eq!((&said["exit_status"], &said["left"]), (&json!(0), &json!(["user/stranger"])));
@@ -72,5 +70,5 @@ fn of_a_directory_that_is_no_storage_nothing_is_known() {
     let (ran, said) = recovers(Dsnap::new().storage(&fixture.path().join("config")));
     assert_eq!(said["exit_status"], 125, "{ran}");
     assert!(said["unsettled"].is_null() && said["snapshot"].is_null(), "{said}");
-    assert!(said["message"].as_str().unwrap().contains("is not a DirectoryStorage"), "{said}");
+    assert!(said["text"].as_str().unwrap().contains("is not a DirectoryStorage"), "{said}");
 }

@@ -38,8 +38,13 @@ const FOLDERS: [&str; 9] = [
 const PRESENT: [&str; 6] =
     ["srv/try", "backup", "tmp", "usr/local/bin", "etc/cron.d", "var/lib/node_exporter"];
 /// The storages of a page, and the addresses of the Zopes in front of each.
-const SITES: [(&str, &[&str]); 2] =
-    [("/srv/ds", &["localhost:8080", "zope2:8080"]), ("/srv/mail", &["localhost:8081"])];
+const SITES: [(&str, &[&str]); 5] = [
+    ("/srv/ds", &["localhost:8080", "zope2:8080"]),
+    ("/srv/mail", &["localhost:8081"]),
+    ("/srv/main", &["localhost:8082"]),
+    ("/srv/catalog", &["localhost:8083"]),
+    ("/srv/members", &["localhost:8084"]),
+];
 /// The storage whose conf a block writes that names no file.
 pub(super) const STORAGE: &str = SITES[0].0;
 /// Other names of the first Zope.

@@ -75,7 +75,8 @@ impl Reader {
         match block.kind() {
             "console" => self.runs(block),
             "sh" if !block.is_script() => self.runs_all(block),
-            "sh" | "c" | "rust" | "toml" | "ini" => self.writes(block, named(block)),
+            "sh" | "c" | "rust" | "toml" => self.writes(block, named(block)),
+            "ini" => self.checks_unit(block),
             "conf" => self.writes_conf(block),
             "cron" => self.runs_jobs(block),
             "yaml" => self.checks_rules(block),
@@ -126,6 +127,17 @@ impl Reader {
         self.writes(block, "rules.yml");
         if is_there("promtool") {
             self.expects("promtool check rules rules.yml", &block.place, 0, "... SUCCESS...");
+        }
+    }
+
+    /// Lets systemd read a part of a service. It complains of each setting that it does not know.
+    fn checks_unit(&mut self, block: &Block) {
+        let begin = "[Service]\nType=oneshot\nExecStart=/bin/true\n";
+        let unit = format!("{begin}{}\n", self.place.here(&block.text.join("\n")));
+        fs::write(self.place.begin().join("part.service"), unit).unwrap();
+        if is_there("systemd-analyze") {
+            let (said, status) = self.types("systemd-analyze verify --man=no ./part.service");
+            assert!(said.is_empty() && status == 0, "{}: {said}", block.place);
         }
     }
 

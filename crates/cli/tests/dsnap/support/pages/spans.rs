@@ -43,8 +43,10 @@ impl CommandLines {
         for (value, example) in VALUES {
             words = words.replace(value, example);
         }
+        let are_options = words.split(' ').all(|word| word.starts_with('-'));
         // Anything may stand there, so the rest is not read.
         let words = match words.split_once('…') {
+            None if are_options => format!("{words} --help"),
             Some((before, _)) if before.ends_with(' ') => format!("{before} --help"),
             _ => words.replace(['[', ']', '…'], "").replace("...", ""),
         };
