@@ -42,10 +42,10 @@ fn with_journal(files: usize) -> Fixture {
 fn seen_of_recovery(files: usize) -> Option<String> {
     let fixture = with_journal(files);
     let screen = Screen::start(&["--storage", fixture.path().to_str().unwrap(), "true"]);
-    let (progress, end) = (format!(" of {files} files"), format!("{DIRECT}status 0"));
-    let seen = screen.wait_for_one(&[&progress, &end]);
+    let (rate, end) = (format!(" of {files} files, "), format!("{DIRECT}status 0"));
+    let seen = screen.wait_for_one(&[&rate, &end]);
     assert_eq!(screen.wait_for("status "), end);
-    seen.contains(&progress).then_some(seen)
+    seen.contains(&rate).then_some(seen)
 }
 
 fn url(site: &Site) -> String {
@@ -69,9 +69,10 @@ fn a_person_sees_that_a_server_is_asked_and_then_only_the_four_lines() {
 
 #[test]
 fn a_person_sees_how_far_a_recovery_is_and_a_pipe_gets_nothing_of_it() {
-    let journals = [5_000, 20_000, 80_000];
+    let journals = [8_000, 32_000, 128_000];
     let seen = journals.into_iter().find_map(seen_of_recovery).expect("no recovery takes a while");
     assert!(seen.starts_with("direct access: ") && seen.lines().count() == 1, "{seen}");
+    assert!(seen.contains("/s, ") && seen.ends_with(" s left"), "{seen}");
     Dsnap::on(&with_journal(10)).arg("true").run().says(0, DIRECT);
     Dsnap::on(&with_journal(10))
         .args(["-v", "true"])
