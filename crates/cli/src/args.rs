@@ -52,6 +52,10 @@ pub(crate) struct MethodArgs {
     #[arg(long, alias = "st", value_name = "DIR", allow_hyphen_values = true,
         value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub(crate) storage: Option<PathBuf>,
+    /// Freeze this storage, too; repeatable
+    #[arg(long, value_name = "DIR", allow_hyphen_values = true,
+        value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    pub(crate) also: Vec<PathBuf>,
     /// Conf file (default: DIR/config/snapshot.conf)
     #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
     pub(crate) snapshot_conf: Option<OsString>,

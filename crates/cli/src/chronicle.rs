@@ -11,12 +11,22 @@ use dsnap_engine::run::event::Event;
 pub(crate) struct Chronicle(RefCell<Notes>);
 
 /// The notes of a run.
-// wide: one field for each moment and each fact that is noted.
 #[derive(Debug, Clone)]
 pub(crate) struct Notes {
     /// When the program began.
     pub(crate) began: SystemTime,
     began_at: Instant,
+    command_began_at: Option<Instant>,
+    command_ended_at: Option<Instant>,
+    /// What happened to each storage, in the order of the command line.
+    storages: Vec<StorageNotes>,
+}
+
+/// The notes about one storage.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StorageNotes {
+    /// How messages name the storage, if the run has several.
+    name: Option<String>,
     /// The label of the line that entered the snapshot in which COMMAND ran.
     pub(crate) method: Option<String>,
     /// The age of the snapshot, if COMMAND ran in one that somebody else had entered.
@@ -25,8 +35,6 @@ pub(crate) struct Notes {
     pub(crate) snapshot: Option<(String, Option<[u8; 8]>)>,
     entered_at: Option<Instant>,
     left_at: Option<Instant>,
-    command_began_at: Option<Instant>,
-    command_ended_at: Option<Instant>,
 }
 
 impl Chronicle {
@@ -34,38 +42,32 @@ impl Chronicle {
         Self(RefCell::new(Notes {
             began: SystemTime::now(),
             began_at: Instant::now(),
-            method: None,
-            accepted_age: None,
-            snapshot: None,
-            entered_at: None,
-            left_at: None,
             command_began_at: None,
             command_ended_at: None,
+            storages: Vec::new(),
         }))
     }
 
     /// Notes an event.
     pub(crate) fn note(&self, event: &Event) {
+        let (number, name) = match event {
+            Event::OfStorage { number, name, .. } => (*number, Some(name.clone())),
+            _ => (0, None),
+        };
         let mut notes = self.0.borrow_mut();
-        match event {
-            // A snapshot that turns out not to be fresh is left, and another line entered.
-            Event::Entered(label) => {
-                (notes.method, notes.entered_at) = (Some(label.clone()), Some(Instant::now()));
-                notes.left_at = None;
-            }
-            Event::Accepted(_, age) => {
-                (notes.method, notes.accepted_age) = (None, Some(*age));
-            }
-            Event::Left => notes.left_at = Some(Instant::now()),
-            _ => {}
-        }
+        let storage = notes.storage_mut(number);
+        storage.name = name;
+        storage.note(event.without_storage());
     }
 
     /// Notes that COMMAND is about to begin.
-    pub(crate) fn command_begins(&self, environment: Option<&Environment<'_>>) {
+    pub(crate) fn command_begins(&self, environment: &Environment<'_>) {
         let mut notes = self.0.borrow_mut();
         notes.command_began_at = Some(Instant::now());
-        notes.snapshot = environment.map(|it| (it.code.to_string(), it.tid));
+        for (number, snapshot) in environment.snapshots.iter().enumerate() {
+            let known = (snapshot.code.to_string(), snapshot.tid);
+            notes.storage_mut(number).snapshot = Some(known);
+        }
     }
 
     /// Notes that COMMAND has ended.
@@ -93,6 +95,46 @@ impl Notes {
     /// Returns how long COMMAND took.
     pub(crate) fn command(&self) -> Option<Duration> {
         Some(self.command_ended_at?.duration_since(self.command_began_at?))
+    }
+
+    /// Returns what happened to the storage with that place on the command line.
+    pub(crate) fn storage(&self, number: usize) -> StorageNotes {
+        self.storages.get(number).cloned().unwrap_or_default()
+    }
+
+    fn storage_mut(&mut self, number: usize) -> &mut StorageNotes {
+        if self.storages.len() <= number {
+            self.storages.resize_with(number + 1, StorageNotes::default);
+        }
+        &mut self.storages[number]
+    }
+
+    /// Lists the storages that were entered, by their names, and how long each was frozen.
+    pub(crate) fn frozen(&self) -> Vec<(Option<String>, Duration)> {
+        let entered = |it: &StorageNotes| Some((it.name.clone(), it.frozen()?));
+        self.storages.iter().filter_map(entered).collect()
+    }
+
+    /// Says whether COMMAND ran in a snapshot that somebody else had entered.
+    pub(crate) fn has_accepted(&self) -> bool {
+        self.storages.iter().any(|storage| storage.accepted_age.is_some())
+    }
+}
+
+impl StorageNotes {
+    fn note(&mut self, event: &Event) {
+        match event {
+            // A snapshot that turns out not to be fresh is left, and another line entered.
+            Event::Entered(label) => {
+                (self.method, self.entered_at) = (Some(label.clone()), Some(Instant::now()));
+                self.left_at = None;
+            }
+            Event::Accepted(_, age) => {
+                (self.method, self.accepted_age) = (None, Some(*age));
+            }
+            Event::Left => self.left_at = Some(Instant::now()),
+            _ => {}
+        }
     }
 
     /// Returns how long the storage was in the snapshot of this run; until now if it still is.

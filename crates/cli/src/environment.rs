@@ -29,6 +29,9 @@ fn outer_run() -> Option<Inherited> {
         version: env::var_os("SNAPSHOT_VERSION")?,
         directory: env::var_os("SNAPSHOT_DIRECTORY"),
         code: env::var_os("SNAPSHOT_CODE"),
+        directories: env::var_os("SNAPSHOT_DIRECTORIES"),
+        codes: env::var_os("SNAPSHOT_CODES"),
+        tids: env::var_os("SNAPSHOT_TIDS"),
     })
 }
 

@@ -17,7 +17,7 @@ Then it unlocks and leaves, even if COMMAND fails or a signal arrives. Without
 COMMAND it does all of this as a test.";
 
 pub(crate) const USAGE: &str = "\
-dsnap [OPTIONS] --storage DIR [COMMAND [ARG]...]
+dsnap [OPTIONS] --storage DIR [--also DIR]... [COMMAND [ARG]...]
        dsnap [OPTIONS] DIR CONF COMMAND [ARG]...     (old form; CONF may be -)
        dsnap [--json] [--watch] --status DIR...";
 
@@ -40,6 +40,7 @@ COMMAND finds these variables in its environment:
   SNAPSHOT_TIMESTAMP  seconds since 1970; A/ has all that was committed before
   SNAPSHOT_CODE       the name of this snapshot
   SNAPSHOT_TID        the last transaction in A/, 16 hexadecimal digits
+With --also, SNAPSHOT_DIRECTORIES, _CODES and _TIDS list all storages.
 
 Exit status: the status of COMMAND (128+N if signal N killed it), or
   75     COMMAND was not run: another snapshot, pack or run was in the way (-t),
@@ -51,8 +52,7 @@ Exit status: the status of COMMAND (128+N if signal N killed it), or
   126    COMMAND cannot be executed
   127    COMMAND was not found
   128+N  COMMAND was not run: signal N stopped dsnap
-With --status: 0 ready, 1 look (something is wrong, but a run works),
-2 a run would fail, 3 unknown
+With --status: 0 ready, 1 look (a run works), 2 a run would fail, 3 unknown
 
 Example: try for up to an hour, then back up what a restore needs:
   dsnap --storage /srv/ds -t 1h tar -czf /backup/ds.tgz -C /srv/ds A config";

@@ -16,6 +16,7 @@ mod listing;
 mod live;
 mod lookup;
 mod metrics;
+mod other_storages;
 mod output;
 mod phases;
 mod recovery;
@@ -36,7 +37,8 @@ use dsnap_core::{Reason, text};
 use dsnap_direct::Direct;
 use dsnap_engine::diagnosis::{Diagnosis, Finding, Severity, Size};
 use dsnap_engine::run::job::{Job, Outcome};
-use dsnap_engine::run::nested;
+use dsnap_engine::run::member::Target;
+use dsnap_engine::run::nested::{self, OuterSnapshot};
 use dsnap_engine::run::recover::{self, NotRecovered, RecoverOptions};
 use dsnap_engine::run::session::Session;
 use dsnap_engine::storage::{self, Storage};
@@ -49,9 +51,10 @@ use dsnap_http::Http;
 use crate::args::{Parsed, UsageError};
 use crate::chronicle::Chronicle;
 use crate::listing::Listing;
+use crate::other_storages::OtherStorage;
 use crate::report::Frontend;
 use crate::resolve::{Action, Invocation, Look};
-use crate::run_report::RunReport;
+use crate::run_report::{RunReport, StorageEnd};
 use crate::signals::Signals;
 use crate::spawn::CommandRunner;
 use crate::status::Report;
@@ -92,34 +95,90 @@ fn act(invocation: &Invocation) -> u8 {
 }
 
 fn run_command(invocation: &Invocation) -> u8 {
-    let Invocation { job, outer_run, files, .. } = invocation;
     let command = invocation.command.words.first().map(text::harmless);
     let chronicle = Chronicle::new();
-    let write = |dir: &Path, outcome: &Outcome, b| {
-        let report = RunReport::new(dir, command.clone(), outcome, &chronicle.notes(), b);
-        files.write(&report).iter().for_each(|warning| output::print_message(warning));
+    let write = |main: StorageEnd<'_>, others: &[OtherStorage], outcome: &Outcome| {
+        let also = also_ends(invocation, others);
+        let report = RunReport::new(main, also, command.clone(), outcome, &chronicle.notes());
+        let warnings = invocation.files.write(&report);
+        warnings.iter().for_each(|warning| output::print_message(warning));
     };
-    let status = with_storage(invocation, &chronicle, |storage, privileges, program| {
-        let outcome = match (program.look_up_command(), outer_run) {
-            (Err(end), _) => Outcome::of_command(end),
-            (Ok(()), Some(outer)) => nested::run(job, storage, outer, program),
-            (Ok(()), None) => run::run(job, storage, privileges, &registry(invocation), program),
-        };
-        let b = files.are_wanted().then(|| Size::of(&storage.folders().b).ok()).flatten();
-        privileges.with_caller_privileges(|| write(storage.given(), &outcome, b));
-        program.print_outcome(&outcome, command.as_deref());
-        outcome.status()
+    let status = outer_snapshot(invocation).and_then(|outer| {
+        let dir = outer.as_ref().map(|outer| &*outer.directory).or(invocation.dir.as_deref());
+        with_storage(invocation, dir, &chronicle, |storage, privileges, program| {
+            let (outcome, others) = match &outer {
+                Some(outer) => (run_nested(invocation, storage, outer, program), Vec::new()),
+                None => run_in_snapshots(invocation, storage, privileges, program),
+            };
+            let main = (storage.given(), size_of_b(invocation, storage));
+            privileges.with_caller_privileges(|| write(main, &others, &outcome));
+            program.print_outcome(&outcome, command.as_deref());
+            outcome.status()
+        })
     });
     status.unwrap_or_else(|reason| {
         let outcome = Outcome::not_run(reason.into());
-        write(invocation.dir.as_deref().unwrap_or(Path::new("")), &outcome, None);
+        write((invocation.dir.as_deref().unwrap_or(Path::new("")), None), &[], &outcome);
         report::print_outcome(&outcome, command.as_deref());
         outcome.status()
     })
 }
 
+/// Finds the snapshot of the run that this one is nested in.
+fn outer_snapshot(invocation: &Invocation) -> Result<Option<OuterSnapshot>, Reason> {
+    let outer_run = invocation.outer_run.as_ref();
+    outer_run.map(|outer| outer.snapshot(invocation.dir.as_deref())).transpose()
+}
+
+fn run_nested(
+    invocation: &Invocation,
+    storage: &Storage,
+    outer: &OuterSnapshot,
+    program: &Frontend<'_>,
+) -> Outcome {
+    match program.look_up_command() {
+        Err(end) => Outcome::of_command(end),
+        Ok(()) => nested::run(&invocation.job, storage, outer, program),
+    }
+}
+
+/// Runs COMMAND in snapshots of the storage and of those of `--also`, which it opens and returns.
+fn run_in_snapshots(
+    invocation: &Invocation,
+    storage: &Storage,
+    privileges: &Privileges,
+    program: &Frontend<'_>,
+) -> (Outcome, Vec<OtherStorage>) {
+    let Invocation { job, also, .. } = invocation;
+    let others = match OtherStorage::open_all(also, job, privileges) {
+        Ok(others) => others,
+        Err(reason) => return (Outcome::not_run(reason.into()), Vec::new()),
+    };
+    if let Err(end) = program.look_up_command() {
+        return (Outcome::of_command(end), others);
+    }
+    let main = Target { job, storage, privileges };
+    let targets: Vec<_> =
+        std::iter::once(main).chain(others.iter().map(OtherStorage::target)).collect();
+    (run::run(job, &targets, &registry(invocation), program), others)
+}
+
+/// Measures `B/` of a storage, if a file is to tell its size.
+fn size_of_b(invocation: &Invocation, storage: &Storage) -> Option<Size> {
+    invocation.files.are_wanted().then(|| Size::of(&storage.folders().b).ok()).flatten()
+}
+
+/// Lists the storages of `--also` with what is in their `B/`. `others` are those that were opened.
+fn also_ends<'a>(invocation: &'a Invocation, others: &[OtherStorage]) -> Vec<StorageEnd<'a>> {
+    let size =
+        |other: &OtherStorage| other.privileges.within(|| size_of_b(invocation, &other.storage));
+    let sizes = others.iter().map(size).chain(std::iter::repeat(None));
+    invocation.also.iter().zip(sizes).map(|((dir, _), size)| (&**dir, size)).collect()
+}
+
 fn recover(invocation: &Invocation, options: &RecoverOptions) -> u8 {
-    let result = with_storage(invocation, &Chronicle::new(), |storage, privileges, program| {
+    let (dir, chronicle) = (invocation.dir.as_deref(), Chronicle::new());
+    let result = with_storage(invocation, dir, &chronicle, |storage, privileges, program| {
         let methods = registry(invocation);
         recover::recover(&invocation.job, options, storage, privileges, &methods, program)
     });
@@ -207,7 +266,8 @@ fn listing(invocation: &Invocation) -> Result<Listing, Reason> {
     if invocation.dir.is_none() {
         return Ok(Listing::new(&methods, None));
     }
-    with_storage(invocation, &Chronicle::new(), |storage, privileges, program| {
+    let (dir, chronicle) = (invocation.dir.as_deref(), Chronicle::new());
+    with_storage(invocation, dir, &chronicle, |storage, privileges, program| {
         let session = Session::open(&invocation.job, storage, privileges, &methods, program);
         Listing::new(&methods, Some(&session))
     })
@@ -216,15 +276,12 @@ fn listing(invocation: &Invocation) -> Result<Listing, Reason> {
 /// Catches signals, opens the storage, takes the storage owner's privileges, and calls `work`.
 fn with_storage<T>(
     invocation: &Invocation,
+    dir: Option<&Path>,
     chronicle: &Chronicle,
     work: impl FnOnce(&Storage, &Privileges, &Frontend<'_>) -> T,
 ) -> Result<T, Reason> {
     let signals = catch_signals()?;
-    let dir = match &invocation.outer_run {
-        Some(outer) => outer.directory(invocation.dir.as_deref())?,
-        None => invocation.dir.clone().unwrap_or_default(),
-    };
-    at_storage(invocation, &dir, &signals, chronicle, work)
+    at_storage(invocation, dir.unwrap_or(Path::new("")), &signals, chronicle, work)
 }
 
 fn catch_signals() -> Result<Signals, Reason> {

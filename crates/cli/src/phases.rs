@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use dsnap_core::Reason;
 use dsnap_engine::durations::in_words_with_tenths;
 use dsnap_engine::run::event::Event;
 use dsnap_engine::run::job::CommandEnd;
@@ -18,7 +19,7 @@ pub(crate) struct Phases {
 impl Phases {
     /// Says what begins with an event, in the place of its own words.
     pub(crate) fn begun(&self, event: &Event) -> Option<String> {
-        if !matches!(event, Event::Asking { .. } | Event::Leaving { .. }) {
+        if !matches!(event.without_storage(), Event::Asking { .. } | Event::Leaving { .. }) {
             return None;
         }
         self.call_began.set(Some(Instant::now()));
@@ -27,14 +28,15 @@ impl Phases {
 
     /// Says how long that took which ended with an event, after its own words.
     pub(crate) fn ended(&self, event: &Event) -> Option<String> {
-        let what = match event {
+        let what = match event.without_storage() {
             Event::Entered(_) => "entered",
             Event::LineFailed { .. } => "failed",
             Event::Left | Event::LeftBehind(_) => "left",
             _ => return None,
         };
         let took = self.call_began.take()?.elapsed();
-        Some(stamped(&format!("{what} after {}", in_words_with_tenths(took))))
+        let words = format!("{what} after {}", in_words_with_tenths(took));
+        Some(stamped(event.name_storage(Reason::new(words)).text()))
     }
 }
 
@@ -49,13 +51,14 @@ pub(crate) fn command_ended(end: &CommandEnd, ran: Duration) -> Option<String> {
     Some(stamped(&format!("COMMAND {how} after {}", in_words_with_tenths(ran))))
 }
 
-/// Says how long the storage was frozen. `is_left` says whether it no longer is.
-pub(crate) fn frozen(time: Duration, is_left: bool) -> String {
-    let time = in_words_with_tenths(time);
+/// Says how long a storage was frozen; its name is that in a run with several. `is_left` says whether
+/// all of them have been left.
+pub(crate) fn frozen(name: Option<&str>, time: Duration, is_left: bool) -> String {
+    let (name, time) = (name.unwrap_or("the storage"), in_words_with_tenths(time));
     stamped(&if is_left {
-        format!("the storage was frozen for {time}")
+        format!("{name} was frozen for {time}")
     } else {
-        format!("the storage has been frozen for {time}, and may still be")
+        format!("{name} has been frozen for {time}, and may still be")
     })
 }
 

@@ -107,14 +107,15 @@ impl Program for Frontend<'_> {
             return;
         }
         let shows = self.shows(event.level());
-        match &event {
+        match event.without_storage() {
             // With -v, failures are shown as they happen.
             _ if self.verbosity > 0 => {}
             Event::Complaint(Complaint { reason, .. }) if shows => {
-                return self.hold_back(reason.clone());
+                return self.hold_back(event.name_storage(reason.clone()));
             }
             Event::LineFailed { label, reason, .. } if shows => {
-                return self.hold_back(event::reason_of_line(label, reason));
+                let reason = event::reason_of_line(label, reason);
+                return self.hold_back(event.name_storage(reason));
             }
             // What follows may take a while.
             Event::AwaitsEnter(_) => self.show_held_back(None),
@@ -150,7 +151,7 @@ impl Program for Frontend<'_> {
 
     fn run_command(
         &self,
-        environment: Option<&Environment<'_>>,
+        environment: &Environment<'_>,
         limit: Option<HoldLimit>,
         started: &mut dyn FnMut(ProcessId),
     ) -> CommandEnd {
@@ -194,8 +195,10 @@ impl Frontend<'_> {
     /// last line says so.
     pub(crate) fn print_outcome(&self, outcome: &Outcome, command: Option<&str>) {
         self.live.clear();
-        let (frozen, is_left) = (self.chronicle.notes().frozen(), outcome.not_left.is_none());
-        self.tell_phase(|| Some(phases::frozen(frozen?, is_left)));
+        let is_left = outcome.not_left.is_empty();
+        for (name, time) in self.chronicle.notes().frozen() {
+            self.tell_phase(|| Some(phases::frozen(name.as_deref(), time, is_left)));
+        }
         if let Err(NotRun::NoSnapshot { failure, cause, others }) = &outcome.command {
             let decisive = cause.as_deref().unwrap_or(failure.reason());
             let held_back = self.held_back.take();

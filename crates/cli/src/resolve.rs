@@ -3,6 +3,8 @@
 //! The old form, the new form and a nested run become one [`Invocation`] here. The arguments
 //! themselves are parsed in [`args`].
 
+mod also;
+
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -27,6 +29,8 @@ pub(crate) struct Invocation {
     pub(crate) action: Action,
     /// The storage directory; a nested run may leave it to the outer run.
     pub(crate) dir: Option<PathBuf>,
+    /// The other storages that the run freezes, each with the command that recovers it.
+    pub(crate) also: Vec<(PathBuf, String)>,
     pub(crate) job: Job,
     pub(crate) command: CommandSpec,
     /// Positive with `-v`, negative with `-q`.
@@ -80,15 +84,15 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
     let action = action(&args)?;
     let is_run = action == Action::Run;
     let Args { methods, run, messages, operands, .. } = args;
-    let MethodArgs { storage, snapshot_conf, lines, plugin_dirs } = methods;
+    let MethodArgs { storage, also, snapshot_conf, lines, plugin_dirs } = methods;
     // Only a run can be nested. --recover and --list-methods apply to the storage that they name.
     let outer_run = caller.outer_run.filter(|_| is_run);
-    if outer_run.is_some() && run.max_hold.is_some() {
-        return Err(UsageError::new(
-            "--max-hold does not work inside the COMMAND of another dsnap",
-        )
-        .hint("give --max-hold to the outer dsnap, which leaves the snapshot"));
+    if outer_run.is_some() {
+        check_nested(&run)?;
     }
+    let plugin_dirs: Vec<_> = plugin_dirs.iter().map(|dir| absolute(dir)).collect();
+    also::check(storage.as_deref(), &also, &action, outer_run.is_some())?;
+    let also = also::with_commands(also, &plugin_dirs);
     let form = match action {
         Action::List { .. } | Action::Status(_) => {
             Form { dir: storage, conf: snapshot_conf, command: Vec::new() }
@@ -96,7 +100,6 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
         _ => form(storage, operands, snapshot_conf, outer_run.is_some())?,
     };
     let source = source(lines, form.conf);
-    let plugin_dirs: Vec<_> = plugin_dirs.iter().map(|dir| absolute(dir)).collect();
     let action = match action {
         Action::Status(look) => Action::Status(look.with_commands(&source, &plugin_dirs)),
         other => other,
@@ -105,6 +108,7 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
     Ok(Invocation {
         action,
         dir: form.dir,
+        also,
         job: job(&run, source, recover, form.command.first().cloned())?,
         command: CommandSpec {
             words: form.command,
@@ -115,6 +119,15 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
         files: result_files(run.report, run.metrics, is_run)?,
         outer_run,
     })
+}
+
+fn check_nested(run: &RunArgs) -> Result<(), UsageError> {
+    if run.max_hold.is_none() {
+        return Ok(());
+    }
+    let message = "--max-hold does not work inside the COMMAND of another dsnap";
+    let hint = "give --max-hold to the outer dsnap, which leaves the snapshot";
+    Err(UsageError::new(message).hint(hint))
 }
 
 fn result_files(

@@ -1,8 +1,8 @@
 //! Starts COMMAND and waits for it. No other file of this program starts a process.
 //!
 //! COMMAND is a direct child and inherits everything (process group, session, limits, umask,
-//! descriptors). It also inherits the locked `misc/sublock`, which protects its snapshot even if
-//! this program is killed. Which signals this program catches is decided in
+//! descriptors). It also inherits the locked `misc/sublock` of each storage, which protects its snapshot
+//! even if this program is killed. Which signals this program catches is decided in
 //! [`signals`](crate::signals).
 #![allow(clippy::disallowed_methods, reason = "only this file starts a process")]
 
@@ -58,7 +58,7 @@ impl CommandRunner<'_> {
     /// still running at the end of `limit`. Calls `tell` with what became of a signal.
     pub(crate) fn run(
         &self,
-        environment: Option<&Environment<'_>>,
+        environment: &Environment<'_>,
         limit: Option<HoldLimit>,
         started: &mut dyn FnMut(ProcessId),
         tell: &dyn Fn(&str),
@@ -75,18 +75,20 @@ impl CommandRunner<'_> {
         self.wait(pid, early, Deadlines::new(self.command.kill_after, limit), &announcements)
     }
 
-    fn start(&self, environment: Option<&Environment<'_>>) -> io::Result<Child> {
+    fn start(&self, environment: &Environment<'_>) -> io::Result<Child> {
         let (program, arguments) =
             self.command.words.split_first().ok_or(io::ErrorKind::NotFound)?;
         let mut command = Command::new(program);
         command.args(arguments);
-        let Some(environment) = environment else {
-            return self.spawn(&mut command);
-        };
-        set_variables(&mut command, environment);
-        rustix::io::fcntl_setfd(environment.sublock, FdFlags::empty())?;
-        let child = self.spawn(&mut command);
-        rustix::io::fcntl_setfd(environment.sublock, FdFlags::CLOEXEC)?;
+        for (name, value) in &environment.variables {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        let inheritable = set_flags(environment, FdFlags::empty());
+        let child = inheritable.and_then(|()| self.spawn(&mut command));
+        set_flags(environment, FdFlags::CLOEXEC)?;
         child
     }
 
@@ -234,15 +236,8 @@ fn end(status: WaitStatus) -> CommandEnd {
     }
 }
 
-/// Tells COMMAND about its snapshot.
-fn set_variables(command: &mut Command, environment: &Environment<'_>) {
-    command
-        .env("SNAPSHOT_VERSION", dsnap_engine::run::nested::VERSION)
-        .env("SNAPSHOT_DIRECTORY", &environment.directory)
-        .env("SNAPSHOT_TIMESTAMP", environment.timestamp.to_string())
-        .env("SNAPSHOT_CODE", environment.code.as_str());
-    match environment.tid {
-        Some(tid) => command.env("SNAPSHOT_TID", format!("{:016X}", u64::from_be_bytes(tid))),
-        None => command.env_remove("SNAPSHOT_TID"),
-    };
+/// Sets whether COMMAND inherits the locks of its snapshots.
+fn set_flags(environment: &Environment<'_>, flags: FdFlags) -> io::Result<()> {
+    let mut sublocks = environment.snapshots.iter().map(|snapshot| snapshot.sublock);
+    Ok(sublocks.try_for_each(|sublock| rustix::io::fcntl_setfd(sublock, flags))?)
 }

@@ -7,7 +7,8 @@ use dsnap_testkit::{Fixture, Site, State, locks};
 use nix::sys::signal::Signal::SIGTERM;
 
 use crate::support::{
-    DIRECT, Dsnap, HTTP, Screen, Terminal, assert_free, site, storage, storage_with_conf,
+    DIRECT, Dsnap, HTTP, Screen, Terminal, assert_free, both, site, storage, storage_with_conf,
+    wait_until,
 };
 
 /// Takes the live line away.
@@ -112,6 +113,22 @@ fn a_terminal_shows_how_long_a_server_may_still_recombine() {
     let shown = terminal.shown();
     let message = shown.find("(merging B/ back into A/").unwrap();
     assert!(shown[message..].find(" left: the server is recombining").is_some(), "{shown:?}");
+}
+
+#[test]
+fn a_server_of_several_that_recombines_is_waited_for_on_the_live_line() {
+    let (one, two, terminal) = (site(), site(), Terminal::new());
+    let server = two.server().unwrap();
+    server.hold_at(Step::Recombine);
+    Dsnap::at(&two).arg("true").run().says(0, HTTP);
+    assert!(server.wait_at(Step::Recombine));
+    let run = terminal.run(both(&one, &two).arg("true").env("TERM", "xterm"));
+    // It is updated with each try.
+    wait_until("the live line of several tries", || {
+        terminal.shown().matches("waiting, 4 min 5").count() >= 4
+    });
+    server.go_on();
+    assert!(run.end().status.success());
 }
 
 /// COMMAND that says it has begun, in the middle of a line, and ends with 40 after TERM.

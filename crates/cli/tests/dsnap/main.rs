@@ -40,6 +40,8 @@ mod recovery;
 mod replicas;
 mod result_files;
 mod rights;
+mod several_failures;
+mod several_storages;
 mod shared_conf;
 mod signals;
 mod signals_of_a_terminal;

@@ -19,6 +19,7 @@ mod site;
 mod storage;
 mod terminal;
 mod tmux;
+mod two_sites;
 mod users;
 mod waiting;
 
@@ -37,6 +38,7 @@ pub(crate) use storage::{
 };
 pub(crate) use terminal::Terminal;
 pub(crate) use tmux::Screen;
+pub(crate) use two_sites::{BOTH, CHECK, both};
 pub(crate) use users::{
     GROUP, OWNER, chown_all, current_user, site_of_another_user, storage_of_another_user,
 };

@@ -353,10 +353,7 @@ impl<'a> Attempt<'a> {
 
     /// Returns the age of an existing snapshot if the user accepts it.
     fn accepted_age(&self, file: &SnapshotFile) -> Option<Duration> {
-        let max_age = self.session().job.accept_existing?;
-        let acceptable = matches!(file.content, Content::User(_) | Content::Shutdown);
-        let age = file.age(self.entering.run_lock.now()).filter(|_| acceptable)?;
-        (age <= max_age).then_some(age)
+        existing::accepted_age(self.session(), self.entering.run_lock, file)
     }
 
     fn why_not_usable(&self, file: &SnapshotFile) -> Failure {

@@ -32,6 +32,15 @@ pub enum Level {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
+    /// Something that happened to one of several storages.
+    OfStorage {
+        /// The place of the storage on the command line, from 0.
+        number: usize,
+        /// How messages name the storage.
+        name: String,
+        /// What happened.
+        event: Box<Event>,
+    },
     /// A conf file or line that cannot be used.
     Complaint(Complaint),
     /// Somebody could interfere with this run.
@@ -122,6 +131,7 @@ impl Event {
     /// Returns how important the event is.
     pub fn level(&self) -> Level {
         match self {
+            Self::OfStorage { event, .. } => event.level(),
             Self::Accepted(..)
             | Self::LeaveRetried { .. }
             | Self::NotLeft(_)
@@ -143,6 +153,22 @@ impl Event {
 }
 
 impl Event {
+    /// Returns what happened, whichever storage it happened to.
+    pub fn without_storage(&self) -> &Self {
+        match self {
+            Self::OfStorage { event, .. } => event,
+            event => event,
+        }
+    }
+
+    /// Names the storage of the event in a reason, if the run has several storages.
+    pub fn name_storage(&self, reason: Reason) -> Reason {
+        match self {
+            Self::OfStorage { name, .. } => reason_of_storage(name, reason),
+            _ => reason,
+        }
+    }
+
     /// Renders an event that is about one line.
     fn about_line(&self) -> String {
         match self {
@@ -220,6 +246,9 @@ fn accepted(content: &str, age: Duration) -> String {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::OfStorage { name, event, .. } => {
+                f.write_str(&of_storage(name, &event.to_string()))
+            }
             Self::Complaint(Complaint { reason, .. }) | Self::Warning(reason) => {
                 write!(f, "{reason}")
             }
@@ -268,6 +297,22 @@ pub fn reason_of_line(label: &str, reason: &Reason) -> Reason {
     reason.clone().with_text(of_line(label, reason.text()))
 }
 
+/// Puts the name of a storage, its path, before what is said of it, unless the words name it already.
+pub(crate) fn of_storage(name: &str, words: &str) -> String {
+    let ends = |rest: &str| rest.is_empty() || rest.starts_with([' ', ':', ',']);
+    let mut parts = words.split(name);
+    // A path below the storage names it only as the subject: the words may end in the label of a line.
+    let is_subject = parts.next() == Some("")
+        && words.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'));
+    if is_subject || parts.any(ends) { words.to_owned() } else { format!("{name}: {words}") }
+}
+
+/// Puts the name of a storage before a reason, like [`of_storage`].
+pub(crate) fn reason_of_storage(name: &str, reason: Reason) -> Reason {
+    let text = of_storage(name, reason.text());
+    reason.with_text(text)
+}
+
 fn is_url(label: &str) -> bool {
     let scheme = label.split_once("://").map_or("", |(scheme, _)| scheme);
     !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric())
@@ -285,6 +330,22 @@ mod tests {
             |of| Event::Progress { label: "a".into(), done: 1, of, unit: "files".into() };
         assert_eq!(progress(Some(2)).to_string(), "a: 1 of 2 files");
         assert_eq!(progress(None).to_string(), "a: 1 files");
+    }
+
+    #[test]
+    fn words_that_name_their_storage_do_not_name_it_twice() {
+        assert_eq!(of_storage("/srv/a", "Left snapshot mode"), "/srv/a: Left snapshot mode");
+        for words in [
+            "/srv/a is in use",
+            "/srv/a/misc/sublock is held",
+            "/srv/a: no",
+            "a snapshot of /srv/a is in use",
+        ] {
+            assert_eq!(of_storage("/srv/a", words), words);
+        }
+        for words in ["/srv/ab is in use", "Entered snapshot using exec /srv/a/config/stop"] {
+            assert_eq!(of_storage("/srv/a", words), format!("/srv/a: {words}"));
+        }
     }
 
     #[test]

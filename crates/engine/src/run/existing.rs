@@ -13,7 +13,7 @@ use crate::record::run_lock::RunLock;
 use crate::run::session::Session;
 use crate::storage::main_lock::Openness;
 use crate::storage::snapshot_file::{Content, SnapshotFile};
-use crate::storage::{Leftovers, Storage};
+use crate::storage::{Leftovers, Storage, snapshot_lock};
 use crate::system::lock_holders;
 
 const ROLL_FORWARD: &str =
@@ -38,6 +38,44 @@ pub(crate) fn why_not_usable(
         Content::Shutdown => existing.shut_down(),
         Content::Empty | Content::NotAFile | Content::Other(_) => existing.broken(),
     }
+}
+
+/// Checks that nobody is seen to use the storage, except this run under its code. Asks no server.
+///
+/// # Errors
+///
+/// The storage is in a snapshot of somebody else that the user does not accept, or in a pack, or a
+/// process uses its files.
+pub(crate) fn check_unused(
+    session: &Session<'_>,
+    run_lock: &RunLock,
+    ours: &Code,
+) -> Result<(), Failure> {
+    let file = snapshot_lock::read_snapshot_file(session.storage)?;
+    if file.is_held_by(ours) || accepted_age(session, run_lock, &file).is_some() {
+        return Ok(());
+    }
+    let existing = Existing::new(session, run_lock, &file);
+    // A server that has the storage open locks `misc/sublock` itself.
+    if existing.is_locked && existing.openness == Openness::Closed {
+        return Err(snapshot_lock::in_use(session.storage));
+    }
+    match why_not_usable(session, run_lock, &file) {
+        Failure::InUse(reason) => Err(Failure::InUse(reason)),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the age of an existing snapshot if the user accepts it.
+pub(crate) fn accepted_age(
+    session: &Session<'_>,
+    run_lock: &RunLock,
+    file: &SnapshotFile,
+) -> Option<Duration> {
+    let max_age = session.job.accept_existing?;
+    let acceptable = matches!(file.content, Content::User(_) | Content::Shutdown);
+    let age = file.age(run_lock.now()).filter(|_| acceptable)?;
+    (age <= max_age).then_some(age)
 }
 
 /// Says which snapshot of somebody else the storage is in, since when, who uses it, and how to end

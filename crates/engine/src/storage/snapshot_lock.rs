@@ -123,18 +123,20 @@ fn lock_within(storage: &Storage, timeout: Duration) -> Result<FileLock, Failure
             Err(LockError::Held) if begin.elapsed() < timeout => {
                 std::thread::sleep(limits::FILE_POLL_INTERVAL)
             }
-            Err(LockError::Held) => {
-                let root = text::path(storage.root());
-                let by = lock_holders::holder(&storage.sublock());
-                let what = format!("a snapshot of {root} is in use: misc/sublock is held by {by}");
-                return Err(Failure::in_use(what));
-            }
+            Err(LockError::Held) => return Err(in_use(storage)),
             Err(LockError::Io(error)) => {
                 let misc = &storage.folders().misc;
                 return Err(misc.error(SUBLOCK, "cannot be locked", &error).into());
             }
         }
     }
+}
+
+/// Says who holds `misc/sublock`.
+pub(crate) fn in_use(storage: &Storage) -> Failure {
+    let root = text::path(storage.root());
+    let by = lock_holders::holder(&storage.sublock());
+    Failure::in_use(format!("a snapshot of {root} is in use: misc/sublock is held by {by}"))
 }
 
 /// Returns whole seconds since 1970, rounded down.

@@ -38,7 +38,8 @@ impl Dsnap {
     }
 
     fn started_by(mut command: Command) -> Self {
-        for name in ["VERSION", "DIRECTORY", "TIMESTAMP", "CODE", "TID"] {
+        let lists = ["DIRECTORIES", "CODES", "TIDS"];
+        for name in ["VERSION", "DIRECTORY", "TIMESTAMP", "CODE", "TID"].into_iter().chain(lists) {
             command.env_remove(format!("SNAPSHOT_{name}"));
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
