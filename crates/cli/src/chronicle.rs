@@ -26,13 +26,15 @@ pub(crate) struct Notes {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StorageNotes {
     /// How messages name the storage, if the run has several.
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     /// The label of the line that entered the snapshot in which COMMAND ran.
     pub(crate) method: Option<String>,
     /// The age of the snapshot, if COMMAND ran in one that somebody else had entered.
     pub(crate) accepted_age: Option<Duration>,
     /// The code, and the last transaction in `A/`.
     pub(crate) snapshot: Option<(String, Option<[u8; 8]>)>,
+    /// The codes of the snapshots of earlier runs that were left.
+    pub(crate) left_behind: Vec<String>,
     entered_at: Option<Instant>,
     left_at: Option<Instant>,
 }
@@ -50,13 +52,15 @@ impl Chronicle {
 
     /// Notes an event.
     pub(crate) fn note(&self, event: &Event) {
-        let (number, name) = match event {
-            Event::OfStorage { number, name, .. } => (*number, Some(name.clone())),
-            _ => (0, None),
-        };
         let mut notes = self.0.borrow_mut();
-        let storage = notes.storage_mut(number);
-        storage.name = name;
+        let storage = match event {
+            Event::OfStorage { number, name, .. } => {
+                let storage = notes.storage_mut(*number);
+                storage.name = Some(name.clone());
+                storage
+            }
+            _ => notes.storage_mut(0),
+        };
         storage.note(event.without_storage());
     }
 
@@ -102,17 +106,16 @@ impl Notes {
         self.storages.get(number).cloned().unwrap_or_default()
     }
 
+    /// Returns what happened to each storage.
+    pub(crate) fn storages(&self) -> &[StorageNotes] {
+        &self.storages
+    }
+
     fn storage_mut(&mut self, number: usize) -> &mut StorageNotes {
         if self.storages.len() <= number {
             self.storages.resize_with(number + 1, StorageNotes::default);
         }
         &mut self.storages[number]
-    }
-
-    /// Lists the storages that were entered, by their names, and how long each was frozen.
-    pub(crate) fn frozen(&self) -> Vec<(Option<String>, Duration)> {
-        let entered = |it: &StorageNotes| Some((it.name.clone(), it.frozen()?));
-        self.storages.iter().filter_map(entered).collect()
     }
 
     /// Says whether COMMAND ran in a snapshot that somebody else had entered.
@@ -132,6 +135,7 @@ impl StorageNotes {
             Event::Accepted(_, age) => {
                 (self.method, self.accepted_age) = (None, Some(*age));
             }
+            Event::LeftBehind(code) => self.left_behind.push(format!("user/{code}")),
             Event::Left => self.left_at = Some(Instant::now()),
             _ => {}
         }

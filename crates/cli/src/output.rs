@@ -7,12 +7,13 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{self, Receiver, SyncSender};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::journal::{self, Priority};
 use crate::style;
 
 /// How long a write waits for a stalled reader of stderr. Later writes do not wait again.
@@ -31,10 +32,20 @@ const RESERVED_COLUMNS: usize = 3;
 
 static STDERR: Mutex<Stderr> = Mutex::new(Stderr { writer: None, has_live_line: false });
 
-/// Writes lines to stderr, and removes the live line.
+/// Writes lines about a failure to stderr, and removes the live line.
 pub(crate) fn print_message(lines: &str) {
-    let coloured = style::is_wanted(&io::stderr()).then(|| style::message(lines));
-    stderr().write(&format!("{}\n", coloured.as_deref().unwrap_or(lines)));
+    print(Priority::Error, lines);
+}
+
+/// Writes lines to stderr, and removes the live line. The journal gets their priority.
+pub(crate) fn print(priority: Priority, lines: &str) {
+    static IS_JOURNAL: OnceLock<bool> = OnceLock::new();
+    let text = match IS_JOURNAL.get_or_init(journal::is_stderr) {
+        true => journal::with_priority(lines, priority),
+        false if style::is_wanted(&io::stderr()) => format!("{}\n", style::message(lines)),
+        false => format!("{lines}\n"),
+    };
+    stderr().write(&text);
 }
 
 /// Replaces the text of the live line, on a terminal that can clear a line.

@@ -35,8 +35,8 @@ impl Phases {
             _ => return None,
         };
         let took = self.call_began.take()?.elapsed();
-        let words = format!("{what} after {}", in_words_with_tenths(took));
-        Some(stamped(event.name_storage(Reason::new(words)).text()))
+        let words = Reason::new(format!("{what} after {}", in_words_with_tenths(took)));
+        Some(stamped(event.name_storage(words).text()))
     }
 }
 
@@ -51,14 +51,15 @@ pub(crate) fn command_ended(end: &CommandEnd, ran: Duration) -> Option<String> {
     Some(stamped(&format!("COMMAND {how} after {}", in_words_with_tenths(ran))))
 }
 
-/// Says how long a storage was frozen; its name is that in a run with several. `is_left` says whether
-/// all of them have been left.
+/// Says how long a storage was frozen. `name` is its path if there are several, and `is_left` says
+/// whether it no longer is.
 pub(crate) fn frozen(name: Option<&str>, time: Duration, is_left: bool) -> String {
-    let (name, time) = (name.unwrap_or("the storage"), in_words_with_tenths(time));
+    let time = in_words_with_tenths(time);
+    let storage = name.unwrap_or("the storage");
     stamped(&if is_left {
-        format!("{name} was frozen for {time}")
+        format!("{storage} was frozen for {time}")
     } else {
-        format!("{name} has been frozen for {time}, and may still be")
+        format!("{storage} has been frozen for {time}, and may still be")
     })
 }
 

@@ -20,6 +20,7 @@ use dsnap_engine::{durations, exit_status, limits};
 use dsnap_host::signals;
 
 use crate::chronicle::Chronicle;
+use crate::journal::Priority;
 use crate::live::LiveLine;
 use crate::output::{self, print_message};
 use crate::phases::{self, Phases};
@@ -80,9 +81,9 @@ impl<'a> Frontend<'a> {
     fn write(&self, event: &Event) {
         self.show_held_back(None);
         let begun = self.phases.begun(event);
-        print_message(&begun.unwrap_or_else(|| event.to_string()));
+        output::print(Priority::of(event), &begun.unwrap_or_else(|| event.to_string()));
         if self.verbosity > 0 {
-            self.phases.ended(event).iter().for_each(|words| print_message(words));
+            self.phases.ended(event).iter().for_each(|words| output::print(Priority::Debug, words));
         }
         self.live.again();
     }
@@ -93,9 +94,9 @@ impl<'a> Frontend<'a> {
     /// something else.
     fn tell_of_signal(&self, words: &str) {
         if self.verbosity > 0 {
-            print_message(&phases::stamped(words));
+            output::print(Priority::Info, &phases::stamped(words));
         } else if self.verbosity == 0 && io::stderr().is_terminal() {
-            print_message(words);
+            output::print(Priority::Info, words);
         }
     }
 }
@@ -134,7 +135,8 @@ impl Program for Frontend<'_> {
         self.show_held_back(Some(reason));
         let began = Instant::now();
         if !self.live.wait(left, reason) && self.shows(Level::Normal) {
-            print_message(&format!("Retrying snapshot.... ({})", reason.text()));
+            let text = format!("Retrying snapshot.... ({})", reason.text());
+            output::print(Priority::Info, &text);
         }
         while began.elapsed() < pause && self.stopped().is_none() {
             let rest = pause.saturating_sub(began.elapsed());
@@ -171,7 +173,7 @@ impl Frontend<'_> {
     /// Writes what is said of a phase, with `-v`.
     fn tell_phase(&self, words: impl FnOnce() -> Option<String>) {
         if self.verbosity > 0 {
-            words().iter().for_each(|words| print_message(words));
+            words().iter().for_each(|words| output::print(Priority::Debug, words));
         }
     }
 
@@ -185,7 +187,8 @@ impl Frontend<'_> {
         let (kept, shown): (Vec<_>, Vec<_>) =
             held_back.drain(..).partition(|reason| Some(reason) == named);
         *held_back = kept;
-        shown.iter().for_each(|reason| print_message(&reason.to_string()));
+        let print = |reason: &Reason| output::print(Priority::Warning, &reason.to_string());
+        shown.iter().for_each(print);
         if !shown.is_empty() {
             self.live.again();
         }
@@ -195,9 +198,10 @@ impl Frontend<'_> {
     /// last line says so.
     pub(crate) fn print_outcome(&self, outcome: &Outcome, command: Option<&str>) {
         self.live.clear();
-        let is_left = outcome.not_left.is_empty();
-        for (name, time) in self.chronicle.notes().frozen() {
-            self.tell_phase(|| Some(phases::frozen(name.as_deref(), time, is_left)));
+        for storage in self.chronicle.notes().storages() {
+            let is_left = outcome.not_left.is_empty();
+            let words = |time| phases::frozen(storage.name.as_deref(), time, is_left);
+            self.tell_phase(|| storage.frozen().map(words));
         }
         if let Err(NotRun::NoSnapshot { failure, cause, others }) = &outcome.command {
             let decisive = cause.as_deref().unwrap_or(failure.reason());
@@ -268,9 +272,11 @@ pub(crate) fn print_panic(has_command_started: bool) -> u8 {
     exit_status::FAILED
 }
 
-/// Prints the result of `--recover`: success on stdout, failure on stderr. Returns the exit status.
-pub(crate) fn print_recovery(result: Result<String, NotRecovered>) -> u8 {
+/// Prints the result of `--recover`: success on stdout, unless a document is there already, and
+/// failure on stderr. Returns the exit status.
+pub(crate) fn print_recovery(result: Result<String, NotRecovered>, has_document: bool) -> u8 {
     match result {
+        Ok(_) if has_document => 0,
         Ok(text) => {
             output::print_result(&text);
             0

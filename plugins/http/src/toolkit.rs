@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use dsnap_core::method::Request;
 use dsnap_core::text::Harmless;
 use dsnap_core::{Code, Reason};
+use dsnap_engine::system::credential_folder::CredentialFolder;
 use dsnap_engine::system::lock_holders;
 use dxr::Value;
 use rustls::ClientConfig;
@@ -42,13 +43,18 @@ impl<'a> Toolkit<'a> {
     /// # Errors
     ///
     /// The line or one of its files is unusable, so a person must act.
-    pub(crate) fn of(request: &Request<'a>, default_limit: Duration) -> Result<Self, Reason> {
+    pub(crate) fn of(
+        request: &Request<'a>,
+        folder: &CredentialFolder,
+        default_limit: Duration,
+    ) -> Result<Self, Reason> {
         let limit = request.time_left.unwrap_or(default_limit);
         let deadline = Deadline::new(request.caller, limit);
         // Without an answer to the question, this leave is sent all the same: keep time for it.
         let question_limit = if request.snapshot_seen { limit / 2 } else { request.leave_time };
-        let line = Line::read(request)?;
-        let credentials = Credentials::read(&line.access)?;
+        let line = Line::read(request, folder)?;
+        let credentials = Credentials::read(&line.access);
+        let credentials = credentials.map_err(|reason| line.without_access(reason))?;
         let tls = tls::config(&line.address, line.ca.as_deref())?;
         Ok(Self {
             line,

@@ -4,12 +4,13 @@
 //! table) stays with it; what starts, waits, writes files or compares is here.
 
 mod document;
+pub(crate) mod examples;
 mod expected;
 mod folder;
-pub(crate) mod guide;
 mod libraries;
 mod namespace;
 mod outcome;
+pub(crate) mod pages;
 mod process;
 mod program;
 mod replica;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use dsnap_core::method::{Caller, Entered, Left, Message, Request, SnapshotMethod, Status};
 use dsnap_core::{Code, Reason};
+use dsnap_engine::system::credential_folder::CredentialFolder;
 use dsnap_http::Http;
 
 /// The limit of a call in a test that does not set its own. Longer than any test takes.
@@ -61,6 +62,7 @@ pub(crate) struct ConfLine {
     limit: Duration,
     leave_limit: Option<Duration>,
     snapshot_seen: bool,
+    credentials: CredentialFolder,
 }
 
 impl ConfLine {
@@ -71,12 +73,20 @@ impl ConfLine {
         let code = Code::from_bytes(b"host-1001").unwrap();
         let words = vec![url.into(), "access".into()];
         let (limit, leave_limit) = (DEFAULT_LIMIT, None);
-        Self { folder, words, code, limit, leave_limit, snapshot_seen: false }
+        let credentials = CredentialFolder::default();
+        Self { folder, words, code, limit, leave_limit, snapshot_seen: false, credentials }
     }
 
     /// Adds a word to the line.
     pub(crate) fn with_word(mut self, word: impl Into<OsString>) -> Self {
         self.words.push(word.into());
+        self
+    }
+
+    /// Makes `credential:NAME` the access word, and the folder of the conf that of the credentials.
+    pub(crate) fn with_credential(mut self, name: &str) -> Self {
+        self.words[1] = format!("credential:{name}").into();
+        self.credentials = CredentialFolder::new(Some(self.folder.path().to_owned()));
         self
     }
 
@@ -109,6 +119,10 @@ impl ConfLine {
         self.folder.path().join(name)
     }
 
+    fn method(&self) -> Http {
+        Http::with_credentials(self.credentials.clone())
+    }
+
     fn request<'a>(&'a self, caller: &'a dyn Caller) -> Request<'a> {
         Request {
             storage: Path::new("/srv/ds"),
@@ -127,7 +141,7 @@ impl ConfLine {
     }
 
     pub(crate) fn enter_for(&self, caller: &dyn Caller) -> Entered {
-        Http.enter(&self.request(caller))
+        self.method().enter(&self.request(caller))
     }
 
     pub(crate) fn leave(&self) -> Left {
@@ -135,11 +149,11 @@ impl ConfLine {
     }
 
     pub(crate) fn leave_for(&self, caller: &dyn Caller) -> Left {
-        Http.leave(&self.request(caller))
+        self.method().leave(&self.request(caller))
     }
 
     pub(crate) fn status(&self) -> Status {
-        Http.status(&self.request(&NeverStops))
+        self.method().status(&self.request(&NeverStops))
     }
 }
 
