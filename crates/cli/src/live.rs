@@ -14,8 +14,6 @@ use dsnap_engine::{durations, limits};
 use crate::recovery::Recovery;
 use crate::{environment, output};
 
-const RECOMBINING: &str = "the server is recombining";
-
 /// The live line of a run.
 #[derive(Debug)]
 pub(crate) struct LiveLine {
@@ -25,11 +23,19 @@ pub(crate) struct LiveLine {
     shows_calls: bool,
     /// The text on the screen.
     text: RefCell<Option<String>>,
-    /// When the server must have recombined, while that is waited for.
-    recombined_by: Cell<Option<Instant>>,
+    recombining: RefCell<Option<Recombining>>,
     recovery: RefCell<Option<Recovery>>,
     /// When progress was last left to a message.
     progress_written: Cell<Option<Instant>>,
+}
+
+/// A server that is waited for until it has recombined.
+#[derive(Debug)]
+struct Recombining {
+    /// The name of its storage, in a run with several.
+    storage: Option<String>,
+    /// When it must have recombined.
+    end: Instant,
 }
 
 impl LiveLine {
@@ -41,7 +47,7 @@ impl LiveLine {
             is_possible,
             shows_calls: verbosity == 0,
             text: RefCell::default(),
-            recombined_by: Cell::default(),
+            recombining: RefCell::default(),
             recovery: RefCell::default(),
             progress_written: Cell::default(),
         }
@@ -60,14 +66,15 @@ impl LiveLine {
             Event::MethodSaid(..) | Event::MethodTraced(..) | Event::MethodWarned(..) => {}
             Event::Recombining(limit) => {
                 self.clear();
-                self.recombined_by.set(Some(Instant::now() + *limit));
+                let (storage, end) = (storage_of(event), Instant::now() + *limit);
+                *self.recombining.borrow_mut() = Some(Recombining { storage, end });
             }
-            // A try may fail because the server still recombines.
-            Event::LineFailed { .. } => self.clear(),
-            _ => {
-                self.recombined_by.take();
+            // Before this, a try may fail because the server still recombines.
+            Event::Locked => {
+                self.recombining.borrow_mut().take_if(|it| it.storage == storage_of(event));
                 self.clear();
             }
+            _ => self.clear(),
         }
         true
     }
@@ -92,7 +99,7 @@ impl LiveLine {
 
     /// Shows what is waited for. Returns false if there is no live line.
     pub(crate) fn wait(&self, left: Duration, reason: &Reason) -> bool {
-        self.recombined_by.take();
+        self.recombining.take();
         self.show(waiting(left, reason.text()))
     }
 
@@ -108,9 +115,8 @@ impl LiveLine {
 
     /// Updates how much longer the server may recombine.
     pub(crate) fn tick(&self) -> bool {
-        let Some(end) = self.recombined_by.get() else { return false };
-        let left = end.saturating_duration_since(Instant::now());
-        self.show(waiting(left, RECOMBINING))
+        let text = self.recombining.borrow().as_ref().map(Recombining::text);
+        text.is_some_and(|text| self.show(text))
     }
 
     /// Shows the text again that a message has removed.
@@ -124,6 +130,21 @@ impl LiveLine {
         if self.text.take().is_some() {
             output::clear_live_line();
         }
+    }
+}
+
+impl Recombining {
+    fn text(&self) -> String {
+        let left = self.end.saturating_duration_since(Instant::now());
+        let of = self.storage.as_ref().map_or_else(String::new, |name| format!("{name}: "));
+        waiting(left, &format!("{of}the server is recombining"))
+    }
+}
+
+fn storage_of(event: &Event) -> Option<String> {
+    match event {
+        Event::OfStorage { name, .. } => Some(name.clone()),
+        _ => None,
     }
 }
 

@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use dsnap_engine::durations;
+use dsnap_engine::{durations, limits};
 use indicatif::ProgressBar;
-
-/// The shortest time after which a rate says something.
-const MIN_TIME: Duration = Duration::from_secs(1);
 
 /// The estimate for a recovery that is going on. `indicatif` estimates; the live line draws.
 #[derive(Debug)]
@@ -25,7 +22,7 @@ impl Recovery {
             self.0.set_length(of);
         }
         self.0.tick();
-        if self.0.elapsed() < MIN_TIME {
+        if self.0.elapsed() < limits::MIN_RATE_TIME {
             return String::new();
         }
         words(self.0.per_sec(), of.map(|_| self.0.eta()))
@@ -42,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_is_told_after_a_second_and_the_time_left_if_the_total_is_known() {
+    fn a_rate_is_told_after_a_while_and_the_time_left_if_the_total_is_known() {
         let bar = |of| {
             let elapsed = ProgressBar::hidden().with_elapsed(Duration::from_secs(10));
             Recovery(elapsed).words(5000, of)

@@ -66,6 +66,8 @@ pub const LONG_SNAPSHOT: Duration = Duration::from_secs(24 * 60 * 60);
 pub const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often a method that moves files reports its progress.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
+/// The shortest time after which the rate of progress says something.
+pub const MIN_RATE_TIME: Duration = Duration::from_millis(500);
 /// How often progress is written as a message, where there is no live line.
 pub const PROGRESS_MESSAGE_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the live line is updated while the program waits.

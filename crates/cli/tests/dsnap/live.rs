@@ -7,7 +7,8 @@ use dsnap_testkit::{Fixture, Site, State, locks};
 use nix::sys::signal::Signal::SIGTERM;
 
 use crate::support::{
-    DIRECT, Dsnap, HTTP, Screen, Terminal, assert_free, site, storage, storage_with_conf,
+    DIRECT, Dsnap, HTTP, Screen, Terminal, assert_free, both, site, storage, storage_with_conf,
+    wait_until,
 };
 
 /// Takes the live line away.
@@ -42,10 +43,10 @@ fn with_journal(files: usize) -> Fixture {
 fn seen_of_recovery(files: usize) -> Option<String> {
     let fixture = with_journal(files);
     let screen = Screen::start(&["--storage", fixture.path().to_str().unwrap(), "true"]);
-    let (progress, end) = (format!(" of {files} files"), format!("{DIRECT}status 0"));
-    let seen = screen.wait_for_one(&[&progress, &end]);
+    let (rate, end) = (format!(" of {files} files, "), format!("{DIRECT}status 0"));
+    let seen = screen.wait_for_one(&[&rate, &end]);
     assert_eq!(screen.wait_for("status "), end);
-    seen.contains(&progress).then_some(seen)
+    seen.contains(&rate).then_some(seen)
 }
 
 fn url(site: &Site) -> String {
@@ -69,9 +70,10 @@ fn a_person_sees_that_a_server_is_asked_and_then_only_the_four_lines() {
 
 #[test]
 fn a_person_sees_how_far_a_recovery_is_and_a_pipe_gets_nothing_of_it() {
-    let journals = [5_000, 20_000, 80_000];
+    let journals = [8_000, 32_000, 128_000];
     let seen = journals.into_iter().find_map(seen_of_recovery).expect("no recovery takes a while");
     assert!(seen.starts_with("direct access: ") && seen.lines().count() == 1, "{seen}");
+    assert!(seen.contains("/s, ") && seen.ends_with(" s left"), "{seen}");
     Dsnap::on(&with_journal(10)).arg("true").run().says(0, DIRECT);
     Dsnap::on(&with_journal(10))
         .args(["-v", "true"])
@@ -111,6 +113,22 @@ fn a_terminal_shows_how_long_a_server_may_still_recombine() {
     let shown = terminal.shown();
     let message = shown.find("(merging B/ back into A/").unwrap();
     assert!(shown[message..].find(" left: the server is recombining").is_some(), "{shown:?}");
+}
+
+#[test]
+fn a_server_of_several_that_recombines_is_waited_for_on_the_live_line() {
+    let (one, two, terminal) = (site(), site(), Terminal::new());
+    let server = two.server().unwrap();
+    server.hold_at(Step::Recombine);
+    Dsnap::at(&two).arg("true").run().says(0, HTTP);
+    assert!(server.wait_at(Step::Recombine));
+    let run = terminal.run(both(&one, &two).arg("true").env("TERM", "xterm"));
+    // It is updated with each try.
+    wait_until("the live line of several tries", || {
+        terminal.shown().matches("waiting, 4 min 5").count() >= 4
+    });
+    server.go_on();
+    assert!(run.end().status.success());
 }
 
 /// COMMAND that says it has begun, in the middle of a line, and ends with 40 after TERM.

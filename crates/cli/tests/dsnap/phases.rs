@@ -35,6 +35,19 @@ fn each_phase_is_told_with_its_time_and_at_the_end_how_long_the_storage_was_froz
 }
 
 #[test]
+fn each_of_several_storages_has_its_phases() {
+    let (one, other) = (site(), site());
+    let dsnap = Dsnap::at(&one).arg("--also").arg(other.path()).knows_as(other.path(), "OTHER");
+    let phases = phases(&dsnap.args(["-v", "true"]).run());
+    for name in ["DIR", "OTHER"] {
+        for what in [": entered", ": left", " was frozen"] {
+            let line = format!("{name}{what}");
+            assert_eq!(phases.iter().filter(|it| **it == line).count(), 1, "{line}: {phases:#?}");
+        }
+    }
+}
+
+#[test]
 fn a_run_without_a_snapshot_was_not_frozen() {
     let ran =
         Dsnap::on(&storage_with_conf(State::Crashed, "nodirect\n")).args(["-v", "true"]).run();
