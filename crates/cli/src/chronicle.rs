@@ -25,6 +25,8 @@ pub(crate) struct Notes {
 /// The notes about one storage.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StorageNotes {
+    /// How messages name the storage, if the run has several.
+    pub(crate) name: Option<String>,
     /// The label of the line that entered the snapshot in which COMMAND ran.
     pub(crate) method: Option<String>,
     /// The age of the snapshot, if COMMAND ran in one that somebody else had entered.
@@ -48,8 +50,16 @@ impl Chronicle {
 
     /// Notes an event.
     pub(crate) fn note(&self, event: &Event) {
-        let number = if let Event::OfStorage { number, .. } = event { *number } else { 0 };
-        self.0.borrow_mut().storage_mut(number).note(event.without_storage());
+        let mut notes = self.0.borrow_mut();
+        let storage = match event {
+            Event::OfStorage { number, name, .. } => {
+                let storage = notes.storage_mut(*number);
+                storage.name = Some(name.clone());
+                storage
+            }
+            _ => notes.storage_mut(0),
+        };
+        storage.note(event.without_storage());
     }
 
     /// Notes that COMMAND is about to begin.
@@ -92,6 +102,11 @@ impl Notes {
     /// Returns what happened to the storage with that place on the command line.
     pub(crate) fn storage(&self, number: usize) -> StorageNotes {
         self.storages.get(number).cloned().unwrap_or_default()
+    }
+
+    /// Returns what happened to each storage.
+    pub(crate) fn storages(&self) -> &[StorageNotes] {
+        &self.storages
     }
 
     fn storage_mut(&mut self, number: usize) -> &mut StorageNotes {

@@ -5,17 +5,22 @@
 //! ([`signals`]) and COMMAND ([`lookup`], [`spawn`]) have one file each.
 #![forbid(unsafe_code)]
 
+mod announcements;
 mod args;
 mod chronicle;
 mod core_dumps;
 mod deadlines;
 mod environment;
 mod help;
+mod journal;
 mod listing;
+mod live;
 mod lookup;
 mod metrics;
 mod other_storages;
 mod output;
+mod phases;
+mod recovery;
 mod report;
 mod resolve;
 mod result_files;
@@ -23,6 +28,7 @@ mod run_report;
 mod signals;
 mod spawn;
 mod status;
+mod style;
 
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -45,6 +51,7 @@ use dsnap_http::Http;
 
 use crate::args::{Parsed, UsageError};
 use crate::chronicle::Chronicle;
+use crate::journal::Priority;
 use crate::listing::Listing;
 use crate::other_storages::OtherStorage;
 use crate::report::Frontend;
@@ -96,7 +103,7 @@ fn run_command(invocation: &Invocation) -> u8 {
         let also = also_ends(invocation, others);
         let report = RunReport::new(main, also, command.clone(), outcome, &chronicle.notes());
         let warnings = invocation.files.write(&report);
-        warnings.iter().for_each(|warning| output::print_message(warning));
+        warnings.iter().for_each(|warning| output::print(Priority::Warning, warning));
     };
     let status = outer_snapshot(invocation).and_then(|outer| {
         let dir = outer.as_ref().map(|outer| &*outer.directory).or(invocation.dir.as_deref());
@@ -195,16 +202,23 @@ fn show_status(invocation: &Invocation, look: &Look) -> u8 {
             |(dir, recover): &(PathBuf, String)| diagnose(invocation, dir, recover, &signals);
         let diagnoses: Vec<_> = storages.clone().map(diagnose).collect();
         let report = Report::new(storages.map(|(dir, _)| dir.as_path()).zip(&diagnoses));
-        let text = if look.json { report.to_json() } else { report.to_string() };
+        print_status(&report, look);
         if look.watch {
-            output::redraw_result(text.trim_end());
             signals.sleep(limits::WATCH_INTERVAL);
-        } else {
-            output::print_result(text.trim_end());
         }
         if !look.watch || signals.first_stop().is_some() {
             return report.status();
         }
+    }
+}
+
+/// Prints the result of `--status`; with `--watch`, in the place of the one before.
+fn print_status(report: &Report, look: &Look) {
+    let text = if look.json { report.to_json() } else { output::coloured(&report.to_string()) };
+    if look.watch {
+        output::redraw_result(text.trim_end());
+    } else {
+        output::print_result(text.trim_end());
     }
 }
 
@@ -295,6 +309,7 @@ fn at_storage<T>(
 
 /// Makes the registry of the built-in methods and of the folders with loadable ones.
 fn registry(invocation: &Invocation) -> Registry {
-    let built_in = Registry::new(env!("CARGO_PKG_VERSION")).with(Direct).with(Http).with(Exec);
+    let http = Http::with_credentials(invocation.credentials.clone());
+    let built_in = Registry::new(env!("CARGO_PKG_VERSION")).with(Direct).with(http).with(Exec);
     built_in.searching(invocation.plugin_dirs.clone())
 }

@@ -71,8 +71,16 @@ fn last_run(report: &RunReport, storage: &StorageReport) -> [Metric; 6] {
             "How long the last run kept the storage in a snapshot.",
             storage.frozen_seconds,
         ),
-        ("dsnap_b_files", "Files in B/ after the last run.", storage.b_files.map(number)),
-        ("dsnap_b_bytes", "Bytes in B/ after the last run.", storage.b_bytes.map(number)),
+        (
+            "dsnap_unmerged_files",
+            "Files in B/, not yet merged into A/, after the last run.",
+            storage.b_files.map(number),
+        ),
+        (
+            "dsnap_unmerged_bytes",
+            "Bytes in B/, not yet merged into A/, after the last run.",
+            storage.b_bytes.map(number),
+        ),
     ]
 }
 

@@ -15,6 +15,7 @@ use dsnap_engine::conf::plan::Source;
 use dsnap_engine::run::job::Job;
 use dsnap_engine::run::nested::Inherited;
 use dsnap_engine::run::recover::RecoverOptions;
+use dsnap_engine::system::credential_folder::CredentialFolder;
 use dsnap_engine::{durations, limits, quoting};
 
 use crate::args::{self, Args, InsteadArgs, MethodArgs, RunArgs, UsageError};
@@ -37,6 +38,8 @@ pub(crate) struct Invocation {
     pub(crate) verbosity: i16,
     /// The folders that are searched for loadable methods, in order.
     pub(crate) plugin_dirs: Vec<PathBuf>,
+    /// The credentials of the systemd service that the program runs in.
+    pub(crate) credentials: CredentialFolder,
     /// What is written after the run.
     pub(crate) files: ResultFiles,
     /// The run that this one is nested in.
@@ -87,8 +90,8 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
     let MethodArgs { storage, also, snapshot_conf, lines, plugin_dirs } = methods;
     // Only a run can be nested. --recover and --list-methods apply to the storage that they name.
     let outer_run = caller.outer_run.filter(|_| is_run);
-    if outer_run.is_some() {
-        check_nested(&run)?;
+    if outer_run.is_some() && run.max_hold.is_some() {
+        return Err(nested_max_hold());
     }
     let plugin_dirs: Vec<_> = plugin_dirs.iter().map(|dir| absolute(dir)).collect();
     also::check(storage.as_deref(), &also, &action, outer_run.is_some())?;
@@ -116,18 +119,15 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
         },
         verbosity: i16::from(messages.verbose) - i16::from(messages.quiet),
         plugin_dirs: plugin_dirs.into_iter().chain(caller.plugin_path).collect(),
+        credentials: caller.credentials,
         files: result_files(run.report, run.metrics, is_run)?,
         outer_run,
     })
 }
 
-fn check_nested(run: &RunArgs) -> Result<(), UsageError> {
-    if run.max_hold.is_none() {
-        return Ok(());
-    }
-    let message = "--max-hold does not work inside the COMMAND of another dsnap";
-    let hint = "give --max-hold to the outer dsnap, which leaves the snapshot";
-    Err(UsageError::new(message).hint(hint))
+fn nested_max_hold() -> UsageError {
+    UsageError::new("--max-hold does not work inside the COMMAND of another dsnap")
+        .hint("give --max-hold to the outer dsnap, which leaves the snapshot")
 }
 
 fn result_files(

@@ -65,7 +65,11 @@ pub const LONG_SNAPSHOT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long files are counted for `--status`, in each folder.
 pub const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often a method that moves files reports its progress.
-pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
+/// How often progress is written as a message, where there is no live line.
+pub const PROGRESS_MESSAGE_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the live line is updated while the program waits.
+pub const LIVE_LINE_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the progress of an isolated process is passed on, at most.
 pub const MIN_PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 /// The pause between two reads from a process that has written more than [`MAX_CALL_OUTPUT`]: what

@@ -14,7 +14,8 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use dsnap_core::abi::{
-    DSNAP_SAY_CODE, DSNAP_SAY_HINT, DSNAP_SAY_LABEL, DSNAP_SAY_REASON, DSNAP_SAY_WORDS,
+    DSNAP_SAY_CODE, DSNAP_SAY_HINT, DSNAP_SAY_LABEL, DSNAP_SAY_REASON, DSNAP_SAY_TRACE,
+    DSNAP_SAY_WORDS,
 };
 use dsnap_engine::limits;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -115,7 +116,7 @@ impl Answers {
     fn say(&mut self, kind: u32, text: &[u8]) {
         let text = &text[..text.len().min(limits::MAX_SAID_TEXT)];
         match kind {
-            DSNAP_SAY_WORDS => self.say_words(text),
+            DSNAP_SAY_WORDS | DSNAP_SAY_TRACE => self.say_words(kind, text),
             DSNAP_SAY_REASON | DSNAP_SAY_CODE | DSNAP_SAY_LABEL => {
                 self.kept.retain(|(known, _)| *known != kind);
                 self.kept.push((kind, text.to_vec()));
@@ -127,8 +128,8 @@ impl Answers {
         }
     }
 
-    fn say_words(&mut self, text: &[u8]) {
-        let line = wire::line(&Answer::Said(DSNAP_SAY_WORDS, Bytes(text.to_vec())));
+    fn say_words(&mut self, kind: u32, text: &[u8]) {
+        let line = wire::line(&Answer::Said(kind, Bytes(text.to_vec())));
         if let Some(left) = self.words_left.checked_sub(line.len()) {
             self.words_left = left;
             let _ = self.pipe.write_all(&line);

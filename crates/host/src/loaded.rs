@@ -163,6 +163,7 @@ impl Reply {
     fn add_text(&mut self, kind: u32, text: &Bytes, caller: &dyn Caller) {
         match kind {
             DSNAP_SAY_WORDS => caller.say(Message::Words(&String::from_utf8_lossy(&text.0))),
+            DSNAP_SAY_TRACE => caller.say(Message::Trace(&String::from_utf8_lossy(&text.0))),
             DSNAP_SAY_REASON => self.reason = Some(Harmless(&text.0).to_string()),
             DSNAP_SAY_HINT if self.hints.len() < limits::MAX_HINTS => {
                 self.hints.push(Harmless(&text.0).to_string());

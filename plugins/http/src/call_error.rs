@@ -34,6 +34,18 @@ pub(crate) enum CallError {
 }
 
 impl CallError {
+    /// Returns the reason.
+    pub(crate) fn reason(&self) -> &Reason {
+        match self {
+            Self::Unreachable(reason)
+            | Self::Refused(reason)
+            | Self::NoAnswer(reason)
+            | Self::ServerError(reason)
+            | Self::Unreadable(reason)
+            | Self::FaultyServer(reason) => reason,
+        }
+    }
+
     /// Gives up what the error means for its call, and keeps the reason.
     pub(crate) fn into_reason(self) -> Reason {
         match self {

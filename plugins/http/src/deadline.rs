@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use dsnap_core::method::Caller;
+use dsnap_core::method::{Caller, Message};
 use dsnap_engine::limits;
 
 /// Why waiting must end.
@@ -60,6 +60,11 @@ impl<'a> Deadline<'a> {
         self.limit
     }
 
+    /// Tells the caller what is sent, or what came back.
+    pub(crate) fn tell(&self, words: &str) {
+        self.caller.say(Message::Trace(words));
+    }
+
     /// Notes that something may have been sent.
     pub(crate) fn note_sent(&self) {
         self.sent.set(!self.harmless);
@@ -101,7 +106,6 @@ impl<'a> Deadline<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dsnap_core::method::Message;
 
     struct NeverStops;
 

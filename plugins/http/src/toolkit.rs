@@ -1,11 +1,12 @@
 //! The DirectoryStorageToolkit object that a line names: its three methods as functions.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dsnap_core::method::Request;
 use dsnap_core::text::Harmless;
 use dsnap_core::{Code, Reason};
+use dsnap_engine::system::credential_folder::CredentialFolder;
 use dsnap_engine::system::lock_holders;
 use dxr::Value;
 use rustls::ClientConfig;
@@ -15,10 +16,11 @@ use crate::address::URL_HINT;
 use crate::addresses::Addresses;
 use crate::answer::{Answer, Endpoint};
 use crate::call_error::CallError;
-use crate::client::HttpClient;
+use crate::client::{HttpClient, Response};
 use crate::current_use::CurrentUse;
 use crate::deadline::Deadline;
 use crate::line::Line;
+use crate::trace::Traced;
 use crate::{tls, xml};
 
 /// The toolkit that a line names, with all that is needed to call it.
@@ -41,13 +43,18 @@ impl<'a> Toolkit<'a> {
     /// # Errors
     ///
     /// The line or one of its files is unusable, so a person must act.
-    pub(crate) fn of(request: &Request<'a>, default_limit: Duration) -> Result<Self, Reason> {
+    pub(crate) fn of(
+        request: &Request<'a>,
+        folder: &CredentialFolder,
+        default_limit: Duration,
+    ) -> Result<Self, Reason> {
         let limit = request.time_left.unwrap_or(default_limit);
         let deadline = Deadline::new(request.caller, limit);
         // Without an answer to the question, this leave is sent all the same: keep time for it.
         let question_limit = if request.snapshot_seen { limit / 2 } else { request.leave_time };
-        let line = Line::read(request)?;
-        let credentials = Credentials::read(&line.access)?;
+        let line = Line::read(request, folder)?;
+        let credentials = Credentials::read(&line.access);
+        let credentials = credentials.map_err(|reason| line.without_access(reason))?;
         let tls = tls::config(&line.address, line.ca.as_deref())?;
         Ok(Self {
             line,
@@ -157,6 +164,24 @@ impl<'a> Toolkit<'a> {
             addresses: &self.addresses,
             deadline,
         };
-        self.endpoint().read_answer(&client.post(document)?)
+        self.traced(Traced { method, argument, endpoint: self.endpoint() }, || {
+            client.post(document)
+        })
+    }
+
+    /// Makes a call, reads the answer, and tells the caller about both.
+    fn traced(
+        &self,
+        traced: Traced<'_>,
+        post: impl FnOnce() -> Result<Response, CallError>,
+    ) -> Result<Answer, CallError> {
+        self.deadline.tell(&traced.sent());
+        let began = Instant::now();
+        let response = post();
+        let after = began.elapsed();
+        let status = response.as_ref().ok().map(|response| response.status);
+        let answer = response.and_then(|response| traced.endpoint.read_answer(&response));
+        self.deadline.tell(&traced.answered(status, &answer, after));
+        answer
     }
 }

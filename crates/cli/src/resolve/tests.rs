@@ -9,9 +9,8 @@ fn args(storage: Option<&str>, operands: &[&str]) -> Args {
 
 fn nested() -> CallerEnvironment {
     let directory = Some("/srv/ds".into());
-    let outer_run = Inherited { version: "2".into(), directory, ..Inherited::default() };
-    let outer_run = Some(outer_run);
-    CallerEnvironment { outer_run, plugin_path: Vec::new() }
+    let outer_run = Some(Inherited { version: "2".into(), directory, ..Inherited::default() });
+    CallerEnvironment { outer_run, ..CallerEnvironment::default() }
 }
 
 #[test]

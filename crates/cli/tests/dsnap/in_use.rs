@@ -79,7 +79,7 @@ fn another_snapshot_of_a_running_server_gives_status_75() {
 fn with_minus_v_each_method_tells_its_failure_as_it_happens() {
     let fixture = storage(State::Crashed);
     let server = locks::Holder::hold(&fixture.storage().lock()).unwrap();
-    let ran = Dsnap::on(&fixture).args(["-v", "true"]).run();
+    let ran = Dsnap::on(&fixture).args(["-v", "true"]).run().without_phases();
     let first = format!("direct access: the storage is open in {}", holder(&server));
     assert_eq!(ran.stderr.lines().next(), Some(first.as_str()), "{ran}");
 }

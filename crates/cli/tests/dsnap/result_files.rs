@@ -100,7 +100,7 @@ fn metrics_of_a_failed_run_keep_the_last_success() {
     fs::write(&path, "dsnap_last_success_timestamp_seconds{storage=\"x\"} NaN\n\u{0}").unwrap();
     run("false");
     assert_eq!(metric(&path, "dsnap_last_success_timestamp_seconds"), None);
-    assert_eq!(metric(&path, "dsnap_b_files"), Some(0.0));
+    assert_eq!(metric(&path, "dsnap_unmerged_files"), Some(0.0));
 }
 
 #[test]

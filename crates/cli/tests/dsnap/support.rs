@@ -4,6 +4,7 @@
 //! table) stays with it; what starts, waits, writes files or compares is here.
 
 mod document;
+pub(crate) mod examples;
 mod expected;
 mod folder;
 pub(crate) mod guide;
@@ -18,6 +19,7 @@ mod scripted_server;
 mod site;
 mod storage;
 mod terminal;
+mod tmux;
 mod two_sites;
 mod users;
 mod waiting;
@@ -27,7 +29,7 @@ pub(crate) use expected::{DIRECT, HTTP, LOCKED, entered_by};
 pub(crate) use folder::{MEMORY, folder};
 pub(crate) use libraries::{Plugins, compile_program, copy_of_dsnap, write_script};
 pub(crate) use namespace::may_mount;
-pub(crate) use outcome::{Ran, follow};
+pub(crate) use outcome::{Ran, follow, is_phase};
 pub(crate) use program::{Dsnap, Running};
 pub(crate) use replica::{assert_like_the_replica, write_replica_with_folders};
 pub(crate) use scripted_server::ScriptedServer;
@@ -36,6 +38,7 @@ pub(crate) use storage::{
     fixture_builder, is_locked, make_fifo, picture, request, storage, storage_with_conf,
 };
 pub(crate) use terminal::Terminal;
+pub(crate) use tmux::Screen;
 pub(crate) use two_sites::{BOTH, CHECK, both};
 pub(crate) use users::{
     GROUP, OWNER, chown_all, current_user, site_of_another_user, storage_of_another_user,

@@ -79,7 +79,8 @@ impl Facts {
         let storage = session.storage;
         let folders = storage.folders();
         let mount = Mount::of_folder(&folders.misc);
-        let sees_all = mount.as_ref().is_some_and(Mount::shows_all_locks);
+        let shows_all = mount.as_ref().is_some_and(Mount::shows_all_locks);
+        let sees_all = shows_all && lock_holders::are_shown();
         let file = snapshot_lock::read_snapshot_file(storage)?;
         let (look, look_failed) = match Look::at(storage) {
             Ok(look) => (look, None),

@@ -24,6 +24,8 @@ pub enum Level {
     Normal,
     /// Shown with `-v`.
     Verbose,
+    /// Shown with `-vv`.
+    Trace,
 }
 
 /// Something that happened.
@@ -43,6 +45,13 @@ pub enum Event {
     Complaint(Complaint),
     /// Somebody could interfere with this run.
     Warning(Reason),
+    /// A method is about to be asked to enter.
+    Asking {
+        /// The label of its line.
+        label: String,
+        /// How long its answer may take. A method that works on the files has no limit.
+        limit: Option<Duration>,
+    },
     /// A method worked: the label of its line.
     Entered(String),
     /// A line did not work.
@@ -60,6 +69,15 @@ pub enum Event {
     Accepted(String, Duration),
     /// `misc/sublock` is unlocked.
     Unlocked,
+    /// A method is about to be asked to leave.
+    Leaving {
+        /// The label of its line.
+        label: String,
+        /// Which try it is, counted from 1.
+        tries: u32,
+        /// How long its answer may take.
+        limit: Duration,
+    },
     /// Leaving took several tries.
     LeaveRetried {
         /// The storage and the code.
@@ -94,6 +112,8 @@ pub enum Event {
     MethodSaid(String, String),
     /// A method that is linked in warned of something: the label of its line, and the words.
     MethodWarned(String, String),
+    /// A method told what it sends or runs, or what the answer is: the label of its line, and the words.
+    MethodTraced(String, String),
     /// A method reported progress.
     Progress {
         /// The label of its line.
@@ -121,7 +141,12 @@ impl Event {
             | Self::ServerStuck => Level::Always,
             Self::Complaint(complaint) => complaint.kind.level(),
             Self::LineFailed { important, .. } => line_level(*important),
-            Self::AwaitsEnter(_) | Self::MethodSaid(..) | Self::Progress { .. } => Level::Verbose,
+            Self::Asking { .. }
+            | Self::Leaving { .. }
+            | Self::AwaitsEnter(_)
+            | Self::MethodSaid(..)
+            | Self::Progress { .. } => Level::Verbose,
+            Self::MethodTraced(..) => Level::Trace,
             _ => Level::Normal,
         }
     }
@@ -147,6 +172,8 @@ impl Event {
     /// Renders an event that is about one line.
     fn about_line(&self) -> String {
         match self {
+            Self::Asking { label, limit } => asking(label, *limit),
+            Self::Leaving { label, tries, limit } => leaving(label, *tries, *limit),
             Self::Entered(label) => format!("Entered snapshot using {label}"),
             Self::LineFailed { label, reason, .. } => reason_of_line(label, reason).to_string(),
             Self::AwaitsEnter(label) => {
@@ -160,7 +187,9 @@ impl Event {
             Self::RollsForward(label) => {
                 format!("the server ended without closing the storage; {label} rolls it forward")
             }
-            Self::MethodSaid(label, words) | Self::MethodWarned(label, words) => {
+            Self::MethodSaid(label, words)
+            | Self::MethodWarned(label, words)
+            | Self::MethodTraced(label, words) => {
                 format!("{label}: {}", text::harmless(words))
             }
             Self::Progress { label, done, of, unit } => {
@@ -187,6 +216,19 @@ impl ComplaintKind {
 /// Returns which options show or hide the failure of a line.
 pub(crate) fn line_level(important: bool) -> Level {
     if important { Level::Normal } else { Level::Verbose }
+}
+
+fn asking(label: &str, limit: Option<Duration>) -> String {
+    match limit {
+        Some(limit) => format!("asking {label} (up to {})", durations::in_words(limit)),
+        None => format!("using {label}"),
+    }
+}
+
+fn leaving(label: &str, tries: u32, limit: Duration) -> String {
+    let limit = durations::in_words(limit);
+    let tries = if tries > 1 { format!(", try {tries}") } else { String::new() };
+    format!("leaving{tries}: asking {label} (up to {limit})")
 }
 
 fn recombining(limit: Duration) -> String {

@@ -165,13 +165,16 @@ impl Listener<'_> {
 
 impl Caller for Listener<'_> {
     fn say(&self, message: Message<'_>) {
-        if matches!(message, Message::Words(words) if !self.has_room_for(words)) {
+        if let Message::Words(words) | Message::Trace(words) = message
+            && !self.has_room_for(words)
+        {
             return;
         }
         let label = self.label.to_owned();
         self.program.report(match message {
             Message::Words(words) => Event::MethodSaid(label, words.to_owned()),
             Message::Warning(words) => Event::MethodWarned(label, words.to_owned()),
+            Message::Trace(words) => Event::MethodTraced(label, words.to_owned()),
             Message::Progress { done, of, unit } => {
                 Event::Progress { label, done, of, unit: unit.to_owned() }
             }

@@ -110,6 +110,25 @@ fn a_leave_that_panics_is_a_failed_try_and_leaving_goes_on() {
 }
 
 #[test]
+fn each_call_is_announced_with_its_time_and_each_try_to_leave_with_its_number() {
+    let lost = (nothing(), Left::Failed(because("lost")));
+    let scenario = Scenario::open()
+        .server_method("zope", vec![(enter(), Entered::Held)], vec![lost, (leave(), Left::Left)])
+        .file_method("files", vec![]);
+    scenario.run();
+    let announced = [
+        "asking zope (up to 5 min)",
+        "leaving: asking zope (up to 15 s)",
+        "leaving, try 2: asking zope (up to 15 s)",
+    ];
+    assert_eq!(scenario.announced(), announced);
+    let scenario =
+        Scenario::closed().file_method("files", vec![(write_snapshot("shutdown"), Entered::Done)]);
+    scenario.run();
+    assert_eq!(scenario.announced(), ["using files"]);
+}
+
+#[test]
 fn leaving_is_tried_again_by_every_line_that_asks_a_server() {
     let refuse = || (nothing(), Left::Failed(because("lost")));
     Scenario::open()

@@ -36,6 +36,7 @@ pub(crate) struct Scenario {
     methods: Vec<Arc<Scripted>>,
     conf: String,
     journal: Journal,
+    announced: RefCell<Vec<String>>,
     stop: Cell<Option<i32>>,
     stop_at_event: Option<&'static str>,
     command: RefCell<Command>,
@@ -82,6 +83,7 @@ impl Scenario {
             methods: Vec::new(),
             conf: String::new(),
             journal: Journal::default(),
+            announced: RefCell::default(),
             stop: Cell::new(None),
             stop_at_event: None,
             command: RefCell::new(Box::new(|_| CommandEnd::Exited(0))),
@@ -209,6 +211,11 @@ impl Scenario {
         Box::new(move |_, _| drop(server.lock().unwrap().take()))
     }
 
+    /// The calls that were announced so far.
+    pub(crate) fn announced(&self) -> Vec<String> {
+        self.announced.borrow().clone()
+    }
+
     /// The journal so far.
     pub(crate) fn said(&self) -> Vec<String> {
         self.journal.lock().unwrap().clone()
@@ -247,6 +254,10 @@ impl Program for Scenario {
         };
         let words = match event.without_storage() {
             Event::AwaitsEnter(_) => return,
+            // The method itself notes that it is called.
+            Event::Asking { .. } | Event::Leaving { .. } => {
+                return self.announced.borrow_mut().push(event.to_string());
+            }
             // The message names the folder and the code, which are others each time.
             Event::LeaveRetried { tries, reason, .. } => {
                 format!("left at try {tries}, after: {}", reason.text())
