@@ -126,7 +126,7 @@ pub(crate) struct InsteadArgs {
     /// List the methods; with --storage, check the conf
     #[arg(long)]
     pub(crate) list_methods: bool,
-    /// With --status or --list-methods: print JSON
+    /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -33,6 +33,8 @@ pub(crate) struct StorageNotes {
     pub(crate) accepted_age: Option<Duration>,
     /// The code, and the last transaction in `A/`.
     pub(crate) snapshot: Option<(String, Option<[u8; 8]>)>,
+    /// The codes of the snapshots of earlier runs that were left.
+    pub(crate) left_behind: Vec<String>,
     entered_at: Option<Instant>,
     left_at: Option<Instant>,
 }
@@ -133,6 +135,7 @@ impl StorageNotes {
             Event::Accepted(_, age) => {
                 (self.method, self.accepted_age) = (None, Some(*age));
             }
+            Event::LeftBehind(code) => self.left_behind.push(format!("user/{code}")),
             Event::Left => self.left_at = Some(Instant::now()),
             _ => {}
         }

@@ -21,6 +21,7 @@ mod other_storages;
 mod output;
 mod phases;
 mod recovery;
+mod recovery_report;
 mod report;
 mod resolve;
 mod result_files;
@@ -40,7 +41,7 @@ use dsnap_engine::diagnosis::{Diagnosis, Finding, Severity, Size};
 use dsnap_engine::run::job::{Job, Outcome};
 use dsnap_engine::run::member::Target;
 use dsnap_engine::run::nested::{self, OuterSnapshot};
-use dsnap_engine::run::recover::{self, NotRecovered, RecoverOptions};
+use dsnap_engine::run::recover::{self, NotRecovered, RecoverOptions, Remains};
 use dsnap_engine::run::session::Session;
 use dsnap_engine::storage::{self, Storage};
 use dsnap_engine::system::privileges::Privileges;
@@ -54,6 +55,7 @@ use crate::chronicle::Chronicle;
 use crate::journal::Priority;
 use crate::listing::Listing;
 use crate::other_storages::OtherStorage;
+use crate::recovery_report::RecoveryReport;
 use crate::report::Frontend;
 use crate::resolve::{Action, Invocation, Look};
 use crate::run_report::{RunReport, StorageEnd};
@@ -90,7 +92,7 @@ fn program() -> u8 {
 fn act(invocation: &Invocation) -> u8 {
     match &invocation.action {
         Action::Run => run_command(invocation),
-        Action::Recover(options) => recover(invocation, options),
+        Action::Recover { options, json } => recover(invocation, options, *json),
         Action::Status(look) => show_status(invocation, look),
         Action::List { json } => list_methods(invocation, *json),
     }
@@ -178,13 +180,21 @@ fn also_ends<'a>(invocation: &'a Invocation, others: &[OtherStorage]) -> Vec<Sto
     invocation.also.iter().zip(sizes).map(|((dir, _), size)| (&**dir, size)).collect()
 }
 
-fn recover(invocation: &Invocation, options: &RecoverOptions) -> u8 {
+fn recover(invocation: &Invocation, options: &RecoverOptions, json: bool) -> u8 {
     let (dir, chronicle) = (invocation.dir.as_deref(), Chronicle::new());
-    let result = with_storage(invocation, dir, &chronicle, |storage, privileges, program| {
-        let methods = registry(invocation);
-        recover::recover(&invocation.job, options, storage, privileges, &methods, program)
+    let recovery = with_storage(invocation, dir, &chronicle, |storage, privileges, program| {
+        let (job, methods) = (&invocation.job, registry(invocation));
+        let result = recover::recover(job, options, storage, privileges, &methods, program);
+        (result, Remains::of(storage))
     });
-    report::print_recovery(result.unwrap_or_else(|reason| Err(NotRecovered::misused(reason))))
+    let (result, remains) =
+        recovery.unwrap_or_else(|reason| (Err(NotRecovered::misused(reason)), Remains::default()));
+    if json {
+        let dir = dir.unwrap_or(Path::new(""));
+        let left = chronicle.notes().storage(0).left_behind;
+        output::print_result(&RecoveryReport::new(dir, &result, left, remains).to_json());
+    }
+    report::print_recovery(result, json)
 }
 
 /// Shows what is wrong with the storages; with `--watch` again and again.
@@ -252,6 +262,9 @@ fn list_methods(invocation: &Invocation, json: bool) -> u8 {
             listing.status()
         }
         Err(reason) => {
+            if json {
+                output::print_result(&Listing::failed(&reason).to_json());
+            }
             print_listing_failed(&reason);
             exit_status::FAILED
         }

@@ -272,9 +272,11 @@ pub(crate) fn print_panic(has_command_started: bool) -> u8 {
     exit_status::FAILED
 }
 
-/// Prints the result of `--recover`: success on stdout, failure on stderr. Returns the exit status.
-pub(crate) fn print_recovery(result: Result<String, NotRecovered>) -> u8 {
+/// Prints the result of `--recover`: success on stdout, unless a document is there already, and
+/// failure on stderr. Returns the exit status.
+pub(crate) fn print_recovery(result: Result<String, NotRecovered>, has_document: bool) -> u8 {
     match result {
+        Ok(_) if has_document => 0,
         Ok(text) => {
             output::print_result(&text);
             0

@@ -52,7 +52,11 @@ pub(crate) enum Action {
     /// Runs COMMAND in a snapshot, or tests that the storage can be put into snapshot mode.
     Run,
     /// Ends the snapshots that earlier runs left behind.
-    Recover(RecoverOptions),
+    Recover {
+        options: RecoverOptions,
+        /// As JSON, for programs.
+        json: bool,
+    },
     /// Tells what is wrong with storages.
     Status(Look),
     /// Lists the methods.
@@ -137,8 +141,9 @@ fn result_files(
 ) -> Result<ResultFiles, UsageError> {
     let files = ResultFiles { report, metrics };
     if files.are_wanted() && !is_run {
-        return Err(UsageError::new("--report and --metrics work only with a run")
-            .hint("leave them out; --status and --list-methods print JSON with --json"));
+        return Err(UsageError::new("--report and --metrics work only with a run").hint(
+            "leave them out; --status, --recover and --list-methods print JSON with --json",
+        ));
     }
     Ok(files)
 }
@@ -154,8 +159,9 @@ fn action(args: &Args) -> Result<Action, UsageError> {
     if instead.list_methods {
         return list(args);
     }
-    if instead.json {
-        return Err(UsageError::new("--json works only with --list-methods and --status"));
+    if instead.json && !instead.recover {
+        let message = "--json works only with --status, --recover and --list-methods";
+        return Err(UsageError::new(message));
     }
     match (&instead.code, instead.whole_copy, instead.recover) {
         (code, _, true) => recover(args, code.as_deref()),
@@ -213,7 +219,8 @@ fn recover(args: &Args, code: Option<&OsStr>) -> Result<Action, UsageError> {
             .hint("run dsnap with --recover first, then once more without it"));
     }
     let code = code.map(snapshot_code).transpose()?;
-    Ok(Action::Recover(RecoverOptions { code, whole_copy: args.instead.whole_copy }))
+    let options = RecoverOptions { code, whole_copy: args.instead.whole_copy };
+    Ok(Action::Recover { options, json: args.instead.json })
 }
 
 fn snapshot_code(given: &OsStr) -> Result<Code, UsageError> {

@@ -81,7 +81,7 @@ impl Diagnosis {
             sublock,
             run,
             lines,
-            unsettled: look.contents.records.iter().map(|it| format!("user/{}", it.code)).collect(),
+            unsettled: look.unsettled(),
             last_run: look.contents.last.map(|last| (last.clone(), ago(&last))),
             b,
             journal,

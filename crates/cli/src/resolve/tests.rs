@@ -95,7 +95,10 @@ fn recover_takes_a_code_and_excludes_command() {
         args.instead.code = code.map(OsString::from);
         action(&args).map_err(|error| error.message)
     };
-    let recovers = |code| Ok(Action::Recover(RecoverOptions { code, whole_copy: false }));
+    let recovers = |code| {
+        let options = RecoverOptions { code, whole_copy: false };
+        Ok(Action::Recover { options, json: false })
+    };
     assert_eq!(recover(None, &[]), recovers(None));
     let code = Code::from_bytes(b"db-1-x");
     assert_eq!(recover(Some("user/db-1-x"), &[]), recovers(code.clone()));
@@ -146,7 +149,7 @@ fn list_methods_needs_no_storage_and_excludes_everything_else() {
     let mut args = args(Some("ds"), &["cp"]);
     args.instead.json = true;
     let error = resolve(args, CallerEnvironment::default()).unwrap_err();
-    assert_eq!(error.message, "--json works only with --list-methods and --status");
+    assert_eq!(error.message, "--json works only with --status, --recover and --list-methods");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 
 use dsnap_testkit::State;
 
-use crate::support::{Dsnap, Plugins, storage};
+use crate::support::{Dsnap, Plugins, document, storage};
 
 const LINKED: &str = "\
 direct  VERSION, for a storage that no process has open; built in
@@ -71,7 +71,7 @@ fn the_list_for_programs_is_one_json_document() {
     fs::write(fixture.path().join("config/snapshot.conf"), "villain\n").unwrap();
     let ran = Dsnap::on(&fixture).args(["--list-methods", "--json", "--plugin-dir"]).arg(&plugins);
     let ran = ran.run().says(1, "");
-    let said: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let said = document(&ran.stdout, "listing");
     assert_eq!(said["schema_version"], 1);
     assert_eq!(said["methods"][0]["name"], "direct");
     assert_eq!(said["methods"][0]["works_with"], "nobody");
@@ -92,7 +92,10 @@ fn listing_is_not_combined_with_anything_else() {
     );
     let ran = Dsnap::new().args(["--list-methods", "--method", "fly"]).run();
     ran.mentions("usage: --list-methods needs --storage DIR");
-    Dsnap::new().arg("--json").run().mentions("usage: --json works only with --list-methods");
+    Dsnap::new()
+        .arg("--json")
+        .run()
+        .mentions("usage: --json works only with --status, --recover and --list-methods");
 }
 
 #[test]
@@ -103,14 +106,28 @@ fn a_conf_that_cannot_be_opened_gives_status_125() {
     let list = || Dsnap::new().knows(fixture.path()).storage(fixture.path()).arg("--list-methods");
     list().arg("--snapshot-conf").arg(&conf).run().says(125, failed);
     let ran = list().arg("--json").arg("--snapshot-conf").arg(&conf).run().says(125, failed);
-    let said: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let said = document(&ran.stdout, "listing");
     assert_eq!(said["conf"]["usable"], false);
+    assert!(failed.contains(said["failure"].as_str().unwrap()) && said["exit_status"] == 125);
     fs::create_dir(fixture.path().join("config/snapshot.conf")).unwrap();
     list().run().says(125, "--list-methods failed: failed to open DIR/config/snapshot.conf (it is not a regular file)\n");
     // A storage needs no conf.
     fs::remove_dir(fixture.path().join("config/snapshot.conf")).unwrap();
     let ran = list().run().says(0, "");
     assert!(ran.stdout.contains("failed to open DIR/config/snapshot.conf (No such file"), "{ran}");
+}
+
+#[test]
+fn a_storage_that_cannot_be_opened_gives_a_document_with_the_failure_and_its_hints() {
+    let fixture = storage(State::Clean);
+    fs::rename(fixture.storage().misc(), fixture.path().join("elsewhere")).unwrap();
+    let ran = Dsnap::on(&fixture).args(["--list-methods", "--json"]).run();
+    let said = document(&ran.stdout, "listing");
+    assert_eq!((ran.status.code(), &said["exit_status"]), (Some(125), &125.into()), "{ran}");
+    let failure = said["failure"].as_str().unwrap();
+    assert!(failure.contains("misc") && said["conf"].is_null(), "{said}");
+    let hint = format!("hint: {}", said["hints"][0].as_str().unwrap());
+    ran.mentions(&format!("--list-methods failed: {failure}\n")).mentions(&hint);
 }
 
 #[test]
@@ -128,7 +145,7 @@ fn a_missing_access_file_or_program_is_shown_in_its_line() {
 ";
     assert!(ran.stdout.contains(lines), "{ran}");
     let ran = Dsnap::on(&fixture).args(["--list-methods", "--json"]).run().says(1, "");
-    let said: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let said = document(&ran.stdout, "listing");
     assert!(
         said["conf"]["lines"][0]["unusable"].as_str().unwrap().contains("config/missing"),
         "{ran}"
