@@ -96,7 +96,7 @@ pub(crate) struct RunArgs {
 /// How much is printed.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct MessageArgs {
-    /// Print phases with their times; -vv: also each call
+    /// Print phases with their times; -vv: also calls
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
     /// Print fewer messages; repeatable
