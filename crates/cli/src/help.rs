@@ -31,8 +31,7 @@ Methods, one on each line of the conf file, tried in order until one works:
   exec PROGRAM     ask a program of yours: PROGRAM enter, later PROGRAM leave
   NAME             ask the loadable method in the library libdsnap_NAME.so
   direct           work on the storage itself, while no server has it open;
-                   tried last if the file has no direct or nodirect line,
-                   or if there is no file; nothing has to be left afterwards
+                   tried last unless the file has a direct or nodirect line
   nodirect         do not try direct last
 
 COMMAND finds these variables in its environment:

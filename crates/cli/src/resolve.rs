@@ -99,7 +99,6 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
     }
     let plugin_dirs: Vec<_> = plugin_dirs.iter().map(|dir| absolute(dir)).collect();
     also::check(storage.as_deref(), &also, &action, outer_run.is_some())?;
-    let also = also::with_commands(also, &plugin_dirs);
     let form = match action {
         Action::List { .. } | Action::Status(_) => {
             Form { dir: storage, conf: snapshot_conf, command: Vec::new() }
@@ -112,7 +111,7 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
     Ok(Invocation {
         action,
         dir: form.dir,
-        also,
+        also: also::with_commands(also, &plugin_dirs),
         job: job(&run, source, recover, form.command.first().cloned())?,
         command: CommandSpec {
             words: form.command,

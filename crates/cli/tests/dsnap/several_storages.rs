@@ -208,7 +208,7 @@ fn report_and_metrics_tell_of_every_storage() {
     assert_eq!(also["last_transaction"], two.ledger().last_tid_hex());
     assert_ne!(also["code"], report["code"]);
     let metrics = fs::read_to_string(metrics).unwrap();
-    for name in ["dsnap_last_success_timestamp_seconds", "dsnap_b_bytes"] {
+    for name in ["dsnap_last_success_timestamp_seconds", "dsnap_unmerged_bytes"] {
         let series = |path: &str| metrics.find(&format!("\n{name}{{storage=\"{path}\"}} "));
         assert!(series(&path).is_some() && series(&path) < series(&path_of_two), "{metrics}");
         assert_eq!(metrics.matches(&format!("# TYPE {name} ")).count(), 1, "{metrics}");
