@@ -1,7 +1,9 @@
 //! Decides which events of a run are shown, and says how the run ended.
 //!
-//! The texts of events come from the engine. [`output`] writes them, [`live`](crate::live) shows what
-//! goes on, [`phases`] measures it, and [`spawn`](crate::spawn) starts COMMAND.
+//! The texts of events come from the engine. [`output`] writes them, [`live`](crate::terminal::live)
+//! shows what goes on, [`phases`] measures it, and [`spawn`](crate::spawn) starts COMMAND.
+
+pub(crate) mod ending;
 
 use std::cell::RefCell;
 use std::io::{self, IsTerminal};
@@ -19,14 +21,13 @@ use dsnap_engine::{durations, exit_status, limits};
 use dsnap_host::signals;
 
 use crate::chronicle::Chronicle;
-use crate::ending;
-use crate::journal::Priority;
-use crate::live::LiveLine;
-use crate::output::{self, print_message};
-use crate::phases::{self, Phases};
+use crate::report::ending::Situation;
 use crate::signals::Signals;
 use crate::spawn::CommandRunner;
-use crate::status::Situation;
+use crate::terminal::journal::Priority;
+use crate::terminal::live::LiveLine;
+use crate::terminal::output::{self, print_message};
+use crate::terminal::phases::{self, Phases};
 
 /// The program as the engine sees it: it prints, passes on stop requests, and starts COMMAND.
 #[derive(Debug)]

@@ -11,8 +11,9 @@ use dsnap_core::Reason;
 use dsnap_engine::run::event::Event;
 use dsnap_engine::{durations, limits};
 
-use crate::recovery::Recovery;
-use crate::{environment, output};
+use crate::environment;
+use crate::terminal::estimate::Estimate;
+use crate::terminal::output;
 
 /// The live line of a run.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ pub(crate) struct LiveLine {
     /// The text on the screen.
     text: RefCell<Option<String>>,
     recombining: RefCell<Option<Recombining>>,
-    recovery: RefCell<Option<Recovery>>,
+    estimate: RefCell<Option<Estimate>>,
     /// When progress was last left to a message.
     progress_written: Cell<Option<Instant>>,
 }
@@ -48,7 +49,7 @@ impl LiveLine {
             shows_calls: verbosity == 0,
             text: RefCell::default(),
             recombining: RefCell::default(),
-            recovery: RefCell::default(),
+            estimate: RefCell::default(),
             progress_written: Cell::default(),
         }
     }
@@ -59,7 +60,7 @@ impl LiveLine {
         match event.without_storage() {
             Event::Progress { done, of, .. } => return self.progress(event, *done, *of),
             Event::Asking { .. } | Event::Leaving { .. } | Event::AwaitsEnter(_) => {
-                self.recovery.take();
+                self.estimate.take();
                 self.call(event);
             }
             // What a method says does not end its call.
@@ -70,7 +71,7 @@ impl LiveLine {
                 *self.recombining.borrow_mut() = Some(Recombining { storage, end });
             }
             // Before this, a try may fail because the server still recombines.
-            Event::Locked => {
+            Event::Locked(..) => {
                 self.recombining.borrow_mut().take_if(|it| it.storage == storage_of(event));
                 self.clear();
             }
@@ -81,7 +82,7 @@ impl LiveLine {
 
     /// Shows progress. Where it cannot be shown, it is due as a message now and then.
     fn progress(&self, event: &Event, done: u64, of: Option<u64>) -> bool {
-        let words = self.recovery.borrow_mut().get_or_insert_with(Recovery::begin).words(done, of);
+        let words = self.estimate.borrow_mut().get_or_insert_with(Estimate::begin).words(done, of);
         let soon = |last: Instant| last.elapsed() < limits::PROGRESS_MESSAGE_INTERVAL;
         if self.show(format!("{event}{words}")) || self.progress_written.get().is_some_and(soon) {
             return false;

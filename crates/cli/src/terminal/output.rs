@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::journal::{self, Priority};
-use crate::style;
+use crate::terminal::journal::{self, Priority};
+use crate::terminal::style;
 
 /// How long a write waits for a stalled reader of stderr. Later writes do not wait again.
 const STALLED_READER_TIMEOUT: Duration = Duration::from_secs(1);

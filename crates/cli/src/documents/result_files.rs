@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use dsnap_core::text;
 use dsnap_engine::limits;
 
-use crate::metrics;
-use crate::run_report::RunReport;
+use crate::documents::metrics;
+use crate::documents::run_report::RunReport;
 
 /// The permissions of the files: programs of other users read them.
 const MODE: u32 = 0o644;

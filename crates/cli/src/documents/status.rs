@@ -164,6 +164,11 @@ fn state_name(state: State) -> &'static str {
     }
 }
 
+/// Says in one line in what state which storage is.
+pub(crate) fn state_line(dir: &Path, diagnosis: &Diagnosis) -> String {
+    StorageReport::of(dir, diagnosis).state_line()
+}
+
 impl StorageReport {
     fn of(dir: &Path, diagnosis: &Diagnosis) -> Self {
         let Diagnosis { server, sublock, run, last_run, file_system, .. } = diagnosis;
@@ -214,36 +219,6 @@ impl StorageReport {
             journal: None,
             file_system: None,
             findings: vec![FindingReport::of(finding)],
-        }
-    }
-}
-
-/// What a failed run says of its storage.
-#[derive(Debug, Default)]
-pub(crate) struct Situation {
-    /// The state, in one line that begins with the storage.
-    pub(crate) state: String,
-    /// The snapshot code, as `misc/snapshot` has it.
-    pub(crate) code: Option<String>,
-    /// Each lock file that is locked, and who holds it.
-    pub(crate) holders: Vec<(&'static str, String)>,
-    /// The storage, if the run has several.
-    pub(crate) name: Option<String>,
-}
-
-impl Situation {
-    pub(crate) fn of(dir: &Path, diagnosis: &Diagnosis) -> Self {
-        let Diagnosis { server, sublock, run, code, .. } = diagnosis;
-        let locks = [("misc/lock", server), ("misc/sublock", sublock), ("misc/dsnap.lock", run)];
-        let held = locks.into_iter().filter_map(|(name, lock)| match lock {
-            LockView::Held(holder) => Some((name, holder.to_string())),
-            LockView::Free | LockView::Unknown => None,
-        });
-        Self {
-            state: StorageReport::of(dir, diagnosis).state_line(),
-            code: code.as_deref().map(harmless),
-            holders: held.collect(),
-            name: None,
         }
     }
 }
