@@ -79,7 +79,7 @@ impl<'a> Frontend<'a> {
         }
     }
 
-    /// Writes the words of an event, with `-v` also when it happened, or how long it took.
+    /// Writes the words of an event. With `-v`, adds when a phase began, or how long it took.
     fn write(&self, event: &Event) {
         self.show_held_back(None);
         let begun = self.phases.begun(event);
@@ -90,7 +90,7 @@ impl<'a> Frontend<'a> {
         self.live.again();
     }
 
-    /// Says what became of a signal, to somebody who waits for the end: at a terminal, or with `-v`.
+    /// Says what became of a signal, at a terminal or with `-v`: somebody may be waiting for the end.
     ///
     /// The line stays, because COMMAND writes to the same terminal: clearing it could clear
     /// something else.
@@ -173,7 +173,7 @@ impl Program for Frontend<'_> {
 }
 
 impl Frontend<'_> {
-    /// Writes what is said of a phase, with `-v`.
+    /// With `-v`, writes words about a phase.
     fn tell_phase(&self, words: impl FnOnce() -> Option<String>) {
         if self.verbosity > 0 {
             words().iter().for_each(|words| output::print(Priority::Debug, words));

@@ -1,6 +1,6 @@
 //! The result of `--status`, as JSON for programs; `text` writes it for people.
 //!
-//! The engine makes the diagnosis; this room only presents it. The schema of the document is
+//! The engine makes the diagnosis; this file only presents it. The schema of the document is
 //! `docs/schema/status.schema.json`.
 
 mod text;
@@ -164,7 +164,7 @@ fn state_name(state: State) -> &'static str {
     }
 }
 
-/// Says in one line in what state which storage is.
+/// Writes one line: the storage, and its state.
 pub(crate) fn state_line(dir: &Path, diagnosis: &Diagnosis) -> String {
     StorageReport::of(dir, diagnosis).state_line()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use dsnap_engine::{durations, limits};
 use indicatif::ProgressBar;
 
-/// The estimate for a recovery that is going on. `indicatif` estimates; the live line draws.
+/// Estimates how long a recovery still takes. `indicatif` estimates; the live line draws.
 #[derive(Debug)]
 pub(crate) struct Estimate(ProgressBar);
 
@@ -15,7 +15,7 @@ impl Estimate {
         Self(ProgressBar::hidden())
     }
 
-    /// Takes how much is done, and returns what to say about it after the numbers.
+    /// Takes how much is done. Returns the rate and the time left, to be written after the numbers.
     pub(crate) fn words(&self, done: u64, of: Option<u64>) -> String {
         self.0.set_position(done);
         if let Some(of) = of {

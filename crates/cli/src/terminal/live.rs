@@ -1,7 +1,7 @@
 //! The live line: what a run is doing right now, on a terminal that can clear a line.
 //!
-//! It is shown while the program waits, asks, recovers or leaves. While COMMAND runs the terminal is
-//! COMMAND's, and there is no live line. [`output`] writes it and keeps messages apart from it.
+//! It is shown while the program waits, asks, recovers or leaves. While COMMAND runs, COMMAND has the
+//! terminal to itself, and no live line is shown. [`output`] writes it and keeps messages apart from it.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IsTerminal};
@@ -91,7 +91,7 @@ impl LiveLine {
         true
     }
 
-    /// Shows that a method is called. That the server recombines says more than each call meanwhile.
+    /// Shows that a method is called, unless the line already says that the server is recombining.
     fn call(&self, event: &Event) {
         if !self.tick() && self.shows_calls {
             self.show(event.to_string());
@@ -120,7 +120,7 @@ impl LiveLine {
         text.is_some_and(|text| self.show(text))
     }
 
-    /// Shows the text again that a message has removed.
+    /// Shows again the text that a message has removed.
     pub(crate) fn again(&self) {
         let text = self.text.take();
         text.map(|text| self.show(text));
