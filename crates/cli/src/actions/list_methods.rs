@@ -6,22 +6,23 @@ use dsnap_engine::run::session::Session;
 
 use super::opening::{registry, with_storage};
 use crate::chronicle::Chronicle;
+use crate::documents::json;
 use crate::documents::listing::Listing;
 use crate::resolve::Invocation;
 use crate::terminal::output;
 
 /// Prints the list. Returns the exit status.
-pub(super) fn list_methods(invocation: &Invocation, json: bool) -> u8 {
+pub(super) fn list_methods(invocation: &Invocation, as_json: bool) -> u8 {
     match listing(invocation) {
         Ok(listing) => {
-            let text = if json { listing.to_json() } else { listing.to_string() };
+            let text = if as_json { json(&listing) } else { listing.to_string() };
             output::print_result(text.trim_end());
             listing.unreadable().into_iter().for_each(print_listing_failed);
             listing.status()
         }
         Err(reason) => {
-            if json {
-                output::print_result(&Listing::failed(&reason).to_json());
+            if as_json {
+                output::print_result(&json(&Listing::failed(&reason)));
             }
             print_listing_failed(&reason);
             exit_status::FAILED

@@ -9,6 +9,7 @@ use dsnap_engine::{exit_status, limits};
 
 use super::opening::{at_storage, catch_signals, registry};
 use crate::chronicle::Chronicle;
+use crate::documents::json;
 use crate::documents::status::Report;
 use crate::resolve::{Invocation, Look};
 use crate::signals::Signals;
@@ -41,7 +42,7 @@ pub(super) fn show(invocation: &Invocation, look: &Look) -> u8 {
 
 /// Prints the result of `--status`; with `--watch`, in the place of the one before.
 fn print_status(report: &Report, look: &Look) {
-    let text = if look.json { report.to_json() } else { output::coloured(&report.to_string()) };
+    let text = if look.json { json(report) } else { output::coloured(&report.to_string()) };
     if look.watch {
         output::redraw_result(text.trim_end());
     } else {

@@ -14,6 +14,8 @@ use dsnap_engine::diagnosis::{
 use dsnap_engine::system::lock_holders::Holder;
 use serde::Serialize;
 
+use super::transaction_id;
+
 /// The version of the JSON document. It changes when a field changes its meaning.
 const SCHEMA_VERSION: u32 = 1;
 
@@ -122,11 +124,6 @@ impl Report {
     pub(crate) fn status(&self) -> u8 {
         self.status
     }
-
-    pub(crate) fn to_json(&self) -> String {
-        // Serializing these types cannot fail.
-        serde_json::to_string_pretty(self).unwrap_or_default()
-    }
 }
 
 /// Returns the exit status in the shape that monitoring programs expect.
@@ -172,13 +169,12 @@ pub(crate) fn state_line(dir: &Path, diagnosis: &Diagnosis) -> String {
 impl StorageReport {
     fn of(dir: &Path, diagnosis: &Diagnosis) -> Self {
         let Diagnosis { server, sublock, run, last_run, file_system, .. } = diagnosis;
-        let tid = |tid: [u8; 8]| format!("{:016X}", u64::from_be_bytes(tid));
         Self {
             severity: severity_name(diagnosis.severity()),
             state: state_name(diagnosis.state),
             snapshot: diagnosis.code.as_deref().map(harmless),
             snapshot_age_seconds: diagnosis.age.map(|age| age.as_secs()),
-            last_transaction: diagnosis.last_transaction.map(tid),
+            last_transaction: diagnosis.last_transaction.map(transaction_id),
             server: Some(LockReport::of(server)),
             sublock: Some(LockReport::of(sublock)),
             run: Some(LockReport::of(run)),
