@@ -40,6 +40,8 @@ use dsnap_engine::{exit_status, limits, run};
 use dsnap_exec::Exec;
 use dsnap_host::Registry;
 use dsnap_http::Http;
+#[cfg(feature = "zeo")]
+use dsnap_zeo::Zeo;
 
 use crate::args::{Parsed, UsageError};
 use crate::chronicle::Chronicle;
@@ -239,5 +241,7 @@ fn at_storage<T>(
 /// Makes the registry of the built-in methods and of the folders with loadable ones.
 fn registry(invocation: &Invocation) -> Registry {
     let built_in = Registry::new(env!("CARGO_PKG_VERSION")).with(Direct).with(Http).with(Exec);
+    #[cfg(feature = "zeo")]
+    let built_in = built_in.with(Zeo);
     built_in.searching(invocation.plugin_dirs.clone())
 }

@@ -10,6 +10,7 @@ const LINKED: &str = "\
 direct  VERSION, for a storage that no process has open; built in
 http    VERSION, for a storage that a server has open; built in
 exec    VERSION, for a storage that a server has open; built in
+zeo     VERSION, for a storage that a server has open; built in
 ";
 
 fn without_version(text: &str) -> String {

@@ -1,0 +1,108 @@
+//! Calls on one connection, and their answers.
+
+use dsnap_core::Reason;
+use dsnap_engine::server::call_error::CallError;
+use dsnap_engine::server::deadline::Deadline;
+use dsnap_engine::server::exception::Exception;
+
+use crate::call::{self, Argument};
+use crate::frames::Frames;
+use crate::pickle::Value;
+use crate::reply::{self, Message};
+use crate::trouble::{Endpoint, Trouble};
+
+/// What a call brought: a value, or an exception.
+pub(crate) type Answer<T> = Result<T, Exception>;
+
+/// The calls on one connection.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    frames: Frames,
+    /// The address, for messages.
+    address: String,
+    /// The number of the last call.
+    number: i32,
+}
+
+impl Calls {
+    /// Begins on a new connection. `address` is for messages.
+    pub(crate) fn new(frames: Frames, address: &str) -> Self {
+        Self { frames, address: address.to_owned(), number: 0 }
+    }
+
+    /// Returns the address, for messages.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Returns the messages of the connection.
+    pub(crate) fn frames(&mut self) -> &mut Frames {
+        &mut self.frames
+    }
+
+    /// Makes a call, and waits for its answer. `read` takes what the caller needs of the result.
+    ///
+    /// # Errors
+    ///
+    /// There is no answer, or `read` does not accept it. The connection cannot be used any longer.
+    pub(crate) fn call<T>(
+        &mut self,
+        name: &str,
+        arguments: &[Argument<'_>],
+        deadline: &Deadline<'_>,
+        read: impl FnOnce(&Value<'_>) -> Option<T>,
+    ) -> Result<Answer<T>, CallError> {
+        let exchanged = self.exchange(name, arguments, deadline, read);
+        exchanged.map_err(|trouble| self.without_answer(name, &trouble, deadline))
+    }
+
+    fn exchange<T>(
+        &mut self,
+        name: &str,
+        arguments: &[Argument<'_>],
+        deadline: &Deadline<'_>,
+        read: impl FnOnce(&Value<'_>) -> Option<T>,
+    ) -> Result<Answer<T>, Trouble> {
+        self.number += 1;
+        self.frames.send(&call::write(self.number, name, arguments), deadline)?;
+        loop {
+            self.frames.receive(deadline)?;
+            let (pickle, complete) = self.frames.last();
+            let message = reply::read(pickle, complete)
+                .map_err(|_| Trouble::Unreadable("a message is no reply of a ZEO server"))?;
+            match message {
+                Message::Reply(number, result) if number == i64::from(self.number) => {
+                    return match reply::exception(&result) {
+                        Some(exception) => Ok(Err(exception)),
+                        None => read(&result).map(Ok).ok_or(Trouble::Unreadable(
+                            "the result is none that this call can have",
+                        )),
+                    };
+                }
+                Message::Reply(..) | Message::Notice => {}
+            }
+        }
+    }
+
+    /// Explains a trouble on this connection.
+    pub(crate) fn without_answer(
+        &self,
+        asked: &str,
+        trouble: &Trouble,
+        deadline: &Deadline<'_>,
+    ) -> CallError {
+        Endpoint { address: &self.address, deadline }.without_answer(asked, trouble)
+    }
+
+    /// Says that a call without effect raised an exception that no server raises there.
+    pub(crate) fn failed(&self, name: &str, exception: &Exception) -> CallError {
+        CallError::Unreadable(call_failed(&self.address, name, exception))
+    }
+}
+
+/// Says that a call failed with an exception.
+pub(crate) fn call_failed(address: &str, name: &str, exception: &Exception) -> Reason {
+    let summary = exception.summary(str::to_owned);
+    Reason::new(format!("{name} failed at {address}: {summary}"))
+        .hint("look in the log of the ZEO server for more")
+}
