@@ -26,6 +26,8 @@ pub mod exception;
 mod leave;
 mod status;
 
+use std::path::Path;
+
 use dsnap_core::{Code, Reason};
 
 use self::call_error::CallError;
@@ -46,8 +48,8 @@ pub trait Server {
     /// Makes the server's words harmless, and masks the secrets that were sent to it.
     fn harmless(&self, words: &str) -> String;
 
-    /// Says whether the system shows that `misc/sublock` is locked.
-    fn sublock_is_locked(&self) -> bool;
+    /// Returns the path of `misc/sublock`, which the server locks before it leaves.
+    fn sublock(&self) -> &Path;
 
     /// Asks what the storage is used for, if anything. Once the question was sent, a request to stop
     /// still leaves time for the answer.

@@ -1,6 +1,6 @@
 //! The DirectoryStorageToolkit object that a line names: its three methods as functions.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dsnap_core::method::Request;
@@ -10,7 +10,6 @@ use dsnap_engine::server::call_error::CallError;
 use dsnap_engine::server::current_use::CurrentUse;
 use dsnap_engine::server::deadline::{Deadline, TimeLimits};
 use dsnap_engine::server::{self, Server};
-use dsnap_engine::system::lock_holders;
 use dxr::Value;
 use rustls::ClientConfig;
 
@@ -131,8 +130,8 @@ impl Server for Toolkit<'_> {
         self.credentials.secrets().shown(words)
     }
 
-    fn sublock_is_locked(&self) -> bool {
-        lock_holders::is_held(&self.sublock)
+    fn sublock(&self) -> &Path {
+        &self.sublock
     }
 
     fn current_use(&self) -> Result<Option<CurrentUse>, CallError> {

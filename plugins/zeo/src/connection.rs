@@ -141,3 +141,6 @@ fn check(end: Instant, deadline: &Deadline<'_>) -> Result<(), Trouble> {
     deadline.check()?;
     if Instant::now() < end { Ok(()) } else { Err(Trouble::NoConnection) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -112,7 +112,7 @@ pub(crate) const ANNOUNCEMENT: &str = "announcement";
 
 fn slow_hint(asked: &str) -> &'static str {
     if asked == ANNOUNCEMENT {
-        "check the address: no ZEO server that can have a DirectoryStorage waits for TLS or for a request"
+        "check the address: every ZEO server speaks first, except one that waits for TLS, which is ZEO 5 or later and has no snapshots"
     } else {
         "if the server needs longer, end the line with timeout=DURATION"
     }

@@ -1,7 +1,7 @@
 //! The server that a line names: its three snapshot calls, over one conversation.
 
 use std::cell::RefCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dsnap_core::method::Request;
@@ -11,7 +11,6 @@ use dsnap_engine::server::call_error::CallError;
 use dsnap_engine::server::current_use::CurrentUse;
 use dsnap_engine::server::deadline::{Deadline, TimeLimits};
 use dsnap_engine::server::{self, Server};
-use dsnap_engine::system::lock_holders;
 
 use crate::call::Argument;
 use crate::calls::{Answer, Calls, call_failed};
@@ -108,8 +107,8 @@ impl Server for ZeoServer<'_> {
         text::harmless(words)
     }
 
-    fn sublock_is_locked(&self) -> bool {
-        lock_holders::is_held(&self.sublock)
+    fn sublock(&self) -> &Path {
+        &self.sublock
     }
 
     fn current_use(&self) -> Result<Option<CurrentUse>, CallError> {

@@ -12,6 +12,7 @@ use super::call_error::CallError;
 use super::current_use::{self, CurrentUse};
 use super::exception::{Exception, Meaning};
 use super::{Answer, Server};
+use crate::system::lock_holders;
 
 /// Leaves the snapshot if the server is in one under `code`. `seen` says that the storage shows it
 /// ([`Request::snapshot_seen`](dsnap_core::method::Request::snapshot_seen)).
@@ -49,7 +50,7 @@ pub(super) fn leave_own_snapshot(server: &dyn Server, code: &Code) -> Left {
 /// Explains a server error. Zope 4 and later do not say that they could not lock `misc/sublock`, but
 /// the system may show that somebody has locked it.
 fn server_error_of_leave(server: &dyn Server, reason: Reason) -> Left {
-    if !server.sublock_is_locked() {
+    if !lock_holders::is_held(server.sublock()) {
         return Left::Failed(reason);
     }
     let text = format!("{}, while a process has misc/sublock locked", reason.text());

@@ -25,8 +25,7 @@ fn an_address_without_a_server_is_unavailable() {
 }
 
 #[test]
-fn all_addresses_of_a_host_are_tried() {
-    // A name with an address of each kind; the server listens on one of them.
+fn the_name_of_a_host_is_looked_up() {
     let server = Server::start(Script::new());
     let port = server.address.rsplit_once(':').unwrap().1;
     let entered = ConfLine::new(&format!("localhost:{port}")).enter();

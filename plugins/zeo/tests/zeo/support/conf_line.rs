@@ -105,7 +105,20 @@ impl ConfLine {
     }
 
     pub(crate) fn enter(&self) -> Entered {
-        self.enter_for(&NeverStops)
+        self.enter_by(&Zeo)
+    }
+
+    /// Enters by a method that is found otherwise.
+    pub(crate) fn enter_by(&self, zeo: &dyn SnapshotMethod) -> Entered {
+        zeo.enter(&self.request(&NeverStops))
+    }
+
+    pub(crate) fn leave_by(&self, zeo: &dyn SnapshotMethod) -> Left {
+        zeo.leave(&self.request(&NeverStops))
+    }
+
+    pub(crate) fn status_by(&self, zeo: &dyn SnapshotMethod) -> Status {
+        zeo.status(&self.request(&NeverStops))
     }
 
     pub(crate) fn enter_for(&self, caller: &dyn Caller) -> Entered {
@@ -113,15 +126,11 @@ impl ConfLine {
     }
 
     pub(crate) fn leave(&self) -> Left {
-        self.leave_for(&NeverStops)
-    }
-
-    pub(crate) fn leave_for(&self, caller: &dyn Caller) -> Left {
-        Zeo.leave(&self.request(caller))
+        self.leave_by(&Zeo)
     }
 
     pub(crate) fn status(&self) -> Status {
-        Zeo.status(&self.request(&NeverStops))
+        self.status_by(&Zeo)
     }
 }
 
