@@ -3,7 +3,7 @@
 use dsnap_core::method::Entered;
 
 use crate::support::conf_line::{ConfLine, StopsWhen, expect};
-use crate::support::pickles::{NOTICE, exception, in_use, text};
+use crate::support::pickles::{NOTICE, exception, in_use, reply, text};
 use crate::support::server::{Action, Script, Server};
 
 const OURS: &str = "user/host-1001";
@@ -41,6 +41,15 @@ fn messages_that_nobody_asked_for_are_dropped_wherever_they_come() {
         .on("get_snapshot_code", late(b"N"))
         .on("enter_snapshot", late(b"N"));
     assert_eq!(enter(script).0, Entered::Held);
+}
+
+#[test]
+fn a_reply_to_another_call_is_not_the_answer() {
+    let other = reply(&[99, 0, 0, 0], &text(OURS));
+    let then = Box::new(Action::Reply(text("user/other-1")));
+    let (entered, _server) =
+        enter(Script::new().on("get_snapshot_code", Action::After(vec![other], then)));
+    expect(entered, "busy", &["(user/other-1)"]);
 }
 
 #[test]
