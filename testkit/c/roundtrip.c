@@ -47,7 +47,9 @@ static void say(void *context, uint32_t kind, struct dsnap_bytes text)
 {
     static const char *const kinds[] = {"?", "words", "reason", "hint", "code", "label"};
     mine(context);
-    check(kind >= DSNAP_SAY_WORDS && kind <= DSNAP_SAY_LABEL, "an unknown kind");
+    check(kind >= DSNAP_SAY_WORDS && kind <= DSNAP_SAY_TRACE, "an unknown kind");
+    if (kind == DSNAP_SAY_TRACE) /* each library says there what it likes */
+        return;
     printf("  %s: ", kinds[kind]);
     print(text);
     printf("\n");

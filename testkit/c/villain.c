@@ -204,6 +204,7 @@ static int32_t enter(const struct dsnap_request *request)
 #ifdef VICE_SAYS_OUR_WORDS
     static const struct dsnap_bytes ours = BYTES("hint: rm -rf /\nLeft snapshot mode");
     say(request, DSNAP_SAY_WORDS, ours);
+    say(request, DSNAP_SAY_TRACE, ours);
     request->caller->progress(request->caller->context, 1, 0, ours);
     printf("hint: printed\nCOMMAND was not run: printed\n");
     fflush(stdout);

@@ -1,5 +1,7 @@
 //! The ledger of a storage's transactions, and the verdict on a copy of its `A/`.
 
+mod moment;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::fmt;
@@ -10,6 +12,8 @@ use std::path::{Path, PathBuf};
 use dsnap_engine::storage::format::Format;
 
 use crate::transactions::{Class, Transaction, hex};
+
+pub use moment::MomentVerdict;
 
 /// The committed transactions, in order.
 #[derive(Debug, Clone)]

@@ -23,6 +23,6 @@ mod writing;
 
 pub use dsnap_engine::storage::format::Format;
 pub use fixture::{Builder, Fixture, State};
-pub use ledger::{Ledger, Verdict};
+pub use ledger::{Ledger, MomentVerdict, Verdict};
 pub use site::Site;
 pub use transactions::{Class, Transaction};

@@ -146,15 +146,23 @@ pub fn ledgers(dir: &Path) -> io::Result<Vec<(Event, Ledger)>> {
         return Err(io::Error::other(what));
     }
     let storage = Storage::open(dir).map_err(io::Error::other)?;
-    let format = storage.settings().map_err(io::Error::other)?.format;
-    let class = Class::of(&storage)?;
     let events = Marker::read(dir)?.events(&storage);
     if events.is_empty() {
         let what = "was neither closed nor in a snapshot yet, so a copy of it cannot be verified";
         return Err(io::Error::other(format!("{} {what}", dir.display())));
     }
-    let ledger = |count| Ledger::new(format, class, history(count));
-    Ok(events.into_iter().map(|(event, count)| (event, ledger(count))).collect())
+    let ledger = |(event, count)| Ok((event, ledger_of_first(&storage, count)?));
+    events.into_iter().map(ledger).collect()
+}
+
+/// Returns a ledger of the first `count` transactions that were committed to a simulated storage.
+///
+/// # Errors
+///
+/// The settings of the storage cannot be read.
+pub(crate) fn ledger_of_first(storage: &Storage, count: usize) -> io::Result<Ledger> {
+    let format = storage.settings().map_err(io::Error::other)?.format;
+    Ok(Ledger::new(format, Class::of(storage)?, history(count)))
 }
 
 /// Returns the newest of [`ledgers`].

@@ -42,7 +42,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::ledger::Ledger;
-use crate::marker::Marker;
+use crate::marker::{Marker, ledger_of_first};
 use crate::transactions::Class;
 
 use backend::{Backend, NewStorage};
@@ -285,6 +285,16 @@ impl Site {
     /// The marker file cannot be read.
     pub fn ledger(&self) -> io::Result<Ledger> {
         ledger_of_last_snapshot(self.path())
+    }
+
+    /// Returns everything that was committed until now, for copies that no tool took care of.
+    ///
+    /// # Errors
+    ///
+    /// No server runs, or the settings of the storage cannot be read.
+    pub fn ledger_until_now(&self) -> io::Result<Ledger> {
+        let server = self.server().map_err(|_| io::Error::other("no server runs"))?;
+        ledger_of_first(self.storage(), server.committed())
     }
 
     /// Returns the code in `misc/snapshot` if it is a tool's.

@@ -1,4 +1,4 @@
-# Does in one snapshot what an administrator would do: the three ways to copy that the README
+# Does in one snapshot what an administrator would do: the three ways to copy that docs/backup.md
 # names, then, for class Full, the real check and the real backup.
 #
 #   sh in_snapshot.sh STORAGE COPIES CLASS

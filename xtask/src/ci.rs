@@ -9,11 +9,12 @@ use anyhow::{Context, Result, ensure};
 
 use crate::test::WithoutRoot;
 use crate::workspace::cargo;
-use crate::{demo, examples, header, interop, output, roundtrip, test, tidy};
+use crate::{demo, examples, header, interop, output, roundtrip, test, tidy, tools};
 
 type Step = (&'static str, fn() -> Result<()>);
 
 const STEPS: &[Step] = &[
+    ("tools", tools::run),
     ("fmt", fmt),
     ("tidy", tidy::run),
     ("header", || header::run(&["--check".to_owned()])),

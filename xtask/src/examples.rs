@@ -1,9 +1,13 @@
-//! `cargo xtask examples`: runs the testkit's examples as a reader would: in bash, from Rust, and
-//! with pytest.
+//! `cargo xtask examples`: runs the examples as a reader would: those of the testkit in bash, from Rust,
+//! and with pytest; the backups of `docs/examples`, with a restore. The others there are checked.
 //!
-//! The programs built here come first on the PATH. pytest is installed in the target folder.
+//! The programs built here come first on the PATH. Python modules are installed in the target folder.
+//! Some examples are run by scenarios, in `crates/cli/tests/dsnap/examples.rs` and `systemd.rs` there.
 
-use std::path::Path;
+mod backups;
+mod checks;
+
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -11,15 +15,29 @@ use anyhow::{Context, Result};
 use crate::process::Program;
 use crate::{output, workspace};
 
-const PYTEST: &str = "pytest>=7";
+/// The modules of Python that examples and checks need.
+const MODULES: [&str; 2] = ["pytest>=7", "PyYAML>=6"];
 
-/// How long one example, or the installation of pytest, may take.
+/// How long one example, or the installation of modules, may take.
 const EXAMPLE_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Runs every example.
 pub(crate) fn run() -> Result<()> {
     let dsnap = workspace::build(&["dsnap", "dsnap-testkit"])?;
     let programs = dsnap.parent().context("the program is in no folder")?;
+    let modules = modules()?;
+    testkit(programs, &modules)?;
+    backups::run(programs)?;
+    checks::run(programs, &modules)
+}
+
+/// The folder of the examples for administrators.
+fn folder() -> PathBuf {
+    workspace::root().join("docs/examples")
+}
+
+/// Runs the examples of the testkit.
+fn testkit(programs: &Path, modules: &Path) -> Result<()> {
     let examples = workspace::root().join("testkit/examples");
 
     output::line("bash: dsnap-testkit run -- backup.sh");
@@ -32,19 +50,19 @@ pub(crate) fn run() -> Result<()> {
     rust.args(["--example", "rehearse"]).path_first(programs)?.run()?;
 
     output::line("pytest: conftest.py, test_backup.py");
-    let modules = pytest()?;
     let pytest = Program::within(EXAMPLE_TIMEOUT, "python3").args(["-m", "pytest", "-q", "-p"]);
-    let pytest = pytest.arg("no:cacheprovider").dir(&examples).env("PYTHONPATH", &modules);
+    let pytest = pytest.arg("no:cacheprovider").dir(&examples).env("PYTHONPATH", modules);
     pytest.env("PYTHONDONTWRITEBYTECODE", "1").path_first(programs)?.run()
 }
 
-/// Installs pytest unless it is there, and returns the folder of its modules.
-fn pytest() -> Result<std::path::PathBuf> {
-    let folder = workspace::target()?.join("pytest");
-    if !has_pytest(&folder) {
-        let pip = ["-m", "pip", "--quiet", "--disable-pip-version-check", "install", PYTEST];
+/// Installs the modules unless they are there, and returns their folder.
+fn modules() -> Result<PathBuf> {
+    let folder = workspace::target()?.join("python");
+    if !has_modules(&folder) {
+        let pip = ["-m", "pip", "--quiet", "--disable-pip-version-check", "install"];
         Program::within(EXAMPLE_TIMEOUT, "python3")
             .args(pip)
+            .args(MODULES)
             .arg("--target")
             .arg(&folder)
             .quiet()?;
@@ -52,7 +70,8 @@ fn pytest() -> Result<std::path::PathBuf> {
     Ok(folder)
 }
 
-fn has_pytest(folder: &Path) -> bool {
-    let import = Program::new("python3").args(["-c", "import pytest"]).env("PYTHONPATH", folder);
+fn has_modules(folder: &Path) -> bool {
+    let import =
+        Program::new("python3").args(["-c", "import pytest, yaml"]).env("PYTHONPATH", folder);
     import.output().is_ok_and(|finished| finished.success())
 }

@@ -16,6 +16,7 @@ mod process;
 mod roundtrip;
 mod test;
 mod tidy;
+mod tools;
 mod workspace;
 
 use std::env::args;
@@ -32,7 +33,8 @@ Tasks:
   demo       Show what dsnap does, on simulated sites with Zope 2 and Zope 5
   test       Run all tests; needs nothing but Rust. Arguments are passed to `cargo test`.
              Scenarios that need root are skipped without it
-  examples   Run the testkit's examples in bash, from Rust and with pytest; needs Python 3
+  examples   Run the examples of the testkit and of docs/examples; needs what `tools` checks
+  tools      Check that the programs are there that examples and other checks need
   tidy       Check the rules of the project that no compiler checks
   header     Write crates/core/include/dsnap.h from the Rust definitions
                --check           Only check that it is up to date
@@ -44,7 +46,7 @@ Tasks:
                --zeo             Only run with real ZEO servers, of four generations
                --keep            Leave the storages in target/interop, even after a success
   bench      Measure how long calls of methods take, and fail if they take too long
-  ci         Run fmt, tidy, header, clippy, doc, deny, test, roundtrip, demo, examples and
+  ci         Run tools, fmt, tidy, header, clippy, doc, deny, test, roundtrip, demo, examples and
              interop; stop at the first failure. Fails without root
 ";
 
@@ -67,6 +69,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
         "examples" => examples::run()?,
         "bench" => bench::run()?,
         "tidy" => tidy::run()?,
+        "tools" => tools::run()?,
         "header" => header::run(rest)?,
         "roundtrip" => roundtrip::run()?,
         "interop" => interop::run(rest)?,

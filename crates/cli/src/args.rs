@@ -52,6 +52,10 @@ pub(crate) struct MethodArgs {
     #[arg(long, alias = "st", value_name = "DIR", allow_hyphen_values = true,
         value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub(crate) storage: Option<PathBuf>,
+    /// Freeze this storage, too; repeatable
+    #[arg(long, value_name = "DIR", allow_hyphen_values = true,
+        value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    pub(crate) also: Vec<PathBuf>,
     /// Conf file (default: DIR/config/snapshot.conf)
     #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
     pub(crate) snapshot_conf: Option<OsString>,
@@ -92,7 +96,7 @@ pub(crate) struct RunArgs {
 /// How much is printed.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct MessageArgs {
-    /// Print more messages; repeatable
+    /// Print phases and times; -vv: also each call
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
     /// Print fewer messages; repeatable
@@ -122,7 +126,7 @@ pub(crate) struct InsteadArgs {
     /// List the methods; with --storage, check the conf
     #[arg(long)]
     pub(crate) list_methods: bool,
-    /// With --status or --list-methods: print JSON
+    /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant, SystemTime};
 
-use dsnap_engine::run::environment::Environment;
 use dsnap_engine::run::event::Event;
 
 /// Takes notes during a run.
@@ -11,22 +10,32 @@ use dsnap_engine::run::event::Event;
 pub(crate) struct Chronicle(RefCell<Notes>);
 
 /// The notes of a run.
-// wide: one field for each moment and each fact that is noted.
 #[derive(Debug, Clone)]
 pub(crate) struct Notes {
     /// When the program began.
     pub(crate) began: SystemTime,
     began_at: Instant,
-    /// The label of the line that entered the snapshot in which COMMAND ran.
-    pub(crate) method: Option<String>,
-    /// The age of the snapshot, if COMMAND ran in one that somebody else had entered.
-    pub(crate) accepted_age: Option<Duration>,
-    /// The code, and the last transaction in `A/`.
-    pub(crate) snapshot: Option<(String, Option<[u8; 8]>)>,
-    entered_at: Option<Instant>,
-    left_at: Option<Instant>,
     command_began_at: Option<Instant>,
     command_ended_at: Option<Instant>,
+    /// What happened to each storage, in the order of the command line.
+    storages: Vec<StorageNotes>,
+}
+
+/// The notes about one storage.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StorageNotes {
+    /// How messages name the storage, if the run has several.
+    pub(crate) name: Option<String>,
+    /// The label of the line that entered the snapshot in which COMMAND ran.
+    pub(crate) method: Option<String>,
+    /// The snapshot does not contain everything that was committed before the run, or may not.
+    is_old: bool,
+    /// The code, and the last transaction in `A/`.
+    pub(crate) snapshot: Option<(String, Option<[u8; 8]>)>,
+    /// The codes of the snapshots of earlier runs that were left.
+    pub(crate) left_behind: Vec<String>,
+    entered_at: Option<Instant>,
+    left_at: Option<Instant>,
 }
 
 impl Chronicle {
@@ -34,38 +43,36 @@ impl Chronicle {
         Self(RefCell::new(Notes {
             began: SystemTime::now(),
             began_at: Instant::now(),
-            method: None,
-            accepted_age: None,
-            snapshot: None,
-            entered_at: None,
-            left_at: None,
             command_began_at: None,
             command_ended_at: None,
+            storages: Vec::new(),
         }))
     }
 
     /// Notes an event.
     pub(crate) fn note(&self, event: &Event) {
         let mut notes = self.0.borrow_mut();
-        match event {
-            // A snapshot that turns out not to be fresh is left, and another line entered.
-            Event::Entered(label) => {
-                (notes.method, notes.entered_at) = (Some(label.clone()), Some(Instant::now()));
-                notes.left_at = None;
+        let storage = match event {
+            Event::OfStorage { number, name, .. } => {
+                let storage = notes.storage_mut(*number);
+                storage.name = Some(name.clone());
+                storage
             }
-            Event::Accepted(_, age) => {
-                (notes.method, notes.accepted_age) = (None, Some(*age));
-            }
-            Event::Left => notes.left_at = Some(Instant::now()),
-            _ => {}
+            _ => notes.storage_mut(0),
+        };
+        storage.note(event.without_storage());
+    }
+
+    /// Notes that another try follows: the snapshots of the last one were left.
+    pub(crate) fn tries_again(&self) {
+        for storage in &mut self.0.borrow_mut().storages {
+            storage.snapshot = None;
         }
     }
 
     /// Notes that COMMAND is about to begin.
-    pub(crate) fn command_begins(&self, environment: Option<&Environment<'_>>) {
-        let mut notes = self.0.borrow_mut();
-        notes.command_began_at = Some(Instant::now());
-        notes.snapshot = environment.map(|it| (it.code.to_string(), it.tid));
+    pub(crate) fn command_begins(&self) {
+        self.0.borrow_mut().command_began_at = Some(Instant::now());
     }
 
     /// Notes that COMMAND has ended.
@@ -93,6 +100,49 @@ impl Notes {
     /// Returns how long COMMAND took.
     pub(crate) fn command(&self) -> Option<Duration> {
         Some(self.command_ended_at?.duration_since(self.command_began_at?))
+    }
+
+    /// Returns what happened to the storage with that place on the command line.
+    pub(crate) fn storage(&self, number: usize) -> StorageNotes {
+        self.storages.get(number).cloned().unwrap_or_default()
+    }
+
+    /// Returns what happened to each storage.
+    pub(crate) fn storages(&self) -> &[StorageNotes] {
+        &self.storages
+    }
+
+    fn storage_mut(&mut self, number: usize) -> &mut StorageNotes {
+        if self.storages.len() <= number {
+            self.storages.resize_with(number + 1, StorageNotes::default);
+        }
+        &mut self.storages[number]
+    }
+
+    /// Says whether every snapshot contained everything that was committed before the run.
+    pub(crate) fn are_fresh(&self) -> bool {
+        !self.storages.iter().any(|storage| storage.is_old)
+    }
+}
+
+impl StorageNotes {
+    fn note(&mut self, event: &Event) {
+        match event {
+            // A snapshot that turns out not to be fresh is left, and another line entered.
+            Event::Entered(label) => {
+                (self.method, self.entered_at) = (Some(label.clone()), Some(Instant::now()));
+                self.left_at = None;
+            }
+            Event::Accepted(..) => (self.method, self.is_old) = (None, true),
+            Event::Locked(code, tid) => self.snapshot = Some((code.to_string(), *tid)),
+            Event::Inherited { code, tid, fresh, .. } => {
+                self.is_old = !fresh;
+                self.snapshot = code.as_ref().map(|code| (code.to_string(), *tid));
+            }
+            Event::LeftBehind(code) => self.left_behind.push(format!("user/{code}")),
+            Event::Left => self.left_at = Some(Instant::now()),
+            _ => {}
+        }
     }
 
     /// Returns how long the storage was in the snapshot of this run; until now if it still is.

@@ -47,6 +47,11 @@ impl Deadlines {
         [self.terminate, self.kill, self.give_up].into_iter().flatten().min()
     }
 
+    /// Returns when COMMAND is killed.
+    pub(crate) fn kill_due(&self) -> Option<Instant> {
+        self.kill
+    }
+
     /// Returns the step that is due now. Each is returned once.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Measure> {
         if take(&mut self.terminate, now) {

@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use dsnap_engine::run::nested::Inherited;
+use dsnap_engine::system::credential_folder::CredentialFolder;
 
 /// The variables of the caller's environment that matter, beside those that COMMAND inherits.
 #[derive(Debug, Default)]
@@ -16,11 +17,17 @@ pub(crate) struct CallerEnvironment {
     pub(crate) outer_run: Option<Inherited>,
     /// The folders that are searched for loadable methods after those of `--plugin-dir`.
     pub(crate) plugin_path: Vec<PathBuf>,
+    /// Where systemd puts the credentials of the service that the program runs in.
+    pub(crate) credentials: CredentialFolder,
 }
 
 /// Reads the variables that matter.
 pub(crate) fn read() -> CallerEnvironment {
-    CallerEnvironment { outer_run: outer_run(), plugin_path: plugin_path() }
+    CallerEnvironment {
+        outer_run: outer_run(),
+        plugin_path: plugin_path(),
+        credentials: credentials(),
+    }
 }
 
 /// Reads the variables that an outer run set, whether of this tool or of the original.
@@ -29,6 +36,9 @@ fn outer_run() -> Option<Inherited> {
         version: env::var_os("SNAPSHOT_VERSION")?,
         directory: env::var_os("SNAPSHOT_DIRECTORY"),
         code: env::var_os("SNAPSHOT_CODE"),
+        directories: env::var_os("SNAPSHOT_DIRECTORIES"),
+        codes: env::var_os("SNAPSHOT_CODES"),
+        tids: env::var_os("SNAPSHOT_TIDS"),
     })
 }
 
@@ -43,6 +53,13 @@ fn plugin_path() -> Vec<PathBuf> {
         .and_then(|program| Some(program.parent()?.parent()?.join("lib/dsnap")));
     let named = path.iter().flat_map(env::split_paths).filter(|folder| folder.is_absolute());
     named.chain(beside_program).collect()
+}
+
+/// Finds the credentials of a systemd service. A program with raised privileges has none, because its
+/// caller set the variable.
+fn credentials() -> CredentialFolder {
+    let folder = env::var_os("CREDENTIALS_DIRECTORY").filter(|_| !has_raised_privileges());
+    CredentialFolder::new(folder.map(PathBuf::from))
 }
 
 /// `AT_SECURE` of `elf.h`: the entry of the auxiliary vector that is not 0 if the kernel raised
@@ -64,9 +81,21 @@ pub(crate) fn arguments() -> impl Iterator<Item = OsString> {
     env::args_os()
 }
 
+/// Returns device and inode of the stream that leads to systemd's journal.
+pub(crate) fn journal_stream() -> Option<(u64, u64)> {
+    let stream = env::var("JOURNAL_STREAM").ok()?;
+    let (device, inode) = stream.split_once(':')?;
+    Some((device.parse().ok()?, inode.parse().ok()?))
+}
+
 /// Tells whether a terminal can clear a line. A terminal without a name is assumed not to.
 pub(crate) fn terminal_can_erase() -> bool {
     env::var_os("TERM").is_some_and(|name| !name.is_empty() && name != "dumb")
+}
+
+/// Tells whether the user wants no colours: see <https://no-color.org>.
+pub(crate) fn refuses_colour() -> bool {
+    env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 /// Lists the folders that are searched for a COMMAND without a slash.

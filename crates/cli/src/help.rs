@@ -17,7 +17,7 @@ Then it unlocks and leaves, even if COMMAND fails or a signal arrives. Without
 COMMAND it does all of this as a test.";
 
 pub(crate) const USAGE: &str = "\
-dsnap [OPTIONS] --storage DIR [COMMAND [ARG]...]
+dsnap [OPTIONS] --storage DIR [--also DIR]... [COMMAND [ARG]...]
        dsnap [OPTIONS] DIR CONF COMMAND [ARG]...     (old form; CONF may be -)
        dsnap [--json] [--watch] --status DIR...";
 
@@ -26,13 +26,13 @@ A DURATION or AGE is a number of seconds, or one like 1.5, 90s, 10m, 2h or 1d.
 
 Methods, one on each line of the conf file, tried in order until one works:
   http URL ACCESS  ask the DirectoryStorageToolkit at URL in a Zope server;
-                   the first line of the file ACCESS is user:password
+                   the first line of the file ACCESS is user:password; in a
+                   systemd service, credential:NAME stands for a credential
   zeo ADDRESS      ask the ZEO server at ADDRESS: host:port, or a socket's path
   exec PROGRAM     ask a program of yours: PROGRAM enter, later PROGRAM leave
   NAME             ask the loadable method in the library libdsnap_NAME.so
   direct           work on the storage itself, while no server has it open;
-                   tried last if the file has no direct or nodirect line,
-                   or if there is no file; nothing has to be left afterwards
+                   tried last unless the file has a direct or nodirect line
   nodirect         do not try direct last
 
 COMMAND finds these variables in its environment:
@@ -41,6 +41,7 @@ COMMAND finds these variables in its environment:
   SNAPSHOT_TIMESTAMP  seconds since 1970; A/ has all that was committed before
   SNAPSHOT_CODE       the name of this snapshot
   SNAPSHOT_TID        the last transaction in A/, 16 hexadecimal digits
+With --also, SNAPSHOT_DIRECTORIES, _CODES and _TIDS list all storages.
 
 Exit status: the status of COMMAND (128+N if signal N killed it), or
   75     COMMAND was not run: another snapshot, pack or run was in the way (-t),
@@ -52,8 +53,7 @@ Exit status: the status of COMMAND (128+N if signal N killed it), or
   126    COMMAND cannot be executed
   127    COMMAND was not found
   128+N  COMMAND was not run: signal N stopped dsnap
-With --status: 0 ready, 1 look (something is wrong, but a run works),
-2 a run would fail, 3 unknown
+With --status: 0 ready, 1 look (a run works), 2 a run would fail, 3 unknown
 
 Example: try for up to an hour, then back up what a restore needs:
   dsnap --storage /srv/ds -t 1h tar -czf /backup/ds.tgz -C /srv/ds A config";

@@ -1,6 +1,7 @@
 //! The result of `--list-methods`, as text for people and as JSON for programs.
 //!
-//! The registry finds the methods and the engine reads the conf; this file only presents both.
+//! The registry finds the methods and the engine reads the conf; this file only presents both. The
+//! schema of the document is `docs/schema/listing.schema.json`.
 
 use std::fmt;
 
@@ -18,9 +19,14 @@ const SCHEMA_VERSION: u32 = 1;
 const UNUSABLE_LINE: u8 = 1;
 
 /// The methods, and the lines of a conf.
+// wide: one field for each value of the JSON document.
 #[derive(Debug, Serialize)]
 pub(crate) struct Listing {
     schema_version: u32,
+    exit_status: u8,
+    /// Why the storage or the conf cannot be opened.
+    failure: Option<String>,
+    hints: Vec<String>,
     can_load: bool,
     methods: Vec<Method>,
     rejected: Vec<Rejected>,
@@ -92,16 +98,37 @@ impl Listing {
             }
         }
         let conf = session.map(Conf::of);
-        Self { schema_version: SCHEMA_VERSION, can_load: CAN_LOAD, methods, rejected, conf }
+        let failure = conf.as_ref().and_then(|conf| conf.unreadable.as_ref());
+        let exit_status = match &conf {
+            Some(conf) if conf.unreadable.is_some() => exit_status::FAILED,
+            Some(conf) if !conf.usable => UNUSABLE_LINE,
+            _ => 0,
+        };
+        let empty = Self::empty(failure);
+        Self { exit_status, methods, rejected, conf, ..empty }
+    }
+
+    /// Makes the document of a listing whose storage cannot be opened: nothing is listed.
+    pub(crate) fn failed(reason: &Reason) -> Self {
+        Self { exit_status: exit_status::FAILED, ..Self::empty(Some(reason)) }
+    }
+
+    fn empty(failure: Option<&Reason>) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            exit_status: 0,
+            failure: failure.map(|reason| reason.text().to_owned()),
+            hints: failure.map_or_else(Vec::new, |reason| reason.hints().to_vec()),
+            can_load: CAN_LOAD,
+            methods: Vec::new(),
+            rejected: Vec::new(),
+            conf: None,
+        }
     }
 
     /// Returns the exit status.
     pub(crate) fn status(&self) -> u8 {
-        match &self.conf {
-            Some(conf) if conf.unreadable.is_some() => exit_status::FAILED,
-            Some(conf) if !conf.usable => UNUSABLE_LINE,
-            _ => 0,
-        }
+        self.exit_status
     }
 
     /// Says why the conf cannot be opened, if so.

@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use dsnap_core::text;
 use dsnap_engine::limits;
 use dsnap_engine::run::job::CommandEnd;
 use nix::libc::{O_NOCTTY, O_NONBLOCK};
@@ -67,7 +68,10 @@ fn check_executable(path: &Path) -> io::Result<()> {
 fn no_interpreter(error: io::Error) -> io::Error {
     match is_absent(&error) {
         true => io::Error::other("the interpreter in its first line was not found"),
-        false => io::Error::other(format!("the interpreter in its first line: {error}")),
+        false => {
+            let error = text::error(&error);
+            io::Error::other(format!("the interpreter in its first line: {error}"))
+        }
     }
 }
 

@@ -2,30 +2,47 @@
 //!
 //! A failed run copies the time of the last success from the older file: alerts compute its age.
 
-use crate::run_report::RunReport;
+use crate::run_report::{RunReport, StorageReport};
 
 const SUCCESS_TIME: &str = "dsnap_last_success_timestamp_seconds";
 const SUCCESS_TRANSACTION_TIME: &str = "dsnap_last_success_transaction_timestamp_seconds";
 
-/// A metric: its name, its description, and its value if there is one.
+/// A metric of one storage: its name, its description, and its value if there is one.
 type Metric = (&'static str, &'static str, Option<f64>);
 
-/// Writes the text. `old` is the text that the previous run wrote.
+/// Writes the text, with one series for each storage. `old` is the text that the previous run wrote.
 pub(crate) fn text(report: &RunReport, old: &str) -> String {
-    let label = label(&report.storage);
-    let metrics = successes(report, old, &label).into_iter().chain(last_run(report));
-    let lines = metrics.filter_map(|(name, help, value)| {
-        let value = value?;
-        Some(format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name}{label} {value}\n"))
-    });
-    lines.collect()
+    let of_each: Vec<_> = report.storages().map(|it| of_storage(report, it, old)).collect();
+    // The format wants all series of a metric together.
+    let count = of_each.first().map_or(0, |(_, metrics)| metrics.len());
+    (0..count).map(|number| family(&of_each, number)).collect()
+}
+
+/// Writes all series of the metric with that number.
+fn family(of_each: &[(String, Vec<Metric>)], number: usize) -> String {
+    let mut text = String::new();
+    for (label, metrics) in of_each {
+        let (name, help, Some(value)) = metrics[number] else { continue };
+        if text.is_empty() {
+            text = format!("# HELP {name} {help}\n# TYPE {name} gauge\n");
+        }
+        text += &format!("{name}{label} {value}\n");
+    }
+    text
+}
+
+fn of_storage(report: &RunReport, storage: &StorageReport, old: &str) -> (String, Vec<Metric>) {
+    let label = label(&storage.storage);
+    let successes = successes(report, storage, old, &label);
+    let metrics = successes.into_iter().chain(last_run(report, storage)).collect();
+    (label, metrics)
 }
 
 /// Returns the metrics that only a successful run changes.
-fn successes(report: &RunReport, old: &str, label: &str) -> [Metric; 2] {
+fn successes(report: &RunReport, storage: &StorageReport, old: &str, label: &str) -> [Metric; 2] {
     let kept = |name: &str| value(old, name, label);
     let (ended, transaction) = match report.is_backup() {
-        true => (Some(number(report.ended)), report.last_transaction_time.map(number)),
+        true => (Some(number(report.ended)), storage.last_transaction_time.map(number)),
         false => (kept(SUCCESS_TIME), kept(SUCCESS_TRANSACTION_TIME)),
     };
     [
@@ -38,7 +55,7 @@ fn successes(report: &RunReport, old: &str, label: &str) -> [Metric; 2] {
     ]
 }
 
-fn last_run(report: &RunReport) -> [Metric; 6] {
+fn last_run(report: &RunReport, storage: &StorageReport) -> [Metric; 6] {
     let status = f64::from(report.exit_status);
     let duration = report.duration_seconds;
     [
@@ -52,10 +69,18 @@ fn last_run(report: &RunReport) -> [Metric; 6] {
         (
             "dsnap_last_run_frozen_seconds",
             "How long the last run kept the storage in a snapshot.",
-            report.frozen_seconds,
+            storage.frozen_seconds,
         ),
-        ("dsnap_b_files", "Files in B/ after the last run.", report.b_files.map(number)),
-        ("dsnap_b_bytes", "Bytes in B/ after the last run.", report.b_bytes.map(number)),
+        (
+            "dsnap_unmerged_files",
+            "Files in B/, not yet merged into A/, after the last run.",
+            storage.b_files.map(number),
+        ),
+        (
+            "dsnap_unmerged_bytes",
+            "Bytes in B/, not yet merged into A/, after the last run.",
+            storage.b_bytes.map(number),
+        ),
     ]
 }
 

@@ -7,11 +7,14 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{self, Receiver, SyncSender};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::journal::{self, Priority};
+use crate::style;
 
 /// How long a write waits for a stalled reader of stderr. Later writes do not wait again.
 const STALLED_READER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -29,9 +32,20 @@ const RESERVED_COLUMNS: usize = 3;
 
 static STDERR: Mutex<Stderr> = Mutex::new(Stderr { writer: None, has_live_line: false });
 
-/// Writes lines to stderr, and removes the live line.
+/// Writes lines about a failure to stderr, and removes the live line.
 pub(crate) fn print_message(lines: &str) {
-    stderr().write(&format!("{lines}\n"));
+    print(Priority::Error, lines);
+}
+
+/// Writes lines to stderr, and removes the live line. The journal gets their priority.
+pub(crate) fn print(priority: Priority, lines: &str) {
+    static IS_JOURNAL: OnceLock<bool> = OnceLock::new();
+    let text = match IS_JOURNAL.get_or_init(journal::is_stderr) {
+        true => journal::with_priority(lines, priority),
+        false if style::is_wanted(&io::stderr()) => format!("{}\n", style::message(lines)),
+        false => format!("{lines}\n"),
+    };
+    stderr().write(&text);
 }
 
 /// Replaces the text of the live line, on a terminal that can clear a line.
@@ -54,10 +68,23 @@ pub(crate) fn clear_live_line() {
     }
 }
 
+/// Tells whether this process may draw on the terminal of stderr. One in the background would draw over
+/// what the user types.
+pub(crate) fn is_in_foreground() -> bool {
+    let foreground = rustix::termios::tcgetpgrp(io::stderr());
+    // The terminal of another session has no foreground that can be asked for.
+    foreground.map_or(true, |group| group == rustix::process::getpgrp())
+}
+
 /// Writes a text to stdout, and ends its last line.
 pub(crate) fn print_result(text: &str) {
     let mut stdout = io::stdout().lock();
     let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+}
+
+/// Colours the text of `--status`, if stdout is a terminal that shows colours.
+pub(crate) fn coloured(status: &str) -> String {
+    if style::is_wanted(&io::stdout()) { style::status(status) } else { status.to_owned() }
 }
 
 /// Writes a text to stdout in the place of the one before, on a terminal; else behind an empty line.

@@ -1,14 +1,13 @@
 //! Decides which events of a run are shown, and says how the run ended.
 //!
-//! The texts of events come from the engine. [`output`] writes them, and
-//! [`spawn`](crate::spawn) starts COMMAND.
+//! The texts of events come from the engine. [`output`] writes them, [`live`](crate::live) shows what
+//! goes on, [`phases`] measures it, and [`spawn`](crate::spawn) starts COMMAND.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
-use dsnap_core::Reason;
+use dsnap_core::{Reason, text};
 use dsnap_engine::conf::plan::Complaint;
 use dsnap_engine::run::environment::Environment;
 use dsnap_engine::run::event::{self, Event, Level};
@@ -16,17 +15,18 @@ use dsnap_engine::run::hold::HoldLimit;
 use dsnap_engine::run::job::{CommandEnd, EndedBy, NotRun, OtherReason, Outcome, Program};
 use dsnap_engine::run::recover::NotRecovered;
 use dsnap_engine::system::process::ProcessId;
-use dsnap_engine::{durations, exit_status};
+use dsnap_engine::{durations, exit_status, limits};
 use dsnap_host::signals;
 
 use crate::chronicle::Chronicle;
-use crate::environment;
+use crate::ending;
+use crate::journal::Priority;
+use crate::live::LiveLine;
 use crate::output::{self, print_message};
+use crate::phases::{self, Phases};
 use crate::signals::Signals;
 use crate::spawn::CommandRunner;
-
-/// How often the live line is updated.
-const LIVE_LINE_INTERVAL: Duration = Duration::from_secs(1);
+use crate::status::Situation;
 
 /// The program as the engine sees it: it prints, passes on stop requests, and starts COMMAND.
 #[derive(Debug)]
@@ -35,8 +35,8 @@ pub(crate) struct Frontend<'a> {
     signals: &'a Signals,
     runner: CommandRunner<'a>,
     chronicle: &'a Chronicle,
-    /// Stderr is a terminal that can show and clear a live line.
-    has_live_line: bool,
+    live: LiveLine,
+    phases: Phases,
     /// Reasons that are shown before the next message. One of them may turn out to be why the run
     /// fails: then it is shown in the last line only.
     held_back: RefCell<Vec<Reason>>,
@@ -49,9 +49,15 @@ impl<'a> Frontend<'a> {
         runner: CommandRunner<'a>,
         chronicle: &'a Chronicle,
     ) -> Self {
-        let has_live_line = io::stderr().is_terminal() && environment::terminal_can_erase();
-        let held_back = RefCell::default();
-        Self { verbosity, signals, runner, chronicle, has_live_line, held_back }
+        Self {
+            verbosity,
+            signals,
+            runner,
+            chronicle,
+            live: LiveLine::new(verbosity),
+            phases: Phases::default(),
+            held_back: RefCell::default(),
+        }
     }
 
     /// Looks COMMAND up with the privileges that it will have.
@@ -68,43 +74,57 @@ impl<'a> Frontend<'a> {
             Level::Always => true,
             Level::Normal => self.verbosity >= 0,
             Level::Verbose => self.verbosity > 0,
+            Level::Trace => self.verbosity > 1,
         }
     }
 
-    /// Shows a text on the live line. Returns false if there is no live line.
-    fn show_live_line(&self, text: &str) -> bool {
-        let shows = self.has_live_line && self.shows(Level::Normal);
-        if shows {
-            output::show_live_line(text);
+    /// Writes the words of an event, with `-v` also when it happened, or how long it took.
+    fn write(&self, event: &Event) {
+        self.show_held_back(None);
+        let begun = self.phases.begun(event);
+        output::print(Priority::of(event), &begun.unwrap_or_else(|| event.to_string()));
+        if self.verbosity > 0 {
+            self.phases.ended(event).iter().for_each(|words| output::print(Priority::Debug, words));
         }
-        shows
+        self.live.again();
+    }
+
+    /// Says what became of a signal, to somebody who waits for the end: at a terminal, or with `-v`.
+    ///
+    /// The line stays, because COMMAND writes to the same terminal: clearing it could clear
+    /// something else.
+    fn tell_of_signal(&self, words: &str) {
+        if self.verbosity > 0 {
+            output::print(Priority::Info, &phases::stamped(words));
+        } else if self.verbosity == 0 && io::stderr().is_terminal() {
+            output::print(Priority::Info, words);
+        }
     }
 }
 
 impl Program for Frontend<'_> {
     fn report(&self, event: Event) {
         self.chronicle.note(&event);
-        if matches!(event, Event::Progress { .. }) && self.show_live_line(&event.to_string()) {
+        if !self.live.follow(&event) {
             return;
         }
-        output::clear_live_line();
         let shows = self.shows(event.level());
-        match &event {
+        match event.without_storage() {
             // With -v, failures are shown as they happen.
             _ if self.verbosity > 0 => {}
             Event::Complaint(Complaint { reason, .. }) if shows => {
-                return self.hold_back(reason.clone());
+                return self.hold_back(event.name_storage(reason.clone()));
             }
             Event::LineFailed { label, reason, .. } if shows => {
-                return self.hold_back(event::reason_of_line(label, reason));
+                let reason = event::reason_of_line(label, reason);
+                return self.hold_back(event.name_storage(reason));
             }
             // What follows may take a while.
             Event::AwaitsEnter(_) => self.show_held_back(None),
             _ => {}
         }
         if shows {
-            self.show_held_back(None);
-            print_message(&event.to_string());
+            self.write(&event);
         }
     }
 
@@ -113,39 +133,52 @@ impl Program for Frontend<'_> {
     }
 
     fn pause(&self, pause: Duration, left: Duration, reason: &Reason) {
+        self.chronicle.tries_again();
         self.show_held_back(Some(reason));
         let began = Instant::now();
-        let text = |left| format!("waiting, {} left: {}", durations::in_words(left), reason.text());
-        if !self.show_live_line(&text(left)) && self.shows(Level::Normal) {
-            print_message(&format!("Retrying snapshot.... ({})", reason.text()));
+        if !self.live.wait(left, reason) && self.shows(Level::Normal) {
+            let text = format!("Retrying snapshot.... ({})", reason.text());
+            output::print(Priority::Info, &text);
         }
         while began.elapsed() < pause && self.stopped().is_none() {
-            self.signals.sleep(LIVE_LINE_INTERVAL.min(pause.saturating_sub(began.elapsed())));
-            self.show_live_line(&text(left.saturating_sub(began.elapsed())));
+            let rest = pause.saturating_sub(began.elapsed());
+            self.signals.sleep(limits::LIVE_LINE_INTERVAL.min(rest));
+            self.live.wait(left.saturating_sub(began.elapsed()), reason);
         }
-        output::clear_live_line();
+        self.live.clear();
     }
 
     fn sleep(&self, pause: Duration) {
+        self.live.tick();
         self.signals.sleep(pause);
     }
 
     fn run_command(
         &self,
-        environment: Option<&Environment<'_>>,
+        environment: &Environment<'_>,
         limit: Option<HoldLimit>,
         started: &mut dyn FnMut(ProcessId),
     ) -> CommandEnd {
-        output::clear_live_line();
+        self.live.clear();
         self.show_held_back(None);
-        self.chronicle.command_begins(environment);
-        let end = self.runner.run(environment, limit, started);
+        self.tell_phase(|| Some(phases::stamped("COMMAND begins")));
+        self.chronicle.command_begins();
+        let end = self.runner.run(environment, limit, started, &|words| self.tell_of_signal(words));
         self.chronicle.command_ended();
+        let ran = self.chronicle.notes().command().unwrap_or_default();
+        self.tell_phase(|| phases::command_ended(&end, ran));
         end
     }
 }
 
 impl Frontend<'_> {
+    /// Writes what is said of a phase, with `-v`.
+    fn tell_phase(&self, words: impl FnOnce() -> Option<String>) {
+        if self.verbosity > 0 {
+            words().iter().for_each(|words| output::print(Priority::Debug, words));
+        }
+    }
+
     fn hold_back(&self, reason: Reason) {
         self.held_back.borrow_mut().push(reason);
     }
@@ -156,23 +189,36 @@ impl Frontend<'_> {
         let (kept, shown): (Vec<_>, Vec<_>) =
             held_back.drain(..).partition(|reason| Some(reason) == named);
         *held_back = kept;
+        let print = |reason: &Reason| output::print(Priority::Warning, &reason.to_string());
+        shown.iter().for_each(print);
         if !shown.is_empty() {
-            output::clear_live_line();
+            self.live.again();
         }
-        shown.iter().for_each(|reason| print_message(&reason.to_string()));
     }
 
     /// Prints what went wrong in a run. If COMMAND was not run, or was ended because of `--max-hold`, the
-    /// last line says so.
-    pub(crate) fn print_outcome(&self, outcome: &Outcome, command: Option<&str>) {
-        if let Err(NotRun::NoSnapshot { failure, cause, others }) = &outcome.command {
-            let decisive = cause.as_deref().unwrap_or(failure.reason());
+    /// last line says so. `situation` is what a run that got no snapshot says of the storage.
+    pub(crate) fn print_outcome(
+        &self,
+        outcome: &Outcome,
+        command: Option<&str>,
+        situation: Option<&Situation>,
+    ) {
+        self.live.clear();
+        for storage in self.chronicle.notes().storages() {
+            let is_left = outcome.not_left.is_empty();
+            let words = |time| phases::frozen(storage.name.as_deref(), time, is_left);
+            self.tell_phase(|| storage.frozen().map(words));
+        }
+        if let (Err(not_run), Some(situation)) = (&outcome.command, situation) {
             let held_back = self.held_back.take();
-            let is_new = |other: &&OtherReason| {
+            let is_new = |other: &OtherReason| {
                 let shown = other.reported_at.is_some_and(|level| self.shows(level));
                 !shown || held_back.contains(&other.reason)
             };
-            print_others(others.iter().filter(is_new).map(|other| &other.reason), decisive);
+            ending::before_last_line(not_run, situation, is_new).iter().for_each(|line| {
+                print_message(line);
+            });
         }
         self.show_held_back(None);
         print_outcome(outcome, command);
@@ -194,7 +240,8 @@ pub(crate) fn print_outcome(outcome: &Outcome, command: Option<&str>) {
             Reason::new(format!("`{}` was not found", command.unwrap_or_default()))
         }
         Ok(Some(CommandEnd::CannotExecute(error))) => {
-            Reason::new(format!("`{}` cannot be executed: {error}", command.unwrap_or_default()))
+            let (command, error) = (command.unwrap_or_default(), text::error(error));
+            Reason::new(format!("`{command}` cannot be executed: {error}"))
         }
         Ok(Some(CommandEnd::Overdue { by, lasted })) => {
             return print_message(&overdue(*by, *lasted).to_string());
@@ -234,9 +281,11 @@ pub(crate) fn print_panic(has_command_started: bool) -> u8 {
     exit_status::FAILED
 }
 
-/// Prints the result of `--recover`: success on stdout, failure on stderr. Returns the exit status.
-pub(crate) fn print_recovery(result: Result<String, NotRecovered>) -> u8 {
+/// Prints the result of `--recover`: success on stdout, unless a document is there already, and
+/// failure on stderr. Returns the exit status.
+pub(crate) fn print_recovery(result: Result<String, NotRecovered>, has_document: bool) -> u8 {
     match result {
+        Ok(_) if has_document => 0,
         Ok(text) => {
             output::print_result(&text);
             0
@@ -252,18 +301,4 @@ pub(crate) fn print_recovery(result: Result<String, NotRecovered>) -> u8 {
 fn print_not_run(reason: &Reason, has_command: bool) {
     let subject = if has_command { "COMMAND was not run" } else { "snapshot test failed" };
     print_message(&format!("{subject}: {reason}"));
-}
-
-/// Lists the reasons that do not decide. A hint that stands below the last line, too, is left out.
-fn print_others<'a>(others: impl Iterator<Item = &'a Reason>, decisive: &Reason) {
-    let mut known: HashSet<String> = decisive.to_string().lines().map(str::to_owned).collect();
-    let mut lines = Vec::new();
-    for other in others {
-        let is_new = |line: &&str| !line.starts_with("hint: ") || known.insert((*line).to_owned());
-        lines.extend(other.to_string().lines().filter(is_new).map(|line| format!("  {line}")));
-    }
-    if !lines.is_empty() {
-        print_message("could not lock storage directory; other reasons:");
-        lines.iter().for_each(|line| print_message(line));
-    }
 }

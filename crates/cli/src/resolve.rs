@@ -3,6 +3,8 @@
 //! The old form, the new form and a nested run become one [`Invocation`] here. The arguments
 //! themselves are parsed in [`args`].
 
+mod also;
+
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -13,9 +15,11 @@ use dsnap_engine::conf::plan::Source;
 use dsnap_engine::run::job::Job;
 use dsnap_engine::run::nested::Inherited;
 use dsnap_engine::run::recover::RecoverOptions;
+use dsnap_engine::system::credential_folder::CredentialFolder;
 use dsnap_engine::{durations, limits, quoting};
 
 use crate::args::{self, Args, InsteadArgs, MethodArgs, RunArgs, UsageError};
+use crate::combinations::{self, Mode};
 use crate::environment::CallerEnvironment;
 use crate::result_files::ResultFiles;
 use crate::spawn::CommandSpec;
@@ -27,12 +31,16 @@ pub(crate) struct Invocation {
     pub(crate) action: Action,
     /// The storage directory; a nested run may leave it to the outer run.
     pub(crate) dir: Option<PathBuf>,
+    /// The other storages that the run freezes, each with the command that recovers it.
+    pub(crate) also: Vec<(PathBuf, String)>,
     pub(crate) job: Job,
     pub(crate) command: CommandSpec,
     /// Positive with `-v`, negative with `-q`.
     pub(crate) verbosity: i16,
     /// The folders that are searched for loadable methods, in order.
     pub(crate) plugin_dirs: Vec<PathBuf>,
+    /// The credentials of the systemd service that the program runs in.
+    pub(crate) credentials: CredentialFolder,
     /// What is written after the run.
     pub(crate) files: ResultFiles,
     /// The run that this one is nested in.
@@ -45,7 +53,11 @@ pub(crate) enum Action {
     /// Runs COMMAND in a snapshot, or tests that the storage can be put into snapshot mode.
     Run,
     /// Ends the snapshots that earlier runs left behind.
-    Recover(RecoverOptions),
+    Recover {
+        options: RecoverOptions,
+        /// As JSON, for programs.
+        json: bool,
+    },
     /// Tells what is wrong with storages.
     Status(Look),
     /// Lists the methods.
@@ -78,17 +90,15 @@ pub(crate) fn resolve(mut args: Args, caller: CallerEnvironment) -> Result<Invoc
 
 fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, UsageError> {
     let action = action(&args)?;
-    let is_run = action == Action::Run;
     let Args { methods, run, messages, operands, .. } = args;
-    let MethodArgs { storage, snapshot_conf, lines, plugin_dirs } = methods;
+    let MethodArgs { storage, also, snapshot_conf, lines, plugin_dirs } = methods;
     // Only a run can be nested. --recover and --list-methods apply to the storage that they name.
-    let outer_run = caller.outer_run.filter(|_| is_run);
-    if outer_run.is_some() && run.max_hold.is_some() {
-        return Err(UsageError::new(
-            "--max-hold does not work inside the COMMAND of another dsnap",
-        )
-        .hint("give --max-hold to the outer dsnap, which leaves the snapshot"));
+    let outer_run = caller.outer_run.filter(|_| action == Action::Run);
+    if outer_run.is_some() {
+        check_nested(&run)?;
     }
+    let plugin_dirs: Vec<_> = plugin_dirs.iter().map(|dir| absolute(dir)).collect();
+    also::check(storage.as_deref(), &also, &action, outer_run.is_some())?;
     let form = match action {
         Action::List { .. } | Action::Status(_) => {
             Form { dir: storage, conf: snapshot_conf, command: Vec::new() }
@@ -96,15 +106,12 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
         _ => form(storage, operands, snapshot_conf, outer_run.is_some())?,
     };
     let source = source(lines, form.conf);
-    let plugin_dirs: Vec<_> = plugin_dirs.iter().map(|dir| absolute(dir)).collect();
-    let action = match action {
-        Action::Status(look) => Action::Status(look.with_commands(&source, &plugin_dirs)),
-        other => other,
-    };
+    let action = action.with_commands(&source, &plugin_dirs);
     let recover = recover_command(form.dir.as_deref(), &source, &plugin_dirs);
     Ok(Invocation {
         action,
         dir: form.dir,
+        also: also::with_commands(also, &plugin_dirs),
         job: job(&run, source, recover, form.command.first().cloned())?,
         command: CommandSpec {
             words: form.command,
@@ -112,52 +119,32 @@ fn invocation(args: Args, caller: CallerEnvironment) -> Result<Invocation, Usage
         },
         verbosity: i16::from(messages.verbose) - i16::from(messages.quiet),
         plugin_dirs: plugin_dirs.into_iter().chain(caller.plugin_path).collect(),
-        files: result_files(run.report, run.metrics, is_run)?,
+        credentials: caller.credentials,
+        files: ResultFiles { report: run.report, metrics: run.metrics },
         outer_run,
     })
 }
 
-fn result_files(
-    report: Option<PathBuf>,
-    metrics: Option<PathBuf>,
-    is_run: bool,
-) -> Result<ResultFiles, UsageError> {
-    let files = ResultFiles { report, metrics };
-    if files.are_wanted() && !is_run {
-        return Err(UsageError::new("--report and --metrics work only with a run")
-            .hint("leave them out; --status and --list-methods print JSON with --json"));
+fn check_nested(run: &RunArgs) -> Result<(), UsageError> {
+    if run.max_hold.is_none() {
+        return Ok(());
     }
-    Ok(files)
+    let message = "--max-hold does not work inside the COMMAND of another dsnap";
+    let hint = "give --max-hold to the outer dsnap, which leaves the snapshot";
+    Err(UsageError::new(message).hint(hint))
 }
 
 fn action(args: &Args) -> Result<Action, UsageError> {
-    let instead = &args.instead;
-    if instead.status {
-        return look(args).map(Action::Status);
-    }
-    if instead.watch {
-        return Err(UsageError::new("--watch works only with --status"));
-    }
-    if instead.list_methods {
-        return list(args);
-    }
-    if instead.json {
-        return Err(UsageError::new("--json works only with --list-methods and --status"));
-    }
-    match (&instead.code, instead.whole_copy, instead.recover) {
-        (code, _, true) => recover(args, code.as_deref()),
-        (Some(_), _, false) => Err(UsageError::new("--code works only with --recover")),
-        (None, true, false) => Err(UsageError::new("--whole-copy works only with --recover")),
-        (None, false, false) => Ok(Action::Run),
+    match combinations::mode(args)? {
+        Mode::Run => Ok(Action::Run),
+        Mode::Recover => recover(args),
+        Mode::Status => look(args).map(Action::Status),
+        Mode::List => list(args),
     }
 }
 
 fn look(args: &Args) -> Result<Look, UsageError> {
     let MethodArgs { storage, snapshot_conf, lines, .. } = &args.methods;
-    if args.instead.recover || args.instead.code.is_some() || args.instead.list_methods {
-        let message = "--status cannot be combined with --recover, --code or --list-methods";
-        return Err(UsageError::new(message));
-    }
     let named = args.operands.iter().map(PathBuf::from);
     let storages: Vec<_> = storage.iter().cloned().chain(named).collect();
     if storages.is_empty() {
@@ -182,6 +169,15 @@ fn look(args: &Args) -> Result<Look, UsageError> {
     Ok(Look { storages, json: args.instead.json, watch: args.instead.watch })
 }
 
+impl Action {
+    fn with_commands(self, source: &Source, plugin_dirs: &[PathBuf]) -> Self {
+        match self {
+            Self::Status(look) => Self::Status(look.with_commands(source, plugin_dirs)),
+            other => other,
+        }
+    }
+}
+
 impl Look {
     fn with_commands(mut self, source: &Source, plugin_dirs: &[PathBuf]) -> Self {
         for (dir, command) in &mut self.storages {
@@ -191,7 +187,7 @@ impl Look {
     }
 }
 
-fn recover(args: &Args, code: Option<&OsStr>) -> Result<Action, UsageError> {
+fn recover(args: &Args) -> Result<Action, UsageError> {
     if args.methods.storage.is_none() {
         return Err(UsageError::new("--recover needs --storage DIR"));
     }
@@ -199,8 +195,9 @@ fn recover(args: &Args, code: Option<&OsStr>) -> Result<Action, UsageError> {
         return Err(UsageError::new("--recover does not run COMMAND")
             .hint("run dsnap with --recover first, then once more without it"));
     }
-    let code = code.map(snapshot_code).transpose()?;
-    Ok(Action::Recover(RecoverOptions { code, whole_copy: args.instead.whole_copy }))
+    let code = args.instead.code.as_deref().map(snapshot_code).transpose()?;
+    let InsteadArgs { whole_copy, json, .. } = args.instead;
+    Ok(Action::Recover { options: RecoverOptions { code, whole_copy }, json })
 }
 
 fn snapshot_code(given: &OsStr) -> Result<Code, UsageError> {
@@ -212,11 +209,8 @@ fn snapshot_code(given: &OsStr) -> Result<Code, UsageError> {
 
 fn list(args: &Args) -> Result<Action, UsageError> {
     let MethodArgs { storage, snapshot_conf, lines, .. } = &args.methods;
-    let InsteadArgs { recover, code, whole_copy, .. } = &args.instead;
-    if *recover || code.is_some() || *whole_copy || !args.operands.is_empty() {
-        let message =
-            "--list-methods cannot be combined with --recover, --code, --whole-copy or COMMAND";
-        return Err(UsageError::new(message));
+    if !args.operands.is_empty() {
+        return Err(UsageError::new("--list-methods does not run COMMAND"));
     }
     if storage.is_none() && (snapshot_conf.is_some() || !lines.is_empty()) {
         let message = "--list-methods needs --storage DIR to check conf lines";

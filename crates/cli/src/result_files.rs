@@ -43,9 +43,9 @@ impl ResultFiles {
         let metrics = self.metrics.iter().map(|path| ("--metrics", path, metrics(path)));
         let warning = |(option, path, written): (&str, &PathBuf, io::Result<()>)| {
             let error = written.err()?;
-            let error = error.to_string();
             // The name of the new file beside it, which `tempfile` adds, tells people nothing.
-            let error = error.split(" at path ").next().unwrap_or_default();
+            let error = error.to_string();
+            let error = text::error(&error.split(" at path ").next().unwrap_or_default());
             Some(format!("warning: {option}: {} cannot be written: {error}", text::path(path)))
         };
         report.chain(metrics).filter_map(warning).collect()

@@ -1,8 +1,8 @@
 //! Starts COMMAND and waits for it. No other file of this program starts a process.
 //!
 //! COMMAND is a direct child and inherits everything (process group, session, limits, umask,
-//! descriptors). It also inherits the locked `misc/sublock`, which protects its snapshot even if
-//! this program is killed. Which signals this program catches is decided in
+//! descriptors). It also inherits the locked `misc/sublock` of each storage, which protects its snapshot
+//! even if this program is killed. Which signals this program catches is decided in
 //! [`signals`](crate::signals).
 #![allow(clippy::disallowed_methods, reason = "only this file starts a process")]
 
@@ -23,6 +23,7 @@ use nix::unistd::{Pid, getpgid, getpgrp, getpid, getsid};
 use rustix::io::{Errno, FdFlags};
 use rustix::process::{self as wait, WaitOptions, WaitStatus};
 
+use crate::announcements::Announcements;
 use crate::deadlines::{Deadlines, Measure};
 use crate::signals::{Sender, SignalEvent, Signals};
 use crate::{core_dumps, lookup};
@@ -54,12 +55,13 @@ pub(crate) struct CommandRunner<'a> {
 
 impl CommandRunner<'_> {
     /// Runs COMMAND and waits for its end. Calls `started` with its process id. Ends COMMAND if it is
-    /// still running at the end of `limit`.
+    /// still running at the end of `limit`. Calls `tell` with what became of a signal.
     pub(crate) fn run(
         &self,
-        environment: Option<&Environment<'_>>,
+        environment: &Environment<'_>,
         limit: Option<HoldLimit>,
         started: &mut dyn FnMut(ProcessId),
+        tell: &dyn Fn(&str),
     ) -> CommandEnd {
         let early = self.signals.take_stop();
         let child = match self.start(environment) {
@@ -69,21 +71,24 @@ impl CommandRunner<'_> {
         STARTED.store(true, Ordering::SeqCst);
         let pid = Pid::from_raw(child.id().cast_signed());
         started(ProcessId::of_existing(pid.as_raw()));
-        self.wait(pid, early, Deadlines::new(self.command.kill_after, limit))
+        let announcements = Announcements::new(pid.as_raw(), tell);
+        self.wait(pid, early, Deadlines::new(self.command.kill_after, limit), &announcements)
     }
 
-    fn start(&self, environment: Option<&Environment<'_>>) -> io::Result<Child> {
+    fn start(&self, environment: &Environment<'_>) -> io::Result<Child> {
         let (program, arguments) =
             self.command.words.split_first().ok_or(io::ErrorKind::NotFound)?;
         let mut command = Command::new(program);
         command.args(arguments);
-        let Some(environment) = environment else {
-            return self.spawn(&mut command);
-        };
-        set_variables(&mut command, environment);
-        rustix::io::fcntl_setfd(environment.sublock, FdFlags::empty())?;
-        let child = self.spawn(&mut command);
-        rustix::io::fcntl_setfd(environment.sublock, FdFlags::CLOEXEC)?;
+        for (name, value) in &environment.variables {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        let inheritable = set_flags(environment, FdFlags::empty());
+        let child = inheritable.and_then(|()| self.spawn(&mut command));
+        set_flags(environment, FdFlags::CLOEXEC)?;
         child
     }
 
@@ -125,32 +130,56 @@ impl CommandRunner<'_> {
         command: Pid,
         mut early: Option<SignalEvent>,
         mut deadlines: Deadlines,
+        announcements: &Announcements<'_>,
     ) -> CommandEnd {
         loop {
             if let Some(end) = reap(command) {
                 return deadlines.judge(end);
             }
             // Before the signals: a COMMAND that sends them without end must not get more time.
-            match deadlines.take_due(Instant::now()) {
-                None => {}
-                Some(Measure::Terminate) => self.pass_on(command, SIGTERM),
-                Some(Measure::Kill) => self.send(command, SIGKILL),
-                Some(Measure::GiveUp) => {
-                    return deadlines.overdue(EndedBy::Nothing(command.as_raw()));
-                }
+            let measure = deadlines.take_due(Instant::now());
+            if measure == Some(Measure::GiveUp) {
+                return deadlines.overdue(EndedBy::Nothing(command.as_raw()));
+            }
+            if let Some(measure) = measure {
+                self.act(command, measure, &deadlines, announcements);
             }
             match early.take().or_else(|| self.signals.next(deadlines.next())) {
                 Some(SignalEvent::Stop { signal, sender })
                     if sender != Sender::Process(command.as_raw()) =>
                 {
                     deadlines.stop_requested(Instant::now());
-                    if !reached(command, signal, sender) {
+                    if reached(command, signal, sender) {
+                        announcements.reached(signal, deadlines.kill_due());
+                    } else {
                         self.pass_on(command, signal);
+                        announcements.passed_on(signal, deadlines.kill_due());
                     }
                 }
                 // The end of a child, a signal that COMMAND itself sent, or a time that has come.
                 _ => {}
             }
+        }
+    }
+
+    /// Takes a step against a COMMAND that does not end, and tells of it.
+    fn act(
+        &self,
+        command: Pid,
+        measure: Measure,
+        deadlines: &Deadlines,
+        announcements: &Announcements<'_>,
+    ) {
+        match measure {
+            Measure::Terminate => {
+                self.pass_on(command, SIGTERM);
+                announcements.overdue(deadlines.kill_due());
+            }
+            Measure::Kill => {
+                self.send(command, SIGKILL);
+                announcements.killed();
+            }
+            Measure::GiveUp => {}
         }
     }
 
@@ -207,15 +236,8 @@ fn end(status: WaitStatus) -> CommandEnd {
     }
 }
 
-/// Tells COMMAND about its snapshot.
-fn set_variables(command: &mut Command, environment: &Environment<'_>) {
-    command
-        .env("SNAPSHOT_VERSION", dsnap_engine::run::nested::VERSION)
-        .env("SNAPSHOT_DIRECTORY", &environment.directory)
-        .env("SNAPSHOT_TIMESTAMP", environment.timestamp.to_string())
-        .env("SNAPSHOT_CODE", environment.code.as_str());
-    match environment.tid {
-        Some(tid) => command.env("SNAPSHOT_TID", format!("{:016X}", u64::from_be_bytes(tid))),
-        None => command.env_remove("SNAPSHOT_TID"),
-    };
+/// Sets whether COMMAND inherits the locks of its snapshots.
+fn set_flags(environment: &Environment<'_>, flags: FdFlags) -> io::Result<()> {
+    let mut sublocks = environment.snapshots.iter().map(|snapshot| snapshot.sublock);
+    Ok(sublocks.try_for_each(|sublock| rustix::io::fcntl_setfd(sublock, flags))?)
 }

@@ -218,6 +218,36 @@ impl StorageReport {
     }
 }
 
+/// What a failed run says of its storage.
+#[derive(Debug, Default)]
+pub(crate) struct Situation {
+    /// The state, in one line that begins with the storage.
+    pub(crate) state: String,
+    /// The snapshot code, as `misc/snapshot` has it.
+    pub(crate) code: Option<String>,
+    /// Each lock file that is locked, and who holds it.
+    pub(crate) holders: Vec<(&'static str, String)>,
+    /// The storage, if the run has several.
+    pub(crate) name: Option<String>,
+}
+
+impl Situation {
+    pub(crate) fn of(dir: &Path, diagnosis: &Diagnosis) -> Self {
+        let Diagnosis { server, sublock, run, code, .. } = diagnosis;
+        let locks = [("misc/lock", server), ("misc/sublock", sublock), ("misc/dsnap.lock", run)];
+        let held = locks.into_iter().filter_map(|(name, lock)| match lock {
+            LockView::Held(holder) => Some((name, holder.to_string())),
+            LockView::Free | LockView::Unknown => None,
+        });
+        Self {
+            state: StorageReport::of(dir, diagnosis).state_line(),
+            code: code.as_deref().map(harmless),
+            holders: held.collect(),
+            name: None,
+        }
+    }
+}
+
 impl LockReport {
     fn of(lock: &LockView) -> Self {
         let state = match lock {

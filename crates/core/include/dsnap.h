@@ -105,6 +105,10 @@ __attribute__((visibility("default"))) const struct dsnap_library *dsnap_entry(v
 // the label begins with the name of the method, messages show the name before it.
 #define DSNAP_SAY_LABEL 5
 
+// One line of text about what the method sends or runs, or about the answer to it, which the
+// program shows with `-vv`. The method leaves passwords out.
+#define DSNAP_SAY_TRACE 6
+
 // `check_words`: the words can follow the method's name.
 #define DSNAP_WORDS_USABLE 1
 

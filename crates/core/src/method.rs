@@ -274,6 +274,9 @@ pub enum Message<'a> {
     /// program shows it unless `-q` was given. A loaded method cannot say this: from a library it
     /// arrives as [`Words`](Self::Words).
     Warning(&'a str),
+    /// One line of text about what the method sends or runs, or about the answer to it. The program
+    /// shows it with `-vv`. The method leaves passwords out.
+    Trace(&'a str),
     /// How far the call has come.
     Progress {
         /// How many units are done.

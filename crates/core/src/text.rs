@@ -45,6 +45,16 @@ pub fn path(path: impl AsRef<Path>) -> String {
     harmless(path.as_ref())
 }
 
+/// Says in words what an error is. Rust appends the number of an error of the system, `(os error 2)`,
+/// which tells people nothing.
+pub fn error(error: &dyn fmt::Display) -> String {
+    let text = error.to_string();
+    let (words, end) = text.rsplit_once(" (os error ").unwrap_or((&text, ""));
+    let number = end.strip_suffix(')').unwrap_or_default();
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { words.to_owned() } else { text.clone() }
+}
+
 #[cfg(test)]
 mod properties;
 
@@ -61,6 +71,16 @@ mod tests {
     #[test]
     fn bytes_that_are_not_utf8_are_shown_as_replacements() {
         assert_eq!(Harmless(b"a\xffb").to_string(), "a\u{fffd}b");
+    }
+
+    #[test]
+    fn an_error_of_the_system_is_said_without_its_number() {
+        let absent = std::io::Error::from_raw_os_error(2);
+        assert_eq!(error(&absent), "No such file or directory");
+        assert_eq!(error(&format!("ds: {absent}")), "ds: No such file or directory");
+        for kept in ["(os error 2)", "x (os error )", "x (os error 2) at y", "x (os error two)"] {
+            assert_eq!(error(&kept), kept);
+        }
     }
 
     #[test]

@@ -61,6 +61,7 @@ fn of_rust() -> Vec<String> {
             DSNAP_UNKNOWN DSNAP_LEFT DSNAP_COULD_ENTER DSNAP_IS_HELD DSNAP_CANNOT_TELL
             DSNAP_LIKELY_FAILED
             DSNAP_SAY_WORDS DSNAP_SAY_REASON DSNAP_SAY_HINT DSNAP_SAY_CODE DSNAP_SAY_LABEL
+            DSNAP_SAY_TRACE
             DSNAP_WORDS_USABLE DSNAP_WORDS_NO_RELATIVE_FILES),
         structure!(DsnapBytes "dsnap_bytes" data len),
         structure!(DsnapCaller "dsnap_caller" size context say progress shall_stop),

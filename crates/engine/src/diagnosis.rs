@@ -4,20 +4,25 @@
 //! which state that makes is the table in `state`, and what follows from it is in `findings`.
 
 mod facts;
+mod finding;
 mod findings;
 mod lines;
+mod patient;
 mod size;
 mod state;
+mod state_findings;
 
 use std::time::{Duration, SystemTime};
 
 use dsnap_core::Reason;
 
+use crate::diagnosis::facts::Facts;
+use crate::run::job::Failure;
 use crate::run::session::Session;
 use crate::storage::snapshot_lock;
 
 pub use crate::diagnosis::facts::LockView;
-pub use crate::diagnosis::findings::{Finding, Severity};
+pub use crate::diagnosis::finding::{Finding, Severity};
 pub use crate::diagnosis::lines::{LineAnswer, LineReport};
 pub use crate::diagnosis::size::Size;
 pub use crate::diagnosis::state::State;
@@ -65,14 +70,31 @@ impl Diagnosis {
     ///
     /// `misc/snapshot` cannot be read.
     pub fn of(session: &Session<'_>) -> Result<Self, Reason> {
-        let facts = facts::Facts::of(session)?;
+        let mut facts = Facts::of(session)?;
+        facts.count(session);
         let lines = lines::ask(session, &facts);
-        let state = state::state(&facts, &lines);
+        let state = state::state(&facts, lines::is_server_busy(&lines));
         let findings = findings::findings(session, &facts, state, &lines);
+        Ok(Self { lines, findings, ..Self::outline(session, facts, state) })
+    }
+
+    /// Looks at the storage after a run that got no snapshot, and asks nobody: the run has reported what
+    /// each line answered. The diagnosis has no lines, no findings and no sizes.
+    ///
+    /// # Errors
+    ///
+    /// `misc/snapshot` cannot be read.
+    pub fn after_run(session: &Session<'_>, failure: &Failure) -> Result<Self, Reason> {
+        let facts = Facts::of(session)?;
+        let state = state::state(&facts, matches!(failure, Failure::Recombining(_)));
+        Ok(Self::outline(session, facts, state))
+    }
+
+    fn outline(session: &Session<'_>, facts: Facts, state: State) -> Self {
         let now = snapshot_lock::seconds(SystemTime::now());
         let ago = |last: &LastRun| Duration::from_secs(now.saturating_sub(last.ended));
-        let facts::Facts { file, server, sublock, run, look, b, journal, .. } = facts;
-        Ok(Self {
+        let Facts { file, server, sublock, run, look, b, journal, .. } = facts;
+        Self {
             state,
             code: file.code(),
             age: facts.age,
@@ -80,14 +102,14 @@ impl Diagnosis {
             server,
             sublock,
             run,
-            lines,
-            unsettled: look.contents.records.iter().map(|it| format!("user/{}", it.code)).collect(),
+            lines: Vec::new(),
+            unsettled: look.unsettled(),
             last_run: look.contents.last.map(|last| (last.clone(), ago(&last))),
             b,
             journal,
             file_system: (facts.file_system, facts.locks_reach),
-            findings,
-        })
+            findings: Vec::new(),
+        }
     }
 
     /// Returns how bad it is: the worst of the findings.

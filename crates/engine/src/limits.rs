@@ -65,7 +65,13 @@ pub const LONG_SNAPSHOT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long files are counted for `--status`, in each folder.
 pub const COUNT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often a method that moves files reports its progress.
-pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
+/// The shortest time after which the rate of progress says something.
+pub const MIN_RATE_TIME: Duration = Duration::from_millis(500);
+/// How often progress is written as a message, where there is no live line.
+pub const PROGRESS_MESSAGE_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the live line is updated while the program waits.
+pub const LIVE_LINE_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the progress of an isolated process is passed on, at most.
 pub const MIN_PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 /// The pause between two reads from a process that has written more than [`MAX_CALL_OUTPUT`]: what
@@ -110,6 +116,8 @@ pub const MAX_RECORDS: usize = 64;
 pub const MAX_MOUNT_TABLE: u64 = 16 << 20;
 /// The table of locks. What does not fit is unknown.
 pub const MAX_LOCK_TABLE: u64 = 16 << 20;
+/// How often the table of locks is read before a lock that it lacks counts as free.
+pub const LOCK_TABLE_READS: u32 = 3;
 /// `/etc/machine-id`: 32 digits and a line feed.
 pub const MAX_MACHINE_ID: u64 = 64;
 /// What the system says about one descriptor: locks stand at the beginning.

@@ -2,8 +2,11 @@
 //!
 //! run lock → clean up → enter → sublock → fresh? → COMMAND → still fresh? → unlock → leave → confirmed
 //!
-//! Whatever happens after `enter`, the snapshot is left. Between two tries nothing is locked.
+//! Whatever happens after `enter`, the snapshot is left. Between two tries nothing is locked. With
+//! several storages, each step is made for all of them before the next one, and they are left in
+//! reverse order: COMMAND runs with all of them frozen, or not at all.
 
+pub(crate) mod advice;
 mod attempt;
 mod clean_up;
 pub(crate) mod copy;
@@ -11,222 +14,185 @@ mod enter;
 pub mod environment;
 pub mod event;
 mod existing;
+mod held;
 pub mod hold;
 pub mod job;
 mod leave;
+mod locked;
+pub mod member;
 pub mod nested;
 pub mod new_code;
 mod pending_enter;
 pub(crate) mod recorded_line;
 pub mod recover;
+mod reporter;
 mod roll_forward;
 pub mod session;
 mod snapshot;
 mod tried;
 mod unwritten;
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use dsnap_core::method::Methods;
-use dsnap_core::{Code, Reason};
 
 use crate::failure::{Failure, Retry};
 use crate::limits;
-use crate::record::LastRun;
-use crate::record::run_lock::RunLock;
-use crate::record::run_record::RunRecord;
-use crate::run::attempt::Attempt;
 use crate::run::event::Event;
-use crate::run::hold::{FirstEnter, HoldLimit};
+use crate::run::held::HeldSnapshots;
+use crate::run::hold::HoldLimit;
 use crate::run::job::{CommandEnd, Job, NotRun, Outcome, Program};
-use crate::run::new_code::new_code;
+use crate::run::locked::Locked;
+use crate::run::member::{Member, Target};
+use crate::run::reporter::Reporter;
 use crate::run::session::Session;
-use crate::run::snapshot::Snapshot;
-use crate::storage::{Storage, snapshot_lock};
-use crate::system::privileges::Privileges;
-use crate::system::process::Host;
 
-/// Runs COMMAND in a fresh snapshot of the storage, or says why not.
+/// A run: its storages, in the order in which the user named them.
+struct Run<'a> {
+    job: &'a Job,
+    members: Vec<Member<'a>>,
+    program: &'a dyn Program,
+}
+
+/// Looks at the storage that is to blame for a failure, with its privileges. Nothing is locked then.
+pub type Look<'a> = &'a mut dyn FnMut(&Session<'_>, &Failure);
+
+/// Runs COMMAND in fresh snapshots of all storages, or says why not. If there was no snapshot of one
+/// storage, calls `look` for it.
 ///
-/// `privileges` are in effect already.
+/// The privileges of the first storage are in effect already.
 pub fn run(
     job: &Job,
-    storage: &Storage,
-    privileges: &Privileges,
+    targets: &[Target<'_>],
     methods: &dyn Methods,
     program: &dyn Program,
+    look: Look<'_>,
 ) -> Outcome {
-    match Session::begin(job, storage, privileges, methods, program) {
-        Ok(session) => retry(&session),
+    let reporters = Reporter::of_each(targets.iter().map(|target| target.storage), program);
+    let begin = |(target, reporter)| Member::begin(target, methods, reporter);
+    match targets.iter().zip(&reporters).map(begin).collect() {
+        Ok(members) => run_and_look(&Run { job, members, program }, look),
         Err(why) => Outcome::not_run(why),
     }
 }
 
+fn run_and_look(run: &Run<'_>, look: Look<'_>) -> Outcome {
+    let outcome = retry(run);
+    let blamed = run.members.iter().find(|member| member.is_to_blame());
+    if let (Err(NotRun::NoSnapshot { failure, .. }), Some(member)) = (&outcome.command, blamed) {
+        member.within(|| look(&member.session, failure));
+    }
+    outcome
+}
+
 /// Tries until COMMAND ran, another try is pointless, or the time of `-t` is up: it limits when a
 /// try begins.
-fn retry(session: &Session<'_>) -> Outcome {
+fn retry(run: &Run<'_>) -> Outcome {
     let began = Instant::now();
-    let mut tries = Tries::new();
+    let mut recombining_since = None;
     loop {
-        let outcome = once(session, &mut tries);
+        let outcome = once(run);
         let Err(NotRun::NoSnapshot { failure, .. }) = &outcome.command else { return outcome };
         // Another try would find the storage in use, and its outcome would not say why.
-        if outcome.not_left.is_some() {
+        if !outcome.not_left.is_empty() {
             return outcome;
         }
-        if !wait(session, &mut tries, failure, session.job.wait.saturating_sub(began.elapsed())) {
+        let left = run.job.wait.saturating_sub(began.elapsed());
+        if !wait(run, &mut recombining_since, failure, left) {
             return outcome;
         }
-        if let Some(signal) = session.program.stopped() {
+        if let Some(signal) = run.program.stopped() {
             return Outcome::not_run(NotRun::Stopped(signal));
         }
     }
 }
 
-/// Waits before the next try. `left` is how much longer tries may begin. Returns false if there is
-/// to be no other one.
-fn wait(session: &Session<'_>, tries: &mut Tries, failure: &Failure, left: Duration) -> bool {
+/// Waits before the next try. `left` is how much longer tries may begin, and `recombining_since` when
+/// a server was first seen to be recombining. Returns false if there is to be no other try.
+fn wait(
+    run: &Run<'_>,
+    recombining_since: &mut Option<Instant>,
+    failure: &Failure,
+    left: Duration,
+) -> bool {
     let retry = failure.retry();
     if retry != Retry::Soon {
-        tries.recombining_since = None;
-    } else if tries.may_recombine(session) {
-        session.program.sleep(limits::RECOMBINING_POLL_INTERVAL);
+        *recombining_since = None;
+    } else if may_recombine(run, recombining_since) {
+        run.program.sleep(limits::RECOMBINING_POLL_INTERVAL);
         return true;
     }
     if retry == Retry::Pointless || left == Duration::ZERO {
         return false;
     }
-    session.program.pause(session.job.pause.min(left), left, failure.reason());
+    run.program.pause(run.job.pause.min(left), left, failure.reason());
     true
 }
 
-/// What one try hands on to the next.
-struct Tries {
-    /// The code of the last try, for as long as its enter may still come.
-    code: Code,
-    /// When the first try with this code began.
-    began: SystemTime,
-    /// The label of the line that entered the snapshot of this try.
-    entered_by: Option<String>,
-    /// When the first enter with this code began.
-    first_enter: FirstEnter,
-    /// When the server was first seen to be recombining.
-    recombining_since: Option<Instant>,
-    /// What this run entered at the server of another storage and could not leave.
-    not_left: Option<Reason>,
-}
-
-impl Tries {
-    fn new() -> Self {
-        let code = new_code(&Host::here().host, std::process::id());
-        Self {
-            code,
-            began: SystemTime::now(),
-            entered_by: None,
-            first_enter: FirstEnter::default(),
-            recombining_since: None,
-            not_left: None,
-        }
+/// Says whether the server still has time to recombine. Reports once that this is waited for.
+fn may_recombine(run: &Run<'_>, since: &mut Option<Instant>) -> bool {
+    let limit = run.job.timing.recombining;
+    if since.is_none()
+        && let Some(member) = run.members.iter().max_by_key(|member| member.failed_at())
+    {
+        member.reporter.report(Event::Recombining(limit));
     }
-
-    /// Says whether the server still has time to recombine. Reports once that this is waited for.
-    fn may_recombine(&mut self, session: &Session<'_>) -> bool {
-        if self.recombining_since.is_none() {
-            session.program.report(Event::Recombining(session.job.timing.recombining));
-        }
-        let since = self.recombining_since.get_or_insert_with(Instant::now);
-        since.elapsed() < session.job.timing.recombining
-    }
+    since.get_or_insert_with(Instant::now).elapsed() < limit
 }
 
 /// Makes one try.
-fn once(session: &Session<'_>, tries: &mut Tries) -> Outcome {
-    let run_lock = match RunLock::take(session.storage) {
-        Ok(run_lock) => run_lock,
-        Err(failure) => return Outcome::not_run(failure.into()),
-    };
-    if !run_lock.remembers(&tries.code) {
-        let Tries { code, began, first_enter, .. } = Tries::new();
-        (tries.code, tries.began, tries.first_enter) = (code, began, first_enter);
-    }
-    session.lock.begin_anew();
-    run_lock.describe(&RunRecord::new(tries.code.clone()));
-    let outcome = match clean_up_and_enter(session, &run_lock, tries) {
-        Ok(snapshot) => in_snapshot(session, snapshot, &run_lock, tries),
+fn once(run: &Run<'_>) -> Outcome {
+    run.members.iter().for_each(Member::try_begins);
+    let mut locked = Vec::new();
+    let outcome = match lock_all(run, &mut locked) {
+        Ok(()) => with_all_locked(run, &locked),
         Err(why) => Outcome::not_run(why),
     };
-    run_lock.release(Some(LastRun {
-        ended: snapshot_lock::seconds(SystemTime::now()),
-        status: outcome.status(),
-        entered_by: tries.entered_by.take().unwrap_or_default(),
-    }));
+    locked.into_iter().for_each(|it| it.release(&outcome));
     outcome
 }
 
-/// Leaves what earlier runs left behind, and enters.
-fn clean_up_and_enter<'a>(
-    session: &'a Session<'a>,
-    run_lock: &'a RunLock,
-    tries: &mut Tries,
-) -> Result<Snapshot<'a>, NotRun> {
-    match (clean_up::clean_up(session, run_lock, Some(&tries.code)), session.program.stopped()) {
-        (Ok(()), _) => {}
-        (Err(failure), None) => return Err(failure.into()),
-        (Err(failure), Some(signal)) => {
-            session.program.report(Event::NotLeft(failure.into_reason()));
-            return Err(NotRun::Stopped(signal));
-        }
+/// Takes the run locks of all storages.
+fn lock_all<'a>(run: &'a Run<'a>, locked: &mut Vec<Locked<'a>>) -> Result<(), NotRun> {
+    let mut members: Vec<_> = run.members.iter().collect();
+    members.sort_by_key(|member| member.lock_order());
+    for member in members {
+        locked.push(Locked::take(member)?);
     }
-    let (code, first_enter) = (tries.code.clone(), tries.first_enter.clone());
-    let attempt = Attempt::new(session, run_lock, code, tries.began, first_enter);
-    attempt.snapshot(&mut tries.not_left)
+    locked.sort_by_key(|it| it.member.enter_order());
+    Ok(())
 }
 
-/// Goes from the locked snapshot to the confirmation that it was left.
-fn in_snapshot(
-    session: &Session<'_>,
-    snapshot: Snapshot<'_>,
-    run_lock: &RunLock,
-    tries: &mut Tries,
-) -> Outcome {
-    tries.entered_by.clone_from(&snapshot.entered_by);
-    let program = session.program;
-    program.report(Event::Locked);
-    let command = run_command(session, &snapshot, run_lock, tries);
-    let Snapshot { lock, entered, .. } = snapshot;
-    let broken = lock.check().err();
-    let server_came_up = lock.server_came_up();
-    let restarted = lock.main_lock_was_taken();
-    drop(lock);
-    program.report(Event::Unlocked);
-    session.lock.begin_anew();
-    let not_left = entered.and_then(|entered| entered.leave_after_command(restarted).err());
-    let not_left = not_left.map(Failure::into_reason).or(tries.not_left.clone());
-    if server_came_up {
-        program.report(Event::ServerStuck);
+/// Goes from the locked storages to the confirmation that what was entered is left.
+fn with_all_locked(run: &Run<'_>, locked: &[Locked<'_>]) -> Outcome {
+    let mut held = HeldSnapshots::default();
+    let command = enter_all(locked, &mut held).and_then(|()| run_command(run, &held));
+    held.end(command)
+}
+
+/// Leaves what earlier runs left behind, and enters.
+fn enter_all<'a>(locked: &'a [Locked<'a>], held: &mut HeldSnapshots<'a>) -> Result<(), NotRun> {
+    locked.iter().try_for_each(Locked::clean_up)?;
+    // The first is looked at when it is entered. The others come later, when it is frozen already.
+    locked.iter().skip(1).try_for_each(Locked::look)?;
+    for it in locked {
+        held.push(it, it.enter()?);
     }
-    Outcome { command, broken, not_left }
+    held.check_earlier()
 }
 
 /// Runs COMMAND, if there is one, unless a signal or `--max-hold` ends the run first.
-fn run_command(
-    session: &Session<'_>,
-    snapshot: &Snapshot<'_>,
-    run_lock: &RunLock,
-    tries: &Tries,
-) -> Result<Option<CommandEnd>, NotRun> {
-    let limit = session.job.max_hold.map(|max| tries.first_enter.limit(max));
-    if let Some(signal) = session.program.stopped() {
+fn run_command(run: &Run<'_>, held: &HeldSnapshots<'_>) -> Result<Option<CommandEnd>, NotRun> {
+    let limit = run.job.max_hold.and_then(|max| held.limit(max));
+    if let Some(signal) = run.program.stopped() {
         return Err(NotRun::Stopped(signal));
     }
     if let Some(limit) = limit.filter(HoldLimit::is_over) {
         return Err(limit.over_before_command().into());
     }
-    if session.job.command.is_none() {
+    if run.job.command.is_none() {
         return Ok(None);
     }
-    let code = &tries.code;
-    let environment = snapshot.environment(session.storage, code);
-    let mut began = |process| run_lock.command_began(code, &process);
-    Ok(Some(session.program.run_command(Some(&environment), limit, &mut began)))
+    let mut began = |process| held.command_began(&process);
+    Ok(Some(run.program.run_command(&held.environment(), limit, &mut began)))
 }

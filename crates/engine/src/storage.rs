@@ -81,8 +81,9 @@ impl Storage {
     pub fn open_judged(dir: &Path, privileges: &Privileges) -> Result<Self, Reason> {
         let storage = Self::open(dir)?;
         let Folders { dir, a, .. } = &storage.folders;
-        let unknown =
-            |error: io::Error| Reason::new(format!("{}: {error}", text::path(dir.path())));
+        let unknown = |error: io::Error| {
+            Reason::new(format!("{}: {}", text::path(dir.path()), text::error(&error)))
+        };
         let (found, main) = (dir.metadata().map_err(unknown)?, a.metadata().map_err(unknown)?);
         privileges.check_judged(&found, &main)?;
         if privileges.are_judged() {
@@ -214,7 +215,7 @@ impl Storage {
     pub fn settings(&self) -> Result<Settings, Reason> {
         let path = self.config().join("settings");
         let wrong = |error: &dyn std::fmt::Display| {
-            Reason::new(format!("{}: {}", text::path(&path), text::harmless(error.to_string())))
+            Reason::new(format!("{}: {}", text::path(&path), text::harmless(text::error(&error))))
         };
         let config = self.folders.config();
         let content = config.and_then(|config| config.read("settings", MAX_SETTINGS_FILE));

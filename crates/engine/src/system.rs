@@ -3,6 +3,7 @@
 //! Nothing here knows a storage.
 
 pub mod access;
+pub mod credential_folder;
 pub(crate) mod fdinfo;
 pub mod flock;
 pub mod folder;

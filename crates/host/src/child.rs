@@ -14,8 +14,10 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use dsnap_core::abi::{
-    DSNAP_SAY_CODE, DSNAP_SAY_HINT, DSNAP_SAY_LABEL, DSNAP_SAY_REASON, DSNAP_SAY_WORDS,
+    DSNAP_SAY_CODE, DSNAP_SAY_HINT, DSNAP_SAY_LABEL, DSNAP_SAY_REASON, DSNAP_SAY_TRACE,
+    DSNAP_SAY_WORDS,
 };
+use dsnap_core::text;
 use dsnap_engine::limits;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -67,7 +69,7 @@ fn limit_address_space() -> Result<(), String> {
     let inherited = getrlimit(Resource::As).maximum.unwrap_or(u64::MAX);
     let limit = Some(limits::MAX_ADDRESS_SPACE.min(inherited));
     setrlimit(Resource::As, Rlimit { current: limit, maximum: limit })
-        .map_err(|error| format!("its address space cannot be limited: {error}"))
+        .map_err(|error| format!("its address space cannot be limited: {}", text::error(&error)))
 }
 
 /// Reads the request and nothing behind it: one more byte means that the call should stop.
@@ -79,7 +81,9 @@ fn read_request(length: u32) -> Result<Call, String> {
             Ok(0) => return Err("the request ends too soon".to_owned()),
             Ok(count) => read += count,
             Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(format!("the request cannot be read: {error}")),
+            Err(error) => {
+                return Err(format!("the request cannot be read: {}", text::error(&error)));
+            }
         }
     }
     serde_json::from_slice(&request).map_err(|error| format!("the request is not valid: {error}"))
@@ -115,7 +119,7 @@ impl Answers {
     fn say(&mut self, kind: u32, text: &[u8]) {
         let text = &text[..text.len().min(limits::MAX_SAID_TEXT)];
         match kind {
-            DSNAP_SAY_WORDS => self.say_words(text),
+            DSNAP_SAY_WORDS | DSNAP_SAY_TRACE => self.say_words(kind, text),
             DSNAP_SAY_REASON | DSNAP_SAY_CODE | DSNAP_SAY_LABEL => {
                 self.kept.retain(|(known, _)| *known != kind);
                 self.kept.push((kind, text.to_vec()));
@@ -127,8 +131,8 @@ impl Answers {
         }
     }
 
-    fn say_words(&mut self, text: &[u8]) {
-        let line = wire::line(&Answer::Said(DSNAP_SAY_WORDS, Bytes(text.to_vec())));
+    fn say_words(&mut self, kind: u32, text: &[u8]) {
+        let line = wire::line(&Answer::Said(kind, Bytes(text.to_vec())));
         if let Some(left) = self.words_left.checked_sub(line.len()) {
             self.words_left = left;
             let _ = self.pipe.write_all(&line);

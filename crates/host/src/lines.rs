@@ -85,7 +85,9 @@ impl<'a> LimitedCaller<'a> {
 impl Caller for LimitedCaller<'_> {
     fn say(&self, message: Message<'_>) {
         let passes = match message {
-            Message::Words(words) | Message::Warning(words) => self.has_room_for(words),
+            Message::Words(words) | Message::Warning(words) | Message::Trace(words) => {
+                self.has_room_for(words)
+            }
             Message::Progress { .. } => self.progress_passes(),
         };
         if passes {
@@ -127,7 +129,7 @@ mod tests {
     impl Caller for CountingCaller {
         fn say(&self, message: Message<'_>) {
             match message {
-                Message::Words(words) | Message::Warning(words) => {
+                Message::Words(words) | Message::Warning(words) | Message::Trace(words) => {
                     self.0.set(self.0.get() + words.len() + 1)
                 }
                 Message::Progress { .. } => self.1.set(self.1.get() + 1),

@@ -85,7 +85,7 @@ impl Plugin {
         caller: &dyn Caller,
     ) -> Result<Reply, Reason> {
         let not_started = |error: std::io::Error| {
-            Reason::new(format!("cannot start a process for the call: {error}"))
+            Reason::new(format!("cannot start a process for the call: {}", text::error(&error)))
         };
         let (answers, answer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
             .map_err(|error| not_started(error.into()))?;
@@ -117,6 +117,7 @@ impl Plugin {
     fn cannot_start(&self, error: &std::io::Error) -> Reason {
         let program = std::fs::read_link(&self.program).unwrap_or_else(|_| self.program.clone());
         let (shown, user) = (text::path(&program), users::user_name(users::effective_user()));
+        let error = text::error(error);
         let what = format!("{shown} cannot be executed by user {user}: {error}");
         // The program file contains nothing secret.
         Reason::new(what).hint(format!("chmod a+x {}", quoting::quoted(&program)))
@@ -163,6 +164,7 @@ impl Reply {
     fn add_text(&mut self, kind: u32, text: &Bytes, caller: &dyn Caller) {
         match kind {
             DSNAP_SAY_WORDS => caller.say(Message::Words(&String::from_utf8_lossy(&text.0))),
+            DSNAP_SAY_TRACE => caller.say(Message::Trace(&String::from_utf8_lossy(&text.0))),
             DSNAP_SAY_REASON => self.reason = Some(Harmless(&text.0).to_string()),
             DSNAP_SAY_HINT if self.hints.len() < limits::MAX_HINTS => {
                 self.hints.push(Harmless(&text.0).to_string());

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use dsnap_core::abi::{
     DSNAP_NO_LIMIT, DSNAP_SAY_CODE, DSNAP_SAY_HINT, DSNAP_SAY_LABEL, DSNAP_SAY_REASON,
-    DSNAP_SAY_WORDS, DSNAP_SNAPSHOT_SEEN, DsnapBytes, DsnapCaller, DsnapRequest,
+    DSNAP_SAY_TRACE, DSNAP_SAY_WORDS, DSNAP_SNAPSHOT_SEEN, DsnapBytes, DsnapCaller, DsnapRequest,
 };
 use dsnap_core::method::{Caller, Message};
 use dsnap_core::{Code, Reason, method};
@@ -155,6 +155,7 @@ impl Caller for CallerView {
             Message::Words(words) | Message::Warning(words) => {
                 self.pass_on(DSNAP_SAY_WORDS, words.as_bytes())
             }
+            Message::Trace(words) => self.pass_on(DSNAP_SAY_TRACE, words.as_bytes()),
             Message::Progress { done, of, unit } => {
                 if let Some(progress) = self.0.progress {
                     let unit = DsnapBytes::of(unit.as_bytes());

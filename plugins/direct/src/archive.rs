@@ -46,7 +46,7 @@ pub(crate) enum Trouble {
 
 impl From<io::Error> for Trouble {
     fn from(error: io::Error) -> Self {
-        Self::InArchive(error.to_string())
+        Self::InArchive(text::error(&error))
     }
 }
 

@@ -17,24 +17,28 @@ use crate::journal::{KeepGoing, list, list_all};
 use crate::reasons::unreadable;
 
 /// Checks that every folder below `b` can be emptied into its counterpart below `a`, if that exists.
+/// Returns how many files there are.
 pub(crate) fn check_can_empty_into(
     b: &Folder,
     a: Option<&Folder>,
     depth: u32,
     keep_going: KeepGoing<'_>,
-) -> Result<(), Reason> {
+) -> Result<u64, Reason> {
     check_depth(b, depth)?;
+    let mut files = 0;
     for Listed { name, is_folder } in list(b, keep_going)? {
         if is_folder {
             let below = open(b, &name)?;
             below.check_can_change_entries()?;
             let counterpart = a.map(|a| check_folder_place(a, name.as_ref())).transpose()?;
-            check_can_empty_into(&below, counterpart.flatten().as_ref(), depth + 1, keep_going)?;
-        } else if let Some(a) = a {
-            check_file_place(a, &name)?;
+            let counterpart = counterpart.flatten();
+            files += check_can_empty_into(&below, counterpart.as_ref(), depth + 1, keep_going)?;
+        } else {
+            a.map_or(Ok(()), |a| check_file_place(a, &name))?;
+            files += 1;
         }
     }
-    Ok(())
+    Ok(files)
 }
 
 /// Checks that a folder can be removed with everything in it.

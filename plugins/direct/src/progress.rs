@@ -12,18 +12,14 @@ use crate::reasons::unfinished;
 pub(crate) struct Progress<'a> {
     caller: &'a dyn Caller,
     done: u64,
-    expected: Option<u64>,
+    expected: u64,
     reported: Instant,
 }
 
 impl<'a> Progress<'a> {
-    pub(crate) fn new(caller: &'a dyn Caller) -> Self {
-        Self { caller, done: 0, expected: None, reported: Instant::now() }
-    }
-
-    /// Tells how many more files there will be.
-    pub(crate) fn expect(&mut self, more: u64) {
-        self.expected = Some(self.done + more);
+    /// Begins a recovery of this many files.
+    pub(crate) fn new(caller: &'a dyn Caller, expected: u64) -> Self {
+        Self { caller, done: 0, expected, reported: Instant::now() }
     }
 
     /// Makes the question whether the recovery may go on.
@@ -50,11 +46,21 @@ impl<'a> Progress<'a> {
     pub(crate) fn next_file(&mut self) -> Result<(), Reason> {
         self.keep_going()()?;
         self.done += 1;
+        // A replica may bring files into `B/`, which are moved on.
+        self.expected = self.expected.max(self.done);
         if self.reported.elapsed() >= limits::PROGRESS_INTERVAL {
-            self.reported = Instant::now();
-            let (done, of) = (self.done, self.expected);
-            self.caller.say(Message::Progress { done, of, unit: "files" });
+            self.report();
         }
         Ok(())
+    }
+
+    /// Reports what is done so far, if there is anything to do.
+    pub(crate) fn report(&mut self) {
+        if self.expected == 0 {
+            return;
+        }
+        self.reported = Instant::now();
+        let (done, of) = (self.done, Some(self.expected));
+        self.caller.say(Message::Progress { done, of, unit: "files" });
     }
 }

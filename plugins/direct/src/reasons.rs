@@ -71,7 +71,7 @@ pub(crate) fn unexpected_in_journal(path: &Path) -> Reason {
 
 /// Formats `PATH: ERROR`.
 pub(crate) fn at(path: &Path, error: impl Display) -> String {
-    format!("{}: {}", text::path(path), text::harmless(error.to_string()))
+    format!("{}: {}", text::path(path), text::harmless(text::error(&error)))
 }
 
 #[cfg(test)]

@@ -24,15 +24,16 @@ use crate::{sync, unpack};
 pub(crate) fn recover(survey: &Survey<'_>, caller: &dyn Caller) -> Result<(), Reason> {
     let storage = survey.storage;
     let durability = Durability::of(survey.settings);
-    let progress = &mut Progress::new(caller);
+    let progress = &mut Progress::new(caller, survey.files());
     remove_snapshot_file(storage, durability)?;
     if let Some(replica) = &survey.replica {
         unpack::unpack(replica, storage, durability, progress)?;
     }
     let Folders { a, journal, .. } = storage.folders();
     let files = clear_older_files(survey, durability, progress)?;
-    progress.expect(files.len() as u64);
     moving::roll_forward(&files, journal, a, progress)?;
+    // The disk may take long now.
+    progress.report();
     sync::file_system(durability, a)?;
     remove_transactions(survey, durability, progress)?;
     write_snapshot_file(storage, durability)
@@ -80,14 +81,55 @@ fn remove_transactions(
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::fs;
     use std::path::Path;
 
     use dsnap_engine::storage::Storage;
 
+    use dsnap_core::method::Message;
+
     use super::*;
     use crate::sync::recorded;
     use crate::testing::{self, NeverStops, TIDS};
+
+    /// Keeps the last progress.
+    #[derive(Default)]
+    struct Watching(Cell<Option<(u64, Option<u64>)>>);
+
+    impl Caller for Watching {
+        fn say(&self, message: Message<'_>) {
+            if let Message::Progress { done, of, .. } = message {
+                self.0.set(Some((done, of)));
+            }
+        }
+
+        fn should_stop(&self) -> bool {
+            false
+        }
+    }
+
+    fn last_progress(storage: &Storage) -> Option<(u64, Option<u64>)> {
+        let (survey, watching) = (Survey::take(storage, &NeverStops).unwrap(), Watching::default());
+        let counted = survey.files();
+        recover(&survey, &watching).unwrap();
+        assert_eq!(watching.0.get().map(|(done, _)| done), Some(counted));
+        watching.0.get()
+    }
+
+    #[test]
+    fn the_files_of_a_recovery_are_counted_before_the_first_is_touched() {
+        let (_folder, storage) = testing::storage();
+        fs::create_dir(storage.root().join("B/o0")).unwrap();
+        fs::write(storage.root().join("B/o0/b.oid"), "").unwrap();
+        // The older one is removed, the newer one is moved.
+        testing::commit(&storage, TIDS[0], "x.oid");
+        testing::commit(&storage, TIDS[1], "x.oid");
+        assert_eq!(last_progress(&storage), Some((3, Some(3))));
+        let (_folder, storage) = testing::storage();
+        testing::replicate(&storage, &["A/x.oid", "A/y.oid"]);
+        assert_eq!(last_progress(&storage), Some((2, Some(2))));
+    }
 
     fn syncs_of_a_recovery(storage: &Storage) -> Vec<String> {
         let survey = Survey::take(storage, &NeverStops).unwrap();

@@ -31,7 +31,15 @@ pub(crate) struct Survey<'a> {
     pub(crate) uncommitted: Vec<OsString>,
     pub(crate) replica: Option<Replica>,
     snapshot_file: Content,
-    b_is_empty: bool,
+    b: ContentsOfB,
+}
+
+/// What there is in `B/`.
+#[derive(Debug)]
+struct ContentsOfB {
+    is_empty: bool,
+    /// How many files; counted only if a recovery is needed.
+    files: u64,
 }
 
 impl<'a> Survey<'a> {
@@ -51,7 +59,10 @@ impl<'a> Survey<'a> {
             uncommitted: Vec::new(),
             replica: None,
             snapshot_file: snapshot_lock::read_snapshot_file(storage)?.content,
-            b_is_empty: list(&storage.folders().b, &keep_going)?.is_empty(),
+            b: ContentsOfB {
+                is_empty: list(&storage.folders().b, &keep_going)?.is_empty(),
+                files: 0,
+            },
         };
         survey.read_journal(&keep_going)?;
         if !survey.is_clean() {
@@ -64,7 +75,14 @@ impl<'a> Survey<'a> {
     pub(crate) fn is_clean(&self) -> bool {
         let journal_is_empty =
             self.committed.is_empty() && self.uncommitted.is_empty() && self.replica.is_none();
-        self.snapshot_file == Content::Shutdown && journal_is_empty && self.b_is_empty
+        self.snapshot_file == Content::Shutdown && journal_is_empty && self.b.is_empty
+    }
+
+    /// Returns how many files a recovery moves, removes or unpacks.
+    pub(crate) fn files(&self) -> u64 {
+        let in_journal = self.committed.iter().map(|it| it.files.len() as u64).sum::<u64>();
+        let in_replica = self.replica.as_ref().map_or(0, |replica| replica.members);
+        self.b.files + in_journal + in_replica
     }
 
     fn read_journal(&mut self, keep_going: KeepGoing<'_>) -> Result<(), Reason> {
@@ -94,7 +112,7 @@ impl<'a> Survey<'a> {
         if entries > 1 {
             return Err(not_alone(self.storage, "journal/ contains something else, too"));
         }
-        if !self.b_is_empty {
+        if !self.b.is_empty {
             return Err(not_alone(self.storage, "B/ is not empty"));
         }
         self.replica = Some(Replica::read(self.storage, keep_going)?);
@@ -103,15 +121,15 @@ impl<'a> Survey<'a> {
 
     /// Checks that every folder that will change can be changed, and that files can be moved
     /// between them.
-    fn check_access(&self, keep_going: KeepGoing<'_>) -> Result<(), Reason> {
+    fn check_access(&mut self, keep_going: KeepGoing<'_>) -> Result<(), Reason> {
         let Folders { a, b, journal, misc, .. } = self.storage.folders();
         for folder in [misc, journal, b, a] {
             folder.check_can_change_entries()?;
         }
         check_file_place(misc, TEMPORARY.as_ref())?;
-        if !self.b_is_empty {
+        if !self.b.is_empty {
             check_can_move(b, a)?;
-            check_can_empty_into(b, Some(a), 1, keep_going)?;
+            self.b.files = check_can_empty_into(b, Some(a), 1, keep_going)?;
         }
         for name in &self.uncommitted {
             check_can_remove(&open(journal, name)?, 1, keep_going)?;

@@ -5,12 +5,12 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dsnap_core::method::{Message, Request};
 use dsnap_core::{Reason, text};
-use dsnap_engine::quoting;
 use dsnap_engine::system::{access, trust, users};
+use dsnap_engine::{durations, quoting};
 use dsnap_host::isolated::{EndedProcess, IsolatedProcess, ProcessEnd};
 
 /// A program that may be run with the privileges in effect.
@@ -73,16 +73,20 @@ impl<'a> Program<'a> {
             time: Some(time),
             caller,
         };
+        let command = format!("`{} {verb}`", quoting::quoted(&self.path));
+        caller.say(Message::Trace(&format!("running {command}")));
+        let began = Instant::now();
         let ended = process
             .run(&mut |_, _| {})
             .map_err(|error| access::cannot_execute(&self.path, &error))?;
+        let after = durations::in_words_with_tenths(began.elapsed());
+        caller.say(Message::Trace(&format!("{command} {} (after {after})", ended.end)));
         let reason =
             ended.last_stderr_line.as_deref().map(|words| text::Harmless(words).to_string());
         if let (ProcessEnd::Exited(0), Some(words)) = (ended.end, &reason) {
             // A success needs no reason, so the line is a message.
             caller.say(Message::Words(words));
         }
-        let command = format!("`{} {verb}`", quoting::quoted(&self.path));
         Ok(FinishedProgram { ended, reason, command })
     }
 

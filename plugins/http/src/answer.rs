@@ -139,8 +139,8 @@ impl Endpoint<'_> {
 
     /// Says that a call failed with a fault without a known meaning.
     pub(crate) fn call_failed(self, method: &str, fault: &Fault) -> Reason {
-        Reason::new(format!("{method} failed at {}: {}", self.url, fault.summary(self.secrets)))
-            .hint("look in the server's error log for more")
+        let text = format!("{method} failed at {}: {}", self.url, fault.summary(self.secrets));
+        Reason::new(text).hint(if fault.lacks_call() { UNPATCHED_ZEO } else { ERROR_LOG })
     }
 }
 
@@ -161,6 +161,9 @@ fn error_status(status: StatusCode) -> fn(Reason) -> CallError {
         _ => CallError::Unreadable,
     }
 }
+
+const ERROR_LOG: &str = "look in the server's error log for more";
+const UNPATCHED_ZEO: &str = "if this Zope uses ZEO: patch ZEO as DirectoryStorage's doc/INSTALL.txt says, and restart both; else look in the server's error log";
 
 /// What a Zope 6 says in a 400 if its configuration does not allow XML-RPC.
 const NO_XML_RPC: &[u8] = b"Unsupported request type";

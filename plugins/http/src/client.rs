@@ -189,7 +189,7 @@ impl HttpClient<'_> {
     }
 
     fn no_client(&self, error: &dyn Error) -> CallError {
-        let (url, error) = (self.address.shown(), text::harmless(error.to_string()));
+        let (url, error) = (self.address.shown(), text::harmless(text::error(&error)));
         CallError::Unreachable(Reason::new(format!("cannot prepare a request to {url}: {error}")))
     }
 }

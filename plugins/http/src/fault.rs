@@ -77,6 +77,12 @@ impl Fault {
         self.0.summary(|words| secrets.mask(words).into_owned())
     }
 
+    /// Says whether the storage of the Zope does not know a call about snapshots. Through a ZEO server
+    /// without the patch of DirectoryStorage, it does not.
+    pub(crate) fn lacks_call(&self) -> bool {
+        self.0.class == "AttributeError" && self.0.message.contains("Snapshot")
+    }
+
     /// Returns the exception, for the engine to judge.
     pub(crate) fn into_exception(self) -> Exception {
         self.0
@@ -146,6 +152,15 @@ mod tests {
                 assert_eq!(Fault::parse(&words).meaning(), meaning, "{words}");
             }
         }
+    }
+
+    #[test]
+    fn a_storage_that_does_not_know_snapshots_is_recognised() {
+        let says = |words: &str| Fault::parse(&format!("{PREFIX} {words}")).lacks_call();
+        let lacks = "'ClientStorage' object has no attribute 'enterSnapshot'";
+        assert!(says(&format!("<class 'exceptions.AttributeError'> - {lacks}")));
+        assert!(!says(&format!("<class 'exceptions.ValueError'> - {lacks}")));
+        assert!(!says("<class 'exceptions.AttributeError'> - 'x' object has no attribute 'y'"));
     }
 
     #[test]

@@ -7,7 +7,8 @@
 //! - `line`, `address` and `access` for the line and the files that it names,
 //! - `client`, `addresses`, `tls`, `certificate` and `send_error` for one HTTP request,
 //! - `answer`, `xml` and `fault` for what the response says,
-//! - `secrets` for what a server's words must not repeat.
+//! - `secrets` for what a server's words must not repeat,
+//! - `trace` for what `-vv` shows of a call.
 #![forbid(unsafe_code)]
 
 mod access;
@@ -22,19 +23,30 @@ mod secrets;
 mod send_error;
 mod tls;
 mod toolkit;
+mod trace;
 mod xml;
 
 use std::ffi::OsString;
 
 use dsnap_core::Reason;
 use dsnap_core::method::{CheckedLine, Entered, Left, Request, SnapshotMethod, Status};
+use dsnap_engine::system::credential_folder::CredentialFolder;
 use dsnap_engine::{limits, server};
 
 use crate::toolkit::Toolkit;
 
 /// Asks a running Zope: `http URL ACCESS [ca=FILE]`.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Http;
+#[derive(Debug, Clone, Default)]
+pub struct Http {
+    credentials: CredentialFolder,
+}
+
+impl Http {
+    /// Makes the method for a program that may have credentials of a systemd service.
+    pub fn with_credentials(credentials: CredentialFolder) -> Self {
+        Self { credentials }
+    }
+}
 
 impl SnapshotMethod for Http {
     fn name(&self) -> &str {
@@ -42,7 +54,7 @@ impl SnapshotMethod for Http {
     }
 
     fn check_words(&self, words: &[OsString]) -> Result<CheckedLine, Reason> {
-        line::check(words).map_err(Reason::new)
+        line::check(words, &self.credentials).map_err(Reason::new)
     }
 
     /// A server that answers has its storage open, and no call closes it.
@@ -55,25 +67,25 @@ impl SnapshotMethod for Http {
     }
 
     fn check_files(&self, request: &Request<'_>) -> Result<(), Reason> {
-        Toolkit::of(request, limits::LEAVE_TIMEOUT).map(drop)
+        Toolkit::of(request, &self.credentials, limits::LEAVE_TIMEOUT).map(drop)
     }
 
     fn enter(&self, request: &Request<'_>) -> Entered {
-        match Toolkit::of(request, limits::ENTER_TIMEOUT) {
+        match Toolkit::of(request, &self.credentials, limits::ENTER_TIMEOUT) {
             Ok(toolkit) => server::enter(&toolkit, request.code),
             Err(reason) => Entered::Refused(reason),
         }
     }
 
     fn leave(&self, request: &Request<'_>) -> Left {
-        match Toolkit::of(request, limits::LEAVE_TIMEOUT) {
+        match Toolkit::of(request, &self.credentials, limits::LEAVE_TIMEOUT) {
             Ok(toolkit) => server::leave(&toolkit, request.code, request.snapshot_seen),
             Err(reason) => Left::Refused(reason),
         }
     }
 
     fn status(&self, request: &Request<'_>) -> Status {
-        match Toolkit::of(request, limits::LEAVE_TIMEOUT) {
+        match Toolkit::of(request, &self.credentials, limits::LEAVE_TIMEOUT) {
             Ok(toolkit) => server::status(&toolkit, request.code),
             Err(reason) => Status::Refused(reason),
         }

@@ -1,5 +1,6 @@
 //! The words of a conf line: `http URL ACCESS [ca=FILE]`.
 //!
+//! ACCESS is a file or `credential:NAME`, which `dsnap_engine::system::credential_folder` resolves.
 //! `dsnap_engine::conf` has removed a last word `timeout=` already. `address` checks the URL, and
 //! `access` and `tls` read the files.
 
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use dsnap_core::Reason;
 use dsnap_core::method::{CheckedLine, Request};
+use dsnap_engine::system::credential_folder::CredentialFolder;
 
 use crate::address::{self, Address};
 
@@ -19,6 +21,8 @@ pub(crate) struct Line {
     pub(crate) address: Address,
     /// The file that contains user and password.
     pub(crate) access: PathBuf,
+    /// What helps if that file cannot be read.
+    access_hint: Option<String>,
     /// The file of certificate authorities to trust instead of the machine's.
     pub(crate) ca: Option<PathBuf>,
 }
@@ -28,8 +32,12 @@ impl Line {
     ///
     /// # Errors
     ///
-    /// There are too few or too many words, the URL is unusable, or `ca=` follows an `http://` URL.
-    pub(crate) fn read(request: &Request<'_>) -> Result<Self, Reason> {
+    /// There are too few or too many words, the URL is unusable, `ca=` follows an `http://` URL, or
+    /// the line may not use its credential.
+    pub(crate) fn read(
+        request: &Request<'_>,
+        credentials: &CredentialFolder,
+    ) -> Result<Self, Reason> {
         let (url, access, ca) = split(request.words).map_err(Reason::new)?;
         let address = Address::read(url)?;
         if ca.is_some() && !address.is_https() {
@@ -37,8 +45,21 @@ impl Line {
             let text = format!("ca=FILE is only for https://, but the URL is {}", address.shown());
             return Err(Reason::new(text).hint("correct the URL, or remove ca=FILE from the line"));
         }
-        let in_folder = |name: &OsStr| request.conf_folder.join(name);
-        Ok(Self { address, access: in_folder(access), ca: ca.map(in_folder) })
+        let in_folder = |name: &Path| request.conf_folder.join(name);
+        Ok(Self {
+            address,
+            access: in_folder(&credentials.usable_file(access)?),
+            access_hint: CredentialFolder::hint(access),
+            ca: ca.map(|name| in_folder(Path::new(name))),
+        })
+    }
+
+    /// Completes the reason why the access file cannot be read.
+    pub(crate) fn without_access(&self, reason: Reason) -> Reason {
+        match &self.access_hint {
+            Some(hint) if reason.hints().is_empty() => reason.hint(hint),
+            _ => reason,
+        }
     }
 }
 
@@ -59,11 +80,14 @@ fn split(words: &[OsString]) -> Result<(&OsStr, &OsStr, Option<&OsStr>), String>
 
 /// Checks that these words can follow `http`. Messages name the line by its URL, without a password
 /// that may be in it; its files are ACCESS and the file of `ca=`.
-pub(crate) fn check(words: &[OsString]) -> Result<CheckedLine, String> {
+pub(crate) fn check(
+    words: &[OsString],
+    credentials: &CredentialFolder,
+) -> Result<CheckedLine, String> {
     let (url, access, ca) = split(words)?;
-    let is_relative = |file: &OsStr| !Path::new(file).is_absolute();
-    let names_relative_files = is_relative(access) || ca.is_some_and(is_relative);
-    let reads = [Some(access), ca].into_iter().flatten().map(PathBuf::from).collect();
+    let files = [credentials.file(access)?, ca.map(PathBuf::from)];
+    let reads: Vec<_> = files.into_iter().flatten().collect();
+    let names_relative_files = reads.iter().any(|file| file.is_relative());
     Ok(CheckedLine { label: Some(label(url)), names_relative_files, reads })
 }
 
@@ -78,6 +102,10 @@ fn label(url: &OsStr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn check(words: &[OsString]) -> Result<CheckedLine, String> {
+        super::check(words, &CredentialFolder::default())
+    }
 
     fn words(line: &str) -> Vec<OsString> {
         line.split(' ').map(OsString::from).collect()
@@ -120,5 +148,14 @@ mod tests {
     fn a_password_in_the_url_is_not_part_of_the_label() {
         let checked = check(&words("http://admin:secret@host/DSToolkit access")).unwrap();
         assert_eq!(checked.label.unwrap(), "http://host/DSToolkit");
+    }
+
+    #[test]
+    fn a_credential_is_no_relative_file_and_is_read_in_its_folder() {
+        let folder = CredentialFolder::new(Some("/run/credentials/x".into()));
+        let checked = super::check(&words("http://a/ credential:zope"), &folder).unwrap();
+        assert_eq!(checked.reads, [PathBuf::from("/run/credentials/x/zope")]);
+        assert!(!checked.names_relative_files);
+        assert!(super::check(&words("http://a/ credential:../zope"), &folder).is_err());
     }
 }

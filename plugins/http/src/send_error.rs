@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::io;
 
-use dsnap_core::Reason;
+use dsnap_core::{Reason, text};
 use dsnap_engine::server::call_error::CallError;
 use dsnap_engine::server::deadline::{Deadline, DeadlineError};
 use dsnap_engine::{durations, limits};
@@ -63,7 +63,7 @@ impl SendError {
                 None => format!("{url} cannot be reached: {}", root_cause(secrets, error)),
             },
             Self::Lookup(error) => {
-                format!("{url} cannot be reached: {}", secrets.shown(&error.to_string()))
+                format!("{url} cannot be reached: {}", secrets.shown(&text::error(error)))
             }
             Self::NoConnection => no_connection(url),
             // Without a connection there is no response.
@@ -154,5 +154,5 @@ fn source<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'stat
 }
 
 fn root_cause(secrets: &Secrets, error: &reqwest::Error) -> String {
-    error_chain(error).last().map_or_else(String::new, |error| secrets.shown(&error.to_string()))
+    error_chain(error).last().map_or_else(String::new, |error| secrets.shown(&text::error(&error)))
 }

@@ -1,7 +1,7 @@
 //! The DirectoryStorageToolkit object that a line names: its three methods as functions.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dsnap_core::method::Request;
 use dsnap_core::text::Harmless;
@@ -10,6 +10,7 @@ use dsnap_engine::server::call_error::CallError;
 use dsnap_engine::server::current_use::CurrentUse;
 use dsnap_engine::server::deadline::{Deadline, TimeLimits};
 use dsnap_engine::server::{self, Server};
+use dsnap_engine::system::credential_folder::CredentialFolder;
 use dxr::Value;
 use rustls::ClientConfig;
 
@@ -17,8 +18,9 @@ use crate::access::Credentials;
 use crate::address::URL_HINT;
 use crate::addresses::Addresses;
 use crate::answer::{Answer, Endpoint};
-use crate::client::HttpClient;
+use crate::client::{HttpClient, Response};
 use crate::line::Line;
+use crate::trace::Traced;
 use crate::{tls, xml};
 
 /// The toolkit that a line names, with all that is needed to call it.
@@ -39,10 +41,15 @@ impl<'a> Toolkit<'a> {
     /// # Errors
     ///
     /// The line or one of its files is unusable, so a person must act.
-    pub(crate) fn of(request: &Request<'a>, default_limit: Duration) -> Result<Self, Reason> {
+    pub(crate) fn of(
+        request: &Request<'a>,
+        folder: &CredentialFolder,
+        default_limit: Duration,
+    ) -> Result<Self, Reason> {
         let limits = TimeLimits::of(request, default_limit);
-        let line = Line::read(request)?;
-        let credentials = Credentials::read(&line.access)?;
+        let line = Line::read(request, folder)?;
+        let credentials = Credentials::read(&line.access);
+        let credentials = credentials.map_err(|reason| line.without_access(reason))?;
         let tls = tls::config(&line.address, line.ca.as_deref())?;
         Ok(Self {
             line,
@@ -116,8 +123,26 @@ impl<'a> Toolkit<'a> {
             addresses: &self.addresses,
             deadline,
         };
-        self.endpoint().read_answer(&client.post(document)?)
+        traced(Traced { method, argument, endpoint: self.endpoint() }, deadline, || {
+            client.post(document)
+        })
     }
+}
+
+/// Makes a call, reads the answer, and tells the caller about both.
+fn traced(
+    traced: Traced<'_>,
+    deadline: &Deadline<'_>,
+    post: impl FnOnce() -> Result<Response, CallError>,
+) -> Result<Answer, CallError> {
+    deadline.tell(&traced.sent());
+    let began = Instant::now();
+    let response = post();
+    let after = began.elapsed();
+    let status = response.as_ref().ok().map(|response| response.status);
+    let answer = response.and_then(|response| traced.endpoint.read_answer(&response));
+    deadline.tell(&traced.answered(status, &answer, after));
+    answer
 }
 
 /// The protocol: how the three calls are made.

@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use dsnap_sdk::{Reason, Request};
+use dsnap_sdk::{Message, Reason, Request};
 
 /// How long a read waits before the method asks again whether to stop.
 const STOP_POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -65,12 +65,18 @@ impl Server {
                     return Answer::Unreachable(Reason::new(reason));
                 }
             };
+        request.caller.say(Message::Trace(&format!("sent `{question}`")));
         let answer =
             writeln!(stream, "{question}").and_then(|()| read(&mut stream, began, request));
-        answer.map_or_else(
-            |error| Answer::Missing(Reason::new(format!("{} gave no answer: {error}", self.name))),
-            |line| self.understand(&line),
-        )
+        match answer {
+            Ok(line) => {
+                request.caller.say(Message::Trace(&format!("was answered `{line}`")));
+                self.understand(&line)
+            }
+            Err(error) => {
+                Answer::Missing(Reason::new(format!("{} gave no answer: {error}", self.name)))
+            }
+        }
     }
 
     fn connect(&self, time: Duration) -> io::Result<TcpStream> {

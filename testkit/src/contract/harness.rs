@@ -79,7 +79,7 @@ struct Listener {
 impl Caller for Listener {
     fn say(&self, message: Message<'_>) {
         match message {
-            Message::Words(text) | Message::Warning(text) => {
+            Message::Words(text) | Message::Warning(text) | Message::Trace(text) => {
                 self.audit.check_text(self.verb, text);
             }
             Message::Progress { unit, .. } => self.audit.check_text(self.verb, unit),

@@ -79,7 +79,8 @@ fn show(finding: &Finding) {
 
 impl ConformanceArgs {
     fn methods(&self) -> Registry {
-        let linked = Registry::new(env!("CARGO_PKG_VERSION")).with(Direct).with(Http).with(Exec);
+        let linked = Registry::new(env!("CARGO_PKG_VERSION")).with(Direct);
+        let linked = linked.with(Http::default()).with(Exec);
         let methods = if self.loaded { linked.without_linked() } else { linked };
         methods.searching(self.plugin_dir.clone())
     }

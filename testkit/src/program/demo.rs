@@ -1,103 +1,163 @@
 //! `dsnap-testkit demo`: shows what dsnap is for, on a simulated site.
 //!
-//! The exit status is 0 only if both copies were verified.
-#![allow(clippy::disallowed_methods, reason = "it shows other programs")]
+//! It is a story in chapters, for people who see dsnap for the first time. The exit status is 0 only if
+//! every copy that dsnap took care of is right, and a plain copy is wrong.
 
-use std::ffi::OsStr;
+mod stage;
+
 use std::io;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::Args;
-use dsnap_testkit::Site;
-use dsnap_testkit::site::{ServerError, ZopeVersion};
+use dsnap_testkit::site::ZopeVersion;
 
 use super::choice::one_of;
 use super::print;
+use stage::Stage;
 
-/// How many transactions must be committed before the first copy.
-const MIN_COMMITS: usize = 40;
+/// How many transactions are committed before a plain copy, so that copying takes a while.
+const TRANSACTIONS: usize = 100;
+/// How often a plain copy is made, if it is right by chance.
+const PLAIN_COPIES: usize = 5;
+/// How many transactions are committed while nobody leaves the snapshot of the killed run.
+const MISSED: usize = 20;
+
+const NEXT: &str = "
+What to try next:
+
+  dsnap-testkit site --storage /tmp/ds    a site to play with; leave it running in this terminal
+  dsnap --status /tmp/ds                  what dsnap sees of it, from another terminal
+  dsnap-testkit run -- ./backup.sh        your own script, on a site that vanishes afterwards
+  dsnap --help                            all options";
 
 #[derive(Args)]
 pub(crate) struct DemoArgs {
     /// The program to show
     #[arg(long, value_name = "PROGRAM", default_value = "dsnap")]
     dsnap: PathBuf,
-    /// Answer like Zope 2.13 (zope2) or like Zope 4 to 6 (zope5)
-    #[arg(long, value_name = "VERSION", default_value = "zope2")]
+    /// Answer like Zope 2.13 (zope2) or like Zope 4 to 6 (zope5); without this option, the last chapter
+    /// shows the other one, too
+    #[arg(long, value_name = "VERSION")]
     #[arg(value_parser = one_of(ZopeVersion::ALL, ZopeVersion::name))]
-    answers: ZopeVersion,
+    answers: Option<ZopeVersion>,
 }
 
-/// Makes a copy of a running and of a stopped site; fails unless both are right.
+/// Tells the story.
 pub(crate) fn run(DemoArgs { dsnap, answers }: &DemoArgs) -> io::Result<ExitCode> {
-    let site = Site::builder().answers(*answers).commits_per_second(50).start()?;
-    let copies = tempfile::tempdir()?;
+    let stage = Stage::new(dsnap, answers.unwrap_or(ZopeVersion::Zope2))?;
     print::line(format_args!(
-        "\nHere is a DirectoryStorage, {}.\n\
-         A Zope has the storage open and commits 50 transactions a second. It answers like {}.",
-        site.path().display(),
-        match answers {
-            ZopeVersion::Zope2 => "Zope 2.13",
-            ZopeVersion::Zope5 => "Zope 5",
-        }
+        "\nHere is a DirectoryStorage, {}.\n{} has it open and commits {} transactions a second.",
+        stage.site.path().display(),
+        stage.zope,
+        stage::COMMITS_PER_SECOND
     ));
-    wait_for_commits(&site)?;
+    let was_shown = plain_copy(&stage)?;
+    let chapters = [copy_of_running, killed_run, copy_of_stopped];
+    let mut good = true;
+    for chapter in chapters {
+        good &= chapter(&stage)?;
+    }
+    if answers.is_none() {
+        good &= other_zope(dsnap)?;
+    }
+    Ok(conclude(was_shown, good && stage.site.held().is_none()))
+}
+
+/// Copies the storage as it is. Returns whether a copy was wrong.
+fn plain_copy(stage: &Stage<'_>) -> io::Result<bool> {
+    print::line("\n1. A plain copy while Zope is running\n");
+    for number in 1..=PLAIN_COPIES {
+        stage.commit(TRANSACTIONS)?;
+        let copy = stage.copies.path().join(format!("plain{number}"));
+        let status = stage.show(stage.cp(&copy))?;
+        let verdict = stage.site.ledger_until_now()?.verify_moment(&copy)?;
+        if !verdict.holds() {
+            print::line(format_args!("WRONG: {verdict}"));
+            print::line(format_args!(
+                "Zope wrote to A/ while cp read it, and cp did not notice ({status}).\n\
+                 You would find the damage after a restore."
+            ));
+            return Ok(true);
+        }
+        print::line(format_args!("RIGHT, but only by chance: {verdict}"));
+        print::line(
+            "No transaction was written while cp was reading. Once more, with a larger A/:",
+        );
+    }
+    print::line("Every plain copy was right by chance. Do not rely on that.");
+    Ok(false)
+}
+
+/// Copies the storage with dsnap.
+fn copy_of_running(stage: &Stage<'_>) -> io::Result<bool> {
     print::line(
-        "\nA backup while Zope runs: dsnap asks Zope to enter snapshot mode, runs cp, and leaves again.",
+        "\n2. The same copy with dsnap\n\n\
+         dsnap asks Zope to enter snapshot mode, runs cp, and leaves again.",
     );
-    let live = judge(copy(dsnap, &site, &copies.path().join("1")), &site)?;
+    let good = stage.copy_with_dsnap("live")?;
     print::line(format_args!(
         "Zope went on meanwhile: there are {} transactions now.",
-        committed(&site)?
+        stage.committed()?
     ));
-    site.stop_server()?;
-    print::line("\nNow Zope is stopped. For the same command, dsnap uses the files directly.");
-    let stopped = judge(copy(dsnap, &site, &copies.path().join("2")), &site)?;
-    Ok(match live && stopped && site.held().is_none() {
-        true => {
-            print::line("\nBoth copies are good backups, and the storage is not in a snapshot.");
-            ExitCode::SUCCESS
-        }
-        false => {
-            print::line("\nA copy is wrong, or a snapshot was not left. Please report this.");
-            ExitCode::FAILURE
-        }
-    })
+    Ok(good)
 }
 
-fn committed(site: &Site) -> io::Result<usize> {
-    let ended = |_: ServerError| io::Error::other("the simulated server has ended");
-    Ok(site.server().map_err(ended)?.committed())
-}
-
-fn wait_for_commits(site: &Site) -> io::Result<()> {
-    let ended = |_: ServerError| io::Error::other("the simulated server has ended");
-    match site.server().map_err(ended)?.wait_for_commits(MIN_COMMITS) {
-        true => Ok(()),
-        false => Err(io::Error::other("the simulated server does not commit transactions")),
+/// Kills a run, and lets the next one clean up.
+fn killed_run(stage: &Stage<'_>) -> io::Result<bool> {
+    print::line(
+        "\n3. dsnap is killed\n\n\
+         The command of this run kills dsnap with kill -9, so dsnap cannot leave the snapshot.",
+    );
+    let status = stage.show(stage.dsnap(["sh", "-c", "kill -9 $PPID"]))?;
+    let Some(code) = stage.site.held() else {
+        print::line(format_args!("WRONG: dsnap was not killed in a snapshot ({status})"));
+        return Ok(false);
+    };
+    let before = stage.committed()?;
+    stage.wait_for_commits(before + MISSED)?;
+    print::line(format_args!(
+        "The storage is still in the snapshot {code}.\n\
+         Zope goes on: {} more transactions are committed, but they are in B/ and journal/, not in A/.\n\n\
+         The next run notices that. It leaves the old snapshot and enters a new one.",
+        stage.committed()? - before
+    ));
+    let good = stage.copy_with_dsnap("repaired")?;
+    if good {
+        print::line("The transactions that were committed after the kill are in this copy.");
     }
+    Ok(good)
 }
 
-/// Returns `dsnap --storage DIR cp -a DIR/A COPY`, and the path of the copy.
-fn copy(dsnap: &Path, site: &Site, to: &Path) -> (Command, PathBuf) {
-    let mut command = Command::new(dsnap);
-    command.arg("--storage").arg(site.path());
-    command.arg("cp").arg("-a").arg(site.storage().a()).arg(to);
-    (command, to.to_owned())
+/// Stops the server, and copies the storage with dsnap.
+fn copy_of_stopped(stage: &Stage<'_>) -> io::Result<bool> {
+    stage.site.stop_server()?;
+    print::line(
+        "\n4. Zope is stopped\n\nFor the same command, dsnap now works on the files directly.",
+    );
+    stage.copy_with_dsnap("stopped")
 }
 
-/// Runs a command that makes a copy, and verifies the copy.
-fn judge((mut command, copy): (Command, PathBuf), site: &Site) -> io::Result<bool> {
-    let program = command.get_program().to_owned();
-    let name = Path::new(&program).file_name().unwrap_or(&program);
-    let words = [name].into_iter().chain(command.get_args()).map(OsStr::to_string_lossy);
-    print::line(format_args!("  $ {}", words.collect::<Vec<_>>().join(" ")));
-    let status = command.status().map_err(|error| {
-        io::Error::other(format!("cannot start {}: {error}", program.display()))
-    })?;
-    let verdict = site.ledger()?.verify(&copy);
-    let word = if verdict.holds() { "RIGHT" } else { "WRONG" };
-    print::line(format_args!("  {status}\n{word}: {verdict}"));
-    Ok(status.success() && verdict.holds())
+/// Shows that a Zope which answers otherwise makes no difference.
+fn other_zope(dsnap: &std::path::Path) -> io::Result<bool> {
+    let stage = Stage::new(dsnap, ZopeVersion::Zope5)?;
+    print::line(format_args!(
+        "\n5. Another Zope\n\nThis storage, {}, is open in {}, which answers otherwise.\n\
+         For dsnap, that makes no difference.",
+        stage.site.path().display(),
+        stage.zope
+    ));
+    Ok(stage.copy_with_dsnap("live")? && stage.site.held().is_none())
+}
+
+fn conclude(was_shown: bool, good: bool) -> ExitCode {
+    if !good {
+        print::line("\nA copy of dsnap is wrong, or a snapshot was not left. Please report this.");
+        return ExitCode::FAILURE;
+    }
+    print::line(
+        "\nEvery copy that dsnap took care of is a good backup, and no storage is in a snapshot.",
+    );
+    print::line(NEXT);
+    if was_shown { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -81,10 +81,12 @@ fn a_signal_is_passed_to_the_script_whose_site_runs_until_the_script_ends() {
         assert_eq!(line, "ready");
         let pid = run.id().to_string();
         assert!(Command::new("kill").arg(pid).status().unwrap().success());
-        // The script waits for `cat`, which keeps the pipe open, so the signal comes before its end.
+        // The script waits for `cat`, which waits for the end of the pipe, so the signal comes before
+        // that. `wait` would close a pipe that it finds.
+        let pipe = run.stdin.take();
         let status = run.wait().unwrap();
         assert_eq!(status.code(), Some(expected), "{last}");
-        drop(run.stdin.take());
+        drop(pipe);
         let mut said = String::new();
         out.read_to_string(&mut said).unwrap();
         assert_eq!(said, if expected == 5 { "in no snapshot\n" } else { "" });

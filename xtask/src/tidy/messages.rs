@@ -15,6 +15,8 @@ use super::test_code::{is_for_tests, is_test_file};
 use super::{Checkout, File, Finding};
 
 const PAGE: &str = "docs/messages.md";
+/// A page that has some of the messages, too.
+const CAUSES: &str = "docs/troubleshooting.md";
 /// The column of the tables that contains messages.
 const COLUMN: &str = "message";
 /// Sources whose reasons end a run.
@@ -46,10 +48,14 @@ pub(super) fn messages(checkout: &Checkout) -> Vec<Finding> {
         SOURCES.iter().any(|folder| file.path.starts_with(folder)) && !is_test_file(&file.path)
     };
     let found: Vec<_> = checkout.files.iter().filter(is_source).flat_map(Texts::of).collect();
+    let of_causes = listed(checkout.text(CAUSES).unwrap_or_default());
     let listed = listed(page);
     let is_known = |words: &Words| found.iter().any(|text| words.are_within(&text.words));
     let unknown = listed.iter().filter(|(_, words)| !is_known(words)).map(|(line, words)| {
         Finding::new(PAGE, *line, format!("no message of the program has the words {words}"))
+    });
+    let outdated = of_causes.iter().filter(|(_, words)| !is_known(words)).map(|(line, words)| {
+        Finding::new(CAUSES, *line, format!("no message of the program has the words {words}"))
     });
     let is_listed = |words: &Words| listed.iter().any(|(_, listed)| listed.are_within(words));
     let missing = found.iter().filter(|text| text.is_reason && !is_listed(&text.words));
@@ -57,7 +63,7 @@ pub(super) fn messages(checkout: &Checkout) -> Vec<Finding> {
         let cure = format!("describe this message in {PAGE}: {}", text.words);
         Finding::new(&text.path, text.line, cure)
     });
-    unknown.chain(missing).collect()
+    unknown.chain(outdated).chain(missing).collect()
 }
 
 /// Lists the messages of the page, each with its line.

@@ -9,8 +9,8 @@ fn args(storage: Option<&str>, operands: &[&str]) -> Args {
 
 fn nested() -> CallerEnvironment {
     let directory = Some("/srv/ds".into());
-    let outer_run = Some(Inherited { version: "2".into(), directory, code: None });
-    CallerEnvironment { outer_run, plugin_path: Vec::new() }
+    let outer_run = Some(Inherited { version: "2".into(), directory, ..Inherited::default() });
+    CallerEnvironment { outer_run, ..CallerEnvironment::default() }
 }
 
 #[test]
@@ -95,7 +95,10 @@ fn recover_takes_a_code_and_excludes_command() {
         args.instead.code = code.map(OsString::from);
         action(&args).map_err(|error| error.message)
     };
-    let recovers = |code| Ok(Action::Recover(RecoverOptions { code, whole_copy: false }));
+    let recovers = |code| {
+        let options = RecoverOptions { code, whole_copy: false };
+        Ok(Action::Recover { options, json: false })
+    };
     assert_eq!(recover(None, &[]), recovers(None));
     let code = Code::from_bytes(b"db-1-x");
     assert_eq!(recover(Some("user/db-1-x"), &[]), recovers(code.clone()));
@@ -146,7 +149,7 @@ fn list_methods_needs_no_storage_and_excludes_everything_else() {
     let mut args = args(Some("ds"), &["cp"]);
     args.instead.json = true;
     let error = resolve(args, CallerEnvironment::default()).unwrap_err();
-    assert_eq!(error.message, "--json works only with --list-methods and --status");
+    assert_eq!(error.message, "--json works only with --list-methods, --recover and --status");
 }
 
 #[test]
@@ -167,4 +170,67 @@ fn without_command_the_storage_is_tested() {
         resolve(args(Some("ds"), &[]), CallerEnvironment::default()).unwrap().job.command,
         None
     );
+}
+
+/// What is wrong with `--also` of these directories.
+fn wrong_also(also: &[&str], change: impl FnOnce(&mut Args), caller: CallerEnvironment) -> String {
+    let mut args = args(Some("/"), &["cp"]);
+    args.methods.also = also.iter().map(PathBuf::from).collect();
+    change(&mut args);
+    resolve(args, caller).unwrap_err().message
+}
+
+#[test]
+fn also_needs_different_directories_that_one_line_can_name() {
+    let wrong = |also: &[&str]| wrong_also(also, |_| {}, CallerEnvironment::default());
+    assert_eq!(wrong(&["/usr", "/usr/../"]), "--also: /usr/../ and / are the same directory");
+    assert_eq!(wrong(&["/proc/self/root"]), "--also: /proc/self/root and / are the same directory");
+    assert_eq!(wrong(&["/no/a", "/no/a"]), "--also: /no/a and /no/a are the same directory");
+    assert_eq!(wrong(&[""]), "--also: a directory name is empty");
+    assert_eq!(wrong(&["/a\nb"]), "--also: `/a\u{fffd}b` contains a line feed");
+    let first = |args: &mut Args| args.methods.storage = Some("/a\nb".into());
+    let wrong = wrong_also(&["/usr"], first, CallerEnvironment::default());
+    assert_eq!(wrong, "--also: `/a\u{fffd}b` contains a line feed");
+}
+
+#[test]
+fn also_works_only_with_a_run_of_the_new_form_that_is_not_nested() {
+    let wrong = |change: fn(&mut Args)| wrong_also(&["/usr"], change, CallerEnvironment::default());
+    let none = |args: &mut Args| args.methods.storage = None;
+    let old_form = |args: &mut Args| {
+        args.methods.storage = None;
+        args.operands = ["/", "-", "cp"].map(OsString::from).to_vec();
+    };
+    for change in [none, old_form] {
+        assert_eq!(wrong(change), "--also needs --storage DIR");
+    }
+    let recover = |args: &mut Args| {
+        args.operands.clear();
+        args.instead.recover = true;
+    };
+    let status = |args: &mut Args| {
+        args.operands.clear();
+        args.instead.status = true;
+    };
+    let list = |args: &mut Args| {
+        args.operands.clear();
+        args.instead.list_methods = true;
+    };
+    for change in [recover, status, list] {
+        assert_eq!(wrong(change), "--also works only with a run");
+    }
+    let message = "--also does not work inside the COMMAND of another dsnap";
+    assert_eq!(wrong_also(&["/usr"], |_| {}, nested()), message);
+}
+
+#[test]
+fn each_storage_has_its_own_command_that_recovers_it() {
+    let mut args = args(Some("/ds"), &["cp"]);
+    args.methods.also = vec!["/my ds".into()];
+    args.methods.lines = vec!["direct".into()];
+    args.methods.plugin_dirs = vec!["/opt".into()];
+    let invocation = resolve(args, CallerEnvironment::default()).unwrap();
+    let recover = "dsnap --storage '/my ds' --plugin-dir /opt --recover".to_owned();
+    assert_eq!(invocation.also, [("/my ds".into(), recover)]);
+    assert!(invocation.job.recover.contains("--method direct"), "{}", invocation.job.recover);
 }

@@ -33,19 +33,27 @@ impl StorageReport {
             let ago = durations::in_words(Duration::from_secs(age));
             format!(", {}{ago} ago", began_words(self.state))
         });
+        let is_open_unseen = self.server.as_ref().is_some_and(|lock| lock.state == "unknown");
+        let unseen =
+            if is_open_unseen { "; whether a server has it open cannot be seen" } else { "" };
         let code = self.snapshot.as_deref().filter(|code| code.starts_with("user/"));
         let code = code.map_or_else(String::new, |code| format!(" ({code})"));
-        format!("{state}{code}{ago}")
+        format!("{state}{code}{ago}{unseen}")
+    }
+
+    /// Says in one line in what state which storage is.
+    pub(super) fn state_line(&self) -> String {
+        format!("{}: {}", self.storage, self.headline())
     }
 
     /// Writes one line, with the worst of the findings.
     fn summarize(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let worst = self.findings.first().map_or_else(String::new, |it| format!("; {}", it.text));
-        writeln!(f, "{:7} {}: {}{worst}", self.severity, self.storage, self.headline())
+        writeln!(f, "{:7} {}{worst}", self.severity, self.state_line())
     }
 
     fn tell(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:7} {}: {}", self.severity, self.storage, self.headline())?;
+        writeln!(f, "{:7} {}", self.severity, self.state_line())?;
         for FindingReport { severity, text, next } in &self.findings {
             writeln!(f, "\n{severity}: {text}")?;
             next.iter().try_for_each(|next| writeln!(f, "next: {next}"))?;

@@ -90,7 +90,7 @@ fn unknown_settings_are_refused_with_the_values_that_are_known() {
     }
     let fixture = storage(State::Crashed);
     fs::remove_file(fixture.path().join("config/settings")).unwrap();
-    refused(&fixture, "DIR/config/settings: No such file or directory (os error 2)")
+    refused(&fixture, "DIR/config/settings: No such file or directory")
         .hint("every DirectoryStorage has this file; restore it from a backup");
 }
 

@@ -15,8 +15,7 @@ fn a_missing_conf_is_named_with_v_only_and_direct_is_tried() {
     let fixture = storage(State::Crashed);
     let run = || Dsnap::new().knows(fixture.path()).storage(fixture.path());
     run().arg("true").run().says(0, DIRECT);
-    let named =
-        "failed to open DIR/config/snapshot.conf (No such file or directory (os error 2))\n";
+    let named = "failed to open DIR/config/snapshot.conf (No such file or directory)\n";
     let ran = run().args(["-v", "true"]).run();
     assert_eq!(ran.status.code(), Some(0), "{ran}");
     ran.counts(named, 1);
@@ -26,7 +25,7 @@ fn a_missing_conf_is_named_with_v_only_and_direct_is_tried() {
 fn a_named_conf_that_cannot_be_opened_is_said_even_with_q() {
     let fixture = storage(State::Crashed);
     let conf = fixture.path().join("other.conf");
-    let said = "failed to open DIR/other.conf (No such file or directory (os error 2))\n";
+    let said = "failed to open DIR/other.conf (No such file or directory)\n";
     let run = || Dsnap::new().knows(fixture.path()).arg("-q");
     let named = run().storage(fixture.path()).arg("--snapshot-conf").arg(&conf);
     named.arg("true").run().says(0, said);
@@ -35,7 +34,7 @@ fn a_named_conf_that_cannot_be_opened_is_said_even_with_q() {
     let site = site();
     let conf = site.path().join("other.conf");
     let ran = Dsnap::at(&site).args(["-q", "--snapshot-conf"]).arg(&conf).arg("true").run();
-    let cause = "failed to open DIR/other.conf (No such file or directory (os error 2))";
+    let cause = "failed to open DIR/other.conf (No such file or directory)";
     ran.counts(cause, 1).ends(125, &format!("COMMAND was not run: {cause}"));
 }
 
@@ -155,8 +154,9 @@ fn nodirect_forbids_the_last_resort_but_not_an_explicit_line() {
     Dsnap::on(&fixture).arg("true").run().says(
         125,
         "\
+Could not lock storage directory
 COMMAND was not run: DIR is not a snapshot (no misc/snapshot)
-hint: let dsnap roll it forward (a line `direct`, or --method direct), or start the server once
+hint: start its server once, or recover it with direct access: dsnap --storage DIR --method direct
 ",
     );
     let fixture = storage_with_conf(State::Crashed, "direct\nnodirect\n");
@@ -218,9 +218,9 @@ fn methods_on_the_command_line_replace_the_conf_and_imply_nodirect() {
         .says(
             125,
             "\
-could not lock storage directory; other reasons:
+Could not lock storage directory
   DIR is not a snapshot (no misc/snapshot)
-  hint: let dsnap roll it forward (a line `direct`, or --method direct), or start the server once
+  hint: start its server once, or recover it with direct access: dsnap --storage DIR --method direct
 COMMAND was not run: malformed line 1 in --method (there is no method `fly`; available: direct, http, exec, zeo)
 ",
         );

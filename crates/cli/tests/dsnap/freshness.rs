@@ -41,7 +41,7 @@ fn an_old_snapshot_is_refused_with_who_since_when_and_how_to_end_it() {
             "COMMAND was not run: DIR was left in the snapshot `user/{}` 3 d 5 h ago; later transactions are not in it",
             fixture.code(),
         ))
-        .hint("let dsnap roll it forward (a line `direct`, or --method direct), or start the server once");
+        .hint("start its server once, or recover it with direct access: dsnap --storage DIR --method direct");
 }
 
 #[test]

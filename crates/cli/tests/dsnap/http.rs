@@ -333,7 +333,7 @@ fn a_server_that_repeats_the_password_or_the_header_does_not_make_dsnap_show_the
         });
         let site = site();
         conf(&site, &format!("http {} access\nhttp URL access\n", server.url()));
-        let ran = Dsnap::at(&site).args(["-v", "true"]).run().mentions(words);
+        let ran = Dsnap::at(&site).args(["-vv", "true"]).run().mentions(words);
         assert_eq!(ran.status.code(), Some(0), "{ran}");
         for shown in ["adminpass", "YWRtaW46", "%70ass", "#112;"] {
             assert!(!ran.stderr.contains(shown), "{ran}");

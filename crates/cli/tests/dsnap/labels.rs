@@ -50,7 +50,7 @@ fn the_label_that_a_library_gives_is_one_harmless_line_of_limited_length() {
     let ran = Dsnap::at(&site).arg("--plugin-dir").arg(&plugins).arg("-v").arg("true").run();
     let begin = "villain \u{fffd}[31mred\u{fffd}\u{fffd}and ";
     let label = format!("{begin}{}…", "m".repeat(1000 - begin.chars().count()));
-    ran.says(0, &format!("{label}: not today\n{HTTP}"));
+    ran.without_phases().says(0, &format!("{label}: not today\n{HTTP}"));
 }
 
 #[test]
@@ -58,5 +58,5 @@ fn a_library_that_gives_an_empty_label_is_named_without_its_words() {
     let (site, plugins) = (site(), Plugins::villain("LABELS_NOTHING"));
     conf(&site, "villain correct-horse\nhttp URL access\n");
     let ran = Dsnap::at(&site).arg("--plugin-dir").arg(&plugins).arg("-v").arg("true").run();
-    ran.says(0, &format!("villain: not today\n{HTTP}"));
+    ran.without_phases().says(0, &format!("villain: not today\n{HTTP}"));
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use dsnap_testkit::State;
 
-use crate::support::{Dsnap, Plugins, storage};
+use crate::support::{Dsnap, Plugins, document, storage};
 
 const LINKED: &str = "\
 direct  VERSION, for a storage that no process has open; built in
@@ -72,7 +72,7 @@ fn the_list_for_programs_is_one_json_document() {
     fs::write(fixture.path().join("config/snapshot.conf"), "villain\n").unwrap();
     let ran = Dsnap::on(&fixture).args(["--list-methods", "--json", "--plugin-dir"]).arg(&plugins);
     let ran = ran.run().says(1, "");
-    let said: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let said = document(&ran.stdout, "listing");
     assert_eq!(said["schema_version"], 1);
     assert_eq!(said["methods"][0]["name"], "direct");
     assert_eq!(said["methods"][0]["works_with"], "nobody");
@@ -88,30 +88,48 @@ fn the_list_for_programs_is_one_json_document() {
 #[test]
 fn listing_is_not_combined_with_anything_else() {
     let ran = Dsnap::new().args(["--list-methods", "--recover"]).run();
-    ran.mentions(
-        "usage: --list-methods cannot be combined with --recover, --code, --whole-copy or COMMAND",
-    );
+    ran.mentions("usage: --list-methods cannot be combined with --recover\n");
+    let ran = Dsnap::new().args(["--list-methods", "true"]).run();
+    ran.mentions("usage: --list-methods does not run COMMAND\n");
     let ran = Dsnap::new().args(["--list-methods", "--method", "fly"]).run();
     ran.mentions("usage: --list-methods needs --storage DIR");
-    Dsnap::new().arg("--json").run().mentions("usage: --json works only with --list-methods");
+    Dsnap::new()
+        .arg("--json")
+        .run()
+        .mentions("usage: --json works only with --status, --recover and --list-methods");
 }
 
 #[test]
 fn a_conf_that_cannot_be_opened_gives_status_125() {
     let fixture = storage(State::Clean);
     let conf = fixture.path().join("other.conf");
-    let failed = "--list-methods failed: failed to open DIR/other.conf (No such file or directory (os error 2))\n";
+    let failed =
+        "--list-methods failed: failed to open DIR/other.conf (No such file or directory)\n";
     let list = || Dsnap::new().knows(fixture.path()).storage(fixture.path()).arg("--list-methods");
     list().arg("--snapshot-conf").arg(&conf).run().says(125, failed);
     let ran = list().arg("--json").arg("--snapshot-conf").arg(&conf).run().says(125, failed);
-    let said: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let said = document(&ran.stdout, "listing");
     assert_eq!(said["conf"]["usable"], false);
+    assert!(failed.contains(said["failure"].as_str().unwrap()) && said["exit_status"] == 125);
     fs::create_dir(fixture.path().join("config/snapshot.conf")).unwrap();
     list().run().says(125, "--list-methods failed: failed to open DIR/config/snapshot.conf (it is not a regular file)\n");
     // A storage needs no conf.
     fs::remove_dir(fixture.path().join("config/snapshot.conf")).unwrap();
     let ran = list().run().says(0, "");
     assert!(ran.stdout.contains("failed to open DIR/config/snapshot.conf (No such file"), "{ran}");
+}
+
+#[test]
+fn a_storage_that_cannot_be_opened_gives_a_document_with_the_failure_and_its_hints() {
+    let fixture = storage(State::Clean);
+    fs::rename(fixture.storage().misc(), fixture.path().join("elsewhere")).unwrap();
+    let ran = Dsnap::on(&fixture).args(["--list-methods", "--json"]).run();
+    let said = document(&ran.stdout, "listing");
+    assert_eq!((ran.status.code(), &said["exit_status"]), (Some(125), &125.into()), "{ran}");
+    let failure = said["failure"].as_str().unwrap();
+    assert!(failure.contains("misc") && said["conf"].is_null(), "{said}");
+    let hint = format!("hint: {}", said["hints"][0].as_str().unwrap());
+    ran.mentions(&format!("--list-methods failed: {failure}\n")).mentions(&hint);
 }
 
 #[test]
@@ -122,17 +140,17 @@ fn a_missing_access_file_or_program_is_shown_in_its_line() {
     fs::write(fixture.path().join("config/there"), "u:p\n").unwrap();
     let ran = Dsnap::on(&fixture).arg("--list-methods").run().says(1, "");
     let lines = "
-  http://localhost:1/   (line 1 in DIR/config/snapshot.conf): DIR/config/missing cannot be read: No such file or directory (os error 2)
-  exec absent   (line 2 in DIR/config/snapshot.conf): DIR/config/absent: No such file or directory (os error 2)
+  http://localhost:1/   (line 1 in DIR/config/snapshot.conf): DIR/config/missing cannot be read: No such file or directory
+  exec absent   (line 2 in DIR/config/snapshot.conf): DIR/config/absent: No such file or directory
   exec /bin/true   (line 3 in DIR/config/snapshot.conf)
-  https://localhost:1/   (line 4 in DIR/config/snapshot.conf): DIR/config/no-ca cannot be read: No such file or directory (os error 2)
-  zeo localhost:1 main   (line 5 in DIR/config/snapshot.conf): DIR/config/missing cannot be read: No such file or directory (os error 2)
+  https://localhost:1/   (line 4 in DIR/config/snapshot.conf): DIR/config/no-ca cannot be read: No such file or directory
+  zeo localhost:1 main   (line 5 in DIR/config/snapshot.conf): DIR/config/missing cannot be read: No such file or directory
 ";
     assert!(ran.stdout.contains(lines), "{ran}");
     let malformed = "malformed line 6 in DIR/config/snapshot.conf (the address nonsense is neither";
     assert!(ran.stdout.contains(malformed), "{ran}");
     let ran = Dsnap::on(&fixture).args(["--list-methods", "--json"]).run().says(1, "");
-    let said: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let said = document(&ran.stdout, "listing");
     assert!(
         said["conf"]["lines"][0]["unusable"].as_str().unwrap().contains("config/missing"),
         "{ran}"

@@ -117,8 +117,20 @@ fn on_a_file_system_of_an_unknown_kind_direct_is_no_last_resort() {
         let dsnap = in_namespace(folder.path(), name, &copied_to("ramfs"));
         let Some(ran) = unless_unmountable(dsnap.run()) else { return };
         assert_eq!(ran.status.code(), Some(125), "{ran}");
-        ran.hint("dsnap cannot tell whether a server has the storage open: if none has, on any machine, let dsnap roll it forward (a line `direct`, or --method direct)");
+        ran.mentions("hint: if no server has it open, on any machine: dsnap --storage ");
     });
+}
+
+#[test]
+fn a_clean_storage_where_locks_may_not_reach_could_not_be_told() {
+    let Some((folder, _fixture)) = storage_of_another_user(State::Clean) else { return };
+    let script = copied_to("ramfs").replace(" true", " --status");
+    let Some(ran) = unless_unmountable(in_namespace(folder.path(), "x", &script).run()) else {
+        return;
+    };
+    assert_eq!(ran.status.code(), Some(3), "{ran}");
+    let next = "\nnext: if no server has it open, on any machine: dsnap --storage ";
+    assert!(ran.stdout.contains(next), "{ran}");
 }
 
 #[test]

@@ -14,8 +14,8 @@ use dsnap_testkit::site::{Call, Fault};
 use nix::sys::signal::Signal::SIGKILL;
 
 use crate::support::{
-    Dsnap, HTTP, Ran, Running, conf, follow, is_locked, may_mount, picture, root, site, wait_until,
-    write_script,
+    Dsnap, HTTP, Ran, Running, conf, document, follow, is_locked, may_mount, picture, root, site,
+    wait_until, write_script,
 };
 
 /// A run whose COMMAND waits for its stdin to end.
@@ -117,6 +117,27 @@ fn recover_only_cleans_up() {
     ran.says(0, &format!("Left the snapshot {code}, which an earlier run had left behind\n"))
         .prints("DIR: nothing to leave\n");
     Dsnap::at(&site).arg("--recover").run().says(0, "").prints("DIR: nothing to leave\n");
+}
+
+#[test]
+fn a_recovery_as_json_says_the_same() {
+    let site = site();
+    let recover = || Dsnap::new().storage(site.path()).args(["--recover", "--json"]).run();
+    let ran = recover();
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    let json = document(&ran.stdout, "recover");
+    assert_eq!((&json["recovered"], &json["exit_status"]), (&true.into(), &0.into()));
+    site.server().unwrap().enter("lost").unwrap();
+    let ran = recover();
+    assert_eq!(ran.status.code(), Some(75), "{ran}");
+    let json = document(&ran.stdout, "recover");
+    assert_eq!((&json["recovered"], &json["exit_status"]), (&false.into(), &75.into()));
+    let text = json["text"].as_str().unwrap();
+    assert!(ran.stderr.starts_with(&format!("--recover failed: {text}\n")), "{ran}");
+    // A program can follow the command.
+    let (_, command) = json["next"][0].as_str().unwrap().split_once(": ").unwrap();
+    assert!(follow(command).success(), "{command}");
+    assert_eq!(site.held(), None);
 }
 
 #[test]

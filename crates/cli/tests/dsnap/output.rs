@@ -29,8 +29,9 @@ fn failures_of_lines_disappear_with_minus_q_and_the_reason_of_the_run_does_not()
     std::fs::write(fixture.path().join("config/snapshot.conf"), "nonsense\nnodirect\n").unwrap();
     let _tool = locks::Holder::hold(&fixture.storage().run_lock()).unwrap();
     let ran = Dsnap::on(&fixture).args(["-qq", "true"]).run();
-    assert_eq!(ran.stderr.lines().count(), 1, "{ran}");
-    assert!(ran.stderr.starts_with("COMMAND was not run: another run of dsnap"), "{ran}");
+    let words: Vec<_> = ran.stderr.lines().map(|line| line.trim().split(':').next()).collect();
+    let expected = ["Could not lock storage directory", "DIR", "COMMAND was not run", "hint"];
+    assert_eq!(words, expected.map(Some), "{ran}");
 }
 
 #[test]
@@ -111,7 +112,8 @@ fn a_failed_run_prints_each_reason_once_and_the_last_line_names_the_one_that_dec
         let ran = Dsnap::at(&site).args(options).run();
         assert_eq!(ran.status.code(), Some(125), "{ran}");
         let lines: Vec<_> = ran.stderr.lines().collect();
-        assert!(lines.len() <= 6, "{ran}");
+        assert!(lines.len() <= 7, "{ran}");
+        assert_eq!(lines[0], "Could not lock storage directory", "{ran}");
         assert!(
             lines[lines.len() - 2].starts_with("COMMAND was not run: not authorised: URL "),
             "{ran}"
@@ -165,4 +167,29 @@ fn a_script_that_says_nothing_is_the_subject_of_the_reason() {
         let ran = Dsnap::at(&site).arg("true").run();
         ran.mentions(&format!("COMMAND was not run: exec x: `DIR/config/x enter` {verb}\n"));
     }
+}
+
+#[test]
+fn a_failure_before_the_storage_is_even_tried_has_no_heading() {
+    let (fixture, empty) = (storage(State::Crashed), crate::support::folder());
+    let no_command = Dsnap::on(&fixture).arg("no-such-command").run();
+    let no_storage = Dsnap::new().storage(empty.path()).arg("true").run();
+    let usage = Dsnap::on(&fixture).args(["-t", "x", "true"]).run();
+    for (ran, status) in [(no_command, 127), (no_storage, 125), (usage, 125)] {
+        assert_eq!(ran.status.code(), Some(status), "{ran}");
+        ran.counts("ould not lock storage directory", 0);
+    }
+}
+
+#[test]
+fn the_end_of_a_failed_run_asks_no_server_again() {
+    let site = site();
+    // The first answer is that; a second question would be answered.
+    site.fault(None, Fault::Unauthorized, None, Some(1));
+    let ran = Dsnap::at(&site).arg("true").run();
+    assert_eq!(ran.status.code(), Some(125), "{ran}");
+    ran.mentions("Could not lock storage directory\n  DIR: open in a server\n");
+    // The fault was used up by the run, so nothing else was sent.
+    let ran = Dsnap::at(&site).arg("--status").run();
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
 }

@@ -73,6 +73,41 @@ fn a_report_of_a_command_that_did_not_run_or_was_ended_is_no_success() {
     let overdue = run(&["--max-hold", "0.1", "sleep", "1000"]);
     assert_eq!(overdue["exit_status"], 124);
     assert_eq!(overdue["reasons"][0], "COMMAND was ended because of --max-hold");
+    assert_eq!(overdue["good"], false, "COMMAND was cut short");
+}
+
+#[test]
+fn a_report_of_a_test_names_the_snapshot_as_that_of_a_command_does() {
+    let (site, folder) = (site(), folder());
+    let path = folder.path().join("report.json");
+    Dsnap::at(&site).arg("--report").arg(&path).run().says(0, HTTP);
+    let report = report(&path);
+    assert_eq!(report["last_transaction"], site.ledger().unwrap().last_tid_hex().as_str());
+    assert!(report["code"].as_str().is_some_and(|code| !code.is_empty()), "{report}");
+    assert_eq!((&report["command"], &report["good"]), (&Value::Null, &true.into()));
+}
+
+#[test]
+fn a_run_inside_one_that_accepted_an_old_snapshot_is_not_fresh_either() {
+    for (state, options, fresh) in [
+        (State::InSnapshot, &["--method", "nodirect", "--accept-existing", "3650d"][..], false),
+        (
+            State::ShutdownWithJournal,
+            &["--method", "nodirect", "--accept-existing", "3650d"],
+            false,
+        ),
+        (State::Clean, &[], true),
+    ] {
+        let (fixture, folder) = (storage(state), folder());
+        let (outer, inner) = (folder.path().join("outer"), folder.path().join("inner"));
+        let dsnap = Dsnap::on(&fixture).args(options).arg("--report").arg(&outer);
+        let nested = [env!("CARGO_BIN_EXE_dsnap"), "--report"];
+        let ran = dsnap.args(nested).arg(&inner).arg("true").run();
+        assert_eq!(ran.status.code(), Some(0), "{ran}");
+        let (outer, inner) = (report(&outer), report(&inner));
+        assert_eq!((&outer["fresh"], &inner["fresh"]), (&fresh.into(), &fresh.into()), "{state:?}");
+        assert_eq!(outer["code"], inner["code"], "{state:?}");
+    }
 }
 
 #[test]
@@ -100,7 +135,7 @@ fn metrics_of_a_failed_run_keep_the_last_success() {
     fs::write(&path, "dsnap_last_success_timestamp_seconds{storage=\"x\"} NaN\n\u{0}").unwrap();
     run("false");
     assert_eq!(metric(&path, "dsnap_last_success_timestamp_seconds"), None);
-    assert_eq!(metric(&path, "dsnap_b_files"), Some(0.0));
+    assert_eq!(metric(&path, "dsnap_unmerged_files"), Some(0.0));
 }
 
 #[test]
@@ -110,7 +145,7 @@ fn a_file_that_cannot_be_written_costs_a_warning_only() {
         let path = folder.path().join("absent/file");
         let ran = Dsnap::on(&fixture).knows_as(folder.path(), "FOLDER").arg(option).arg(&path);
         let warning = format!(
-            "{DIRECT}warning: {option}: FOLDER/absent/file cannot be written: No such file or directory (os error 2)\n"
+            "{DIRECT}warning: {option}: FOLDER/absent/file cannot be written: No such file or directory\n"
         );
         let ran = ran.arg("true").run();
         assert!(ran.stderr.starts_with(&warning), "{ran}");
@@ -144,7 +179,7 @@ fn what_is_no_run_writes_no_report_and_says_so() {
             let ran = Dsnap::on(&fixture).arg(action).arg(option).arg(&path).run();
             assert_eq!(ran.status.code(), Some(125), "{ran}");
             assert!(
-                ran.stderr.starts_with("usage: --report and --metrics work only with a run"),
+                ran.stderr.starts_with(&format!("usage: {option} works only with a run\n")),
                 "{ran}"
             );
             assert!(!path.exists());

@@ -10,8 +10,7 @@ use crate::support::{
     Dsnap, assert_free, conf, copies, is_locked, site_builder, wait_until, write_script,
 };
 
-const ROLLS: &str =
-    "the server ended without closing the storage; direct access rolls it forward\n";
+const ROLLS: &str = "the server ended without closing the storage; direct access recovers it\n";
 const RAN: &str = "Locked snapshot mode\nUnlocked snapshot mode\nLeft snapshot mode\n";
 
 /// A site whose server commits all the time, and a script that ends it in this way.

@@ -10,7 +10,10 @@ const CLEAR: &str = "\r\x1b[K";
 
 /// A run that waits for a lock, in a terminal of that name.
 fn waiting(fixture: &Fixture, name: &str) -> Dsnap {
-    Dsnap::on(fixture).args(["-t", "10m", "-s", "10m", "true"]).env("TERM", name)
+    Dsnap::on(fixture)
+        .args(["-t", "10m", "-s", "10m", "true"])
+        .env("TERM", name)
+        .env("NO_COLOR", "1")
 }
 
 #[test]

@@ -374,7 +374,7 @@ fn the_reason_of_a_script_is_its_last_line_however_much_it_said_before() {
 fn a_script_that_is_missing_or_cannot_be_executed_is_named_with_the_reason() {
     let site = site();
     for (line, reason) in [
-        ("exec absent", "DIR/config/absent: No such file or directory (os error 2)"),
+        ("exec absent", "DIR/config/absent: No such file or directory"),
         ("exec access", "DIR/config/access is not executable\nhint: chmod +x DIR/config/access"),
         ("exec .", "DIR/config/. is not a regular file"),
     ] {

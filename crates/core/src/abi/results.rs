@@ -45,6 +45,9 @@ pub const DSNAP_SAY_CODE: u32 = 4;
 /// method says several, the last one counts; outside of `check_words` a label has no effect. Unless
 /// the label begins with the name of the method, messages show the name before it.
 pub const DSNAP_SAY_LABEL: u32 = 5;
+/// One line of text about what the method sends or runs, or about the answer to it, which the
+/// program shows with `-vv`. The method leaves passwords out.
+pub const DSNAP_SAY_TRACE: u32 = 6;
 
 /// `check_words`: the words can follow the method's name.
 pub const DSNAP_WORDS_USABLE: u32 = 1;

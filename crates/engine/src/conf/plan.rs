@@ -248,7 +248,8 @@ impl Planner<'_> {
                 plan.count_rest();
             }
             Err(error) => {
-                let what = format!("failed to open {} ({error})", text::path(path));
+                let words = text::error(&error);
+                let what = format!("failed to open {} ({words})", text::path(path));
                 plan.complain(ComplaintKind::of(&error, is_default), Reason::new(what));
             }
         }

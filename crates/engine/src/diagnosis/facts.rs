@@ -1,19 +1,27 @@
 //! What can be seen of a storage from outside, without touching a lock.
 
+use std::fs::Metadata;
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use dsnap_core::{Reason, text};
 
 use crate::diagnosis::size::Size;
+use crate::record;
 use crate::record::contents::Look;
 use crate::run::session::Session;
 use crate::storage::main_lock::{LockStamp, Openness};
 use crate::storage::snapshot_file::SnapshotFile;
-use crate::storage::{Leftovers, snapshot_lock};
+use crate::storage::{Leftovers, Storage, snapshot_lock};
 use crate::system::access;
 use crate::system::lock_holders::{self, Holder};
 use crate::system::mounts::Mount;
+use crate::system::users;
+
+/// The permission of a group to read a file.
+const GROUP_MAY_READ: u32 = 0o040;
 
 /// A lock, as far as it can be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +73,7 @@ pub(super) struct Facts {
     pub(super) age: Option<Duration>,
     pub(super) look: Look,
     /// Why the file of the runs cannot be read.
-    pub(super) look_failed: Option<Reason>,
+    pub(super) look_failed: Option<LookFailed>,
     /// What was committed but is not in `A/`, if it can be listed.
     pub(super) leftovers: Option<Leftovers>,
     pub(super) b: Option<Size>,
@@ -74,21 +82,40 @@ pub(super) struct Facts {
     pub(super) locks_reach: bool,
 }
 
+/// Why the file of the runs cannot be read.
+#[derive(Debug)]
+pub(super) struct LookFailed {
+    pub(super) reason: Reason,
+    /// The group that may read it, if a permission is missing.
+    pub(super) group: Option<String>,
+}
+
+impl LookFailed {
+    fn of(storage: &Storage, error: &io::Error) -> Self {
+        let path = storage.run_lock();
+        let reason = access::path_error(&path, storage.owner().user, "cannot be read", error);
+        let found = storage.folders().misc.look(record::FILE).ok();
+        // The group of the storage, unless its owner could not give it.
+        let is_for_group =
+            |it: &Metadata| it.mode() & GROUP_MAY_READ != 0 && it.gid() == storage.owner().group;
+        let denied = error.kind() == io::ErrorKind::PermissionDenied;
+        let group = found.filter(|it| denied && is_for_group(it));
+        Self { reason, group: group.map(|it| users::group_name(it.gid())) }
+    }
+}
+
 impl Facts {
+    /// Looks at everything but the sizes of `B/` and `journal/`: counting takes time.
     pub(super) fn of(session: &Session<'_>) -> Result<Self, Reason> {
         let storage = session.storage;
         let folders = storage.folders();
         let mount = Mount::of_folder(&folders.misc);
-        let sees_all = mount.as_ref().is_some_and(Mount::shows_all_locks);
+        let shows_all = mount.as_ref().is_some_and(Mount::shows_all_locks);
+        let sees_all = shows_all && lock_holders::are_shown();
         let file = snapshot_lock::read_snapshot_file(storage)?;
         let (look, look_failed) = match Look::at(storage) {
             Ok(look) => (look, None),
-            Err(error) => {
-                let path = storage.run_lock();
-                let owner = storage.owner().user;
-                let reason = access::path_error(&path, owner, "cannot be read", &error);
-                (Look::default(), Some(reason))
-            }
+            Err(error) => (Look::default(), Some(LookFailed::of(storage, &error))),
         };
         let kind = mount.as_ref().map(|mount| String::from_utf8_lossy(mount.kind()).into_owned());
         let server = LockView::of(&storage.lock(), sees_all);
@@ -104,10 +131,16 @@ impl Facts {
             look,
             look_failed,
             leftovers: storage.leftovers().ok(),
-            b: Size::of(&folders.b).ok(),
-            journal: Size::of(&folders.journal).ok(),
+            b: None,
+            journal: None,
             file_system: kind.map_or_else(|| "unknown".to_owned(), text::harmless),
             locks_reach: session.lock.reaches(),
         })
+    }
+    /// Counts what is in `B/` and `journal/`.
+    pub(super) fn count(&mut self, session: &Session<'_>) {
+        let folders = session.storage.folders();
+        self.b = Size::of(&folders.b).ok();
+        self.journal = Size::of(&folders.journal).ok();
     }
 }

@@ -1,7 +1,7 @@
 //! What each line of the conf would do: its method looks, and nothing is entered.
 
 use std::cell::OnceCell;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use dsnap_core::Reason;
 use dsnap_core::method::{Status, WorksWith};
@@ -9,9 +9,11 @@ use dsnap_core::text;
 
 use crate::conf::plan::Step;
 use crate::diagnosis::facts::Facts;
+use crate::limits::{FILE_POLL_INTERVAL, SUBLOCK_TIMEOUT};
 use crate::run::new_code::new_code;
 use crate::run::session::Session;
 use crate::storage::main_lock::Openness;
+use crate::storage::snapshot_file::Content;
 use crate::storage::snapshot_lock;
 use crate::system::process::Host;
 
@@ -50,6 +52,11 @@ pub enum LineAnswer {
     NotAsked,
 }
 
+/// Says whether a server reports that it is busy.
+pub(super) fn is_server_busy(lines: &[LineReport]) -> bool {
+    lines.iter().any(|line| matches!(line.answer, LineAnswer::Busy(_)))
+}
+
 /// Asks each line.
 pub(super) fn ask(session: &Session<'_>, facts: &Facts) -> Vec<LineReport> {
     let now = snapshot_lock::seconds(SystemTime::now());
@@ -60,15 +67,15 @@ pub(super) fn ask(session: &Session<'_>, facts: &Facts) -> Vec<LineReport> {
             location: step.location.clone(),
             label: step.label.clone(),
             works_on_files: step.method.works_with() == WorksWith::Nobody,
-            answer: answer(session, facts.server.openness(), step),
+            answer: answer(session, facts, step),
             last_entered: entered.map(|last| Duration::from_secs(now.saturating_sub(last.ended))),
         }
     };
     session.plan.steps.iter().map(report).collect()
 }
 
-fn answer(session: &Session<'_>, openness: Openness, step: &Step) -> LineAnswer {
-    let with_server = match (step.method.works_with(), openness) {
+fn answer(session: &Session<'_>, facts: &Facts, step: &Step) -> LineAnswer {
+    let with_server = match (step.method.works_with(), facts.server.openness()) {
         (WorksWith::Owner, Openness::Closed) | (WorksWith::Nobody, Openness::Open) => {
             return LineAnswer::NotAsked;
         }
@@ -82,13 +89,53 @@ fn answer(session: &Session<'_>, openness: Openness, step: &Step) -> LineAnswer 
     let caller = session.listener(&step.label, &stopped_at);
     let request = session.request(step, &code, &caller);
     match step.call(session.privileges, |method| method.probe(&request), Status::Unavailable) {
-        Status::CouldEnter => LineAnswer::CouldEnter,
+        Status::CouldEnter => {
+            let said = "reports no snapshot";
+            wrong_server(session, facts, step, said, |content| !content.is_user())
+                .unwrap_or(LineAnswer::CouldEnter)
+        }
         Status::Held(code) => {
-            LineAnswer::Held(text::harmless(String::from_utf8_lossy(&code).into_owned()))
+            let shown = text::harmless(String::from_utf8_lossy(&code).into_owned());
+            let said = format!("is in the snapshot {shown}");
+            wrong_server(session, facts, step, &said, |content| *content == Content::of(&code))
+                .unwrap_or(LineAnswer::Held(shown))
         }
         Status::Busy(reason) => LineAnswer::Busy(reason),
         Status::Unavailable(reason) => LineAnswer::Unavailable(reason),
         Status::Refused(reason) => LineAnswer::Refused(reason),
         Status::CannotTell => LineAnswer::CannotTell,
+    }
+}
+
+/// Says that a server is that of another storage, if what it says does not `agree` with `misc/snapshot`.
+/// A server that is just entering or leaving may disagree for a moment.
+fn wrong_server(
+    session: &Session<'_>,
+    facts: &Facts,
+    step: &Step,
+    said: &str,
+    agrees: impl Fn(&Content) -> bool,
+) -> Option<LineAnswer> {
+    let unwritten = |content: &Content| *content == Content::Empty;
+    if facts.server.openness() != Openness::Open || facts.restarted {
+        return None;
+    }
+    let until = Instant::now() + SUBLOCK_TIMEOUT;
+    loop {
+        let content = snapshot_lock::read_snapshot_file(session.storage).ok()?.content;
+        if agrees(&content) || unwritten(&content) || content != facts.file.content {
+            return None;
+        }
+        if Instant::now() >= until || session.program.stopped().is_some() {
+            let Step { label, location, .. } = step;
+            let what = format!(
+                "the server at {label} {said}, but misc/snapshot of this storage is {content}: it is the server of another storage"
+            );
+            let hint = format!(
+                "correct {location}: it must lead to the server that has this storage open"
+            );
+            return Some(LineAnswer::Refused(Reason::new(what).hint(hint)));
+        }
+        std::thread::sleep(FILE_POLL_INTERVAL);
     }
 }

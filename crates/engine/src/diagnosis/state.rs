@@ -3,7 +3,6 @@
 //! The rows are those of `storage.md`.
 
 use crate::diagnosis::facts::Facts;
-use crate::diagnosis::lines::{LineAnswer, LineReport};
 use crate::storage::Leftovers;
 use crate::storage::main_lock::Openness;
 use crate::storage::snapshot_file::Content;
@@ -36,9 +35,8 @@ pub enum State {
     Broken,
 }
 
-/// Finds out the state.
-pub(super) fn state(facts: &Facts, lines: &[LineReport]) -> State {
-    let busy = lines.iter().any(|line| matches!(line.answer, LineAnswer::Busy(_)));
+/// Finds out the state. `busy` says whether the server reports that it is busy.
+pub(super) fn state(facts: &Facts, busy: bool) -> State {
     // The server that wrote `misc/snapshot` has ended then, and the one that has the storage open now
     // found the snapshot in use when it started.
     let restarted = facts.restarted;

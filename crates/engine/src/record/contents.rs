@@ -68,6 +68,12 @@ impl Contents {
 }
 
 impl Look {
+    /// Returns the codes of snapshots that earlier runs may have left behind, as `misc/snapshot` has
+    /// them.
+    pub(crate) fn unsettled(&self) -> Vec<String> {
+        self.contents.records.iter().map(|record| format!("user/{}", record.code)).collect()
+    }
+
     /// Reads the file of a storage. If the file does not exist, no run has used the storage.
     ///
     /// # Errors

@@ -62,7 +62,8 @@ impl RunLock {
             }
             Err(LockError::Held) => {
                 let by = lock_holders::holder(&storage.run_lock());
-                Err(Failure::in_use(format!("another run of dsnap uses this storage: {by}")))
+                let what = format!("another run of dsnap uses this storage: {by}");
+                Err(Failure::in_use(what).hint("wait for its end with -t, for example -t 1h"))
             }
             Err(LockError::Io(error)) => Err(no_access(error)),
         }

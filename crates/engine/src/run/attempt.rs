@@ -253,7 +253,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Locks `misc/sublock` and checks that the snapshot is fresh after *held* or *done*. If the
-    /// enter ended the server and the server did not close the storage, rolls it forward first.
+    /// enter ended the server and the server did not close the storage, recovers it first.
     ///
     /// `misc/snapshot` is read before the lock is tried, too: our own server may hold the lock, and
     /// then locking would only fail.
@@ -302,6 +302,7 @@ impl<'a> Attempt<'a> {
     fn leftovers(&self) -> Result<Leftovers, Reason> {
         self.storage().leftovers().map_err(|error| {
             let root = text::path(self.storage().root());
+            let error = text::error(&error);
             Reason::new(format!("journal/ or B/ in {root} cannot be listed: {error}"))
         })
     }
@@ -353,10 +354,7 @@ impl<'a> Attempt<'a> {
 
     /// Returns the age of an existing snapshot if the user accepts it.
     fn accepted_age(&self, file: &SnapshotFile) -> Option<Duration> {
-        let max_age = self.session().job.accept_existing?;
-        let acceptable = matches!(file.content, Content::User(_) | Content::Shutdown);
-        let age = file.age(self.entering.run_lock.now()).filter(|_| acceptable)?;
-        (age <= max_age).then_some(age)
+        existing::accepted_age(self.session(), self.entering.run_lock, file)
     }
 
     fn why_not_usable(&self, file: &SnapshotFile) -> Failure {

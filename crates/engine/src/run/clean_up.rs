@@ -19,6 +19,7 @@ use crate::run::{copy, pending_enter, recorded_line};
 use crate::storage::main_lock::Openness;
 use crate::storage::snapshot_file::{self, Content};
 use crate::storage::snapshot_lock::{self, SnapshotLock};
+use crate::system::lock_holders;
 use crate::system::process::{Host, Life};
 use crate::{durations, limits};
 
@@ -158,7 +159,27 @@ impl Orphan<'_> {
         }
         let step = self.step();
         let left = self.leave_by(step, Evidence::Here);
-        left.map_err(|failure| if step.is_none() { self.line_is_gone(failure) } else { failure })
+        left.map_err(|failure| match failure {
+            Failure::InUse(_) => self.still_used().unwrap_or(failure),
+            failure if step.is_none() => self.line_is_gone(failure),
+            failure => failure,
+        })
+    }
+
+    /// Names the process that keeps the server from leaving the snapshot, if it can be seen. It is not
+    /// COMMAND, which has ended.
+    fn still_used(&self) -> Option<Failure> {
+        let storage = self.session.storage;
+        let user = lock_holders::visible_holder(&storage.sublock())?;
+        if lock_holders::visible_holder(&storage.lock()).as_ref() == Some(&user) {
+            return None;
+        }
+        let kill = user.kill_command()?;
+        let what = format!(
+            "COMMAND of an earlier run has ended, but {user} still uses its snapshot user/{}",
+            self.record.code
+        );
+        Some(Failure::in_use(what).hint(format!("if COMMAND left that process behind: {kill}")))
     }
 
     /// Adds to why a snapshot could not be left that the line that entered it is gone.
@@ -291,5 +312,6 @@ impl Orphan<'_> {
             "COMMAND of an earlier run still uses the snapshot user/{code}: {} (pid {pid}){entered}",
             text::harmless(command_name)
         ))
+        .hint(format!("wait for its end with -t 1h, or if it hangs: kill {pid}"))
     }
 }

@@ -11,6 +11,7 @@ use crate::limits;
 use crate::record::entry::Record;
 use crate::record::evidence::Evidence;
 use crate::record::run_lock::RunLock;
+use crate::run::event::Event;
 use crate::run::hold::FirstEnter;
 use crate::run::pending_enter;
 use crate::run::session::Session;
@@ -46,16 +47,20 @@ impl<'a> Entering<'a> {
         let can_hold = step.method.works_with() == WorksWith::Owner;
         if can_hold && let Err(error) = self.run_lock.record_intent(self.record(step)) {
             let path = text::path(self.session.storage.run_lock());
+            let error = text::error(&error);
             return Entered::Refused(Reason::new(format!(
                 "{path} cannot be written, so nothing is entered: {error}"
             )));
         }
+        let time_left = can_hold.then_some(step.timeout.unwrap_or(limits::ENTER_TIMEOUT));
+        let event = Event::Asking { label: step.label.clone(), limit: time_left };
+        self.session.program.report(event);
         let request = Request {
             storage: self.session.storage.root(),
             conf_folder: &self.session.plan.conf_folder,
             words: &step.words,
             code: &self.code,
-            time_left: can_hold.then_some(step.timeout.unwrap_or(limits::ENTER_TIMEOUT)),
+            time_left,
             leave_time: step.leave_time(),
             snapshot_seen: false,
             caller: &self.session.listener(&step.label, &self.stopped_at),

@@ -24,16 +24,34 @@ pub enum Level {
     Normal,
     /// Shown with `-v`.
     Verbose,
+    /// Shown with `-vv`.
+    Trace,
 }
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
+    /// Something that happened to one of several storages.
+    OfStorage {
+        /// The place of the storage on the command line, from 0.
+        number: usize,
+        /// How messages name the storage.
+        name: String,
+        /// What happened.
+        event: Box<Event>,
+    },
     /// A conf file or line that cannot be used.
     Complaint(Complaint),
     /// Somebody could interfere with this run.
     Warning(Reason),
+    /// A method is about to be asked to enter.
+    Asking {
+        /// The label of its line.
+        label: String,
+        /// How long its answer may take. A method that works on the files has no limit.
+        limit: Option<Duration>,
+    },
     /// A method worked: the label of its line.
     Entered(String),
     /// A line did not work.
@@ -45,12 +63,32 @@ pub enum Event {
         /// A person has to do something about it, so it is shown by default.
         important: bool,
     },
-    /// `misc/sublock` is locked.
-    Locked,
+    /// `misc/sublock` is locked: the code of the run, and the last transaction in `A/`.
+    Locked(Code, Option<[u8; 8]>),
+    /// COMMAND runs in the snapshot of an outer run.
+    Inherited {
+        /// What `misc/snapshot` says.
+        content: String,
+        /// The code of the outer run, if it is known.
+        code: Option<Code>,
+        /// The last transaction in `A/`.
+        tid: Option<[u8; 8]>,
+        /// The snapshot is known to contain everything that was committed before the outer run.
+        fresh: bool,
+    },
     /// COMMAND runs in a snapshot that this run did not enter: its code, and its age.
     Accepted(String, Duration),
     /// `misc/sublock` is unlocked.
     Unlocked,
+    /// A method is about to be asked to leave.
+    Leaving {
+        /// The label of its line.
+        label: String,
+        /// Which try it is, counted from 1.
+        tries: u32,
+        /// How long its answer may take.
+        limit: Duration,
+    },
     /// Leaving took several tries.
     LeaveRetried {
         /// The storage and the code.
@@ -85,6 +123,8 @@ pub enum Event {
     MethodSaid(String, String),
     /// A method that is linked in warned of something: the label of its line, and the words.
     MethodWarned(String, String),
+    /// A method told what it sends or runs, or what the answer is: the label of its line, and the words.
+    MethodTraced(String, String),
     /// A method reported progress.
     Progress {
         /// The label of its line.
@@ -102,6 +142,7 @@ impl Event {
     /// Returns how important the event is.
     pub fn level(&self) -> Level {
         match self {
+            Self::OfStorage { event, .. } => event.level(),
             Self::Accepted(..)
             | Self::LeaveRetried { .. }
             | Self::NotLeft(_)
@@ -111,16 +152,40 @@ impl Event {
             | Self::ServerStuck => Level::Always,
             Self::Complaint(complaint) => complaint.kind.level(),
             Self::LineFailed { important, .. } => line_level(*important),
-            Self::AwaitsEnter(_) | Self::MethodSaid(..) | Self::Progress { .. } => Level::Verbose,
+            Self::Asking { .. }
+            | Self::Leaving { .. }
+            | Self::AwaitsEnter(_)
+            | Self::Inherited { .. }
+            | Self::MethodSaid(..)
+            | Self::Progress { .. } => Level::Verbose,
+            Self::MethodTraced(..) => Level::Trace,
             _ => Level::Normal,
         }
     }
 }
 
 impl Event {
+    /// Returns what happened, whichever storage it happened to.
+    pub fn without_storage(&self) -> &Self {
+        match self {
+            Self::OfStorage { event, .. } => event,
+            event => event,
+        }
+    }
+
+    /// Names the storage of the event in a reason, if the run has several storages.
+    pub fn name_storage(&self, reason: Reason) -> Reason {
+        match self {
+            Self::OfStorage { name, .. } => reason_of_storage(name, reason),
+            _ => reason,
+        }
+    }
+
     /// Renders an event that is about one line.
     fn about_line(&self) -> String {
         match self {
+            Self::Asking { label, limit } => asking(label, *limit),
+            Self::Leaving { label, tries, limit } => leaving(label, *tries, *limit),
             Self::Entered(label) => format!("Entered snapshot using {label}"),
             Self::LineFailed { label, reason, .. } => reason_of_line(label, reason).to_string(),
             Self::AwaitsEnter(label) => {
@@ -132,9 +197,11 @@ impl Event {
                 )
             }
             Self::RollsForward(label) => {
-                format!("the server ended without closing the storage; {label} rolls it forward")
+                format!("the server ended without closing the storage; {label} recovers it")
             }
-            Self::MethodSaid(label, words) | Self::MethodWarned(label, words) => {
+            Self::MethodSaid(label, words)
+            | Self::MethodWarned(label, words)
+            | Self::MethodTraced(label, words) => {
                 format!("{label}: {}", text::harmless(words))
             }
             Self::Progress { label, done, of, unit } => {
@@ -163,6 +230,19 @@ pub(crate) fn line_level(important: bool) -> Level {
     if important { Level::Normal } else { Level::Verbose }
 }
 
+fn asking(label: &str, limit: Option<Duration>) -> String {
+    match limit {
+        Some(limit) => format!("asking {label} (up to {})", durations::in_words(limit)),
+        None => format!("using {label}"),
+    }
+}
+
+fn leaving(label: &str, tries: u32, limit: Duration) -> String {
+    let limit = durations::in_words(limit);
+    let tries = if tries > 1 { format!(", try {tries}") } else { String::new() };
+    format!("leaving{tries}: asking {label} (up to {limit})")
+}
+
 fn recombining(limit: Duration) -> String {
     let limit = durations::in_words(limit);
     format!(
@@ -178,10 +258,16 @@ fn accepted(content: &str, age: Duration) -> String {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::OfStorage { name, event, .. } => {
+                f.write_str(&of_storage(name, &event.to_string()))
+            }
             Self::Complaint(Complaint { reason, .. }) | Self::Warning(reason) => {
                 write!(f, "{reason}")
             }
-            Self::Locked => f.write_str("Locked snapshot mode"),
+            Self::Locked(..) => f.write_str("Locked snapshot mode"),
+            Self::Inherited { content, .. } => {
+                write!(f, "Using the snapshot {content} of the outer run")
+            }
             Self::Accepted(content, age) => f.write_str(&accepted(content, *age)),
             Self::Unlocked => f.write_str("Unlocked snapshot mode"),
             Self::LeaveRetried { snapshot, tries, reason } => write!(
@@ -226,6 +312,22 @@ pub fn reason_of_line(label: &str, reason: &Reason) -> Reason {
     reason.clone().with_text(of_line(label, reason.text()))
 }
 
+/// Puts the name of a storage, its path, before what is said of it, unless the words name it already.
+pub(crate) fn of_storage(name: &str, words: &str) -> String {
+    let ends = |rest: &str| rest.is_empty() || rest.starts_with([' ', ':', ',']);
+    let mut parts = words.split(name);
+    // A path below the storage names it only as the subject: the words may end in the label of a line.
+    let is_subject = parts.next() == Some("")
+        && words.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'));
+    if is_subject || parts.any(ends) { words.to_owned() } else { format!("{name}: {words}") }
+}
+
+/// Puts the name of a storage before a reason, like [`of_storage`].
+pub(crate) fn reason_of_storage(name: &str, reason: Reason) -> Reason {
+    let text = of_storage(name, reason.text());
+    reason.with_text(text)
+}
+
 fn is_url(label: &str) -> bool {
     let scheme = label.split_once("://").map_or("", |(scheme, _)| scheme);
     !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric())
@@ -243,6 +345,22 @@ mod tests {
             |of| Event::Progress { label: "a".into(), done: 1, of, unit: "files".into() };
         assert_eq!(progress(Some(2)).to_string(), "a: 1 of 2 files");
         assert_eq!(progress(None).to_string(), "a: 1 files");
+    }
+
+    #[test]
+    fn words_that_name_their_storage_do_not_name_it_twice() {
+        assert_eq!(of_storage("/srv/a", "Left snapshot mode"), "/srv/a: Left snapshot mode");
+        for words in [
+            "/srv/a is in use",
+            "/srv/a/misc/sublock is held",
+            "/srv/a: no",
+            "a snapshot of /srv/a is in use",
+        ] {
+            assert_eq!(of_storage("/srv/a", words), words);
+        }
+        for words in ["/srv/ab is in use", "Entered snapshot using exec /srv/a/config/stop"] {
+            assert_eq!(of_storage("/srv/a", words), format!("/srv/a: {words}"));
+        }
     }
 
     #[test]

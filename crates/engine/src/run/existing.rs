@@ -10,15 +10,13 @@ use crate::durations;
 use crate::failure::Failure;
 use crate::quoting::quoted;
 use crate::record::run_lock::RunLock;
+use crate::run::advice;
 use crate::run::session::Session;
 use crate::storage::main_lock::Openness;
 use crate::storage::snapshot_file::{Content, SnapshotFile};
-use crate::storage::{Leftovers, Storage};
+use crate::storage::{Leftovers, Storage, snapshot_lock};
 use crate::system::lock_holders;
 
-const ROLL_FORWARD: &str =
-    "let dsnap roll it forward (a line `direct`, or --method direct), or start the server once";
-const ROLL_FORWARD_IF_CLOSED: &str = "dsnap cannot tell whether a server has the storage open: if none has, on any machine, let dsnap roll it forward (a line `direct`, or --method direct)";
 const WAIT_OR_ACCEPT: &str = "wait for its end with -t, or run in it with --accept-existing AGE (its data is as old as it is)";
 
 const UNKNOWN_TIME: &str =
@@ -38,6 +36,44 @@ pub(crate) fn why_not_usable(
         Content::Shutdown => existing.shut_down(),
         Content::Empty | Content::NotAFile | Content::Other(_) => existing.broken(),
     }
+}
+
+/// Checks that nobody is seen to use the storage, except this run under its code. Asks no server.
+///
+/// # Errors
+///
+/// The storage is in a snapshot of somebody else that the user does not accept, or in a pack, or a
+/// process uses its files.
+pub(crate) fn check_unused(
+    session: &Session<'_>,
+    run_lock: &RunLock,
+    ours: &Code,
+) -> Result<(), Failure> {
+    let file = snapshot_lock::read_snapshot_file(session.storage)?;
+    if file.is_held_by(ours) || accepted_age(session, run_lock, &file).is_some() {
+        return Ok(());
+    }
+    let existing = Existing::new(session, run_lock, &file);
+    // A server that has the storage open locks `misc/sublock` itself.
+    if existing.is_locked && existing.openness == Openness::Closed {
+        return Err(snapshot_lock::in_use(session.storage));
+    }
+    match why_not_usable(session, run_lock, &file) {
+        Failure::InUse(reason) => Err(Failure::InUse(reason)),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the age of an existing snapshot if the user accepts it.
+pub(crate) fn accepted_age(
+    session: &Session<'_>,
+    run_lock: &RunLock,
+    file: &SnapshotFile,
+) -> Option<Duration> {
+    let max_age = session.job.accept_existing?;
+    let acceptable = matches!(file.content, Content::User(_) | Content::Shutdown);
+    let age = file.age(run_lock.now()).filter(|_| acceptable)?;
+    (age <= max_age).then_some(age)
 }
 
 /// Says which snapshot of somebody else the storage is in, since when, who uses it, and how to end
@@ -80,7 +116,7 @@ impl<'a> Existing<'a> {
             return Failure::permanent(what).hint(hint);
         }
         Failure::unavailable(format!("{root} is not a snapshot (no misc/snapshot)"))
-            .hint(self.roll_forward())
+            .hint(self.recover())
     }
 
     fn user(&self) -> Failure {
@@ -92,7 +128,7 @@ impl<'a> Existing<'a> {
         Failure::permanent(format!(
             "{root} was left in the snapshot {content}{since}{too_old}; later transactions are not in it"
         ))
-        .hint(self.roll_forward())
+        .hint(self.recover())
     }
 
     fn in_use(&self) -> Reason {
@@ -120,10 +156,11 @@ impl<'a> Existing<'a> {
     fn packing(&self) -> Failure {
         let (root, since) = (self.root(), self.since());
         if self.is_open() {
-            return Failure::in_use(format!("{root} is being packed (begun{since})"));
+            return Failure::in_use(format!("{root} is being packed (begun{since})"))
+                .hint("wait for its end with -t, for example -t 6h");
         }
         Failure::permanent(format!("{root} was being packed when its server crashed{since}"))
-            .hint(self.roll_forward())
+            .hint(self.recover())
     }
 
     fn shut_down(&self) -> Failure {
@@ -137,27 +174,29 @@ impl<'a> Existing<'a> {
             return Failure::permanent(what).hint(hint);
         }
         if self.storage().leftovers().is_ok_and(Leftovers::is_none) {
-            let failure = Failure::permanent(format!(
-                "{root} was closed cleanly{since}, but its files might change at any moment; see the reasons above"
-            ));
             return match self.openness {
-                Openness::Unknown => failure.hint(ROLL_FORWARD_IF_CLOSED),
-                Openness::Open | Openness::Closed => failure,
+                Openness::Unknown => Failure::permanent(format!(
+                    "{root} was closed cleanly{since}, but a server that cannot be seen from here may have it open"
+                ))
+                .hint(self.recover()),
+                Openness::Open | Openness::Closed => Failure::permanent(format!(
+                    "{root} was closed cleanly{since}, but a method that works on its files refuses them"
+                )),
             };
         }
         let too_old = self.too_old();
         Failure::permanent(format!(
             "{root} was closed{since}{too_old}, but transactions were committed that are not in A/"
         ))
-        .hint(self.roll_forward())
+        .hint(self.recover())
     }
 
     fn broken(&self) -> Failure {
         let (root, content) = (self.root(), &self.file.content);
         let hint = if self.is_open() {
-            "restart the server that has it open"
+            "restart the server that has it open".to_owned()
         } else {
-            self.roll_forward()
+            self.recover()
         };
         Failure::permanent(format!(
             "misc/snapshot in {root} is {content}: the storage is not in a snapshot that can be used"
@@ -165,11 +204,8 @@ impl<'a> Existing<'a> {
         .hint(hint)
     }
 
-    fn roll_forward(&self) -> &'static str {
-        match self.openness {
-            Openness::Unknown => ROLL_FORWARD_IF_CLOSED,
-            Openness::Open | Openness::Closed => ROLL_FORWARD,
-        }
+    fn recover(&self) -> String {
+        advice::recover(self.storage(), self.openness)
     }
 
     fn is_open(&self) -> bool {

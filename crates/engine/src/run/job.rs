@@ -15,6 +15,9 @@ use crate::run::hold::HoldLimit;
 use crate::system::process::ProcessId;
 use crate::{exit_status, limits};
 
+/// The option at the end of the command that recovers.
+const RECOVER: &str = "--recover";
+
 /// What a run is to do.
 // wide: one field for each thing that the command line says of a run
 #[derive(Debug, Clone)]
@@ -35,6 +38,15 @@ pub struct Job {
     pub recover: String,
     /// How long a run waits for a server to settle. Only tests change it.
     pub timing: Timing,
+}
+
+impl Job {
+    /// Writes the command that runs this program on the storage with the methods of this run, and with
+    /// these options.
+    pub(crate) fn command_with(&self, options: &str) -> String {
+        let command = self.recover.strip_suffix(RECOVER).unwrap_or(&self.recover);
+        format!("{} {options}", command.trim_end()).trim_end().to_owned()
+    }
 }
 
 /// How long a run waits for a server to settle: by default, the values of [`limits`].
@@ -91,12 +103,11 @@ pub trait Program {
     /// Waits for `pause`, or until the program is asked to end, and shows nothing.
     fn sleep(&self, pause: Duration);
 
-    /// Runs COMMAND and waits for its end. `environment` describes the snapshot to COMMAND; without
-    /// it, COMMAND keeps the variables of the program. At the end of `limit`, ends COMMAND. Calls
-    /// `began` with the process of COMMAND.
+    /// Runs COMMAND and waits for its end. `environment` describes the snapshots to COMMAND. At the end
+    /// of `limit`, ends COMMAND. Calls `began` with the process of COMMAND.
     fn run_command(
         &self,
-        environment: Option<&Environment<'_>>,
+        environment: &Environment<'_>,
         limit: Option<HoldLimit>,
         began: &mut dyn FnMut(ProcessId),
     ) -> CommandEnd;
@@ -151,29 +162,29 @@ impl CommandEnd {
 pub struct Outcome {
     /// How COMMAND ended (`None`: there was none to run), or why it was not run.
     pub command: Result<Option<CommandEnd>, NotRun>,
-    /// Why the guarantee did not hold while COMMAND ran.
-    pub broken: Option<Reason>,
-    /// Why the snapshot could not be left.
-    pub not_left: Option<Reason>,
+    /// Why the guarantee did not hold while COMMAND ran; one reason for each storage.
+    pub broken: Vec<Reason>,
+    /// Why a snapshot could not be left; one reason for each storage.
+    pub not_left: Vec<Reason>,
 }
 
 impl Outcome {
     /// Makes the outcome of a run that did not reach COMMAND.
     pub fn not_run(why: NotRun) -> Self {
-        Self { command: Err(why), broken: None, not_left: None }
+        Self { command: Err(why), broken: Vec::new(), not_left: Vec::new() }
     }
 
     /// Makes the outcome of a run of which only COMMAND is known.
     pub fn of_command(end: CommandEnd) -> Self {
-        Self { command: Ok(Some(end)), broken: None, not_left: None }
+        Self { command: Ok(Some(end)), broken: Vec::new(), not_left: Vec::new() }
     }
 
     /// Returns the exit status of the program.
     pub fn status(&self) -> u8 {
         match &self.command {
             Err(why) => why.status(),
-            Ok(_) if self.broken.is_some() => exit_status::BROKEN,
-            Ok(end) if self.not_left.is_some() && has_no_failure(end.as_ref()) => {
+            Ok(_) if !self.broken.is_empty() => exit_status::BROKEN,
+            Ok(end) if !self.not_left.is_empty() && has_no_failure(end.as_ref()) => {
                 exit_status::BROKEN
             }
             Ok(end) => end.as_ref().map_or(0, CommandEnd::status),
@@ -200,6 +211,8 @@ pub enum NotRun {
         cause: Option<Box<Reason>>,
         /// All other reasons, in the order of the conf.
         others: Vec<OtherReason>,
+        /// One of the reasons says what state the storage is in.
+        tells_state: bool,
     },
 }
 
@@ -213,6 +226,19 @@ pub struct OtherReason {
 }
 
 impl NotRun {
+    /// Changes each reason, and keeps what a retry may bring.
+    #[must_use]
+    pub(crate) fn map_reasons(self, change: impl Fn(Reason) -> Reason) -> Self {
+        let Self::NoSnapshot { failure, cause, others, tells_state } = self else { return self };
+        let changed = |other: OtherReason| OtherReason { reason: change(other.reason), ..other };
+        Self::NoSnapshot {
+            cause: cause.map(|cause| Box::new(change(*cause))),
+            others: others.into_iter().map(changed).collect(),
+            failure: failure.map(change),
+            tells_state,
+        }
+    }
+
     /// Returns the exit status of the program.
     pub fn status(&self) -> u8 {
         match self {
@@ -227,7 +253,7 @@ impl NotRun {
 
 impl From<Failure> for NotRun {
     fn from(failure: Failure) -> Self {
-        Self::NoSnapshot { failure, cause: None, others: Vec::new() }
+        Self::NoSnapshot { failure, cause: None, others: Vec::new(), tells_state: false }
     }
 }
 
@@ -260,7 +286,7 @@ mod tests {
     fn a_broken_guarantee_is_122_whatever_the_status_of_command() {
         let ends = [0, 1, 75, 124, 125].map(CommandEnd::Exited);
         for end in ends.into_iter().chain([overdue()]) {
-            let outcome = Outcome { broken: Some(Reason::new("gone")), ..ran(end) };
+            let outcome = Outcome { broken: vec![Reason::new("gone")], ..ran(end) };
             assert_eq!(outcome.status(), 122);
         }
     }
@@ -278,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_snapshot_that_could_not_be_left_changes_no_failure_of_command() {
-        let not_left = |end| Outcome { not_left: Some(Reason::new("silent")), ..ran(end) };
+        let not_left = |end| Outcome { not_left: vec![Reason::new("silent")], ..ran(end) };
         assert_eq!(not_left(CommandEnd::Exited(0)).status(), 122);
         assert_eq!(not_left(CommandEnd::Exited(3)).status(), 3);
         assert_eq!(not_left(overdue()).status(), 122);

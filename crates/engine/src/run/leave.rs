@@ -143,7 +143,7 @@ impl<'a> EnteredSnapshot<'a> {
                 return Ok(());
             }
             tries += 1;
-            let Err(failure) = self.try_lines() else {
+            let Err(failure) = self.try_lines(tries) else {
                 self.settle();
                 self.report(tries, before);
                 return Ok(());
@@ -207,10 +207,10 @@ impl<'a> EnteredSnapshot<'a> {
     }
 
     /// Leaves by the line that entered and, if that fails, by every other line that may help.
-    fn try_lines(&self) -> Result<(), Failure> {
+    fn try_lines(&self, tries: u32) -> Result<(), Failure> {
         let mut first = None;
         for step in self.step.into_iter().chain(self.others()) {
-            match self.try_line(step) {
+            match self.try_line(step, tries) {
                 Ok(()) => return Ok(()),
                 Err(failure) => first = first.or(Some(failure)),
             }
@@ -234,7 +234,9 @@ impl<'a> EnteredSnapshot<'a> {
         self.step.is_some_and(|own| std::ptr::eq(own, step))
     }
 
-    fn try_line(&self, step: &Step) -> Result<(), Failure> {
+    fn try_line(&self, step: &Step, tries: u32) -> Result<(), Failure> {
+        let (label, limit) = (step.label.clone(), step.leave_time());
+        self.session.program.report(Event::Leaving { label, tries, limit });
         let caller = self.session.ignoring_stop(&step.label);
         let request = Request {
             snapshot_seen: self.entered_by(step) && self.is_seen(),

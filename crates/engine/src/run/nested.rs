@@ -8,19 +8,18 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use dsnap_core::{Reason, text};
+use dsnap_core::{Code, Reason, text};
 
 use crate::record::run_record::RunRecord;
+use crate::run::environment::{Environment, VERSION, Variable};
+use crate::run::event::Event;
 use crate::run::job::{Job, NotRun, Outcome, Program};
 use crate::storage::snapshot_file::{Content, SnapshotFile};
 use crate::storage::{self, Storage, snapshot_lock};
 use crate::system::lock_holders;
 
-/// The version of the environment that COMMAND gets.
-pub const VERSION: &str = "2";
-
 /// The variables of an outer run, as they stand in the environment.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Inherited {
     /// `SNAPSHOT_VERSION`.
     pub version: OsString,
@@ -28,16 +27,33 @@ pub struct Inherited {
     pub directory: Option<OsString>,
     /// `SNAPSHOT_CODE`; the original does not set it.
     pub code: Option<OsString>,
+    /// `SNAPSHOT_DIRECTORIES`, if the outer run has several storages.
+    pub directories: Option<OsString>,
+    /// `SNAPSHOT_CODES`.
+    pub codes: Option<OsString>,
+    /// `SNAPSHOT_TIDS`.
+    pub tids: Option<OsString>,
+}
+
+/// The snapshot of an outer run in which COMMAND runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OuterSnapshot {
+    /// The storage directory as the outer run got it.
+    pub directory: PathBuf,
+    /// Its code; the original sets none.
+    code: Option<OsString>,
+    /// What COMMAND must be told, if it is not what the outer run's own COMMAND was told.
+    variables: Vec<Variable>,
 }
 
 impl Inherited {
-    /// Returns the directory of the outer run.
+    /// Finds the snapshot of the outer run that the user asks for, or that of its first storage.
     ///
     /// # Errors
     ///
     /// The version is another one, the directory is missing or relative to another folder, or the user
     /// asks for another directory.
-    pub fn directory(&self, asked: Option<&Path>) -> Result<PathBuf, Reason> {
+    pub fn snapshot(&self, asked: Option<&Path>) -> Result<OuterSnapshot, Reason> {
         if self.version != VERSION {
             let version = text::harmless(&self.version);
             return Err(leftover(format!(
@@ -49,36 +65,107 @@ impl Inherited {
                 "SNAPSHOT_VERSION is set, but SNAPSHOT_DIRECTORY is not".to_owned(),
             ));
         };
-        let directory = PathBuf::from(directory);
-        if directory.is_relative() && !directory.join(storage::MAIN).is_dir() {
-            return Err(leads_elsewhere(&directory));
+        let (directory, code) = (PathBuf::from(directory), self.code.clone());
+        let main = OuterSnapshot { directory, code, variables: Vec::new() };
+        let others = self.of_several()?.into_iter().filter(|it| it.directory != main.directory);
+        let others: Vec<_> = others.collect();
+        choose(main, others, asked)
+    }
+
+    /// Lists the snapshots of an outer run that has several storages.
+    fn of_several(&self) -> Result<Vec<OuterSnapshot>, Reason> {
+        let Some(directories) = &self.directories else { return Ok(Vec::new()) };
+        let [directories, codes, tids] =
+            [Some(directories), self.codes.as_ref(), self.tids.as_ref()].map(lines);
+        if codes.len() != directories.len() || tids.len() != directories.len() {
+            return Err(lists_of_different_lengths());
         }
-        match asked {
-            Some(asked) if !is_same(asked, &directory) => Err(leftover(format!(
-                "this runs inside a snapshot of {}, not of {}",
-                text::path(&directory),
-                text::path(asked)
-            ))),
-            _ => Ok(directory),
-        }
+        let each = directories.into_iter().zip(codes).zip(tids);
+        Ok(each.map(|((directory, code), tid)| OuterSnapshot::of(directory, code, tid)).collect())
     }
 }
 
-/// Runs COMMAND inside the snapshot of an outer run.
-pub fn run(job: &Job, storage: &Storage, inherited: &Inherited, program: &dyn Program) -> Outcome {
-    let seen = match check(storage, inherited.code.as_deref()) {
+/// Splits a list with one value a line.
+fn lines(list: Option<&OsString>) -> Vec<OsString> {
+    let bytes = list.map(|list| list.as_bytes()).unwrap_or_default();
+    bytes.split(|byte| *byte == b'\n').map(|line| OsStr::from_bytes(line).to_owned()).collect()
+}
+
+impl OuterSnapshot {
+    fn of(directory: OsString, code: OsString, tid: OsString) -> Self {
+        let variables = vec![
+            ("SNAPSHOT_DIRECTORY", Some(directory.clone())),
+            ("SNAPSHOT_CODE", Some(code.clone())),
+            ("SNAPSHOT_TID", Some(tid).filter(|tid| !tid.is_empty())),
+        ];
+        Self { directory: directory.into(), code: Some(code), variables }
+    }
+
+    /// Says whether the directory is relative to another folder than the current one.
+    fn leads_elsewhere(&self) -> bool {
+        self.directory.is_relative() && !self.directory.join(storage::MAIN).is_dir()
+    }
+}
+
+/// Chooses the snapshot of the storage that the user asks for, or the first one.
+fn choose(
+    main: OuterSnapshot,
+    others: Vec<OuterSnapshot>,
+    asked: Option<&Path>,
+) -> Result<OuterSnapshot, Reason> {
+    let Some(asked) = asked else {
+        return if main.leads_elsewhere() {
+            Err(leads_elsewhere(&main.directory))
+        } else {
+            Ok(main)
+        };
+    };
+    let mut all: Vec<_> = std::iter::once(main).chain(others).collect();
+    let is_it = |it: &OuterSnapshot| !it.leads_elsewhere() && is_same(asked, &it.directory);
+    if let Some(found) = all.iter().position(is_it) {
+        return Ok(all.swap_remove(found));
+    }
+    if let Some(lost) = all.iter().find(|it| it.leads_elsewhere()) {
+        return Err(leads_elsewhere(&lost.directory));
+    }
+    let known: Vec<_> = all.iter().map(|it| text::path(&it.directory)).collect();
+    Err(leftover(format!(
+        "this runs inside a snapshot of {}, not of {}",
+        known.join(", "),
+        text::path(asked)
+    )))
+}
+
+/// Runs COMMAND inside a snapshot of an outer run.
+pub fn run(job: &Job, storage: &Storage, outer: &OuterSnapshot, program: &dyn Program) -> Outcome {
+    let seen = match check(storage, outer.code.as_deref()) {
         Ok(seen) => seen,
         Err(reason) => return Outcome::not_run(reason.into()),
     };
     if let Some(signal) = program.stopped() {
         return Outcome::not_run(NotRun::Stopped(signal));
     }
-    let command = job.command.is_some().then(|| program.run_command(None, None, &mut |_| {}));
+    program.report(describe(storage, &seen, outer.code.as_deref()));
+    let environment = Environment { variables: outer.variables.clone(), snapshots: Vec::new() };
+    let command = job.command.is_some();
+    let command = command.then(|| program.run_command(&environment, None, &mut |_| {}));
     Outcome {
         command: Ok(command),
-        broken: snapshot_lock::check_unchanged(storage, &seen).err(),
-        not_left: None,
+        broken: snapshot_lock::check_unchanged(storage, &seen).err().into_iter().collect(),
+        not_left: Vec::new(),
     }
+}
+
+/// Describes the snapshot. The outer run may have accepted an old one: then its code is another one, or
+/// more was committed than `A/` contains.
+fn describe(storage: &Storage, seen: &SnapshotFile, code: Option<&OsStr>) -> Event {
+    let code = code.and_then(|code| Code::from_bytes(code.as_bytes()));
+    let fresh = match seen.content {
+        Content::Shutdown => storage.leftovers().is_ok_and(|left| left.is_none()),
+        _ => code.as_ref().is_some_and(|code| seen.is_held_by(code)),
+    };
+    let tid = storage.last_transaction();
+    Event::Inherited { content: seen.content.to_string(), code, tid, fresh }
 }
 
 /// Checks that the snapshot that the variables describe exists.
@@ -121,6 +208,15 @@ fn leftover(what: String) -> Reason {
     )
 }
 
+fn lists_of_different_lengths() -> Reason {
+    Reason::new(
+        "SNAPSHOT_DIRECTORIES, SNAPSHOT_CODES and SNAPSHOT_TIDS have different numbers of lines",
+    )
+    .hint(
+        "if this is not a COMMAND of dsnap: unset SNAPSHOT_VERSION SNAPSHOT_DIRECTORIES SNAPSHOT_CODES SNAPSHOT_TIDS",
+    )
+}
+
 /// Says whether two paths lead to the same folder.
 fn is_same(one: &Path, other: &Path) -> bool {
     match (fs::canonicalize(one), fs::canonicalize(other)) {
@@ -133,18 +229,46 @@ fn is_same(one: &Path, other: &Path) -> bool {
 mod tests {
     use super::*;
 
+    fn inherited(directory: &str, lists: Option<[&str; 3]>) -> Inherited {
+        let list = |number: usize| lists.map(|lists| OsString::from(lists[number]));
+        Inherited {
+            version: VERSION.into(),
+            directory: Some(directory.into()),
+            code: Some("code-a".into()),
+            directories: list(0),
+            codes: list(1),
+            tids: list(2),
+        }
+    }
+
     #[test]
     fn an_empty_directory_variable_counts_as_missing() {
-        let directory = |directory: Option<&str>| {
-            let inherited = Inherited {
-                version: VERSION.into(),
-                directory: directory.map(OsString::from),
-                code: None,
-            };
-            inherited.directory(None)
-        };
-        assert_eq!(directory(Some("/srv/ds")), Ok(PathBuf::from("/srv/ds")));
-        assert_eq!(directory(Some("")), directory(None));
-        assert!(directory(None).unwrap_err().text().contains("SNAPSHOT_DIRECTORY is not"));
+        let snapshot = |directory| inherited(directory, None).snapshot(None);
+        assert_eq!(snapshot("/srv/ds").unwrap().directory, Path::new("/srv/ds"));
+        assert!(snapshot("").unwrap_err().text().contains("SNAPSHOT_DIRECTORY is not"));
+        let missing = Inherited { directory: None, ..inherited("", None) };
+        assert_eq!(missing.snapshot(None), snapshot(""));
+    }
+
+    #[test]
+    fn any_storage_of_an_outer_run_with_several_can_be_named() {
+        let outer = inherited("/a", Some(["/a\n/b\n/c", "code-a\ncode-b\ncode-c", "00\n\n22"]));
+        let named = |dir: &str| outer.snapshot(Some(Path::new(dir)));
+        assert_eq!(outer.snapshot(None).unwrap().directory, Path::new("/a"));
+        assert_eq!(named("/a").unwrap().variables, []);
+        let tid = |dir| named(dir).unwrap().variables[2].1.clone();
+        assert_eq!(named("/b").unwrap().code, Some("code-b".into()));
+        assert_eq!(named("/b").unwrap().variables[1], ("SNAPSHOT_CODE", Some("code-b".into())));
+        assert_eq!((tid("/b"), tid("/c")), (None, Some("22".into())));
+        let other = named("/d").unwrap_err();
+        assert_eq!(other.text(), "this runs inside a snapshot of /a, /b, /c, not of /d");
+    }
+
+    #[test]
+    fn lists_that_do_not_fit_together_are_left_over_from_something_else() {
+        for lists in [["/a\n/b", "x", "1\n2"], ["/a\n/b", "x\ny", ""], ["/a", "x\ny", "1"]] {
+            let reason = inherited("/a", Some(lists)).snapshot(None).unwrap_err();
+            assert!(reason.text().ends_with("have different numbers of lines"), "{reason}");
+        }
     }
 }

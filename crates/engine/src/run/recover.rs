@@ -7,6 +7,7 @@ use dsnap_core::{Code, Reason, text};
 
 use crate::exit_status;
 use crate::failure::Failure;
+use crate::record::contents::Look;
 use crate::record::evidence::Evidence;
 use crate::record::run_lock::RunLock;
 use crate::run::job::{Job, NotRun, Program};
@@ -25,6 +26,27 @@ pub struct NotRecovered {
     pub reason: Reason,
     /// The exit status of the program.
     pub status: u8,
+}
+
+/// What is still there after a recovery.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remains {
+    /// The content of `misc/snapshot`; `None` if there is no such file, or if it cannot be read.
+    pub snapshot: Option<String>,
+    /// The codes of snapshots that earlier runs may have left behind, as `misc/snapshot` has them;
+    /// `None` if that cannot be read.
+    pub unsettled: Option<Vec<String>>,
+}
+
+impl Remains {
+    /// Looks at the storage without locking anything.
+    pub fn of(storage: &Storage) -> Self {
+        let file = snapshot_lock::read_snapshot_file(storage);
+        Self {
+            snapshot: file.ok().and_then(|file| file.code()),
+            unsettled: Look::at(storage).ok().map(|look| look.unsettled()),
+        }
+    }
 }
 
 /// What a recovery is to do besides leaving what earlier runs left behind.

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, OnceCell};
 use std::fmt;
+use std::path::Path;
 use std::time::Instant;
 
 use dsnap_core::method::{Caller, Message, Methods, Request};
@@ -64,7 +65,7 @@ impl<'a> Session<'a> {
     /// # Errors
     ///
     /// A folder is missing, or the program was asked to end.
-    pub(crate) fn begin(
+    pub fn begin(
         job: &'a Job,
         storage: &'a Storage,
         privileges: &'a Privileges,
@@ -95,6 +96,11 @@ impl<'a> Session<'a> {
         let caller = self.ignoring_stop(&step.label);
         let request = self.request(step, &code, &caller);
         step.call(self.privileges, |method| method.check_files(&request), Err)
+    }
+
+    /// Returns the directory of the storage, as messages name it.
+    pub fn root(&self) -> &Path {
+        self.storage.root()
     }
 
     /// Says whether a server has the storage open.
@@ -165,13 +171,16 @@ impl Listener<'_> {
 
 impl Caller for Listener<'_> {
     fn say(&self, message: Message<'_>) {
-        if matches!(message, Message::Words(words) if !self.has_room_for(words)) {
+        if let Message::Words(words) | Message::Trace(words) = message
+            && !self.has_room_for(words)
+        {
             return;
         }
         let label = self.label.to_owned();
         self.program.report(match message {
             Message::Words(words) => Event::MethodSaid(label, words.to_owned()),
             Message::Warning(words) => Event::MethodWarned(label, words.to_owned()),
+            Message::Trace(words) => Event::MethodTraced(label, words.to_owned()),
             Message::Progress { done, of, unit } => {
                 Event::Progress { label, done, of, unit: unit.to_owned() }
             }

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use dsnap_core::Code;
 
-use crate::run::environment::Environment;
+use crate::run::environment::CommandSnapshot;
 use crate::run::leave::EnteredSnapshot;
 use crate::storage::Storage;
 use crate::storage::snapshot_lock::{self, SnapshotLock};
@@ -22,9 +22,9 @@ pub(crate) struct Snapshot<'a> {
 }
 
 impl Snapshot<'_> {
-    /// Makes the environment of COMMAND.
-    pub(crate) fn environment(&self, storage: &Storage, code: &Code) -> Environment<'_> {
-        Environment {
+    /// Describes the snapshot to COMMAND.
+    pub(crate) fn for_command(&self, storage: &Storage, code: &Code) -> CommandSnapshot<'_> {
+        CommandSnapshot {
             directory: storage.given().to_owned(),
             timestamp: snapshot_lock::seconds(self.timestamp),
             code: code.clone(),

@@ -107,6 +107,14 @@ impl TriedLine<'_> {
             }
     }
 
+    /// Says whether a busy server says what the storage itself says: that it is in this snapshot, or is
+    /// being packed.
+    fn repeats(&self, last: &Failure) -> bool {
+        let LineEnd::Busy(reason) = &self.end else { return false };
+        let code = last.reason().text().split('`').find(|part| part.starts_with("user/"));
+        matches!(last, Failure::InUse(_)) && code.is_none_or(|code| reason.text().contains(code))
+    }
+
     /// Returns the reason, with the label of the line if the words need a subject.
     fn named(&self) -> Reason {
         let reason = self.end.failure().into_reason();
@@ -179,19 +187,18 @@ impl<'a> Tried<'a> {
             .filter(|complaint| decisive.is_none() || complaint.kind != ComplaintKind::NoDefault)
             .map(OtherReason::of_complaint);
         let is_decisive = |line: &TriedLine<'_>| decisive.is_some_and(|it| std::ptr::eq(it, line));
-        let told = |line: &&TriedLine<'_>| !is_decisive(line) && !line.says_less(&last);
-        let of_lines: Vec<_> = self.0.iter().filter(told).map(TriedLine::other_reason).collect();
-        let of_storage = match (decisive, cause) {
-            (None, None) => None,
-            (None, Some(_)) => Some(last.into_reason()),
-            // What helps against the decisive reason is known.
-            (Some(_), _) => Some(Reason::new(last.reason().text())),
+        let told = |line: &&TriedLine<'_>| {
+            !is_decisive(line) && !line.says_less(&last) && !line.repeats(&last)
         };
-        let of_storage = of_storage.map(|reason| OtherReason { reason, reported_at: None });
+        let of_lines: Vec<_> = self.0.iter().filter(told).map(TriedLine::other_reason).collect();
+        // Where a line decides, what helps is known, and the storage's state is not a reason.
+        let of_storage =
+            cause.map(|_| OtherReason { reason: last.into_reason(), reported_at: None });
         let others = of_conf.chain(of_lines).chain(of_storage);
         let retry = if no_snapshot && self.is_server_busy() { Retry::Soon } else { retry };
         NotRun::NoSnapshot {
             others: others.collect(),
+            tells_state: decisive.is_none(),
             cause: cause.map(|complaint| Box::new(complaint.reason.clone())),
             failure: retry.because(reason),
         }

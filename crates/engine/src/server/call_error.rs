@@ -34,6 +34,18 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// Returns the reason.
+    pub fn reason(&self) -> &Reason {
+        match self {
+            Self::Unreachable(reason)
+            | Self::Refused(reason)
+            | Self::NoAnswer(reason)
+            | Self::ServerError(reason)
+            | Self::Unreadable(reason)
+            | Self::FaultyServer(reason) => reason,
+        }
+    }
+
     /// Gives up what the error means for its call, and keeps the reason.
     pub fn into_reason(self) -> Reason {
         match self {

@@ -9,8 +9,9 @@ use std::cell::Cell;
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use dsnap_core::method::{Caller, Message, Request};
+
 use crate::limits;
-use dsnap_core::method::{Caller, Request};
 
 /// Why waiting must end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +108,11 @@ impl<'a> Deadline<'a> {
         self.limit
     }
 
+    /// Tells the caller what is sent, or what came back.
+    pub fn tell(&self, words: &str) {
+        self.caller.say(Message::Trace(words));
+    }
+
     /// Notes that something may have been sent.
     pub fn note_sent(&self) {
         self.sent.set(!self.harmless);
@@ -148,7 +154,6 @@ impl<'a> Deadline<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dsnap_core::method::Message;
 
     struct NeverStops;
 

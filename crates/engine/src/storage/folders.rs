@@ -85,7 +85,7 @@ fn open_entry(dir: &Folder, name: &str) -> io::Result<Folder> {
 
 fn check_link(dir: &Folder, folder: &Folder) -> Result<(), Reason> {
     let (owner, shown) = (dir.owner().user, text::path(folder.path()));
-    let failed = |error: io::Error| Reason::new(format!("{shown}: {error}"));
+    let failed = |error: io::Error| Reason::new(format!("{shown}: {}", text::error(&error)));
     let Some(name) = folder.path().file_name() else { return Ok(()) };
     let (link, target) = (dir.look(name).map_err(failed)?, folder.metadata().map_err(failed)?);
     if !link.is_symlink() || ([0, owner].contains(&link.uid()) && target.uid() == owner) {

@@ -131,6 +131,11 @@ impl SnapshotFile {
 }
 
 impl Content {
+    /// Says whether a snapshot was entered by a tool.
+    pub(crate) fn is_user(&self) -> bool {
+        matches!(self, Self::User(_))
+    }
+
     /// Interprets the bytes of the file.
     pub fn of(content: &[u8]) -> Self {
         match content {

@@ -43,7 +43,7 @@ impl<'a> SnapshotLock<'a> {
             return Err(Failure::in_use(format!("{path} was replaced while it was locked")));
         }
         let seen = read_snapshot_file(storage)?;
-        let (was_open, stamp) = (lock_holders::is_held(&storage.lock()), LockStamp::of(storage));
+        let (was_open, stamp) = (is_open(storage), LockStamp::of(storage));
         Ok(Self { storage, sublock, seen, was_open, stamp })
     }
 
@@ -83,6 +83,12 @@ impl<'a> SnapshotLock<'a> {
     }
 }
 
+/// Says whether the system shows that a process has the storage open. The table of locks may lack one
+/// while others come and go, and then a server would seem to be started during the snapshot.
+fn is_open(storage: &Storage) -> bool {
+    (0..limits::LOCK_TABLE_READS).any(|_| lock_holders::is_held(&storage.lock()))
+}
+
 /// Checks that `misc/snapshot` is still as it was seen.
 ///
 /// # Errors
@@ -96,7 +102,10 @@ pub fn check_unchanged(storage: &Storage, seen: &SnapshotFile) -> Result<(), Rea
             Err(broken(&format!("{path} was rewritten while COMMAND ran")))
         }
         Ok(now) => Err(broken(&format!("{path} was {} and is {} now", seen.content, now.content))),
-        Err(error) => Err(broken(&format!("{path} cannot be read any more: {error}"))),
+        Err(error) => {
+            let error = text::error(&error);
+            Err(broken(&format!("{path} cannot be read any more: {error}")))
+        }
     }
 }
 
@@ -123,18 +132,21 @@ fn lock_within(storage: &Storage, timeout: Duration) -> Result<FileLock, Failure
             Err(LockError::Held) if begin.elapsed() < timeout => {
                 std::thread::sleep(limits::FILE_POLL_INTERVAL)
             }
-            Err(LockError::Held) => {
-                let root = text::path(storage.root());
-                let by = lock_holders::holder(&storage.sublock());
-                let what = format!("a snapshot of {root} is in use: misc/sublock is held by {by}");
-                return Err(Failure::in_use(what));
-            }
+            Err(LockError::Held) => return Err(in_use(storage)),
             Err(LockError::Io(error)) => {
                 let misc = &storage.folders().misc;
                 return Err(misc.error(SUBLOCK, "cannot be locked", &error).into());
             }
         }
     }
+}
+
+/// Says who holds `misc/sublock`.
+pub(crate) fn in_use(storage: &Storage) -> Failure {
+    let root = text::path(storage.root());
+    let by = lock_holders::holder(&storage.sublock());
+    let what = format!("a snapshot of {root} is in use: misc/sublock is held by {by}");
+    Failure::in_use(what).hint(by.wait_or_end())
 }
 
 /// Returns whole seconds since 1970, rounded down.

@@ -18,12 +18,12 @@ use crate::system::walk::{Part, Walk};
 /// Explains an error on a path of a storage that belongs to `owner`: `what` continues the sentence
 /// (`cannot be read`). If a permission is missing, the hint says what gives it.
 pub(crate) fn path_error(path: &Path, owner: u32, what: &str, error: &io::Error) -> Reason {
-    let shown = text::path(path);
+    let (shown, words) = (text::path(path), text::error(error));
     if error.kind() != io::ErrorKind::PermissionDenied {
-        return Reason::new(format!("{shown} {what}: {error}"));
+        return Reason::new(format!("{shown} {what}: {words}"));
     }
     let user = effective_user();
-    let reason = Reason::new(format!("{shown} {what} by user {}: {error}", user_name(user)));
+    let reason = Reason::new(format!("{shown} {what} by user {}: {words}", user_name(user)));
     if user != owner && !unistd::getuid().is_root() {
         // A file of this user in `misc/` would lock the server out.
         let who = match owner {
@@ -131,12 +131,12 @@ pub fn cannot_execute(path: &Path, error: &io::Error) -> Reason {
 }
 
 fn cannot(path: &Path, what: &str, cure: &str, error: &io::Error) -> Reason {
-    let shown = text::path(path);
+    let (shown, words) = (text::path(path), text::error(error));
     if error.kind() != io::ErrorKind::PermissionDenied {
-        return Reason::new(format!("{shown} cannot be {what}: {error}"));
+        return Reason::new(format!("{shown} cannot be {what}: {words}"));
     }
     let user = user_name(effective_user());
-    let reason = Reason::new(format!("{shown} cannot be {what} by user {user}: {error}"));
+    let reason = Reason::new(format!("{shown} cannot be {what} by user {user}: {words}"));
     with_permission_hint(reason, cure, error)
 }
 

@@ -21,6 +21,9 @@ use crate::system::open;
 use crate::system::real_user::as_real_user;
 use crate::system::users::user_name;
 
+/// Where the system shows all locks.
+const LOCK_TABLE: &str = "/proc/locks";
+
 /// A process that holds a lock, as far as it can be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holder {
@@ -46,9 +49,32 @@ impl fmt::Display for Holder {
     }
 }
 
+impl Holder {
+    /// Writes the command that ends the process, if it can be seen.
+    pub(crate) fn kill_command(&self) -> Option<String> {
+        match self {
+            Self::Process { pid, .. } => Some(format!("kill {pid}")),
+            Self::Unseen => None,
+        }
+    }
+
+    /// Says how long to wait for the process, and how to end it.
+    pub(crate) fn wait_or_end(&self) -> String {
+        match self.kill_command() {
+            Some(kill) => format!("wait for that process with -t 1h, or if it hangs: {kill}"),
+            None => "wait for that process with -t 1h, or end it".to_owned(),
+        }
+    }
+}
+
 /// Says whether the system shows that the file at `path` is locked. `false` means *unknown*.
 pub fn is_held(path: &Path) -> bool {
     LockFile::open(path).is_some_and(|file| file.locker().is_some())
+}
+
+/// Says whether the system shows locks at all. `ProcSubset=pid` of systemd hides them.
+pub fn are_shown() -> bool {
+    File::open(LOCK_TABLE).is_ok()
 }
 
 /// Returns who holds the lock on `path`, which is known to be held.
@@ -71,6 +97,12 @@ pub fn holder(path: &Path) -> Holder {
     })
 }
 
+/// Returns the process that holds the lock on `path`, if there is one and it can be seen.
+pub(crate) fn visible_holder(path: &Path) -> Option<Holder> {
+    let holder = is_held(path).then(|| holder(path))?;
+    (holder != Holder::Unseen).then_some(holder)
+}
+
 /// A file that may be locked.
 struct LockFile {
     file: File,
@@ -90,7 +122,7 @@ impl LockFile {
 
     /// Returns the pid that `/proc/locks` gives for the lock on this file.
     fn locker(&self) -> Option<i32> {
-        let table = BufReader::new(File::open("/proc/locks").ok()?.take(MAX_LOCK_TABLE));
+        let table = BufReader::new(File::open(LOCK_TABLE).ok()?.take(MAX_LOCK_TABLE));
         let lines = table.split(b'\n').map_while(Result::ok);
         let locks = lines.filter_map(|line| Flock::parse(&line));
         let mut locks = locks.filter(|lock| lock.file.1 == self.inode).peekable();

@@ -211,5 +211,6 @@ impl From<Reason> for NotJudged {
 /// Where the storage's folder cannot be looked into.
 pub(super) fn closed(dir: &Path, blocked: &Blocked) -> Reason {
     let dir = text::path(PathBuf::from(dir));
-    Reason::new(format!("{dir} cannot be opened: {}: {}", text::path(&blocked.path), blocked.error))
+    let (at, error) = (text::path(&blocked.path), text::error(&blocked.error));
+    Reason::new(format!("{dir} cannot be opened: {at}: {error}"))
 }

@@ -16,19 +16,14 @@ use crate::system::ownership::{self, Identity, NotJudged, Ownership};
 use crate::system::users::user_name;
 
 /// The privileges with which a run works.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Privileges {
-    /// Present if root steps back.
-    lowered: Option<Lowered>,
+    /// Root's ids, if root runs the program and could take others.
+    root: Option<Ids>,
+    /// Those of the storage's owner, if root steps back.
+    owner: Option<Ids>,
     /// Present if root judged whose storage it is.
     judged: Option<Ownership>,
-}
-
-/// Root's ids, and those of the storage's owner.
-#[derive(Debug)]
-struct Lowered {
-    root: Ids,
-    owner: Ids,
 }
 
 /// Effective ids.
@@ -49,34 +44,34 @@ impl Privileges {
     /// the owner's groups cannot be looked up.
     pub fn of_owner(dir: &Path, main: &str) -> Result<Self, Reason> {
         if !unistd::geteuid().is_root() || ownership::is_only_user() {
-            return Ok(Self { lowered: None, judged: None });
+            return Ok(Self::default());
         }
+        let root = Ids::own().map_err(|error| no_groups(0, error))?;
         match Ownership::judge(dir, main) {
-            Ok(ownership) if ownership.owner == 0 => {
-                Ok(Self { lowered: None, judged: Some(ownership) })
-            }
             Ok(ownership) => {
-                let lowered = Some(Lowered::to(ownership.owner)?);
-                Ok(Self { lowered, judged: Some(ownership) })
+                let owner = Some(ownership.owner).filter(|owner| *owner != 0);
+                let owner = owner.map(Ids::of).transpose()?;
+                Ok(Self { root: Some(root), owner, judged: Some(ownership) })
             }
             // What is wrong is said where the storage is opened.
-            Err(NotJudged::Absent) => Ok(Self { lowered: None, judged: None }),
+            Err(NotJudged::Absent) => Ok(Self { root: Some(root), ..Self::default() }),
             Err(NotJudged::Closed(0, blocked)) => Err(ownership::closed(dir, &blocked)),
-            Err(NotJudged::Closed(user, _)) => Self::of_user_who_can_look(dir, main, user),
+            Err(NotJudged::Closed(user, _)) => Self::of_user_who_can_look(dir, main, user, root),
             Err(NotJudged::Refused(reason)) => Err(reason),
         }
     }
 
     /// Chooses the privileges of `user` where root may not look (NFS with `root_squash`). The
     /// storage must be theirs.
-    fn of_user_who_can_look(dir: &Path, main: &str, user: u32) -> Result<Self, Reason> {
-        let lowered = Lowered::to(user)?;
-        lowered.owner.assume()?;
+    fn of_user_who_can_look(dir: &Path, main: &str, user: u32, root: Ids) -> Result<Self, Reason> {
+        let owner = Ids::of(user)?;
+        owner.assume()?;
         let judged = Ownership::judge(dir, main);
-        lowered.root.assume()?;
+        root.assume()?;
+        let (root, owner) = (Some(root), Some(owner));
         match judged {
             Ok(ownership) if ownership.owner == user => {
-                Ok(Self { lowered: Some(lowered), judged: Some(ownership) })
+                Ok(Self { root, owner, judged: Some(ownership) })
             }
             Ok(ownership) => Err(Reason::new(format!(
                 "{} is in a folder of {}, where root may not look, but belongs to {}",
@@ -85,7 +80,7 @@ impl Privileges {
                 user_name(ownership.owner)
             ))
             .hint(format!("run dsnap as {}", user_name(ownership.owner)))),
-            Err(NotJudged::Absent) => Ok(Self { lowered: Some(lowered), judged: None }),
+            Err(NotJudged::Absent) => Ok(Self { root, owner, judged: None }),
             Err(NotJudged::Closed(_, blocked)) => Err(ownership::closed(dir, &blocked)),
             Err(NotJudged::Refused(reason)) => Err(reason),
         }
@@ -97,7 +92,27 @@ impl Privileges {
     ///
     /// The system does not let this process change its ids, or leaves it some of root's privileges.
     pub fn lower(&self) -> Result<(), Reason> {
-        self.lowered.as_ref().map_or(Ok(()), |lowered| lowered.owner.assume())
+        self.owner.as_ref().map_or(Ok(()), Ids::assume)
+    }
+
+    /// Does something with these privileges, and then takes back those that were in effect before: a
+    /// run with several storages works on each with its own owner's.
+    ///
+    /// # Panics
+    ///
+    /// The system does not let this process take ids that it has had before. Going on with others
+    /// would give the owner of one storage power over another one.
+    pub fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+        let Some(root) = &self.root else { return work() };
+        let these = self.owner.as_ref().unwrap_or(root);
+        let _back = match Ids::own() {
+            Ok(before) if before.sorted() == these.sorted() => return work(),
+            before => Back(before.ok()),
+        };
+        if let Err(reason) = these.assume() {
+            panic!("{reason}");
+        }
+        work()
     }
 
     /// Checks that these are the storage directory and the main folder that were judged.
@@ -128,7 +143,7 @@ impl Privileges {
 
     /// Does something with the privileges that the program was started with.
     pub fn with_caller_privileges<T>(&self, work: impl FnOnce() -> T) -> T {
-        let Some(Lowered { root, owner }) = &self.lowered else { return work() };
+        let (Some(root), Some(owner)) = (&self.root, &self.owner) else { return work() };
         let raised = root.assume();
         let result = work();
         if raised.is_ok() {
@@ -144,12 +159,23 @@ impl Privileges {
     ///
     /// The system refuses.
     pub fn restore(&self) -> Result<(), Reason> {
-        self.lowered.as_ref().map_or(Ok(()), |lowered| lowered.root.assume())
+        let root = self.root.as_ref().filter(|_| self.owner.is_some());
+        root.map_or(Ok(()), Ids::assume)
     }
 
     /// Says whether root steps back.
     pub fn are_lowered(&self) -> bool {
-        self.lowered.is_some()
+        self.owner.is_some()
+    }
+}
+
+/// Takes these ids when it is dropped, also while a panic unwinds.
+struct Back(Option<Ids>);
+
+impl Drop for Back {
+    fn drop(&mut self) {
+        // Going back to ids that this process had a moment ago does not fail.
+        let _ = self.0.as_ref().map(Ids::assume);
     }
 }
 
@@ -158,18 +184,18 @@ fn exchanged() -> Reason {
         .hint("find out who renames folders there, then run again")
 }
 
-impl Lowered {
-    fn to(user: u32) -> Result<Self, Reason> {
-        let failed = |error| {
-            Reason::new(format!("the groups of {} cannot be found out: {error}", user_name(user)))
-        };
-        let groups = groups::of_user(Uid::from_raw(user)).map_err(failed)?;
-        let owner = Ids { user: Uid::from_raw(user), group: groups.primary, groups: groups.all };
-        Ok(Self { root: Ids::own().map_err(failed)?, owner })
-    }
+fn no_groups(user: u32, error: nix::Error) -> Reason {
+    let error = text::error(&std::io::Error::from(error));
+    Reason::new(format!("the groups of {} cannot be found out: {error}", user_name(user)))
 }
 
 impl Ids {
+    fn of(user: u32) -> Result<Self, Reason> {
+        let failed = |error| no_groups(user, error);
+        let groups = groups::of_user(Uid::from_raw(user)).map_err(failed)?;
+        Ok(Self { user: Uid::from_raw(user), group: groups.primary, groups: groups.all })
+    }
+
     fn own() -> nix::Result<Self> {
         Ok(Self { user: unistd::geteuid(), group: unistd::getegid(), groups: unistd::getgroups()? })
     }
@@ -177,7 +203,7 @@ impl Ids {
     /// Makes these the effective ids of every thread, and checks that they are.
     fn assume(&self) -> Result<(), Reason> {
         let refused = |error: &dyn std::fmt::Display| {
-            let user = user_name(self.user.as_raw());
+            let (user, error) = (user_name(self.user.as_raw()), text::error(error));
             Reason::new(format!("cannot take the privileges of {user}: {error}"))
         };
         self.set().map_err(|error| refused(&error))?;

@@ -160,7 +160,7 @@ pub(crate) fn blocked(blocked: Blocked) -> Reason {
     if blocked.error.raw_os_error() == Some(circle) {
         return Reason::new(format!("{shown} leads in a circle"));
     }
-    let reason = Reason::new(format!("{shown}: {}", blocked.error));
+    let reason = Reason::new(format!("{shown}: {}", text::error(&blocked.error)));
     access::with_permission_hint(reason, "look there", &blocked.error)
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use dsnap_core::text;
-use nix::unistd::{self, Group, Uid, User};
+use nix::unistd::{self, Gid, Group, Uid, User};
 
 use crate::system::groups;
 
@@ -17,6 +17,14 @@ pub fn user_name(uid: u32) -> String {
     match User::from_uid(Uid::from_raw(uid)) {
         Ok(Some(user)) => text::harmless(user.name),
         _ => uid.to_string(),
+    }
+}
+
+/// Returns the name of a group, or the number of one that has no name.
+pub(crate) fn group_name(gid: u32) -> String {
+    match Group::from_gid(Gid::from_raw(gid)) {
+        Ok(Some(group)) => text::harmless(group.name),
+        _ => gid.to_string(),
     }
 }
 
@@ -43,10 +51,7 @@ pub fn account(uid: u32) -> Account {
 pub(crate) fn user_and_group(uid: u32) -> String {
     let user = user_name(uid);
     let Ok(groups) = groups::of_user(Uid::from_raw(uid)) else { return user };
-    match Group::from_gid(groups.primary) {
-        Ok(Some(group)) => format!("{user}:{}", text::harmless(group.name)),
-        _ => format!("{user}:{}", groups.primary),
-    }
+    format!("{user}:{}", group_name(groups.primary.as_raw()))
 }
 
 #[cfg(test)]

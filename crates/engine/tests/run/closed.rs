@@ -137,7 +137,7 @@ fn ends_the_server(snapshot: &'static str, late: bool) -> Scenario {
 }
 
 const LATE: &str = "working_0000000000000001_done";
-const ROLLS: &str = "the server ended without closing the storage; files rolls it forward";
+const ROLLS: &str = "the server ended without closing the storage; files recovers it";
 
 /// The method that works on the files, which rolls the storage forward.
 fn rolls_forward() -> (SideEffect, Entered) {

@@ -110,6 +110,25 @@ fn a_leave_that_panics_is_a_failed_try_and_leaving_goes_on() {
 }
 
 #[test]
+fn each_call_is_announced_with_its_time_and_each_try_to_leave_with_its_number() {
+    let lost = (nothing(), Left::Failed(because("lost")));
+    let scenario = Scenario::open()
+        .server_method("zope", vec![(enter(), Entered::Held)], vec![lost, (leave(), Left::Left)])
+        .file_method("files", vec![]);
+    scenario.run();
+    let announced = [
+        "asking zope (up to 5 min)",
+        "leaving: asking zope (up to 15 s)",
+        "leaving, try 2: asking zope (up to 15 s)",
+    ];
+    assert_eq!(scenario.announced(), announced);
+    let scenario =
+        Scenario::closed().file_method("files", vec![(write_snapshot("shutdown"), Entered::Done)]);
+    scenario.run();
+    assert_eq!(scenario.announced(), ["using files"]);
+}
+
+#[test]
 fn leaving_is_tried_again_by_every_line_that_asks_a_server() {
     let refuse = || (nothing(), Left::Failed(because("lost")));
     Scenario::open()
@@ -161,7 +180,7 @@ fn a_snapshot_that_cannot_be_left_gives_status_122_with_storage_code_and_reason(
             "zope leaves",
         ]),
     );
-    let text = outcome.not_left.unwrap().text().to_owned();
+    let text = outcome.not_left[0].text().to_owned();
     let root = scenario.storage.root().display().to_string();
     let code = fs::read_to_string(scenario.storage.snapshot()).unwrap();
     assert_eq!(text, format!("{root} is still in snapshot mode (code {code}): zope: `startup`"));
@@ -258,7 +277,7 @@ fn a_wrong_server_that_cannot_be_left_is_named_and_the_status_is_122_whatever_ca
         );
     let outcome = scenario.run();
     assert_eq!(outcome.status(), 122, "{outcome:?}");
-    let not_left = outcome.not_left.unwrap();
+    let not_left = &outcome.not_left[0];
     let (what, why) = not_left.text().split_once(" user/").unwrap();
     assert_eq!(what, "the server at wrong (another storage) is still in the snapshot");
     let (code, why) = why.split_once(": ").unwrap();
@@ -309,5 +328,5 @@ fn leaving_is_not_tried_again_where_only_a_restart_ends_the_snapshot() {
     let outcome = scenario.run();
     assert_eq!(outcome.status(), 122);
     let restart = "restart that server while no tool uses a snapshot: it was restarted during this one, and cannot leave it";
-    assert_eq!(outcome.not_left.unwrap().hints(), [restart]);
+    assert_eq!(outcome.not_left[0].hints(), [restart]);
 }

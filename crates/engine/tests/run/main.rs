@@ -13,5 +13,7 @@ mod holding;
 mod leaving;
 mod orphans;
 mod retrying;
+mod several;
+mod several_left;
 mod support;
 mod unknown;

@@ -279,7 +279,7 @@ fn a_snapshot_that_could_not_be_left_stays_on_record_with_its_command() {
     );
     let outcome = scenario.run();
     assert_eq!(outcome.status(), 122);
-    let hints = outcome.not_left.unwrap();
+    let hints = &outcome.not_left[0];
     assert_eq!(hints.hints(), ["dsnap --storage DIR --recover"]);
     let kept = records(&scenario);
     assert_eq!((kept.len(), kept[0].evidence), (1, Evidence::Here));

@@ -10,13 +10,13 @@ use proptest::sample::Index;
 use super::*;
 use crate::lines::{LimitedCaller, LineSplitter};
 
-/// Counts the bytes of words.
+/// Counts the bytes of words and traces.
 #[derive(Default)]
 struct Listener(Cell<usize>);
 
 impl Caller for Listener {
     fn say(&self, message: Message<'_>) {
-        if let Message::Words(words) = message {
+        if let Message::Words(words) | Message::Trace(words) = message {
             self.0.set(self.0.get() + words.len());
         }
     }

@@ -10,16 +10,17 @@ use crate::support::wait;
 
 #[test]
 fn the_method_is_called_http_and_works_with_the_owner() {
-    assert_eq!((Http.name(), Http.works_with()), ("http", WorksWith::Owner));
-    assert_eq!(format!("{Http:?}"), "Http");
+    let http = Http::default();
+    assert_eq!((http.name(), http.works_with()), ("http", WorksWith::Owner));
 }
 
 #[test]
 fn words_that_are_missing_or_too_many_are_malformed() {
-    assert!(Http.check_words(&["http://a/".into()]).is_err());
-    assert!(Http.check_words(&["http://a/".into(), "x".into(), "y".into()]).is_err());
-    assert!(Http.check_words(&["http://a/".into(), "x".into(), "ca=y".into()]).is_ok());
-    let checked = |url: &str, access: &str| Http.check_words(&[url.into(), access.into()]).unwrap();
+    let http = Http::default();
+    assert!(http.check_words(&["http://a/".into()]).is_err());
+    assert!(http.check_words(&["http://a/".into(), "x".into(), "y".into()]).is_err());
+    assert!(http.check_words(&["http://a/".into(), "x".into(), "ca=y".into()]).is_ok());
+    let checked = |url: &str, access: &str| http.check_words(&[url.into(), access.into()]).unwrap();
     assert_eq!(checked("http://u:p@host/x", "access").label.unwrap(), "http://host/x");
     assert!(checked("http://a/", "x").names_relative_files);
     assert!(!checked("http://a/", "/x").names_relative_files);
@@ -46,6 +47,17 @@ fn an_unusable_url_or_access_file_means_refused() {
         expect(line.status(), "refused", &[reason.text()]);
         assert!(!reason.to_string().contains("no password here"), "{reason}");
     }
+}
+
+#[test]
+fn a_credential_is_read_from_its_folder_and_a_missing_one_names_the_setting() {
+    let server = Server::start([replies::nil(), replies::nil()]);
+    let line = ConfLine::new(&server.url()).with_credential("zope");
+    let missing = line.path("zope").display().to_string();
+    expect(line.enter(), "refused", &[&missing, "No such file", "LoadCredential=zope:FILE"]);
+    assert_eq!(line.with_file("zope", "admin:adminpass\n").enter(), Entered::Held);
+    let sent = "authorization: basic ywrtaw46ywrtaw5wyxnz";
+    assert!(server.requests()[1].head.to_lowercase().contains(sent));
 }
 
 #[test]

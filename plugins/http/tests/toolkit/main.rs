@@ -14,3 +14,4 @@ mod secrets;
 mod status;
 mod support;
 mod tls;
+mod trace;

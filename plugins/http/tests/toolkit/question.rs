@@ -112,3 +112,10 @@ fn a_question_to_a_zope_that_does_not_accept_xml_rpc_is_refused_with_the_setting
     let parts = ["does not accept XML-RPC", "400 Bad Request", "enable-xmlrpc on"];
     expect_not_entered(replies::without_xml_rpc(), "refused", &parts);
 }
+
+#[test]
+fn a_zeo_server_without_the_patch_is_named() {
+    let lacks = "'ClientStorage' object has no attribute 'currentSnapshotCode'";
+    let parts = ["currentSnapshotCode failed at ", lacks, "patch ZEO as DirectoryStorage's"];
+    expect_not_entered(replies::fault("exceptions.AttributeError", lacks), "refused", &parts);
+}

@@ -44,3 +44,16 @@ fn each_message_of_the_page_is_in_the_program_and_each_reason_is_on_the_page() {
         ]
     );
 }
+
+#[test]
+fn the_page_of_causes_has_only_messages_of_the_program() {
+    let all = "| message |\n|---|\n| `… is open in …`, `the storage is used` |\n";
+    let causes = "| message |\n|---|\n| `is open in …` |\n| `is closed` |\n";
+    let files = vec![
+        file("docs/messages.md", all),
+        file("docs/troubleshooting.md", causes),
+        file("plugins/http/src/a.rs", SOURCE),
+    ];
+    let expected = "docs/troubleshooting.md:4: no message of the program has the words is closed";
+    assert_eq!(cures(messages(&Checkout { files, members: Vec::new() })), [expected]);
+}

@@ -20,10 +20,10 @@ impl Ran {
         self
     }
 
-    /// Asserts the status, and the last line on stderr, hints aside.
+    /// Asserts the status, and the last line on stderr, hints and phases aside.
     #[track_caller]
     pub(crate) fn ends(self, status: i32, last: &str) -> Self {
-        let words = self.stderr.lines().rfind(|line| !line.starts_with("hint: "));
+        let words = self.stderr.lines().rfind(|it| !it.starts_with("hint: ") && !is_phase(it));
         assert_eq!(words, Some(last), "{self}");
         assert_eq!(self.status.code(), Some(status), "{self}");
         self
@@ -43,6 +43,12 @@ impl Ran {
         let hint = self.stderr.lines().last().and_then(|line| line.strip_prefix("hint: "));
         let hint = hint.unwrap_or_else(|| panic!("no hint: {self}"));
         follow(hint.rsplit_once(": ").map_or(hint, |(_, command)| command))
+    }
+
+    /// The same run without what `-v` says of its phases.
+    pub(crate) fn without_phases(self) -> Self {
+        let lines = self.stderr.split_inclusive('\n').filter(|line| !is_phase(line));
+        Self { stderr: lines.collect(), ..self }
     }
 
     /// Asserts that these words stand on stderr so many times.
@@ -72,6 +78,16 @@ impl std::fmt::Display for Ran {
         let Self { status, stdout, stderr } = self;
         write!(f, "\n== {status}\n== stdout\n{stdout}== stderr\n{stderr}")
     }
+}
+
+/// Says whether a line tells of a phase, as `-v` does: it begins with a time of day in UTC.
+pub(crate) fn is_phase(line: &str) -> bool {
+    let pattern = b"00:00:00Z ";
+    line.len() > pattern.len()
+        && line.bytes().zip(pattern).all(|(byte, like)| match like {
+            b'0' => byte.is_ascii_digit(),
+            other => byte == *other,
+        })
 }
 
 /// Runs a command in a shell in which the program under test is found first.

@@ -38,7 +38,8 @@ impl Dsnap {
     }
 
     fn started_by(mut command: Command) -> Self {
-        for name in ["VERSION", "DIRECTORY", "TIMESTAMP", "CODE", "TID"] {
+        let lists = ["DIRECTORIES", "CODES", "TIDS"];
+        for name in ["VERSION", "DIRECTORY", "TIMESTAMP", "CODE", "TID"].into_iter().chain(lists) {
             command.env_remove(format!("SNAPSHOT_{name}"));
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -134,7 +135,12 @@ impl Dsnap {
         running
     }
 
+    #[track_caller]
     fn ran(&self, output: Output) -> Ran {
+        // The system's errors are said in words.
+        let number = "(os error ";
+        let is_said = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(number);
+        assert!(!is_said(&output.stderr) && !is_said(&output.stdout), "`{number}`: {output:?}");
         let text = |bytes: Vec<u8>| {
             let text = String::from_utf8_lossy(&bytes).into_owned();
             self.replaced.iter().fold(text, |text, (from, to)| text.replace(from, to))

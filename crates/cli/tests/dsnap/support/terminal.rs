@@ -70,6 +70,22 @@ impl Terminal {
             .spawn()
     }
 
+    /// Starts a run whose messages and results go here.
+    pub(crate) fn run_with_results(&self, dsnap: Dsnap) -> Running {
+        let results = self.inside.try_clone().unwrap();
+        self.run(dsnap.change(|command| {
+            command.stdout(results);
+        }))
+    }
+
+    /// Starts a run whose messages go here, and that this terminal controls.
+    pub(crate) fn control_and_show(&self, dsnap: Dsnap) -> Running {
+        let input = self.inside.try_clone().unwrap();
+        self.run(dsnap.change(|command| {
+            command.stdin(input);
+        }))
+    }
+
     /// Starts a run that this terminal controls: through `setsid --ctty`, which makes the program
     /// the leader of a new session.
     pub(crate) fn control(&self, dsnap: Dsnap) -> Running {

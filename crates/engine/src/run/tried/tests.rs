@@ -129,7 +129,23 @@ fn every_other_reason_is_kept_but_that_direct_found_the_storage_open() {
     tried.note(&two, LineEnd::Refused(reason("403")));
     tried.note(&direct, LineEnd::Unavailable(reason("open in zope")));
     let kept = others(&tried, Failure::permanent("open"), &[]);
-    assert_eq!(kept, (None, vec!["two: 403".to_owned(), "open".to_owned()]));
+    assert_eq!(kept, (None, vec!["two: 403".to_owned()]));
+}
+
+#[test]
+fn a_server_that_says_what_the_storage_says_is_no_other_reason() {
+    let table = [
+        ("another snapshot (user/x)", "in `user/x`", 0),
+        ("another snapshot (user/y)", "in `user/x`", 1),
+        ("packing", "being packed", 0),
+    ];
+    for (said, last, count) in table {
+        let server = step("server");
+        let mut tried = Tried::default();
+        tried.note(&server, LineEnd::Busy(reason(said)));
+        let others = others(&tried, Failure::in_use(last), &[]).1;
+        assert_eq!(others.len(), count, "{said}: {others:?}");
+    }
 }
 
 #[test]
@@ -148,10 +164,10 @@ fn a_conf_in_which_no_line_asks_a_server_is_the_cause_if_it_cannot_be_used() {
     assert_eq!(others(&tried, open(), &[malformed()]), blamed);
     assert_eq!(others(&tried, Failure::in_use("user"), &[malformed()]), (None, vec![]));
     tried.note(&direct, LineEnd::Refused(reason("stray")));
-    assert_eq!(others(&tried, open(), &[malformed()]), (None, texts(&["malformed", "open"])));
+    assert_eq!(others(&tried, open(), &[malformed()]), (None, texts(&["malformed"])));
     tried.note(&direct, opened());
     tried.note(&server, LineEnd::Refused(reason("401")));
-    assert_eq!(others(&tried, open(), &[malformed()]), (None, texts(&["malformed", "open"])));
+    assert_eq!(others(&tried, open(), &[malformed()]), (None, texts(&["malformed"])));
     tried.note(&server, LineEnd::PassedOver);
     let passed_over = texts(&["malformed", "server: no process has this storage open"]);
     assert_eq!(others(&tried, open(), &[malformed()]), (None, passed_over));
@@ -170,7 +186,7 @@ fn the_second_round_replaces_the_end_of_a_line() {
     assert!(!tried.passed_over());
     assert_eq!(tried.pending().count(), 0);
     let others = others(&tried, Failure::permanent("open"), &[]);
-    assert_eq!(others, (None, vec!["b: disk".to_owned(), "open".to_owned()]));
+    assert_eq!(others, (None, vec!["b: disk".to_owned()]));
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use dsnap_engine::run::environment::Environment;
 use dsnap_engine::run::event::Event;
 use dsnap_engine::run::hold::HoldLimit;
 use dsnap_engine::run::job::{CommandEnd, Job, NotRun, Outcome, Program, Timing};
+use dsnap_engine::run::member::Target;
 use dsnap_engine::storage::{self, Storage};
 use dsnap_engine::system::flock::FileLock;
 use dsnap_engine::system::privileges::Privileges;
@@ -36,10 +36,13 @@ pub(crate) struct Scenario {
     methods: Vec<Arc<Scripted>>,
     conf: String,
     journal: Journal,
+    announced: RefCell<Vec<String>>,
     stop: Cell<Option<i32>>,
     stop_at_event: Option<&'static str>,
     command: RefCell<Command>,
     pub(crate) server: Arc<Mutex<Option<FileLock>>>,
+    /// The other storages of the run.
+    also: Vec<Scenario>,
     _folder: tempfile::TempDir,
 }
 
@@ -80,12 +83,30 @@ impl Scenario {
             methods: Vec::new(),
             conf: String::new(),
             journal: Journal::default(),
+            announced: RefCell::default(),
             stop: Cell::new(None),
             stop_at_event: None,
             command: RefCell::new(Box::new(|_| CommandEnd::Exited(0))),
             server: Arc::default(),
+            also: Vec::new(),
             _folder: folder,
         }
+    }
+
+    /// Makes another storage for the same run. Its methods write into the journal of this one.
+    pub(crate) fn beside(&self, other: Self) -> Self {
+        Self { journal: Arc::clone(&self.journal), ..other }
+    }
+
+    /// Adds another storage of the run.
+    pub(crate) fn also(mut self, other: Self) -> Self {
+        self.also.push(other);
+        self
+    }
+
+    /// Returns another storage of the run.
+    pub(crate) fn other(&self, number: usize) -> &Self {
+        &self.also[number]
     }
 
     /// Adds a line with a method of its own that asks the server.
@@ -152,18 +173,35 @@ impl Scenario {
 
     /// Plays the scenario.
     pub(crate) fn run(&self) -> Outcome {
+        let of_each: Vec<_> = self.storages().map(Self::prepare).collect();
+        let targets: Vec<_> = self
+            .storages()
+            .zip(&of_each)
+            .map(|(it, (job, privileges))| Target { job, storage: &it.storage, privileges })
+            .collect();
+        run::run(&of_each[0].0, &targets, self, self, &mut |_, _| {})
+    }
+
+    /// Writes the conf of this storage.
+    fn prepare(&self) -> (Job, Privileges) {
         let conf = self.storage.root().join("config/snapshot.conf");
         fs::write(&conf, format!("nodirect\n{}", self.conf)).unwrap();
         let job = Job { source: Source::File(conf), ..self.job.clone() };
-        let privileges = Privileges::of_owner(self.storage.root(), storage::MAIN).unwrap();
-        run::run(&job, &self.storage, &privileges, self, self)
+        (job, Privileges::of_owner(self.storage.root(), storage::MAIN).unwrap())
     }
 
-    /// Asserts that the run lock and the sublock are free.
+    /// This storage and the others of the run.
+    fn storages(&self) -> impl Iterator<Item = &Self> + Clone {
+        std::iter::once(self).chain(&self.also)
+    }
+
+    /// Asserts that the run locks and the sublocks are free.
     #[track_caller]
     pub(crate) fn assert_no_locks(&self) {
-        for path in [self.storage.run_lock(), self.storage.sublock()] {
-            assert!(FileLock::take_without_pid(&path).is_ok(), "{} is held", path.display());
+        for storage in self.storages().map(|it| &it.storage) {
+            for path in [storage.run_lock(), storage.sublock()] {
+                assert!(FileLock::take_without_pid(&path).is_ok(), "{} is held", path.display());
+            }
         }
     }
 
@@ -171,6 +209,11 @@ impl Scenario {
     pub(crate) fn ends_server(&self) -> SideEffect {
         let server = Arc::clone(&self.server);
         Box::new(move |_, _| drop(server.lock().unwrap().take()))
+    }
+
+    /// The calls that were announced so far.
+    pub(crate) fn announced(&self) -> Vec<String> {
+        self.announced.borrow().clone()
     }
 
     /// The journal so far.
@@ -193,7 +236,8 @@ impl Scenario {
 
 impl Methods for Scenario {
     fn find(&self, name: &[u8]) -> Result<Arc<dyn SnapshotMethod>, Reason> {
-        let found = self.methods.iter().find(|method| method.name.as_bytes() == name);
+        let mut methods = self.storages().flat_map(|it| &it.methods);
+        let found = methods.find(|method| method.name.as_bytes() == name);
         found.map(|method| Arc::clone(method) as _).ok_or_else(|| Reason::new("no such method"))
     }
 
@@ -204,8 +248,16 @@ impl Methods for Scenario {
 
 impl Program for Scenario {
     fn report(&self, event: Event) {
-        let words = match event {
+        let of = match &event {
+            Event::OfStorage { number, .. } => format!("{}: ", ["A", "B", "C"][*number]),
+            _ => String::new(),
+        };
+        let words = match event.without_storage() {
             Event::AwaitsEnter(_) => return,
+            // The method itself notes that it is called.
+            Event::Asking { .. } | Event::Leaving { .. } => {
+                return self.announced.borrow_mut().push(event.to_string());
+            }
             // The message names the folder and the code, which are others each time.
             Event::LeaveRetried { tries, reason, .. } => {
                 format!("left at try {tries}, after: {}", reason.text())
@@ -214,6 +266,7 @@ impl Program for Scenario {
         };
         // Only the first line: the hints below it are not part of the order.
         let words = words.lines().next().unwrap_or_default();
+        let words = format!("{of}{words}");
         if self.stop_at_event.is_some_and(|at| words.starts_with(at)) {
             self.stop.set(Some(15));
         }
@@ -236,17 +289,21 @@ impl Program for Scenario {
 
     fn run_command(
         &self,
-        environment: Option<&Environment<'_>>,
+        environment: &Environment<'_>,
         _limit: Option<HoldLimit>,
         began: &mut dyn FnMut(ProcessId),
     ) -> CommandEnd {
         began(ProcessId::own());
-        let environment = environment.unwrap();
-        assert_eq!(environment.directory, PathBuf::from(self.storage.given()));
-        assert!(
-            FileLock::take_without_pid(&self.storage.sublock()).is_err(),
-            "COMMAND runs without the sublock"
-        );
+        let snapshots = environment.snapshots.iter().map(|snapshot| &*snapshot.directory);
+        let storages = self.storages().map(|it| &it.storage);
+        assert!(snapshots.eq(storages.clone().map(Storage::given)), "{environment:?}");
+        for sublock in storages.map(Storage::sublock) {
+            assert!(
+                FileLock::take_without_pid(&sublock).is_err(),
+                "COMMAND runs without {}",
+                sublock.display()
+            );
+        }
         self.note("COMMAND runs");
         (self.command.borrow_mut())(&self.storage)
     }

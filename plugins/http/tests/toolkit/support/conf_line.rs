@@ -1,5 +1,6 @@
 //! A conf line with its files, callers of the method, and what a result must say.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use dsnap_core::method::{Caller, Entered, Left, Message, Request, SnapshotMethod, Status};
 use dsnap_core::{Code, Reason};
+use dsnap_engine::system::credential_folder::CredentialFolder;
 use dsnap_http::Http;
 
 /// The limit of a call in a test that does not set its own. Longer than any test takes.
@@ -16,7 +18,27 @@ const DEFAULT_LIMIT: Duration = Duration::from_secs(120);
 struct NeverStops;
 
 impl Caller for NeverStops {
-    fn say(&self, _message: Message<'_>) {}
+    fn say(&self, message: Message<'_>) {
+        assert_trace_is_shown_safely(message);
+    }
+
+    fn should_stop(&self) -> bool {
+        false
+    }
+}
+
+/// A caller that remembers what was traced.
+#[derive(Default)]
+pub(crate) struct Tracing(pub(crate) RefCell<Vec<String>>);
+
+impl Caller for Tracing {
+    fn say(&self, message: Message<'_>) {
+        assert_trace_is_shown_safely(message);
+        if let Message::Trace(words) = message {
+            self.0.borrow_mut().push(words.to_owned());
+        }
+    }
+
     fn should_stop(&self) -> bool {
         false
     }
@@ -40,6 +62,7 @@ pub(crate) struct ConfLine {
     limit: Duration,
     leave_limit: Option<Duration>,
     snapshot_seen: bool,
+    credentials: CredentialFolder,
 }
 
 impl ConfLine {
@@ -50,12 +73,20 @@ impl ConfLine {
         let code = Code::from_bytes(b"host-1001").unwrap();
         let words = vec![url.into(), "access".into()];
         let (limit, leave_limit) = (DEFAULT_LIMIT, None);
-        Self { folder, words, code, limit, leave_limit, snapshot_seen: false }
+        let credentials = CredentialFolder::default();
+        Self { folder, words, code, limit, leave_limit, snapshot_seen: false, credentials }
     }
 
     /// Adds a word to the line.
     pub(crate) fn with_word(mut self, word: impl Into<OsString>) -> Self {
         self.words.push(word.into());
+        self
+    }
+
+    /// Makes `credential:NAME` the access word, and the folder of the conf that of the credentials.
+    pub(crate) fn with_credential(mut self, name: &str) -> Self {
+        self.words[1] = format!("credential:{name}").into();
+        self.credentials = CredentialFolder::new(Some(self.folder.path().to_owned()));
         self
     }
 
@@ -88,6 +119,10 @@ impl ConfLine {
         self.folder.path().join(name)
     }
 
+    fn method(&self) -> Http {
+        Http::with_credentials(self.credentials.clone())
+    }
+
     fn request<'a>(&'a self, caller: &'a dyn Caller) -> Request<'a> {
         Request {
             storage: Path::new("/srv/ds"),
@@ -106,7 +141,7 @@ impl ConfLine {
     }
 
     pub(crate) fn enter_for(&self, caller: &dyn Caller) -> Entered {
-        Http.enter(&self.request(caller))
+        self.method().enter(&self.request(caller))
     }
 
     pub(crate) fn leave(&self) -> Left {
@@ -114,11 +149,11 @@ impl ConfLine {
     }
 
     pub(crate) fn leave_for(&self, caller: &dyn Caller) -> Left {
-        Http.leave(&self.request(caller))
+        self.method().leave(&self.request(caller))
     }
 
     pub(crate) fn status(&self) -> Status {
-        Http.status(&self.request(&NeverStops))
+        self.method().status(&self.request(&NeverStops))
     }
 }
 
@@ -177,10 +212,21 @@ pub(crate) fn expect(result: impl Outcome, variant: &str, parts: &[&str]) -> Rea
         assert!(reason.to_string().contains(part), "{part:?} is missing in: {reason}");
     }
     for line in [reason.text()].into_iter().chain(reason.hints().iter().map(String::as_str)) {
-        assert!(!line.contains('\n'), "{line:?}");
-        // What the access file contains, and what is sent of it.
-        let secrets = ["adminpass", "YWRtaW46YWRtaW5wYXNz"];
-        assert!(!secrets.iter().any(|secret| line.contains(secret)), "{line:?}");
+        assert_is_shown_safely(line);
     }
     reason
+}
+
+fn assert_trace_is_shown_safely(message: Message<'_>) {
+    if let Message::Trace(words) = message {
+        assert_is_shown_safely(words);
+    }
+}
+
+/// Checks that this is one line, without a secret.
+fn assert_is_shown_safely(line: &str) {
+    assert!(!line.contains('\n'), "{line:?}");
+    // What the access file contains, and what is sent of it.
+    let secrets = ["adminpass", "YWRtaW46YWRtaW5wYXNz"];
+    assert!(!secrets.iter().any(|secret| line.contains(secret)), "{line:?}");
 }

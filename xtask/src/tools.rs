@@ -1,0 +1,69 @@
+//! `cargo xtask tools`: the programs of other projects that the checks use, so that none is passed over
+//! in silence because its program is missing.
+//!
+//! `.ci/run` installs them from Debian.
+
+use std::env;
+
+use anyhow::{Result, bail};
+
+use crate::process::environment;
+
+/// The programs, and the packages that contain them.
+const TOOLS: [(&str, &str); 12] = [
+    ("borg", "borgbackup"),
+    ("cc", "gcc libc6-dev"),
+    ("cpio", "cpio"),
+    ("promtool", "prometheus"),
+    ("python3", "python3 python3-pip"),
+    ("restic", "restic"),
+    ("rsync", "rsync"),
+    ("setpriv", "util-linux"),
+    ("shellcheck", "shellcheck"),
+    ("strace", "strace"),
+    ("systemd-analyze", "systemd"),
+    ("tmux", "tmux"),
+];
+
+/// Fails if a program is missing, and names its package.
+pub(crate) fn run() -> Result<()> {
+    let missing: Vec<_> = TOOLS.iter().filter(|(program, _)| !is_there(program)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let programs: Vec<_> = missing.iter().map(|(program, _)| *program).collect();
+    let packages: Vec<_> = missing.iter().map(|(_, package)| *package).collect();
+    bail!(
+        "missing: {}\nhint: apt-get install --no-install-recommends {}",
+        programs.join(", "),
+        packages.join(" ")
+    )
+}
+
+/// Says whether a program is in a folder of the PATH.
+fn is_there(program: &str) -> bool {
+    let path = environment("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace;
+
+    #[test]
+    fn a_program_is_found_on_the_path() {
+        assert!(is_there("sh"));
+        assert!(!is_there("no-such-program"));
+    }
+
+    #[test]
+    fn ci_installs_every_tool() {
+        let script = std::fs::read_to_string(workspace::root().join(".ci/run")).unwrap();
+        for (program, packages) in TOOLS {
+            let line = format!("    command -v {program} >/dev/null || echo {packages}\n");
+            let is_python = program == "python3" && script.contains(&format!("echo {packages}\n"));
+            assert!(script.contains(&line) || is_python, "{program} is not installed: {line}");
+        }
+    }
+}
