@@ -345,6 +345,6 @@ fn registry(invocation: &Invocation) -> Registry {
     let http = Http::with_credentials(invocation.credentials.clone());
     let built_in = Registry::new(env!("CARGO_PKG_VERSION")).with(Direct).with(http).with(Exec);
     #[cfg(feature = "zeo")]
-    let built_in = built_in.with(Zeo);
+    let built_in = built_in.with(Zeo::with_credentials(invocation.credentials.clone()));
     built_in.searching(invocation.plugin_dirs.clone())
 }

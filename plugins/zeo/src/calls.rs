@@ -9,6 +9,7 @@ use crate::call::{self, Argument};
 use crate::frames::Frames;
 use crate::pickle::Value;
 use crate::reply::{self, Message};
+use crate::trace::Traced;
 use crate::trouble::{Endpoint, Trouble};
 
 /// What a call brought: a value, or an exception.
@@ -52,19 +53,30 @@ impl Calls {
         deadline: &Deadline<'_>,
         read: impl FnOnce(&Value<'_>) -> Option<T>,
     ) -> Result<Answer<T>, CallError> {
-        let exchanged = self.exchange(name, arguments, deadline, read);
-        exchanged.map_err(|trouble| self.without_answer(name, &trouble, deadline))
+        let traced = Traced::sent(name, arguments, deadline);
+        self.number += 1;
+        let sent = call::write(self.number, name, arguments);
+        let exchanged = self.exchange(&sent, deadline, |result| {
+            traced.answered(result);
+            match reply::exception(result) {
+                Some(exception) => Some(Err(exception)),
+                None => read(result).map(Ok),
+            }
+        });
+        exchanged.map_err(|trouble| {
+            let error = self.without_answer(name, &trouble, deadline);
+            traced.without_answer(&error);
+            error
+        })
     }
 
     fn exchange<T>(
         &mut self,
-        name: &str,
-        arguments: &[Argument<'_>],
+        sent: &[u8],
         deadline: &Deadline<'_>,
         read: impl FnOnce(&Value<'_>) -> Option<T>,
-    ) -> Result<Answer<T>, Trouble> {
-        self.number += 1;
-        self.frames.send(&call::write(self.number, name, arguments), deadline)?;
+    ) -> Result<T, Trouble> {
+        self.frames.send(sent, deadline)?;
         loop {
             self.frames.receive(deadline)?;
             let (pickle, complete) = self.frames.last();
@@ -72,12 +84,8 @@ impl Calls {
                 .map_err(|_| Trouble::Unreadable("a message is no reply of a ZEO server"))?;
             match message {
                 Message::Reply(number, result) if number == i64::from(self.number) => {
-                    return match reply::exception(&result) {
-                        Some(exception) => Ok(Err(exception)),
-                        None => read(&result).map(Ok).ok_or(Trouble::Unreadable(
-                            "the result is none that this call can have",
-                        )),
-                    };
+                    let unusable = "the result is none that this call can have";
+                    return read(&result).ok_or(Trouble::Unreadable(unusable));
                 }
                 Message::Reply(..) | Message::Notice => {}
             }

@@ -22,6 +22,7 @@ use crate::frames::Frames;
 use crate::line::Line;
 use crate::login;
 use crate::pickle::Value;
+use crate::trace;
 use crate::trouble::{ANNOUNCEMENT, Endpoint, PORT_HINT};
 
 /// The versions of ZODB 3.1 to ZEO 4. For our calls they are the same.
@@ -66,6 +67,7 @@ fn agree_on_version(
     let received = calls.frames().receive_version(deadline);
     received.map_err(|trouble| calls.without_answer(ANNOUNCEMENT, &trouble, deadline))?;
     let announced = calls.frames().last().0;
+    trace::announced(announced, deadline);
     let Some(version) = VERSIONS.into_iter().find(|known| *known == announced) else {
         let announced = announced.to_vec();
         return Err(unknown_version(calls.address(), &announced));
@@ -130,7 +132,7 @@ fn not_registered(address: &str, storage: &[u8], exception: &Exception) -> CallE
             "end the line with the storage and an access file: zeo ADDRESS STORAGE ACCESS"
         }
         _ => {
-            "write the name of the storage's section in zeo.conf behind the address; without a name it is 1"
+            "write the name of the storage's section in zeo.conf behind the address, in lower case; without a name it is 1"
         }
     };
     let text =

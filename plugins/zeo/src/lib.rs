@@ -8,7 +8,8 @@
 //! - `connection` for connecting, and `channel` for bytes with a time limit,
 //! - `frames` and `digest` for one message: its length, and its authentication code,
 //! - `calls` for a call and its answer: `call` is what is sent, `pickle` and `reply` read what comes back,
-//! - `trouble` for why there is no answer.
+//! - `trouble` for why there is no answer,
+//! - `trace` for what `-vv` shows of a call.
 //!
 //! The protocol is Python's pickle. A pickle can make a Python program run anything. Here, `pickle`
 //! reads a fixed set of operations into inert values, and runs nothing.
@@ -26,6 +27,7 @@ mod line;
 mod login;
 mod pickle;
 mod reply;
+mod trace;
 mod trouble;
 mod zeo_server;
 
@@ -33,13 +35,23 @@ use std::ffi::OsString;
 
 use dsnap_core::Reason;
 use dsnap_core::method::{CheckedLine, Entered, Left, Request, SnapshotMethod, Status};
+use dsnap_engine::system::credential_folder::CredentialFolder;
 use dsnap_engine::{limits, server};
 
 use crate::zeo_server::ZeoServer;
 
 /// Asks a ZEO server: `zeo ADDRESS [STORAGE [ACCESS [realm=NAME]]]`.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Zeo;
+#[derive(Debug, Clone, Default)]
+pub struct Zeo {
+    credentials: CredentialFolder,
+}
+
+impl Zeo {
+    /// Makes the method for a program that may have credentials of a systemd service.
+    pub fn with_credentials(credentials: CredentialFolder) -> Self {
+        Self { credentials }
+    }
+}
 
 impl SnapshotMethod for Zeo {
     fn name(&self) -> &str {
@@ -47,7 +59,7 @@ impl SnapshotMethod for Zeo {
     }
 
     fn check_words(&self, words: &[OsString]) -> Result<CheckedLine, Reason> {
-        line::check(words)
+        line::check(words, &self.credentials)
     }
 
     /// A server that answers has its storage open, and no call closes it.
@@ -60,25 +72,25 @@ impl SnapshotMethod for Zeo {
     }
 
     fn check_files(&self, request: &Request<'_>) -> Result<(), Reason> {
-        ZeoServer::of(request, limits::LEAVE_TIMEOUT).map(drop)
+        ZeoServer::of(request, &self.credentials, limits::LEAVE_TIMEOUT).map(drop)
     }
 
     fn enter(&self, request: &Request<'_>) -> Entered {
-        match ZeoServer::of(request, limits::ENTER_TIMEOUT) {
+        match ZeoServer::of(request, &self.credentials, limits::ENTER_TIMEOUT) {
             Ok(zeo) => server::enter(&zeo, request.code),
             Err(reason) => Entered::Refused(reason),
         }
     }
 
     fn leave(&self, request: &Request<'_>) -> Left {
-        match ZeoServer::of(request, limits::LEAVE_TIMEOUT) {
+        match ZeoServer::of(request, &self.credentials, limits::LEAVE_TIMEOUT) {
             Ok(zeo) => server::leave(&zeo, request.code, request.snapshot_seen),
             Err(reason) => Left::Refused(reason),
         }
     }
 
     fn status(&self, request: &Request<'_>) -> Status {
-        match ZeoServer::of(request, limits::LEAVE_TIMEOUT) {
+        match ZeoServer::of(request, &self.credentials, limits::LEAVE_TIMEOUT) {
             Ok(zeo) => server::status(&zeo, request.code),
             Err(reason) => Status::Refused(reason),
         }

@@ -1,5 +1,6 @@
 //! The words of a conf line: `zeo ADDRESS [STORAGE [ACCESS [realm=NAME]]]`.
 //!
+//! ACCESS is a file or `credential:NAME`, which `dsnap_engine::system::credential_folder` resolves.
 //! `dsnap_engine::conf` has removed a last word `timeout=` already. `address` checks ADDRESS.
 
 use std::ffi::{OsStr, OsString};
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use dsnap_core::Reason;
 use dsnap_core::method::{CheckedLine, Request};
 use dsnap_core::text::Harmless;
+use dsnap_engine::system::credential_folder::CredentialFolder;
 
 use crate::address::{self, Address};
 
@@ -25,6 +27,8 @@ pub(crate) struct Line {
     pub(crate) storage: Vec<u8>,
     /// The file that contains user and password.
     pub(crate) access: Option<PathBuf>,
+    /// What helps if that file cannot be read.
+    access_hint: Option<String>,
     /// The realm in which the server must ask for the password.
     pub(crate) realm: Option<Vec<u8>>,
 }
@@ -34,16 +38,29 @@ impl Line {
     ///
     /// # Errors
     ///
-    /// There are too few or too many words, or ADDRESS is unusable.
-    pub(crate) fn read(request: &Request<'_>) -> Result<Self, Reason> {
+    /// There are too few or too many words, ADDRESS is unusable, or the line may not use its credential.
+    pub(crate) fn read(
+        request: &Request<'_>,
+        credentials: &CredentialFolder,
+    ) -> Result<Self, Reason> {
         let words = Words::split(request.words)?;
+        let access = words.access.map(|word| credentials.usable_file(word)).transpose()?;
         Ok(Self {
             address: Address::read(words.address, request.conf_folder)?,
             shown: address::shown(words.address),
             storage: words.storage.as_bytes().to_vec(),
-            access: words.access.map(|name| request.conf_folder.join(name)),
+            access: access.map(|file| request.conf_folder.join(file)),
+            access_hint: words.access.and_then(CredentialFolder::hint),
             realm: words.realm.map(<[u8]>::to_vec),
         })
+    }
+
+    /// Completes the reason why the access file cannot be read.
+    pub(crate) fn without_access(&self, reason: Reason) -> Reason {
+        match &self.access_hint {
+            Some(hint) if reason.hints().is_empty() => reason.hint(hint),
+            _ => reason,
+        }
     }
 }
 
@@ -98,19 +115,26 @@ impl<'a> Words<'a> {
 }
 
 /// Checks that these words can follow `zeo`. The file of the line is ACCESS.
-pub(crate) fn check(words: &[OsString]) -> Result<CheckedLine, Reason> {
+pub(crate) fn check(
+    words: &[OsString],
+    credentials: &CredentialFolder,
+) -> Result<CheckedLine, Reason> {
     let words = Words::split(words)?;
     Address::read(words.address, Path::new("/"))?;
-    let is_relative = |file: &OsStr| !Path::new(file).is_absolute();
-    let names_relative_files = words.access.is_some_and(is_relative)
-        || address::is_path(words.address) && is_relative(words.address);
-    let reads = words.access.map(PathBuf::from).into_iter().collect();
+    let access = words.access.map(|word| credentials.file(word)).transpose();
+    let reads: Vec<_> = access.map_err(Reason::new)?.flatten().into_iter().collect();
+    let names_relative_files = reads.iter().any(|file| file.is_relative())
+        || address::is_path(words.address) && Path::new(words.address).is_relative();
     Ok(CheckedLine { label: Some(words.label()), names_relative_files, reads })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn check(words: &[OsString]) -> Result<CheckedLine, Reason> {
+        super::check(words, &CredentialFolder::default())
+    }
 
     fn words(line: &str) -> Vec<OsString> {
         line.split(' ').map(OsString::from).collect()
@@ -170,5 +194,14 @@ mod tests {
         ] {
             assert_eq!(check(&words(line)).unwrap().label.unwrap(), label);
         }
+    }
+
+    #[test]
+    fn a_credential_is_no_relative_file_and_is_read_in_its_folder() {
+        let folder = CredentialFolder::new(Some("/run/credentials/x".into()));
+        let checked = super::check(&words("a:1 main credential:zeo"), &folder).unwrap();
+        assert_eq!(checked.reads, [PathBuf::from("/run/credentials/x/zeo")]);
+        assert!(!checked.names_relative_files);
+        assert!(super::check(&words("a:1 main credential:../zeo"), &folder).is_err());
     }
 }

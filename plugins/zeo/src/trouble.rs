@@ -63,7 +63,7 @@ impl Endpoint<'_> {
                 format!("no connection to {address} within {limit}")
             }
             Trouble::Io(error) => {
-                format!("{address} cannot be reached: {}", text::harmless(error.to_string()))
+                format!("{address} cannot be reached: {}", text::harmless(text::error(error)))
             }
             // Without a connection there is nothing to read.
             Trouble::Closed | Trouble::Unreadable(_) => format!("{address} cannot be reached"),
@@ -90,7 +90,7 @@ impl Endpoint<'_> {
                     .hint(LOG_HINT),
             ),
             Trouble::Io(error) => {
-                let error = text::harmless(error.to_string());
+                let error = text::harmless(text::error(error));
                 let text = format!("the connection to {address} broke ({asked}): {error}");
                 CallError::NoAnswer(Reason::new(text).hint(LOG_HINT))
             }

@@ -11,6 +11,7 @@ use dsnap_engine::server::call_error::CallError;
 use dsnap_engine::server::current_use::CurrentUse;
 use dsnap_engine::server::deadline::{Deadline, TimeLimits};
 use dsnap_engine::server::{self, Server};
+use dsnap_engine::system::credential_folder::CredentialFolder;
 
 use crate::call::Argument;
 use crate::calls::{Answer, Calls, call_failed};
@@ -40,10 +41,15 @@ impl<'a> ZeoServer<'a> {
     /// # Errors
     ///
     /// The line or its file is unusable, so a person must act.
-    pub(crate) fn of(request: &Request<'a>, default_limit: Duration) -> Result<Self, Reason> {
+    pub(crate) fn of(
+        request: &Request<'a>,
+        folder: &CredentialFolder,
+        default_limit: Duration,
+    ) -> Result<Self, Reason> {
         let limits = TimeLimits::of(request, default_limit);
-        let line = Line::read(request)?;
-        let account = line.access.as_deref().map(Account::read).transpose()?;
+        let line = Line::read(request, folder)?;
+        let account = line.access.as_deref().map(Account::read).transpose();
+        let account = account.map_err(|reason| line.without_access(reason))?;
         let sublock = request.storage.join("misc/sublock");
         Ok(Self { line, account, limits, sublock, calls: RefCell::new(None) })
     }

@@ -5,6 +5,7 @@ use dsnap_core::method::{Entered, Left};
 use crate::support::conf_line::{ConfLine, expect};
 use crate::support::pickles::{NOTICE, exception, text};
 use crate::support::server::{Action, Script, Server};
+use crate::support::session::ACCOUNT;
 
 fn server() -> Server {
     Server::start(Script::new().with_password())
@@ -55,6 +56,17 @@ fn a_wrong_or_missing_password_needs_a_person() {
     let missing = ConfLine::new(&server.address).with_word("1").with_word("nothing");
     expect(missing.enter(), "refused", &["nothing cannot be read"]);
     assert!(!server.all_calls().contains("register"));
+}
+
+#[test]
+fn a_credential_is_read_from_its_folder_and_a_missing_one_names_the_setting() {
+    let server = server();
+    let line = ConfLine::new(&server.address).with_credential("zeo");
+    let missing = line.path("zeo").display().to_string();
+    expect(line.enter(), "refused", &[&missing, "No such file", "LoadCredential=zeo:FILE"]);
+    let [user, _, password] = ACCOUNT;
+    let line = line.with_file("zeo", format!("{user}:{password}\n"));
+    assert_eq!(line.enter(), Entered::Held);
 }
 
 #[test]

@@ -11,3 +11,4 @@ mod hostile;
 mod leave;
 mod login;
 mod support;
+mod trace;

@@ -1,15 +1,17 @@
 //! A conf line with its files, callers of the method, and what a result must say.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dsnap_core::method::{Caller, Entered, Left, Message, Request, SnapshotMethod, Status};
 use dsnap_core::{Code, Reason, text};
+use dsnap_engine::system::credential_folder::CredentialFolder;
 use dsnap_zeo::Zeo;
 
-use super::session::ACCOUNT;
+use super::session::{ACCOUNT, right_answer};
 
 /// The limit of a call in a test that does not set its own. Longer than any test takes.
 const DEFAULT_LIMIT: Duration = Duration::from_secs(120);
@@ -18,7 +20,27 @@ const DEFAULT_LIMIT: Duration = Duration::from_secs(120);
 struct NeverStops;
 
 impl Caller for NeverStops {
-    fn say(&self, _message: Message<'_>) {}
+    fn say(&self, message: Message<'_>) {
+        assert_trace_is_shown_safely(message);
+    }
+
+    fn should_stop(&self) -> bool {
+        false
+    }
+}
+
+/// A caller that remembers what was traced.
+#[derive(Default)]
+pub(crate) struct Tracing(pub(crate) RefCell<Vec<String>>);
+
+impl Caller for Tracing {
+    fn say(&self, message: Message<'_>) {
+        assert_trace_is_shown_safely(message);
+        if let Message::Trace(words) = message {
+            self.0.borrow_mut().push(words.to_owned());
+        }
+    }
+
     fn should_stop(&self) -> bool {
         false
     }
@@ -42,6 +64,7 @@ pub(crate) struct ConfLine {
     limit: Duration,
     leave_limit: Option<Duration>,
     snapshot_seen: bool,
+    credentials: CredentialFolder,
 }
 
 impl ConfLine {
@@ -53,7 +76,8 @@ impl ConfLine {
         let code = Code::from_bytes(b"host-1001").unwrap();
         let words = vec![address.into()];
         let (limit, leave_limit) = (DEFAULT_LIMIT, None);
-        Self { folder, words, code, limit, leave_limit, snapshot_seen: false }
+        let credentials = CredentialFolder::default();
+        Self { folder, words, code, limit, leave_limit, snapshot_seen: false, credentials }
     }
 
     /// Adds a word to the line.
@@ -65,6 +89,12 @@ impl ConfLine {
     /// Adds the storage and the access file, with user and password of the scripted server.
     pub(crate) fn with_password(self) -> Self {
         self.with_word("1").with_word("access")
+    }
+
+    /// Adds the storage and `credential:NAME`, and makes the folder of the conf that of the credentials.
+    pub(crate) fn with_credential(mut self, name: &str) -> Self {
+        self.credentials = CredentialFolder::new(Some(self.folder.path().to_owned()));
+        self.with_word("1").with_word(format!("credential:{name}"))
     }
 
     /// Sets the limit of a call.
@@ -87,8 +117,22 @@ impl ConfLine {
 
     /// Writes the access file.
     pub(crate) fn with_access(self, content: impl AsRef<[u8]>) -> Self {
-        fs::write(self.folder.path().join("access"), content).unwrap();
+        self.with_file("access", content)
+    }
+
+    /// Writes a file into the folder of the conf.
+    pub(crate) fn with_file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        fs::write(self.path(name), content).unwrap();
         self
+    }
+
+    /// Returns the path of a file in the folder of the conf.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn method(&self) -> Zeo {
+        Zeo::with_credentials(self.credentials.clone())
     }
 
     fn request<'a>(&'a self, caller: &'a dyn Caller) -> Request<'a> {
@@ -105,7 +149,7 @@ impl ConfLine {
     }
 
     pub(crate) fn enter(&self) -> Entered {
-        self.enter_by(&Zeo)
+        self.enter_by(&self.method())
     }
 
     /// Enters by a method that is found otherwise.
@@ -122,15 +166,15 @@ impl ConfLine {
     }
 
     pub(crate) fn enter_for(&self, caller: &dyn Caller) -> Entered {
-        Zeo.enter(&self.request(caller))
+        self.method().enter(&self.request(caller))
     }
 
     pub(crate) fn leave(&self) -> Left {
-        self.leave_by(&Zeo)
+        self.leave_by(&self.method())
     }
 
     pub(crate) fn status(&self) -> Status {
-        self.status_by(&Zeo)
+        self.status_by(&self.method())
     }
 }
 
@@ -189,9 +233,21 @@ pub(crate) fn expect(result: impl Outcome, variant: &str, parts: &[&str]) -> Rea
         assert!(reason.to_string().contains(part), "{part:?} is missing in: {reason}");
     }
     for line in [reason.text()].into_iter().chain(reason.hints().iter().map(String::as_str)) {
-        assert!(!line.contains('\n'), "{line:?}");
-        assert!(!line.chars().any(text::is_harmful), "{line:?}");
-        assert!(!line.contains(ACCOUNT[2]), "{line:?}");
+        assert_is_shown_safely(line);
     }
     reason
+}
+
+fn assert_trace_is_shown_safely(message: Message<'_>) {
+    if let Message::Trace(words) = message {
+        assert_is_shown_safely(words);
+    }
+}
+
+/// Checks that this is one harmless line, without a secret.
+fn assert_is_shown_safely(line: &str) {
+    assert!(!line.contains('\n'), "{line:?}");
+    assert!(!line.chars().any(text::is_harmful), "{line:?}");
+    let secrets = [ACCOUNT[2].to_owned(), right_answer()];
+    assert!(!secrets.iter().any(|secret| line.contains(secret)), "{line:?}");
 }
