@@ -63,7 +63,7 @@ fn run_parts(options: &Options, folder: &Path, scratch: &Path) -> Result<String>
     if options.only_zeo {
         let dsnap = options.dsnap()?;
         let place = zeo::Place { dsnap: &dsnap, scripts: &scripts, folder, scratch };
-        let count = zeo::run(place, true)?;
+        let count = zeo::run(place, options.all)?;
         return Ok(format!("interop: dsnap entered and left with {count} real ZEO servers"));
     }
     let real = if options.only_zope5 { None } else { Some(install::directory_storage(folder)?) };
@@ -72,8 +72,7 @@ fn run_parts(options: &Options, folder: &Path, scratch: &Path) -> Result<String>
     let answers = zope5::compare(&dsnap, &scripts, &modules, scratch)?;
     let compared = format!("{answers} answers of Zope 5 compared");
     let Some(real) = real else { return Ok(format!("interop: {compared}")) };
-    // The other generations take two minutes to install, and talk the same: --zeo runs them.
-    zeo::run(zeo::Place { dsnap: &dsnap, scripts: &scripts, folder, scratch }, false)?;
+    zeo::run(zeo::Place { dsnap: &dsnap, scripts: &scripts, folder, scratch }, options.all)?;
     let summary = compare(&Tools { dsnap, real, scripts }, scratch)?;
     Ok(format!("{summary}; {compared}"))
 }
@@ -83,6 +82,8 @@ struct Options {
     dsnap: Option<PathBuf>,
     only_zope5: bool,
     only_zeo: bool,
+    /// Also with the generations of ZEO that take two minutes to install, and talk the same.
+    all: bool,
     keep: bool,
 }
 
@@ -95,6 +96,7 @@ impl Options {
                 "--keep" => options.keep = true,
                 "--zope5" => options.only_zope5 = true,
                 "--zeo" => options.only_zeo = true,
+                "--all" => options.all = true,
                 "--dsnap" => {
                     options.dsnap =
                         Some(args.next().context("--dsnap needs the path of a program")?.into())

@@ -43,7 +43,8 @@ Tasks:
              Zope 5; needs Python 2.7, and Python 3.10 or later
                --dsnap PROGRAM   Use this program instead of the one built here
                --zope5           Only compare with Zope 5; needs no Python 2.7
-               --zeo             Only run with real ZEO servers, of four generations
+               --zeo             Only run with a real ZEO server
+               --all             Run with four generations of ZEO servers
                --keep            Leave the storages in target/interop, even after a success
   bench      Measure how long calls of methods take, and fail if they take too long
   ci         Run tools, fmt, tidy, header, clippy, doc, deny, test, roundtrip, demo, examples and
