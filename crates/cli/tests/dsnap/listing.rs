@@ -96,7 +96,7 @@ fn listing_is_not_combined_with_anything_else() {
     Dsnap::new()
         .arg("--json")
         .run()
-        .mentions("usage: --json works only with --status, --recover and --list-methods");
+        .mentions("usage: --json works only with --list-methods, --recover and --status");
 }
 
 #[test]
