@@ -1,5 +1,5 @@
-//! `cargo xtask interop`: compares dsnap with the real DirectoryStorage 1.1.21, under Python 2.7, and
-//! the simulated Zope with a real Zope 5, under Python 3.
+//! `cargo xtask interop`: compares dsnap with the real DirectoryStorage 1.1.21, under Python 2.7, also
+//! behind real ZEO servers, and the simulated Zope with a real Zope 5, under Python 3.
 //!
 //! The real code makes, fills and crashes storages; `interop/make_storages.py` lists the states.
 //! Each storage goes through `rehearsal`, some also through `kill`. In the end the real code opens
@@ -11,6 +11,7 @@ mod install;
 mod kill;
 mod rehearsal;
 mod tree;
+mod zeo;
 mod zope;
 mod zope5;
 
@@ -58,13 +59,20 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
 /// Installs what the parts need, and runs them; returns a line that sums them up.
 fn run_parts(options: &Options, folder: &Path, scratch: &Path) -> Result<String> {
     check_programs(&["rsync", "cpio", "tar", "gzip", "find", "cp", "timeout"])?;
+    let scripts = workspace::root().join("xtask/interop");
+    if options.only_zeo {
+        let dsnap = options.dsnap()?;
+        let place = zeo::Place { dsnap: &dsnap, scripts: &scripts, folder, scratch };
+        let count = zeo::run(place, options.all)?;
+        return Ok(format!("interop: dsnap entered and left with {count} real ZEO servers"));
+    }
     let real = if options.only_zope5 { None } else { Some(install::directory_storage(folder)?) };
     let modules = install::zope5(folder)?;
-    let dsnap = options.dsnap.clone().map_or_else(|| workspace::build(&["dsnap"]), Ok)?;
-    let scripts = workspace::root().join("xtask/interop");
+    let dsnap = options.dsnap()?;
     let answers = zope5::compare(&dsnap, &scripts, &modules, scratch)?;
     let compared = format!("{answers} answers of Zope 5 compared");
     let Some(real) = real else { return Ok(format!("interop: {compared}")) };
+    zeo::run(zeo::Place { dsnap: &dsnap, scripts: &scripts, folder, scratch }, options.all)?;
     let summary = compare(&Tools { dsnap, real, scripts }, scratch)?;
     Ok(format!("{summary}; {compared}"))
 }
@@ -73,6 +81,9 @@ fn run_parts(options: &Options, folder: &Path, scratch: &Path) -> Result<String>
 struct Options {
     dsnap: Option<PathBuf>,
     only_zope5: bool,
+    only_zeo: bool,
+    /// Also with the generations of ZEO that take two minutes to install, and talk the same.
+    all: bool,
     keep: bool,
 }
 
@@ -84,6 +95,8 @@ impl Options {
             match arg.as_str() {
                 "--keep" => options.keep = true,
                 "--zope5" => options.only_zope5 = true,
+                "--zeo" => options.only_zeo = true,
+                "--all" => options.all = true,
                 "--dsnap" => {
                     options.dsnap =
                         Some(args.next().context("--dsnap needs the path of a program")?.into())
@@ -92,6 +105,13 @@ impl Options {
             }
         }
         Ok(options)
+    }
+}
+
+impl Options {
+    /// Returns the program to test, built if none was named.
+    fn dsnap(&self) -> Result<PathBuf> {
+        self.dsnap.clone().map_or_else(|| workspace::build(&["dsnap"]), Ok)
     }
 }
 

@@ -39,10 +39,12 @@ Tasks:
   header     Write crates/core/include/dsnap.h from the Rust definitions
                --check           Only check that it is up to date
   roundtrip  Call libraries in C and Rust from C, under sanitizers; needs a C compiler
-  interop    Compare dsnap with the real DirectoryStorage 1.1.21 and with a real Zope 5; needs
-             Python 2.7, and Python 3.10 or later
+  interop    Compare dsnap with the real DirectoryStorage 1.1.21, a real ZEO server and a real
+             Zope 5; needs Python 2.7, and Python 3.10 or later
                --dsnap PROGRAM   Use this program instead of the one built here
                --zope5           Only compare with Zope 5; needs no Python 2.7
+               --zeo             Only run with a real ZEO server
+               --all             Run with four generations of ZEO servers
                --keep            Leave the storages in target/interop, even after a success
   bench      Measure how long calls of methods take, and fail if they take too long
   ci         Run tools, fmt, tidy, header, clippy, doc, deny, test, roundtrip, demo, examples and

@@ -19,5 +19,6 @@ pub mod limits;
 pub mod quoting;
 pub mod record;
 pub mod run;
+pub mod server;
 pub mod storage;
 pub mod system;

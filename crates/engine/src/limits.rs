@@ -141,7 +141,24 @@ pub const MAX_ERROR_PAGE: usize = 1 << 16;
 pub const MIN_RSA_BITS: usize = 2048;
 /// How deep the elements of an XML-RPC response may be nested. A fault is 7 deep.
 pub const MAX_XML_DEPTH: usize = 64;
-/// How many characters of a server's fault a message shows.
+/// How much of one message of a ZEO server is kept. Replies are short; the rest of any other message is
+/// only counted.
+pub const MAX_ZEO_MESSAGE: usize = 1 << 16;
+/// How much of a ZEO server's message is read at a time.
+pub const ZEO_CHUNK: usize = 1 << 13;
+/// The operations of one pickle, in number. The longest reply of a ZEO server has about 40. This also
+/// bounds how deep its values are nested.
+pub const MAX_PICKLE_OPERATIONS: usize = 500;
+/// The version that a ZEO server announces, in bytes.
+pub const MAX_ZEO_VERSION: usize = 16;
+/// A text that is used of a ZEO server's reply: a snapshot code, what an exception says. The rest is cut
+/// off.
+pub const MAX_ZEO_TEXT: usize = 4096;
+/// The challenge of a ZEO server that asks for a password, in bytes. It has 40.
+pub const MAX_ZEO_CHALLENGE: usize = 255;
+/// The path of a socket, in bytes: as much as Linux accepts.
+pub const MAX_SOCKET_PATH: usize = 107;
+/// How many characters of a server's exception a message shows.
 pub const MAX_SHOWN_FAULT_CHARS: usize = 300;
 /// The shortest secret that is masked where it stands in a server's words, in characters. Words with a
 /// shorter one are not shown at all.

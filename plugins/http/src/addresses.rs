@@ -1,17 +1,13 @@
-//! Finding the addresses of a host.
-//!
-//! The lookup runs in a thread of its own, so that the time limit and a stop take effect meanwhile.
-//! COMMAND may have used up all processes that the user may have. No thread can be started then, and
-//! the lookup runs in the calling one, because leaving must work all the same.
+//! The addresses of a host, as the HTTP client asks for them.
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
+use dsnap_engine::server::addresses;
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 
 /// The addresses of the host of one line, kept for all requests of one call.
 ///
@@ -63,21 +59,14 @@ impl Resolve for Addresses {
 }
 
 async fn look_up(host: &str) -> io::Result<Vec<SocketAddr>> {
-    let (found, wait_until_found) = oneshot::channel();
-    let name = host.to_owned();
-    let started = thread::Builder::new().spawn(move || found.send(addresses_of(&name)));
-    match started {
-        Ok(_) => {
-            let ended = |_| Err(io::Error::other("the lookup ended without a result"));
-            wait_until_found.await.unwrap_or_else(ended)
-        }
-        Err(_) => addresses_of(host),
-    }
-}
-
-/// Asks the system. The port is added by the client.
-fn addresses_of(host: &str) -> io::Result<Vec<SocketAddr>> {
-    (host, 0).to_socket_addrs().map(Iterator::collect)
+    let (found, mut wait_until_found) = mpsc::unbounded_channel();
+    // The port is added by the client.
+    addresses::look_up(host, 0, move |addresses| {
+        // Nobody waits any longer if the time is up.
+        let _ = found.send(addresses);
+    });
+    let ended = || Err(io::Error::other("the lookup ended without a result"));
+    wait_until_found.recv().await.unwrap_or_else(ended)
 }
 
 #[cfg(test)]

@@ -6,11 +6,11 @@
 use std::path::Path;
 
 use dsnap_core::{Reason, text};
+use dsnap_engine::server::call_error::CallError;
 use dxr::Value;
 use reqwest::StatusCode;
 
 use crate::address::{self, URL_HINT};
-use crate::call_error::CallError;
 use crate::client::Response;
 use crate::fault::{Fault, Meaning};
 use crate::secrets::Secrets;
@@ -133,7 +133,7 @@ impl Endpoint<'_> {
                 ))
                 .hint("check that the ZEO server is running"),
             )),
-            Meaning::InUse(_) | Meaning::Locked | Meaning::Other => None,
+            Meaning::OfStorage => None,
         }
     }
 

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use dsnap_core::{Reason, text};
 use dsnap_engine::limits;
+use dsnap_engine::server::call_error::CallError;
+use dsnap_engine::server::deadline::Deadline;
 use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION,
 };
@@ -23,8 +25,6 @@ use tower::util::MapResponseLayer;
 use crate::access::Credentials;
 use crate::address::Address;
 use crate::addresses::Addresses;
-use crate::call_error::CallError;
-use crate::deadline::Deadline;
 use crate::send_error::SendError;
 
 const USER_AGENT: &str = concat!("dsnap/", env!("CARGO_PKG_VERSION"));

@@ -5,10 +5,8 @@
 //! traceback that ends with `NAME: MESSAGE`. Its source lines may quote the same messages, so only the
 //! end counts.
 
-use dsnap_core::text;
-use dsnap_engine::limits::MAX_SHOWN_FAULT_CHARS;
+use dsnap_engine::server::exception::Exception;
 
-use crate::current_use::CurrentUse;
 use crate::secrets::Secrets;
 
 const PREFIX: &str = "Unexpected Zope exception:";
@@ -16,27 +14,19 @@ const TRACEBACK: &str = "Traceback (most recent call last):";
 
 /// An exception in the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fault {
-    /// The name of the exception's class, without its module; empty if the fault names none.
-    class: String,
-    message: String,
-}
+pub(crate) struct Fault(Exception);
 
-/// What a fault means.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a fault means after every call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meaning {
     /// There is no toolkit at the URL.
     NotFound,
     /// The user lacks the permission.
     Unauthorized,
-    /// The storage is in use already.
-    InUse(CurrentUse),
     /// Zope has lost the connection to its ZEO server.
     Disconnected,
-    /// Another process has locked a file that the server needs.
-    Locked,
-    /// Anything else.
-    Other,
+    /// An exception of the storage: what it means depends on the call.
+    OfStorage,
 }
 
 impl Fault {
@@ -50,8 +40,8 @@ impl Fault {
         let parts =
             exception.split_once(" - ").or_else(|| Some((exception.strip_suffix(" -")?, "")));
         match parts.and_then(|(class, message)| Some((class_name(class)?, message))) {
-            Some((class, message)) => Self { class, message: message.to_owned() },
-            None => Self { class: String::new(), message: exception.to_owned() },
+            Some((class, message)) => Self::new(class, message),
+            None => Self::new(String::new(), exception),
         }
     }
 
@@ -63,49 +53,39 @@ impl Fault {
         let exception = lines.join("\n");
         let (class, message) = exception.split_once(':').unwrap_or((&exception, ""));
         match class_name(class) {
-            Some(class) => Self { class, message: message.trim().to_owned() },
-            None => Self { class: String::new(), message: exception },
+            Some(class) => Self::new(class, message.trim()),
+            None => Self::new(String::new(), &exception),
         }
+    }
+
+    fn new(class: String, message: &str) -> Self {
+        Self(Exception { class, message: message.to_owned() })
     }
 
     /// Says what the fault means.
     pub(crate) fn meaning(&self) -> Meaning {
-        match self.class.as_str() {
+        match self.0.class.as_str() {
             "NotFound" => Meaning::NotFound,
             "Unauthorized" => Meaning::Unauthorized,
             "ClientDisconnected" => Meaning::Disconnected,
-            "LockError" => Meaning::Locked,
-            _ => self.current_use().map_or(Meaning::Other, Meaning::InUse),
+            _ => Meaning::OfStorage,
         }
+    }
+
+    /// Shows the exception on one short line without secrets.
+    pub(crate) fn summary(&self, secrets: &Secrets) -> String {
+        self.0.summary(|words| secrets.mask(words).into_owned())
     }
 
     /// Says whether the storage of the Zope does not know a call about snapshots. Through a ZEO server
     /// without the patch of DirectoryStorage, it does not.
     pub(crate) fn lacks_call(&self) -> bool {
-        self.class == "AttributeError" && self.message.contains("Snapshot")
+        self.0.class == "AttributeError" && self.0.message.contains("Snapshot")
     }
 
-    /// Finds the snapshot code in the message, which Python has written in quotes.
-    fn current_use(&self) -> Option<CurrentUse> {
-        let (_, code) = self.message.rsplit_once("already in use by ")?;
-        let code = code.trim().trim_start_matches('u');
-        let quote = code.chars().next().filter(|quote| matches!(quote, '\'' | '"'))?;
-        let (code, _) = code[1..].rsplit_once(quote)?;
-        Some(CurrentUse::parse(code.to_owned()))
-    }
-
-    /// Shows the exception on one line, without secrets and cut at [`MAX_SHOWN_FAULT_CHARS`].
-    pub(crate) fn summary(&self, secrets: &Secrets) -> String {
-        let message = self.message.split_whitespace().collect::<Vec<_>>().join(" ");
-        let line = match (self.class.as_str(), message.as_str()) {
-            ("", message) => message.to_owned(),
-            (class, "") => class.to_owned(),
-            (class, message) => format!("{class}: {message}"),
-        };
-        let line = secrets.mask(&line);
-        let short: String = line.chars().take(MAX_SHOWN_FAULT_CHARS).collect();
-        let end = if short.len() < line.len() { "…" } else { "" };
-        text::harmless(short + end)
+    /// Returns the exception, for the engine to judge.
+    pub(crate) fn into_exception(self) -> Exception {
+        self.0
     }
 }
 
@@ -121,9 +101,16 @@ fn class_name(class: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dsnap_engine::limits::MAX_SHOWN_FAULT_CHARS;
+    use dsnap_engine::server::current_use::CurrentUse;
+    use dsnap_engine::server::exception;
 
-    fn snapshot(code: &str) -> Meaning {
-        Meaning::InUse(CurrentUse::Snapshot(code.to_owned()))
+    fn judged(words: &str) -> exception::Meaning {
+        Fault::parse(words).into_exception().meaning()
+    }
+
+    fn snapshot(code: &str) -> exception::Meaning {
+        exception::Meaning::InUse(CurrentUse::Snapshot(code.to_owned()))
     }
 
     fn no_secrets() -> Secrets {
@@ -136,27 +123,13 @@ mod tests {
     const NOT_FOUND: &str = "Unexpected Zope exception: <class 'zExceptions.NotFound'> -    Site Error \n   An error was encountered while publishing this resource.\n   \n    Resource not found  \n\n  Sorry, the requested resource does not exist. Check the URL and try again.   Resource:  NoSuchToolkit\nPOST \n ";
 
     #[test]
-    fn the_code_of_a_snapshot_in_use_is_found() {
-        assert_eq!(Fault::parse(IN_USE).meaning(), snapshot("user/host-1001"));
-        let with = |code: &str| Fault::parse(&IN_USE.replace("'user/host-1001'", code)).meaning();
-        assert_eq!(with("u'user/x'"), snapshot("user/x"));
-        assert_eq!(with("\"user/it's\""), snapshot("user/it's"));
-        assert_eq!(with("'startup'"), Meaning::InUse(CurrentUse::Startup));
-        let task = |task: &str| Meaning::InUse(CurrentUse::ServerTask(task.to_owned()));
-        assert_eq!(with("'packing'"), task("packing"));
-        assert_eq!(with("'recombining/user/x'"), task("recombining/user/x"));
-        assert_eq!(with("None"), Meaning::Other);
-    }
-
-    #[test]
     fn in_debug_mode_only_the_end_of_the_traceback_counts() {
-        let fault = Fault::parse(DEBUG);
-        assert_eq!(fault.meaning(), snapshot("user/host-1001"));
-        assert_eq!(fault, Fault::parse(IN_USE));
+        assert_eq!(judged(DEBUG), snapshot("user/host-1001"));
+        assert_eq!(Fault::parse(DEBUG), Fault::parse(IN_USE));
         let other = DEBUG
             .replace("DirectoryStorageError: Can", "ValueError: Cannot")
             .replace(" in use by 'user/host-1001'", "");
-        assert_eq!(Fault::parse(&other).meaning(), Meaning::Other);
+        assert_eq!(judged(&other), exception::Meaning::Other);
     }
 
     #[test]
@@ -164,9 +137,9 @@ mod tests {
         assert_eq!(Fault::parse(NOT_FOUND).meaning(), Meaning::NotFound);
         for (class, meaning) in [
             ("ZEO.Exceptions.ClientDisconnected", Meaning::Disconnected),
-            ("zc.lockfile.LockError", Meaning::Locked),
+            ("zc.lockfile.LockError", Meaning::OfStorage),
             ("AccessControl.unauthorized.Unauthorized", Meaning::Unauthorized),
-            ("exceptions.IOError", Meaning::Other),
+            ("exceptions.IOError", Meaning::OfStorage),
         ] {
             for words in [
                 format!("Unexpected Zope exception: <class '{class}'> - "),

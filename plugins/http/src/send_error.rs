@@ -7,12 +7,12 @@ use std::error::Error;
 use std::io;
 
 use dsnap_core::{Reason, text};
+use dsnap_engine::server::call_error::CallError;
+use dsnap_engine::server::deadline::{Deadline, DeadlineError};
 use dsnap_engine::{durations, limits};
 use rustls::AlertDescription;
 
 use crate::address::{Address, URL_HINT};
-use crate::call_error::CallError;
-use crate::deadline::{Deadline, DeadlineError};
 use crate::secrets::Secrets;
 use crate::tls;
 

@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 use dsnap_core::{Reason, text};
 use dsnap_engine::limits;
+use dsnap_engine::system::named_file;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore, crypto};
 
 use crate::address::Address;
 use crate::certificate::{self, Verifier};
-use crate::file;
 use crate::secrets::Secrets;
 
 /// Makes the TLS configuration for an address. An `https://` server must have a certificate of an
@@ -58,7 +58,7 @@ fn no_machine_roots() -> Reason {
 
 /// Reads the certificates of a CA file: as authorities, and as they are.
 fn read_roots(path: &Path) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), Reason> {
-    let pem = file::read_beginning(path, limits::MAX_CA_FILE)?;
+    let pem = named_file::read_beginning(path, limits::MAX_CA_FILE)?;
     let unusable = |flaw: &str| {
         Reason::new(format!("the CA file {} {flaw}", text::path(path)))
             .hint("name a file with certificates in PEM format (-----BEGIN CERTIFICATE-----)")

@@ -1,13 +1,16 @@
 //! The DirectoryStorageToolkit object that a line names: its three methods as functions.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use dsnap_core::method::Request;
 use dsnap_core::text::Harmless;
 use dsnap_core::{Code, Reason};
+use dsnap_engine::server::call_error::CallError;
+use dsnap_engine::server::current_use::CurrentUse;
+use dsnap_engine::server::deadline::{Deadline, TimeLimits};
+use dsnap_engine::server::{self, Server};
 use dsnap_engine::system::credential_folder::CredentialFolder;
-use dsnap_engine::system::lock_holders;
 use dxr::Value;
 use rustls::ClientConfig;
 
@@ -15,10 +18,7 @@ use crate::access::Credentials;
 use crate::address::URL_HINT;
 use crate::addresses::Addresses;
 use crate::answer::{Answer, Endpoint};
-use crate::call_error::CallError;
 use crate::client::{HttpClient, Response};
-use crate::current_use::CurrentUse;
-use crate::deadline::Deadline;
 use crate::line::Line;
 use crate::trace::Traced;
 use crate::{tls, xml};
@@ -28,9 +28,7 @@ pub(crate) struct Toolkit<'a> {
     line: Line,
     credentials: Credentials,
     tls: ClientConfig,
-    deadline: Deadline<'a>,
-    /// How long the answer to one question may take.
-    question_limit: Duration,
+    limits: TimeLimits<'a>,
     /// The file that a server locks before it leaves.
     sublock: PathBuf,
     addresses: Addresses,
@@ -48,10 +46,7 @@ impl<'a> Toolkit<'a> {
         folder: &CredentialFolder,
         default_limit: Duration,
     ) -> Result<Self, Reason> {
-        let limit = request.time_left.unwrap_or(default_limit);
-        let deadline = Deadline::new(request.caller, limit);
-        // Without an answer to the question, this leave is sent all the same: keep time for it.
-        let question_limit = if request.snapshot_seen { limit / 2 } else { request.leave_time };
+        let limits = TimeLimits::of(request, default_limit);
         let line = Line::read(request, folder)?;
         let credentials = Credentials::read(&line.access);
         let credentials = credentials.map_err(|reason| line.without_access(reason))?;
@@ -60,70 +55,34 @@ impl<'a> Toolkit<'a> {
             line,
             credentials,
             tls,
-            deadline,
-            question_limit,
+            limits,
             sublock: request.storage.join("misc/sublock"),
             addresses: Addresses::default(),
         })
     }
 
-    /// Returns the URL for messages.
-    pub(crate) fn url(&self) -> &str {
-        self.line.address.shown()
-    }
-
-    /// Says whether the system shows that `misc/sublock` is locked.
-    pub(crate) fn sublock_is_locked(&self) -> bool {
-        lock_holders::is_held(&self.sublock)
-    }
-
     /// Returns what messages about answers need.
-    pub(crate) fn endpoint(&self) -> Endpoint<'_> {
+    fn endpoint(&self) -> Endpoint<'_> {
         Endpoint {
-            url: self.url(),
+            url: self.shown(),
             access_file: &self.line.access,
             secrets: self.credentials.secrets(),
         }
     }
 
-    /// Asks the server to enter a snapshot under `code`.
-    ///
-    /// # Errors
-    ///
-    /// There is no usable answer.
-    pub(crate) fn enter_snapshot(&self, code: &Code) -> Result<Answer, CallError> {
-        self.call("enterSnapshot", Some(code.as_str()), &self.deadline)
-    }
-
-    /// Asks the server to leave the snapshot. Call this only if `code` is the current snapshot
-    /// code: with another one, the server locks `misc/sublock` before it refuses.
-    ///
-    /// # Errors
-    ///
-    /// There is no usable answer.
-    pub(crate) fn leave_snapshot(&self, code: &Code) -> Result<Answer, CallError> {
-        self.call("leaveSnapshot", Some(code.as_str()), &self.deadline)
-    }
-
-    /// Asks the server what its storage is used for, if anything.
-    ///
-    /// # Errors
-    ///
-    /// There is no usable answer, or it contains no snapshot code.
-    pub(crate) fn current_use(&self) -> Result<Option<CurrentUse>, CallError> {
-        // What has begun goes on after a stop.
-        let answered = self.ask(&self.deadline.part(self.question_limit));
-        self.deadline.note_sent();
-        answered
-    }
-
-    /// Asks the same before an enter, when nothing is at stake: a stop takes effect at once.
-    ///
-    /// # Errors
-    ///
-    /// As for [`current_use`](Self::current_use).
-    pub(crate) fn current_use_before_enter(&self) -> Result<Option<CurrentUse>, CallError> {
-        self.ask(&self.deadline.part(self.question_limit).of_harmless_call())
+    /// Makes a call that enters or leaves. The value of its answer is nil, false or something else,
+    /// depending on the version of Zope.
+    fn change(&self, method: &str, code: &Code) -> Result<server::Answer, CallError> {
+        let fault = match self.call(method, Some(code.as_str()), self.limits.whole())? {
+            Answer::Value(_) => return Ok(server::Answer::Done),
+            Answer::Fault(fault) => fault,
+        };
+        let endpoint = self.endpoint();
+        if let Some(error) = endpoint.explain(&fault) {
+            return Err(error);
+        }
+        let reason = endpoint.call_failed(method, &fault);
+        Ok(server::Answer::Raised(fault.into_exception(), reason))
     }
 
     fn ask(&self, deadline: &Deadline<'_>) -> Result<Option<CurrentUse>, CallError> {
@@ -134,7 +93,7 @@ impl<'a> Toolkit<'a> {
             Answer::Value(Some(Value::String(code))) if code.is_empty() => Ok(None),
             Answer::Value(Some(Value::String(code))) => Ok(Some(CurrentUse::parse(code))),
             Answer::Value(_) => {
-                let text = format!("{method} at {} did not return a snapshot code", self.url());
+                let text = format!("{method} at {} did not return a snapshot code", self.shown());
                 Err(CallError::Unreadable(Reason::new(text).hint(URL_HINT)))
             }
             Answer::Fault(fault) => {
@@ -164,24 +123,55 @@ impl<'a> Toolkit<'a> {
             addresses: &self.addresses,
             deadline,
         };
-        self.traced(Traced { method, argument, endpoint: self.endpoint() }, || {
+        traced(Traced { method, argument, endpoint: self.endpoint() }, deadline, || {
             client.post(document)
         })
     }
+}
 
-    /// Makes a call, reads the answer, and tells the caller about both.
-    fn traced(
-        &self,
-        traced: Traced<'_>,
-        post: impl FnOnce() -> Result<Response, CallError>,
-    ) -> Result<Answer, CallError> {
-        self.deadline.tell(&traced.sent());
-        let began = Instant::now();
-        let response = post();
-        let after = began.elapsed();
-        let status = response.as_ref().ok().map(|response| response.status);
-        let answer = response.and_then(|response| traced.endpoint.read_answer(&response));
-        self.deadline.tell(&traced.answered(status, &answer, after));
-        answer
+/// Makes a call, reads the answer, and tells the caller about both.
+fn traced(
+    traced: Traced<'_>,
+    deadline: &Deadline<'_>,
+    post: impl FnOnce() -> Result<Response, CallError>,
+) -> Result<Answer, CallError> {
+    deadline.tell(&traced.sent());
+    let began = Instant::now();
+    let response = post();
+    let after = began.elapsed();
+    let status = response.as_ref().ok().map(|response| response.status);
+    let answer = response.and_then(|response| traced.endpoint.read_answer(&response));
+    deadline.tell(&traced.answered(status, &answer, after));
+    answer
+}
+
+/// The protocol: how the three calls are made.
+impl Server for Toolkit<'_> {
+    fn shown(&self) -> &str {
+        self.line.address.shown()
+    }
+
+    fn harmless(&self, words: &str) -> String {
+        self.credentials.secrets().shown(words)
+    }
+
+    fn sublock(&self) -> &Path {
+        &self.sublock
+    }
+
+    fn current_use(&self) -> Result<Option<CurrentUse>, CallError> {
+        self.limits.question(|deadline| self.ask(deadline))
+    }
+
+    fn current_use_before_enter(&self) -> Result<Option<CurrentUse>, CallError> {
+        self.limits.question_before_enter(|deadline| self.ask(deadline))
+    }
+
+    fn enter_snapshot(&self, code: &Code) -> Result<server::Answer, CallError> {
+        self.change("enterSnapshot", code)
+    }
+
+    fn leave_snapshot(&self, code: &Code) -> Result<server::Answer, CallError> {
+        self.change("leaveSnapshot", code)
     }
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use dsnap_core::text;
 use dsnap_engine::durations;
 use dsnap_engine::limits::MAX_SHOWN_FAULT_CHARS;
+use dsnap_engine::server::call_error::CallError;
 use dxr::Value;
 use reqwest::StatusCode;
 
 use crate::answer::{Answer, Endpoint};
-use crate::call_error::CallError;
 
 /// One call of the server, for the words about it.
 #[derive(Clone, Copy)]

@@ -1,4 +1,4 @@
-//! Installs the real DirectoryStorage and a Zope 5 in the target folder.
+//! Installs the real DirectoryStorage, ZEO servers and a Zope 5 in the target folder.
 //!
 //! Versions are pinned. A stamp, written last, marks an installation as complete; without it,
 //! everything is installed again. Python 2.7 and Python 3 must be there already.
@@ -15,6 +15,9 @@ use crate::process::{Program, environment};
 /// The last version of virtualenv that supports Python 2.7.
 const VIRTUALENV: &str = "virtualenv==20.15.1";
 
+/// Where the version of [`PACKAGES`] is installed.
+const MAIN: &str = "venv";
+
 const PACKAGES: &[&str] = &[
     "DirectoryStorage==1.1.21",
     "ZODB3==3.10.7",
@@ -24,6 +27,68 @@ const PACKAGES: &[&str] = &[
     "zdaemon==4.4",
     "zope.event==4.6",
     "zope.interface==5.5.2",
+];
+
+/// A ZEO server with a DirectoryStorage, in a folder of its own.
+pub(crate) struct ZeoServer {
+    /// Its distribution and version, for people.
+    pub(crate) name: &'static str,
+    folder: &'static str,
+    packages: &'static [&'static str],
+}
+
+/// The server that is installed with DirectoryStorage.
+pub(crate) const MAIN_ZEO: ZeoServer =
+    ZeoServer { name: "ZODB3 3.10.7", folder: MAIN, packages: PACKAGES };
+
+/// The other generations of servers.
+pub(crate) const OTHER_ZEOS: [ZeoServer; 3] = [
+    ZeoServer {
+        name: "ZODB3 3.8.6",
+        folder: "zeo-3.8",
+        packages: &[
+            "DirectoryStorage==1.1.21",
+            "ZODB3==3.8.6",
+            "zc.lockfile==2.0",
+            "ZConfig==3.6.1",
+            "zdaemon==4.4",
+            "zope.interface==5.5.2",
+            "zope.proxy==4.6.1",
+            "zope.testing==5.0.1",
+        ],
+    },
+    ZeoServer {
+        name: "ZODB3 3.9.7",
+        folder: "zeo-3.9",
+        packages: &[
+            "DirectoryStorage==1.1.21",
+            "ZODB3==3.9.7",
+            "transaction==3.1.0",
+            "zc.lockfile==2.0",
+            "ZConfig==3.6.1",
+            "zdaemon==4.4",
+            "zope.event==4.6",
+            "zope.interface==5.5.2",
+            "zope.proxy==4.6.1",
+        ],
+    },
+    ZeoServer {
+        name: "ZEO 4.3.1",
+        folder: "zeo-4.3",
+        packages: &[
+            "DirectoryStorage==1.1.21",
+            "ZEO==4.3.1",
+            "ZODB==4.4.5",
+            "BTrees==4.11.3",
+            "persistent==4.9.3",
+            "transaction==1.7.0",
+            "zc.lockfile==2.0",
+            "ZConfig==3.6.1",
+            "zdaemon==4.4",
+            "zodbpickle==2.6",
+            "zope.interface==5.5.2",
+        ],
+    },
 ];
 
 /// Zope, and what decides whether it starts and how it answers. ZODB 6.3 and later define a setting
@@ -38,19 +103,27 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Installs DirectoryStorage unless it is there, and returns the folder of its programs.
 pub(crate) fn directory_storage(folder: &Path) -> Result<PathBuf> {
-    let (tool, venv) = (folder.join("virtualenv"), folder.join("venv"));
-    let (stamp, pins) = (venv.join("complete"), pins(&venv));
+    zeo(&MAIN_ZEO, folder)
+}
+
+/// Installs a ZEO server with DirectoryStorage unless it is there, and returns the folder of its
+/// programs.
+pub(crate) fn zeo(server: &ZeoServer, folder: &Path) -> Result<PathBuf> {
+    let (tool, venv) = (folder.join("virtualenv"), folder.join(server.folder));
+    let (stamp, pins) = (venv.join("complete"), pins(&venv, server.packages));
     if fs::read_to_string(&stamp).is_ok_and(|found| found == pins) {
         return Ok(venv.join("bin"));
     }
     let python = python()?;
-    output::line(
-        "interop: installing DirectoryStorage 1.1.21; this happens once and takes half a minute",
-    );
+    let name = server.name;
+    output::line(format_args!(
+        "interop: installing DirectoryStorage 1.1.21 with {name}; this happens once and takes half a minute",
+    ));
     for incomplete in [&tool, &venv] {
         remove(incomplete)?;
     }
-    install(&python, &tool, &venv).context("cannot install DirectoryStorage 1.1.21")?;
+    install(&python, &tool, &venv, server.packages)
+        .with_context(|| format!("cannot install DirectoryStorage 1.1.21 with {name}"))?;
     fs::write(&stamp, pins)?;
     Ok(venv.join("bin"))
 }
@@ -72,8 +145,8 @@ pub(crate) fn zope5(folder: &Path) -> Result<PathBuf> {
 }
 
 /// The text of the stamp. It contains the path, because a virtual environment cannot be moved.
-fn pins(venv: &Path) -> String {
-    format!("{VIRTUALENV}\n{}\n{}\n", PACKAGES.join("\n"), venv.display())
+fn pins(venv: &Path, packages: &[&str]) -> String {
+    format!("{VIRTUALENV}\n{}\n{}\n", packages.join("\n"), venv.display())
 }
 
 /// Removes a folder if it exists.
@@ -86,7 +159,7 @@ pub(crate) fn remove(folder: &Path) -> Result<()> {
     }
 }
 
-fn install(python: &str, tool: &Path, venv: &Path) -> Result<()> {
+fn install(python: &str, tool: &Path, venv: &Path, packages: &[&str]) -> Result<()> {
     Program::within(STEP_TIMEOUT, "python3")
         .args(PIP)
         .args([VIRTUALENV, "--target"])
@@ -96,7 +169,7 @@ fn install(python: &str, tool: &Path, venv: &Path) -> Result<()> {
         .args(["-m", "virtualenv", "--quiet", "-p", python])
         .arg(venv);
     make.env("PYTHONPATH", tool).quiet()?;
-    Program::within(STEP_TIMEOUT, venv.join("bin/python")).args(PIP).args(PACKAGES).quiet()?;
+    Program::within(STEP_TIMEOUT, venv.join("bin/python")).args(PIP).args(packages).quiet()?;
     Ok(())
 }
 

@@ -20,13 +20,14 @@ const CAUSES: &str = "docs/troubleshooting.md";
 /// The column of the tables that contains messages.
 const COLUMN: &str = "message";
 /// Sources whose reasons end a run.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     "crates/engine/src/",
     "crates/host/src/",
     "crates/cli/src/",
     "plugins/direct/src/",
     "plugins/http/src/",
     "plugins/exec/src/",
+    "plugins/zeo/src/",
 ];
 /// Functions that make the reason of a failure out of their first argument.
 const MAKERS: [(&str, &str); 4] = [

@@ -7,8 +7,13 @@ use super::uses::{Tests, uses};
 use super::{File, Finding};
 
 /// Sources that run with root's power, or on the storage.
-const CHECKED: [&str; 4] =
-    ["crates/engine/src/", "plugins/direct/src/", "plugins/http/src/", "plugins/exec/src/"];
+const CHECKED: [&str; 5] = [
+    "crates/engine/src/",
+    "plugins/direct/src/",
+    "plugins/http/src/",
+    "plugins/exec/src/",
+    "plugins/zeo/src/",
+];
 /// The room that opens.
 const ROOM: &str = "crates/engine/src/system/";
 /// What only looks at a path, and can be wrong without harm.

@@ -9,6 +9,8 @@ use dsnap_engine::system::privileges::Privileges;
 use dsnap_exec::Exec;
 use dsnap_host::Registry;
 use dsnap_http::Http;
+#[cfg(feature = "zeo")]
+use dsnap_zeo::Zeo;
 
 use crate::chronicle::Chronicle;
 use crate::report::Frontend;
@@ -54,5 +56,7 @@ pub(super) fn at_storage<T>(
 pub(super) fn registry(invocation: &Invocation) -> Registry {
     let http = Http::with_credentials(invocation.credentials.clone());
     let built_in = Registry::new(env!("CARGO_PKG_VERSION")).with(Direct).with(http).with(Exec);
+    #[cfg(feature = "zeo")]
+    let built_in = built_in.with(Zeo::with_credentials(invocation.credentials.clone()));
     built_in.searching(invocation.plugin_dirs.clone())
 }

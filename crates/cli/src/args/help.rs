@@ -25,9 +25,9 @@ pub(crate) const DETAILS: &str = "\
 A DURATION or AGE is a number of seconds, or one like 1.5, 90s, 10m, 2h or 1d.
 
 Methods, one on each line of the conf file, tried in order until one works:
-  http URL ACCESS  ask the DirectoryStorageToolkit at URL in a Zope server;
-                   the first line of the file ACCESS is user:password; in a
-                   systemd service, credential:NAME stands for a credential
+  http URL ACCESS  ask the DirectoryStorageToolkit at URL in a Zope server; the
+                   file ACCESS (or systemd's credential:NAME) has user:password
+  zeo ADDRESS      ask the ZEO server at ADDRESS: host:port, or a socket's path
   exec PROGRAM     ask a program of yours: PROGRAM enter, later PROGRAM leave
   NAME             ask the loadable method in the library libdsnap_NAME.so
   direct           work on the storage itself, while no server has it open;

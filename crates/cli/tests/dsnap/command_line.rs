@@ -18,7 +18,7 @@ fn help_fits_80_columns_and_explains_methods_variables_and_statuses() {
     let help = dsnap(&["--help"]).says(0, "").stdout;
     assert!(help.lines().count() <= 74, "{help}");
     assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
-    for method in ["http URL ACCESS", "exec PROGRAM", "NAME", "direct", "nodirect"] {
+    for method in ["http URL ACCESS", "zeo ADDRESS", "exec PROGRAM", "NAME", "direct", "nodirect"] {
         assert!(help.contains(&format!("\n  {method} ")), "{method} is missing in {help}");
     }
     for variable in ["VERSION", "DIRECTORY", "TIMESTAMP", "CODE", "TID"] {

@@ -42,7 +42,7 @@ fn a_named_conf_that_cannot_be_opened_is_said_even_with_q() {
 fn malformed_lines_that_are_why_a_run_failed_are_said_even_with_q_and_the_last_line_names_one() {
     let malformed = |name| {
         format!(
-            "malformed line 1 in {name} (there is no method `htp`; available: direct, http, exec)"
+            "malformed line 1 in {name} (there is no method `htp`; available: direct, http, exec, zeo)"
         )
     };
     for quiet in ["-q", "-v"] {
@@ -92,7 +92,7 @@ fn after_twenty_malformed_lines_the_rest_is_only_counted() {
     for (lines, rest) in [(20, None), (21, Some(1)), (500_000, Some(499_980))] {
         let fixture = storage_with_conf(State::Crashed, &"x\n".repeat(lines));
         let named: String = (1..=20)
-            .map(|line| format!("malformed line {line} in DIR/config/snapshot.conf (there is no method `x`; available: direct, http, exec)\n"))
+            .map(|line| format!("malformed line {line} in DIR/config/snapshot.conf (there is no method `x`; available: direct, http, exec, zeo)\n"))
             .collect();
         let counted = rest.map_or_else(String::new, |rest| {
             format!("malformed lines in DIR/config/snapshot.conf that are not shown: {rest}\n")
@@ -126,7 +126,7 @@ fn malformed_lines_are_named_with_their_number_and_reason_and_passed_over() {
 malformed line 3 in DIR/config/snapshot.conf (`http` needs a URL and an access file)
 malformed line 4 in DIR/config/snapshot.conf (`direct` takes no arguments)
 malformed line 5 in DIR/config/snapshot.conf (`nodirect` takes no arguments)
-malformed line 6 in DIR/config/snapshot.conf (there is no method `fly`; available: direct, http, exec)
+malformed line 6 in DIR/config/snapshot.conf (there is no method `fly`; available: direct, http, exec, zeo)
 malformed line 7 in DIR/config/snapshot.conf (a quote is not closed)
 {DIRECT}"
         ),
@@ -176,7 +176,7 @@ fn unknown_methods_with_nodirect_leave_nothing_to_try() {
         .arg("true")
         .run()
         .mentions("malformed line 1 in DIR/config/snapshot.conf (there is no method `fly`")
-        .ends(125, "COMMAND was not run: malformed line 1 in DIR/config/snapshot.conf (there is no method `fly`; available: direct, http, exec)");
+        .ends(125, "COMMAND was not run: malformed line 1 in DIR/config/snapshot.conf (there is no method `fly`; available: direct, http, exec, zeo)");
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn another_conf_is_read_instead_and_a_dash_is_the_default() {
     fs::write(&conf, "nonsense\n").unwrap();
     Dsnap::on(&fixture).arg("--snapshot-conf").arg(&conf).arg("true").run().says(
         0,
-        &format!("malformed line 1 in DIR/other.conf (there is no method `nonsense`; available: direct, http, exec)\n{DIRECT}"),
+        &format!("malformed line 1 in DIR/other.conf (there is no method `nonsense`; available: direct, http, exec, zeo)\n{DIRECT}"),
     );
     let fixture = storage_with_conf(State::Crashed, "nodirect\n");
     Dsnap::on(&fixture)
@@ -221,7 +221,7 @@ fn methods_on_the_command_line_replace_the_conf_and_imply_nodirect() {
 Could not lock storage directory
   DIR is not a snapshot (no misc/snapshot)
   hint: start its server once, or recover it with direct access: dsnap --storage DIR --method direct
-COMMAND was not run: malformed line 1 in --method (there is no method `fly`; available: direct, http, exec)
+COMMAND was not run: malformed line 1 in --method (there is no method `fly`; available: direct, http, exec, zeo)
 ",
         );
     Dsnap::on(&fixture)
@@ -234,7 +234,7 @@ COMMAND was not run: malformed line 1 in --method (there is no method `fly`; ava
 fn control_characters_in_a_conf_are_not_printed() {
     let fixture = storage_with_conf(State::Clean, "red\u{1b}[31m\u{9b}\u{202e}\n");
     Dsnap::on(&fixture).arg("true").run().says(0, &format!(
-        "malformed line 1 in DIR/config/snapshot.conf (there is no method `red\u{fffd}[31m\u{fffd}\u{fffd}`; available: direct, http, exec)\n{DIRECT}"
+        "malformed line 1 in DIR/config/snapshot.conf (there is no method `red\u{fffd}[31m\u{fffd}\u{fffd}`; available: direct, http, exec, zeo)\n{DIRECT}"
     ));
     let fixture = storage_with_conf(State::Clean, &"x".repeat(5000));
     let ran = Dsnap::on(&fixture).arg("true").run();

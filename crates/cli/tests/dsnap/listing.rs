@@ -10,6 +10,7 @@ const LINKED: &str = "\
 direct  VERSION, for a storage that no process has open; built in
 http    VERSION, for a storage that a server has open; built in
 exec    VERSION, for a storage that a server has open; built in
+zeo     VERSION, for a storage that a server has open; built in
 ";
 
 fn without_version(text: &str) -> String {
@@ -135,7 +136,7 @@ fn a_storage_that_cannot_be_opened_gives_a_document_with_the_failure_and_its_hin
 fn a_missing_access_file_or_program_is_shown_in_its_line() {
     let fixture = storage(State::Clean);
     let conf = fixture.path().join("config/snapshot.conf");
-    fs::write(&conf, "http http://localhost:1/ missing\nexec absent\nexec /bin/true\nhttp https://localhost:1/ there ca=no-ca\n").unwrap();
+    fs::write(&conf, "http http://localhost:1/ missing\nexec absent\nexec /bin/true\nhttp https://localhost:1/ there ca=no-ca\nzeo localhost:1 main missing\nzeo nonsense\n").unwrap();
     fs::write(fixture.path().join("config/there"), "u:p\n").unwrap();
     let ran = Dsnap::on(&fixture).arg("--list-methods").run().says(1, "");
     let lines = "
@@ -143,8 +144,11 @@ fn a_missing_access_file_or_program_is_shown_in_its_line() {
   exec absent   (line 2 in DIR/config/snapshot.conf): DIR/config/absent: No such file or directory
   exec /bin/true   (line 3 in DIR/config/snapshot.conf)
   https://localhost:1/   (line 4 in DIR/config/snapshot.conf): DIR/config/no-ca cannot be read: No such file or directory
+  zeo localhost:1 main   (line 5 in DIR/config/snapshot.conf): DIR/config/missing cannot be read: No such file or directory
 ";
     assert!(ran.stdout.contains(lines), "{ran}");
+    let malformed = "malformed line 6 in DIR/config/snapshot.conf (the address nonsense is neither";
+    assert!(ran.stdout.contains(malformed), "{ran}");
     let ran = Dsnap::on(&fixture).args(["--list-methods", "--json"]).run().says(1, "");
     let said = document(&ran.stdout, "listing");
     assert!(

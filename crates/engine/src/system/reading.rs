@@ -23,7 +23,7 @@ use crate::system::walk::{Part, Walk};
 /// # Errors
 ///
 /// It cannot be opened, or is not a regular file.
-pub fn open(path: &Path) -> io::Result<File> {
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     let parts = Walk::to(&std::path::absolute(path)?).parts().map_err(|blocked| blocked.error)?;
     if is_lowered() && parts.iter().any(Part::is_in_proc) {
         return Err(through_proc());

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::*;
-use crate::current_use::{self, CurrentUse};
+use dsnap_engine::server::current_use::{self, CurrentUse};
+use dsnap_engine::server::exception;
 
 const ACCESS: &str = "/srv/ds/config/access";
 
@@ -88,12 +89,13 @@ fn reasons(endpoint: Endpoint<'_>, response: &Response) -> Vec<Reason> {
         Ok(Answer::Value(_)) => Vec::new(),
         Ok(Answer::Fault(fault)) => {
             let explained = endpoint.explain(&fault).map(CallError::into_reason);
-            let in_use = match fault.meaning() {
-                Meaning::InUse(CurrentUse::Snapshot(code)) => {
-                    Some(current_use::in_another_snapshot(endpoint.url, endpoint.secrets, &code))
+            let shown = |words: &str| endpoint.secrets.shown(words);
+            let in_use = match fault.clone().into_exception().meaning() {
+                exception::Meaning::InUse(CurrentUse::Snapshot(code)) => {
+                    Some(current_use::in_another_snapshot(endpoint.url, &shown(&code)))
                 }
-                Meaning::InUse(CurrentUse::ServerTask(task)) => {
-                    Some(current_use::busy_with_task(endpoint.url, endpoint.secrets, &task))
+                exception::Meaning::InUse(CurrentUse::ServerTask(task)) => {
+                    Some(current_use::busy_with_task(endpoint.url, &task, &shown(&task)))
                 }
                 _ => None,
             };

@@ -2,11 +2,9 @@
 
 use dsnap_core::{Code, Reason};
 
-use crate::secrets::Secrets;
-
 /// The use that keeps the server from entering a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum CurrentUse {
+pub enum CurrentUse {
     /// The server found `misc/sublock` locked when it started, and is stuck since.
     Startup,
     /// The server's own work: `packing`, or `recombining/` and the use that has just ended.
@@ -17,7 +15,7 @@ pub(crate) enum CurrentUse {
 
 impl CurrentUse {
     /// Reads a snapshot code that the server reports.
-    pub(crate) fn parse(code: String) -> Self {
+    pub fn parse(code: String) -> Self {
         if code == "startup" {
             Self::Startup
         } else if code == "packing" || code.starts_with("recombining/") {
@@ -28,33 +26,31 @@ impl CurrentUse {
     }
 
     /// Says whether this is the snapshot under `code`.
-    pub(crate) fn is_snapshot(&self, code: &Code) -> bool {
+    pub fn is_snapshot(&self, code: &Code) -> bool {
         matches!(self, Self::Snapshot(user_code)
             if user_code.strip_prefix("user/") == Some(code.as_str()))
     }
 }
 
 /// Says why a server in the state `startup` neither enters nor leaves a snapshot.
-pub(crate) fn stuck_since_startup(url: &str) -> Reason {
+pub(super) fn stuck_since_startup(url: &str) -> Reason {
     Reason::new(format!(
         "the server at {url} was started while misc/sublock was locked; until it is restarted, it can neither enter nor leave a snapshot (its snapshot code is `startup`)"
     ))
     .hint("restart the server while no other process has misc/sublock locked")
 }
 
-/// Says what the server is busy with.
-pub(crate) fn busy_with_task(url: &str, secrets: &Secrets, task: &str) -> Reason {
+/// Says what the server is busy with. `shown` is the task as it may be shown.
+pub fn busy_with_task(url: &str, task: &str, shown: &str) -> Reason {
     Reason::new(if task == "packing" {
         format!("the server at {url} is packing")
     } else {
-        let task = secrets.shown(task);
-        format!("the server at {url} is recombining: it merges B/ back into A/ ({task})")
+        format!("the server at {url} is recombining: it merges B/ back into A/ ({shown})")
     })
 }
 
-/// Says that the server is in a snapshot under another code.
-pub(crate) fn in_another_snapshot(url: &str, secrets: &Secrets, code: &str) -> Reason {
-    let code = secrets.shown(code);
+/// Says that the server is in a snapshot under another code, as it may be shown.
+pub fn in_another_snapshot(url: &str, code: &str) -> Reason {
     Reason::new(format!("the server at {url} is already in another snapshot ({code})"))
 }
 

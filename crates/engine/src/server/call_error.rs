@@ -15,18 +15,18 @@ use dsnap_core::method::{Entered, Left, Status};
 
 /// Why a call brought no answer that can be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum CallError {
+pub enum CallError {
     /// The server could not be reached, so nothing was sent.
     Unreachable(Reason),
-    /// The call was refused before it had any effect: credentials, URL or certificate are wrong.
+    /// The call was refused before it had any effect: credentials, address or certificate are wrong.
     Refused(Reason),
-    /// The call was sent, and the toolkit's answer did not arrive: the connection broke, the time
+    /// The call was sent, and the answer did not arrive: the connection broke, the time
     /// ran out, a proxy answered instead.
     NoAnswer(Reason),
     /// The call was sent, and ended in an exception that the server does not name, as in Zope 4 and
     /// later: a bare 500.
     ServerError(Reason),
-    /// The call was sent, and what came back is no answer of a toolkit, or cannot be read.
+    /// The call was sent, and what came back is no answer to it, or cannot be read.
     Unreadable(Reason),
     /// The call was sent, and the server will give the same unusable answer until a person acts:
     /// the toolkit itself fails, or the server sends its callers to a login form.
@@ -35,7 +35,7 @@ pub(crate) enum CallError {
 
 impl CallError {
     /// Returns the reason.
-    pub(crate) fn reason(&self) -> &Reason {
+    pub fn reason(&self) -> &Reason {
         match self {
             Self::Unreachable(reason)
             | Self::Refused(reason)
@@ -47,7 +47,7 @@ impl CallError {
     }
 
     /// Gives up what the error means for its call, and keeps the reason.
-    pub(crate) fn into_reason(self) -> Reason {
+    pub fn into_reason(self) -> Reason {
         match self {
             Self::Unreachable(reason)
             | Self::Refused(reason)
@@ -60,7 +60,7 @@ impl CallError {
 
     /// Says what the error means if it was the question before an enter that was asked: nothing was
     /// entered.
-    pub(crate) fn before_enter(self) -> Entered {
+    pub fn before_enter(self) -> Entered {
         match self {
             // With a 500, Zope 4 and later also say that they have lost their ZEO server.
             Self::Unreachable(reason) | Self::NoAnswer(reason) | Self::ServerError(reason) => {
@@ -72,7 +72,7 @@ impl CallError {
     }
 }
 
-/// Says what the error means if it was `enterSnapshot` that was called.
+/// Says what the error means if it was the enter itself.
 impl From<CallError> for Entered {
     fn from(error: CallError) -> Self {
         match error {

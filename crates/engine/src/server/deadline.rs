@@ -1,18 +1,21 @@
 //! How long `enter`, `leave` or `status` goes on waiting.
 //!
-//! One limit covers all calls that one of them makes, and a question has a shorter one within it. If the caller asks it to stop, it gives up at
-//! once while nothing has been sent. Afterwards it keeps waiting for the answer for a while, because
-//! only the answer says whether the server is in snapshot mode now.
+//! One limit covers all calls that one of them makes, and a question has a shorter one within it. If
+//! the caller asks it to stop, it gives up at once while nothing has been sent. Afterwards it keeps
+//! waiting for the answer for a while, because only the answer says whether the server is in snapshot
+//! mode now.
 
 use std::cell::Cell;
+use std::fmt;
 use std::time::{Duration, Instant};
 
-use dsnap_core::method::{Caller, Message};
-use dsnap_engine::limits;
+use dsnap_core::method::{Caller, Message, Request};
+
+use crate::limits;
 
 /// Why waiting must end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DeadlineError {
+pub enum DeadlineError {
     /// The caller asked to stop, and nothing had been sent.
     Stopped,
     /// The caller asked to stop, and the answer did not come in the time that it was still given.
@@ -21,8 +24,43 @@ pub(crate) enum DeadlineError {
     TimedOut,
 }
 
+/// The time limits of one `enter`, `leave` or `status`: of all its calls, and of the question.
+#[derive(Debug)]
+pub struct TimeLimits<'a> {
+    whole: Deadline<'a>,
+    question: Duration,
+}
+
+impl<'a> TimeLimits<'a> {
+    /// Starts the limits now. `default_limit` applies to a request without a limit, because a server
+    /// that does not answer makes no progress.
+    pub fn of(request: &Request<'a>, default_limit: Duration) -> Self {
+        let limit = request.time_left.unwrap_or(default_limit);
+        // Without an answer to the question, this leave is sent all the same: keep time for it.
+        let question = if request.snapshot_seen { limit / 2 } else { request.leave_time };
+        Self { whole: Deadline::new(request.caller, limit), question }
+    }
+
+    /// Returns the limit of all calls together.
+    pub fn whole(&self) -> &Deadline<'a> {
+        &self.whole
+    }
+
+    /// Asks the question within its limit. What has begun goes on after a stop.
+    pub fn question<T>(&self, ask: impl FnOnce(&Deadline<'a>) -> T) -> T {
+        let answered = ask(&self.whole.part(self.question));
+        self.whole.note_sent();
+        answered
+    }
+
+    /// Asks the question before an enter, within its limit: a stop takes effect at once.
+    pub fn question_before_enter<T>(&self, ask: impl FnOnce(&Deadline<'a>) -> T) -> T {
+        ask(&self.whole.part(self.question).of_harmless_call())
+    }
+}
+
 /// The time limit of one `enter`, `leave` or `status`, and its caller's wish to stop.
-pub(crate) struct Deadline<'a> {
+pub struct Deadline<'a> {
     caller: &'a dyn Caller,
     limit: Duration,
     end: Instant,
@@ -33,9 +71,19 @@ pub(crate) struct Deadline<'a> {
     harmless: bool,
 }
 
+/// Shows everything but the caller.
+impl fmt::Debug for Deadline<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deadline")
+            .field("limit", &self.limit)
+            .field("sent", &self.sent)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<'a> Deadline<'a> {
     /// Starts a limit that ends after this time from now.
-    pub(crate) fn new(caller: &'a dyn Caller, limit: Duration) -> Self {
+    fn new(caller: &'a dyn Caller, limit: Duration) -> Self {
         let now = Instant::now();
         let end = now.checked_add(limit).unwrap_or(now + limits::ENTER_TIMEOUT);
         let (last_answer_end, sent) = (Cell::new(None), Cell::new(false));
@@ -43,7 +91,7 @@ impl<'a> Deadline<'a> {
     }
 
     /// Starts a shorter limit from now, which does not end after this one.
-    pub(crate) fn part(&self, limit: Duration) -> Self {
+    fn part(&self, limit: Duration) -> Self {
         let end = Instant::now() + limit.min(self.limit);
         let limit = if end < self.end { limit } else { self.limit };
         let (last_answer_end, sent) = (self.last_answer_end.clone(), self.sent.clone());
@@ -51,22 +99,22 @@ impl<'a> Deadline<'a> {
     }
 
     /// Makes this the limit of a call without effect: a stop ends it at once.
-    pub(crate) fn of_harmless_call(self) -> Self {
+    fn of_harmless_call(self) -> Self {
         Self { harmless: true, ..self }
     }
 
     /// Returns the whole time limit, for messages.
-    pub(crate) fn limit(&self) -> Duration {
+    pub fn limit(&self) -> Duration {
         self.limit
     }
 
     /// Tells the caller what is sent, or what came back.
-    pub(crate) fn tell(&self, words: &str) {
+    pub fn tell(&self, words: &str) {
         self.caller.say(Message::Trace(words));
     }
 
     /// Notes that something may have been sent.
-    pub(crate) fn note_sent(&self) {
+    pub fn note_sent(&self) {
         self.sent.set(!self.harmless);
     }
 
@@ -75,13 +123,13 @@ impl<'a> Deadline<'a> {
     /// # Errors
     ///
     /// The time is up, or the caller wants to stop and need not wait for an answer any longer.
-    pub(crate) fn check(&self) -> Result<(), DeadlineError> {
+    pub fn check(&self) -> Result<(), DeadlineError> {
         self.check_at(Instant::now(), self.caller.should_stop())
     }
 
     /// Says how long to wait before the next [`check`](Self::check): half of what a method may
     /// take, because clocks and timers are not exact.
-    pub(crate) fn poll_interval(&self) -> Duration {
+    pub fn poll_interval(&self) -> Duration {
         let left = self.end.saturating_duration_since(Instant::now());
         left.min(limits::STOP_POLL_INTERVAL / 2)
     }

@@ -1,0 +1,75 @@
+//! Runs dsnap with real ZEO servers, while a real client commits.
+//!
+//! `interop/zeo/through_zeo.py` has the cases: on a port and on a socket, with and without a password.
+//! COMMAND is the real checkds.
+
+use std::path::Path;
+use std::time::Duration;
+use std::{fs, panic, thread};
+
+use anyhow::{Context, Result};
+
+use super::install::{self, MAIN_ZEO, OTHER_ZEOS, ZeoServer};
+use crate::output;
+use crate::process::Program;
+
+/// How long one case may take; it takes some seconds.
+const CASE_TIMEOUT: Duration = Duration::from_secs(240);
+/// The cases of one server.
+const CASES: [&str; 4] = ["tcp", "tcp digest", "unix", "unix digest"];
+/// Those that contain each address and each kind of login once.
+const FEW_CASES: [&str; 2] = ["tcp", "unix digest"];
+
+/// What dsnap is, where its scripts and the installations are, and where the storages go.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) dsnap: &'a Path,
+    pub(crate) scripts: &'a Path,
+    pub(crate) folder: &'a Path,
+    pub(crate) scratch: &'a Path,
+}
+
+/// Runs a few cases with the server that is installed anyway, or all cases with `all` generations.
+/// Prints a line for each server, and returns how many there were.
+pub(crate) fn run(place: Place<'_>, all: bool) -> Result<usize> {
+    output::line("interop: running dsnap with real ZEO servers while a real client commits");
+    let (others, cases): (&[ZeoServer], &[&str]) =
+        if all { (&OTHER_ZEOS, &CASES) } else { (&[], &FEW_CASES) };
+    let servers: Vec<_> = others.iter().chain([&MAIN_ZEO]).collect();
+    for (at, server) in servers.iter().enumerate() {
+        let scratch = place.scratch.join(format!("zeo-{at}"));
+        let version = run_cases(place, server, &scratch, cases).with_context(|| server.name)?;
+        let cases = cases.join(", ");
+        output::line(format_args!("interop: {:<12}  {version:<5}  passed: {cases}", server.name));
+    }
+    Ok(servers.len())
+}
+
+/// Runs cases with a server, side by side, and returns the version that it announces.
+fn run_cases(
+    place: Place<'_>,
+    server: &ZeoServer,
+    scratch: &Path,
+    cases: &[&str],
+) -> Result<String> {
+    let programs = install::zeo(server, place.folder)?;
+    fs::create_dir(scratch)?;
+    let versions: Vec<_> = thread::scope(|scope| {
+        let programs = programs.as_path();
+        let start = |&case| scope.spawn(move || run_case(place, programs, scratch, case));
+        let started: Vec<_> = cases.iter().map(start).collect();
+        let joined = started.into_iter().map(thread::ScopedJoinHandle::join);
+        joined.map(|ended| ended.unwrap_or_else(|e| panic::resume_unwind(e))).collect()
+    });
+    let versions = versions.into_iter().collect::<Result<Vec<_>>>()?;
+    versions.into_iter().next().context("there are no cases")
+}
+
+fn run_case(place: Place<'_>, programs: &Path, scratch: &Path, case: &str) -> Result<String> {
+    let python = Program::within(CASE_TIMEOUT, programs.join("python")).arg("-B");
+    let script = python.arg(place.scripts.join("zeo/through_zeo.py")).arg("run");
+    let folder = scratch.join(case.replace(' ', "-"));
+    let finished = script.arg(place.dsnap).arg(folder).args(case.split(' ')).quiet()?;
+    let version = finished.stdout.lines().find_map(|line| line.strip_prefix("announced "));
+    version.map(str::to_owned).context("through_zeo.py printed no version")
+}
