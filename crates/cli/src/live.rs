@@ -70,7 +70,7 @@ impl LiveLine {
                 *self.recombining.borrow_mut() = Some(Recombining { storage, end });
             }
             // Before this, a try may fail because the server still recombines.
-            Event::Locked => {
+            Event::Locked(..) => {
                 self.recombining.borrow_mut().take_if(|it| it.storage == storage_of(event));
                 self.clear();
             }
