@@ -140,14 +140,52 @@ impl StorageNotes {
                 self.snapshot = code.as_ref().map(|code| (code.to_string(), *tid));
             }
             Event::LeftBehind(code) => self.left_behind.push(format!("user/{code}")),
-            Event::Left => self.left_at = Some(Instant::now()),
+            // Where no server holds the snapshot, it ends here.
+            Event::Unlocked | Event::Left | Event::ServerEnded => {
+                self.left_at = Some(Instant::now());
+            }
+            Event::Leaving { .. } => self.left_at = None,
             _ => {}
         }
+    }
+
+    /// Says whether the storage is known to be in the snapshot of this run no longer.
+    pub(crate) fn is_left(&self) -> bool {
+        self.left_at.is_some()
     }
 
     /// Returns how long the storage was in the snapshot of this run; until now if it still is.
     pub(crate) fn frozen(&self) -> Option<Duration> {
         let end = self.left_at.unwrap_or_else(Instant::now);
         Some(end.duration_since(self.entered_at?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_ends_when_it_is_unlocked_unless_a_server_must_leave_it() {
+        let mut storage = StorageNotes::default();
+        let leaving = Event::Leaving { label: "zope".into(), tries: 1, limit: Duration::ZERO };
+        let entered = Event::Entered("zope".into());
+        let events = [
+            (&entered, false),
+            (&Event::Unlocked, true),
+            (&leaving, false),
+            (&Event::Left, true),
+            (&entered, false),
+            (&Event::Unlocked, true),
+            (&leaving, false),
+            (&Event::ServerEnded, true),
+        ];
+        for (event, is_left) in events {
+            storage.note(event);
+            assert_eq!(storage.is_left(), is_left, "{event}");
+        }
+        let frozen = storage.frozen();
+        std::thread::yield_now();
+        assert!(frozen.is_some() && frozen == storage.frozen(), "the time goes on");
     }
 }

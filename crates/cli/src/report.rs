@@ -207,7 +207,7 @@ impl Frontend<'_> {
     ) {
         self.live.clear();
         for storage in self.chronicle.notes().storages() {
-            let is_left = outcome.not_left.is_empty();
+            let is_left = storage.is_left() || outcome.not_left.is_empty();
             let words = |time| phases::frozen(storage.name.as_deref(), time, is_left);
             self.tell_phase(|| storage.frozen().map(words));
         }

@@ -36,8 +36,8 @@ pub(crate) fn before_last_line(
         return Vec::new();
     };
     let decisive = cause.as_deref().unwrap_or(failure.reason());
-    let others: Vec<_> =
-        others.iter().filter(|other| is_new(other)).map(|other| &other.reason).collect();
+    let others = others.iter().filter(|other| is_new(other)).map(|other| &other.reason);
+    let others = each_once(others, decisive);
     let said: Vec<_> = others.iter().copied().chain([decisive]).map(Reason::text).collect();
     let state = (!tells_state && !situation.is_told_by(&said)).then(|| situation.state.clone());
     let facts = state.into_iter().chain(situation.holders_besides(&said));
@@ -86,6 +86,18 @@ impl Situation {
         };
         lines.into_iter().filter(is_new).map(words).collect()
     }
+}
+
+/// Lists the reasons without those that say the same: a conf may name a server twice.
+fn each_once<'a>(others: impl Iterator<Item = &'a Reason>, decisive: &Reason) -> Vec<&'a Reason> {
+    let mut known = HashSet::from([decisive.text()]);
+    let mut once = Vec::new();
+    for other in others {
+        if known.insert(other.text()) {
+            once.push(other);
+        }
+    }
+    once
 }
 
 /// Lists the lines of reasons, without a hint that stands in another one, too.
@@ -153,6 +165,13 @@ mod tests {
             lines("open in zope (pid 1, user zope)", &[in_use], true)[1..],
             [format!("  {in_use}"), "  hint: do it".to_owned()]
         );
+    }
+
+    #[test]
+    fn a_reason_that_several_lines_have_is_said_once() {
+        let lines =
+            lines("http://a: 401", &["http://b: 401", "http://a: 401", "http://b: 401"], true);
+        assert_eq!(lines[3..], ["  http://b: 401", "  hint: do it"]);
     }
 
     #[test]

@@ -92,6 +92,30 @@ fn what_roots_line_reads_is_opened_as_the_owner_if_another_user_can_change_it() 
 }
 
 #[test]
+fn a_conf_of_roots_that_others_can_write_sends_no_secret_of_root() {
+    let Some((folder, site)) = site_of_another_user() else { return };
+    let seen = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let (address, config) = (seen.local_addr().unwrap(), site.storage().config());
+    let secret = folder.path().join("shadow");
+    fs::write(&secret, "root:top-secret\n").unwrap();
+    fs::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();
+    symlink(&secret, config.join("link")).unwrap();
+    // Whoever can write a folder can put a link into it.
+    let named = [(secret.to_str().unwrap(), 0o755), ("../../shadow", 0o755)];
+    for (access, mode) in named.into_iter().chain([("credential:shadow", 0o755), ("link", 0o775)]) {
+        conf(&site, &format!("http http://{address}/ {access}\nnodirect\n"));
+        chown_all(site.path(), 0, GROUP);
+        fs::set_permissions(config.join("snapshot.conf"), Permissions::from_mode(0o664)).unwrap();
+        fs::set_permissions(&config, Permissions::from_mode(mode)).unwrap();
+        let ran = Dsnap::at(&site).env("CREDENTIALS_DIRECTORY", folder.path()).arg("true").run();
+        assert_eq!(ran.status.code(), Some(125), "{access}: {ran}");
+        ran.mentions("only files in its own folder that nobody else can change)");
+    }
+    seen.set_nonblocking(true).unwrap();
+    assert!(seen.accept().is_err(), "something was sent");
+}
+
+#[test]
 fn what_the_owner_names_is_not_read_through_links_of_roots_process() {
     let Some((folder, site)) = site_of_another_user() else { return };
     let seen = TcpListener::bind(("127.0.0.1", 0)).unwrap();

@@ -9,7 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use dsnap_core::Reason;
@@ -34,10 +34,23 @@ pub(super) enum TrustLevel {
     Untrusted,
 }
 
+/// Who can have written a line.
+#[derive(Clone, Copy)]
+pub(super) struct Author<'a> {
+    pub(super) trust: TrustLevel,
+    /// Why somebody besides root and the storage owner can have written it, too.
+    pub(super) other: Option<&'a Reason>,
+}
+
+impl Author<'_> {
+    /// The user typed the line.
+    pub(super) const COMMAND_LINE: Self = Self { trust: TrustLevel::CommandLine, other: None };
+}
+
 /// The source of a line.
 #[derive(Clone, Copy)]
 pub(super) struct LineSource<'a> {
-    pub(super) trust: TrustLevel,
+    pub(super) author: Author<'a>,
     pub(super) conf_folder: &'a Path,
     pub(super) privileges: &'a Privileges,
 }
@@ -59,7 +72,7 @@ impl<'a> LineSource<'a> {
     {
         let (method, owner_error) = match methods.find(name.as_bytes()) {
             Ok(method) => (method, None),
-            Err(reason) if self.trust == TrustLevel::Untrusted => return Err(reason),
+            Err(reason) if self.author.trust == TrustLevel::Untrusted => return Err(reason),
             Err(reason) => (self.find_as_caller(name, methods)?, Some(reason)),
         };
         Ok(Candidate { source: self, name, methods, method, owner_error })
@@ -79,13 +92,40 @@ impl<'a> LineSource<'a> {
     /// line that names files in a folder that the owner may change.
     fn needs_owner(self, method: &dyn SnapshotMethod, checked: &CheckedLine) -> bool {
         method.works_with() == WorksWith::Nobody
-            || match self.trust {
+            || match self.author.trust {
                 TrustLevel::RootOnly => self.reads_what_others_change(checked),
                 TrustLevel::CommandLine => {
                     checked.names_relative_files || self.reads_what_others_change(checked)
                 }
                 TrustLevel::Untrusted => true,
             }
+    }
+
+    /// Checks that a line gets root to read no secret that its author could not have read. In a conf that
+    /// others can write, that leaves the files of its own folder. Without root's ids, a line reads the
+    /// files of the storage owner, who lets others write the conf.
+    ///
+    /// # Errors
+    ///
+    /// The line names another file, or one that others can exchange for a link.
+    fn check_reads(self, checked: &CheckedLine) -> Result<(), Reason> {
+        let Some(other) = self.author.other.filter(|_| users::effective_user() == ROOT) else {
+            return Ok(());
+        };
+        let is_own = |file: &PathBuf| {
+            let mut parts = file.components();
+            let is_name =
+                matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None));
+            is_name && !trust::others_can_change(&self.conf_folder.join(file), ROOT)
+        };
+        if checked.reads.iter().all(is_own) {
+            return Ok(());
+        }
+        let what = format!(
+            "{}: its lines may name only files in its own folder that nobody else can change",
+            other.text()
+        );
+        Err(other.clone().with_text(what))
     }
 
     /// Says whether a file that the line names may be a link of another user's to a secret of
@@ -113,13 +153,15 @@ impl Candidate<'_> {
     ///
     /// # Errors
     ///
-    /// The words cannot follow the method's name.
+    /// The words cannot follow the method's name, or the line may not read what they name.
     pub(super) fn check_words(&self, words: &[OsString]) -> Result<CheckedLine, Reason> {
         let check = || self.method.check_words(words);
-        match self.owner_error {
+        let checked = match self.owner_error {
             Some(_) => self.source.privileges.with_caller_privileges(check),
             None => check(),
-        }
+        }?;
+        self.source.check_reads(&checked)?;
+        Ok(checked)
     }
 
     /// Decides with whose privileges the line is called. Returns the method, and whether it is

@@ -20,7 +20,7 @@ use dsnap_core::text::{self, Harmless};
 pub use crate::conf::complaint::{Complaint, ComplaintKind};
 use crate::conf::grammar::{self, Line};
 use crate::conf::label::label;
-use crate::conf::line_source::{ConfFile, LineSource, TrustLevel};
+use crate::conf::line_source::{Author, ConfFile, LineSource};
 use crate::storage::Storage;
 use crate::system::privileges::Privileges;
 use crate::{durations, limits};
@@ -212,7 +212,7 @@ impl Planner<'_> {
             let location = format!("line {number} in {METHOD_OPTION}");
             match grammar::line(line.as_bytes(), number) {
                 Some(line) => {
-                    self.add(&mut plan, &line, &location, TrustLevel::CommandLine);
+                    self.add(&mut plan, &line, &location, Author::COMMAND_LINE);
                 }
                 None => plan.complain(
                     ComplaintKind::Lines,
@@ -237,13 +237,14 @@ impl Planner<'_> {
         let text = file.and_then(|file| Ok((file.read(self.stopped)?, file)));
         match text {
             Ok((text, ConfFile { trust, other_author, .. })) => {
+                let author = Author { trust, other: other_author.as_ref() };
                 for line in grammar::lines(&text) {
                     let location = format!("line {} in {}", line.number, plan.source);
-                    if let Some(reason) = self.refusal(&line, other_author.as_ref()) {
+                    if let Some(reason) = self.refusal(&line, author.other) {
                         plan.add(Err(reason), &location);
                         continue;
                     }
-                    last_resort &= !self.add(&mut plan, &line, &location, trust);
+                    last_resort &= !self.add(&mut plan, &line, &location, author);
                 }
                 plan.count_rest();
             }
@@ -274,7 +275,7 @@ impl Planner<'_> {
     }
 
     /// Adds the step of a line. Returns true if the line decides about the last resort.
-    fn add(&self, plan: &mut Plan, line: &Line, location: &str, trust: TrustLevel) -> bool {
+    fn add(&self, plan: &mut Plan, line: &Line, location: &str, author: Author<'_>) -> bool {
         // Asking a library about a line may take a while.
         if (self.stopped)() {
             return false;
@@ -286,7 +287,7 @@ impl Planner<'_> {
             return is(NO_LAST_RESORT) || is(LAST_RESORT);
         }
         let conf_folder = plan.conf_folder.clone();
-        let source = LineSource { trust, conf_folder: &conf_folder, privileges: self.privileges };
+        let source = LineSource { author, conf_folder: &conf_folder, privileges: self.privileges };
         plan.add(self.step(line, location, source), location)
     }
 
