@@ -13,7 +13,7 @@ set -eu
 BACKUPS=/backup # adapt
 
 name=$(date -u +%Y%m%dT%H%M%S.%NZ)
-# -@-1: files that changed within a second have the same size and the same second. See the README.
+# -@-1: files that changed within a second have the same size and the same second. docs/backup.md says more.
 # The link latest does not exist at the first run. rsync then says so, and copies everything.
 rsync -a -@-1 --delete --link-dest="$BACKUPS/latest" \
     "$SNAPSHOT_DIRECTORY/A" "$SNAPSHOT_DIRECTORY/config" "$BACKUPS/incomplete/"

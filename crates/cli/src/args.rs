@@ -3,6 +3,8 @@
 //! Nothing here looks at the system. [`resolve`](crate::resolve) works out what the arguments mean
 //! together with the environment and the file system.
 
+mod help;
+
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -11,8 +13,6 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
 use dsnap_core::text;
-
-use crate::help;
 
 /// The command line. Names and values are bytes, not UTF-8.
 #[derive(Debug, Default, Parser)]

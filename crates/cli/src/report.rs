@@ -1,7 +1,9 @@
 //! Decides which events of a run are shown, and says how the run ended.
 //!
-//! The texts of events come from the engine. [`output`] writes them, [`live`](crate::live) shows what
-//! goes on, [`phases`] measures it, and [`spawn`](crate::spawn) starts COMMAND.
+//! The texts of events come from the engine. [`output`] writes them, [`live`](crate::terminal::live)
+//! shows what goes on, [`phases`] measures it, and [`spawn`](crate::spawn) starts COMMAND.
+
+pub(crate) mod ending;
 
 use std::cell::RefCell;
 use std::io::{self, IsTerminal};
@@ -19,14 +21,13 @@ use dsnap_engine::{durations, exit_status, limits};
 use dsnap_host::signals;
 
 use crate::chronicle::Chronicle;
-use crate::ending;
-use crate::journal::Priority;
-use crate::live::LiveLine;
-use crate::output::{self, print_message};
-use crate::phases::{self, Phases};
+use crate::report::ending::Situation;
 use crate::signals::Signals;
 use crate::spawn::CommandRunner;
-use crate::status::Situation;
+use crate::terminal::journal::Priority;
+use crate::terminal::live::LiveLine;
+use crate::terminal::output::{self, print_message};
+use crate::terminal::phases::{self, Phases};
 
 /// The program as the engine sees it: it prints, passes on stop requests, and starts COMMAND.
 #[derive(Debug)]
@@ -78,7 +79,7 @@ impl<'a> Frontend<'a> {
         }
     }
 
-    /// Writes the words of an event, with `-v` also when it happened, or how long it took.
+    /// Writes the words of an event. With `-v`, adds when a phase began, or how long it took.
     fn write(&self, event: &Event) {
         self.show_held_back(None);
         let begun = self.phases.begun(event);
@@ -89,7 +90,7 @@ impl<'a> Frontend<'a> {
         self.live.again();
     }
 
-    /// Says what became of a signal, to somebody who waits for the end: at a terminal, or with `-v`.
+    /// Says what became of a signal, at a terminal or with `-v`: somebody may be waiting for the end.
     ///
     /// The line stays, because COMMAND writes to the same terminal: clearing it could clear
     /// something else.
@@ -172,7 +173,7 @@ impl Program for Frontend<'_> {
 }
 
 impl Frontend<'_> {
-    /// Writes what is said of a phase, with `-v`.
+    /// With `-v`, writes words about a phase.
     fn tell_phase(&self, words: impl FnOnce() -> Option<String>) {
         if self.verbosity > 0 {
             words().iter().for_each(|words| output::print(Priority::Debug, words));

@@ -4,6 +4,7 @@
 //! themselves are parsed in [`args`].
 
 mod also;
+mod combinations;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -19,9 +20,9 @@ use dsnap_engine::system::credential_folder::CredentialFolder;
 use dsnap_engine::{durations, limits, quoting};
 
 use crate::args::{self, Args, InsteadArgs, MethodArgs, RunArgs, UsageError};
-use crate::combinations::{self, Mode};
+use crate::documents::result_files::ResultFiles;
 use crate::environment::CallerEnvironment;
-use crate::result_files::ResultFiles;
+use crate::resolve::combinations::Mode;
 use crate::spawn::CommandSpec;
 
 /// Everything that the program needs to know to act.

@@ -6,6 +6,10 @@
 //! [`signals`](crate::signals).
 #![allow(clippy::disallowed_methods, reason = "only this file starts a process")]
 
+mod announcements;
+mod deadlines;
+mod lookup;
+
 use std::ffi::OsString;
 use std::io;
 use std::process::{self, Child, Command};
@@ -23,10 +27,10 @@ use nix::unistd::{Pid, getpgid, getpgrp, getpid, getsid};
 use rustix::io::{Errno, FdFlags};
 use rustix::process::{self as wait, WaitOptions, WaitStatus};
 
-use crate::announcements::Announcements;
-use crate::deadlines::{Deadlines, Measure};
+use crate::core_dumps;
 use crate::signals::{Sender, SignalEvent, Signals};
-use crate::{core_dumps, lookup};
+use crate::spawn::announcements::Announcements;
+use crate::spawn::deadlines::{Deadlines, Measure};
 
 /// Set when COMMAND has started. From then on no message may say that it was not run.
 static STARTED: AtomicBool = AtomicBool::new(false);

@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_the_system_is_said_without_its_number() {
+    fn errors_of_the_system_are_shown_without_their_number() {
         let absent = std::io::Error::from_raw_os_error(2);
         assert_eq!(error(&absent), "No such file or directory");
         assert_eq!(error(&format!("ds: {absent}")), "ds: No such file or directory");

@@ -15,7 +15,7 @@ use crate::support::{
 const CLEAR: &str = "\r\x1b[K";
 
 #[test]
-fn a_person_sees_for_whom_a_run_waits_and_how_long_it_will() {
+fn a_terminal_shows_what_a_run_waits_for_and_for_how_long() {
     let fixture = storage_with_conf(State::Crashed, "");
     let tool = locks::Holder::hold(&fixture.storage().run_lock()).unwrap();
     let dir = fixture.path().to_str().unwrap();
@@ -152,7 +152,7 @@ fn a_terminal_tells_that_a_signal_was_passed_on_and_keeps_what_command_wrote() {
 }
 
 #[test]
-fn a_pipe_does_not_tell_that_a_signal_was_passed_on_but_for_minus_v() {
+fn in_a_pipe_only_minus_v_tells_that_a_signal_was_passed_on() {
     for (option, times) in [("-k1h", 0), ("-v", 1), ("-vq", 0)] {
         let fixture = storage(State::Clean);
         let run = Dsnap::on(&fixture).arg(option).sh(TRAPPING).start();

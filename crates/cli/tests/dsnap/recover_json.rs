@@ -65,7 +65,7 @@ fn a_snapshot_of_somebody_else_remains_and_the_hint_ends_it() {
 }
 
 #[test]
-fn of_a_directory_that_is_no_storage_nothing_is_known() {
+fn recovery_of_a_directory_that_is_not_a_storage_fails_with_a_document() {
     let fixture = storage(State::Clean);
     let (ran, said) = recovers(Dsnap::new().storage(&fixture.path().join("config")));
     assert_eq!(said["exit_status"], 125, "{ran}");

@@ -25,7 +25,7 @@ fn metric(path: &Path, name: &str) -> Option<f64> {
 }
 
 #[test]
-fn a_report_tells_what_a_run_came_to() {
+fn a_report_contains_the_result_of_a_run() {
     let (site, folder) = (site(), folder());
     let path = folder.path().join("report.json");
     let ran = Dsnap::at(&site).arg("--report").arg(&path).args(["sh", "-c", "exit 3"]).run();
@@ -139,7 +139,7 @@ fn metrics_of_a_failed_run_keep_the_last_success() {
 }
 
 #[test]
-fn a_file_that_cannot_be_written_costs_a_warning_only() {
+fn a_file_that_cannot_be_written_is_only_a_warning() {
     let (fixture, folder) = (storage(State::Clean), folder());
     for option in ["--report", "--metrics"] {
         let path = folder.path().join("absent/file");
@@ -154,7 +154,7 @@ fn a_file_that_cannot_be_written_costs_a_warning_only() {
 }
 
 #[test]
-fn what_is_no_regular_file_is_not_replaced() {
+fn only_a_regular_file_is_replaced() {
     let (fixture, folder) = (storage(State::Clean), folder());
     let (pipe, link) = (folder.path().join("pipe"), folder.path().join("link"));
     mkfifo(&pipe, Mode::S_IRWXU).unwrap();
@@ -171,7 +171,7 @@ fn what_is_no_regular_file_is_not_replaced() {
 }
 
 #[test]
-fn what_is_no_run_writes_no_report_and_says_so() {
+fn only_a_run_takes_report_and_metrics() {
     let (fixture, folder) = (storage(State::Clean), folder());
     for action in ["--recover", "--status", "--list-methods"] {
         for option in ["--report", "--metrics"] {

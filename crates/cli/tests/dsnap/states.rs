@@ -20,7 +20,7 @@ const TWO_DAYS: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 const A_MINUTE: Duration = Duration::from_secs(60);
 
 #[test]
-fn of_each_state_the_table_says_the_severity_the_findings_and_the_next_step() {
+fn each_state_has_the_severity_findings_and_next_step_of_the_table() {
     let mut table = Table::default();
     closed_by_nobody(&mut table);
     damaged(&mut table);

@@ -121,7 +121,7 @@ fn when_root_runs_only_roots_lines_may_use_a_credential() {
     run().arg("--snapshot-conf").arg(&roots).arg("true").run().says(0, HTTP);
     let typed = format!("http {} credential:zope", site.urls()[0]);
     run().args(["--method", &typed, "true"]).run().says(0, HTTP);
-    // A folder that the owner can change is none of root's.
+    // A folder that the owner can change does not count as root's.
     chown_all(&credentials, OWNER, OWNER);
     let ran = run().args(["--method", &typed, "true"]).run().mentions(refused);
     assert_eq!(ran.status.code(), Some(125), "{ran}");

@@ -66,7 +66,7 @@ impl Patient<'_> {
         self.facts.look.is_copy && !copy::is_complete(self.session.storage)
     }
 
-    /// Names the user as whom this program looks.
+    /// Names the user with whose privileges this program looks.
     pub(super) fn caller(&self) -> String {
         format!("user {}", users::user_name(users::effective_user()))
     }

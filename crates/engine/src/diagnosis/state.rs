@@ -1,6 +1,6 @@
 //! The state of a storage: a table over its lock, `misc/snapshot` and what is not in `A/`.
 //!
-//! The rows are those of `storage.md`.
+//! `docs/monitoring.md` explains each state to users.
 
 use crate::diagnosis::facts::Facts;
 use crate::storage::Leftovers;

@@ -162,9 +162,7 @@ impl Event {
             _ => Level::Normal,
         }
     }
-}
 
-impl Event {
     /// Returns what happened, whichever storage it happened to.
     pub fn without_storage(&self) -> &Self {
         match self {

@@ -76,8 +76,8 @@ pub(crate) fn accepted_age(
     (age <= max_age).then_some(age)
 }
 
-/// Says which snapshot of somebody else the storage is in, since when, who uses it, and how to end
-/// it if nobody is seen to.
+/// Says which snapshot of somebody else the storage is in, since when, and who uses it. If nobody is
+/// seen to use it, says how to end it.
 pub(crate) fn snapshot_of_somebody_else(
     session: &Session<'_>,
     run_lock: &RunLock,

@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_that_do_not_fit_together_are_left_over_from_something_else() {
+    fn lists_of_different_lengths_are_refused() {
         for lists in [["/a\n/b", "x", "1\n2"], ["/a\n/b", "x\ny", ""], ["/a", "x\ny", "1"]] {
             let reason = inherited("/a", Some(lists)).snapshot(None).unwrap_err();
             assert!(reason.text().ends_with("have different numbers of lines"), "{reason}");

@@ -1,15 +1,15 @@
 //! Freshness: may COMMAND run in this snapshot?
 //!
 //! The original runs COMMAND in any snapshot that it finds. After one killed run, every later backup
-//! is therefore a copy of the same old data. The verdict here is a table (`tool.md`, Freshness). It is
-//! taken with `misc/sublock` locked, so that it stays true.
+//! is therefore a copy of the same old data. The verdict here is a table. It is taken with `misc/sublock`
+//! locked, so that it stays true.
 
 use dsnap_core::Code;
 
 use crate::storage::Leftovers;
 use crate::storage::snapshot_file::Content;
 
-/// What the methods outcome to.
+/// What came of the methods that were tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MethodOutcome<'a> {
     /// A method reported *held*, under this code.

@@ -1,7 +1,7 @@
 //! The guarantee: `misc/sublock` is locked while COMMAND runs, and is checked again at the end.
 //!
 //! A snapshot is guaranteed as long as a process holds `misc/sublock` and has seen `misc/snapshot`
-//! since it got the lock (`storage.md`, Locks).
+//! since it got the lock.
 
 use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

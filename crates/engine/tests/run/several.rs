@@ -96,7 +96,7 @@ fn run_locks_are_taken_in_the_order_of_the_paths_whatever_the_order_of_the_optio
 }
 
 #[test]
-fn if_one_storage_cannot_be_had_the_others_are_left_again() {
+fn if_one_storage_cannot_be_entered_the_others_are_left_again() {
     let refused = || (nothing(), Entered::Refused(because("401")));
     let scenario = two((vec![held()], vec![left()]), (vec![held()], vec![left()]));
     let third = scenario.beside(Scenario::open()).server_method("three", vec![refused()], vec![]);

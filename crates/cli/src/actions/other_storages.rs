@@ -11,10 +11,10 @@ use dsnap_engine::system::privileges::Privileges;
 
 /// A storage of `--also`.
 #[derive(Debug)]
-pub(crate) struct OtherStorage {
+pub(super) struct OtherStorage {
     job: Job,
-    pub(crate) storage: Storage,
-    pub(crate) privileges: Privileges,
+    pub(super) storage: Storage,
+    pub(super) privileges: Privileges,
 }
 
 impl OtherStorage {
@@ -24,7 +24,7 @@ impl OtherStorage {
     /// # Errors
     ///
     /// A directory is no storage, cannot be reached, or its owner cannot be told.
-    pub(crate) fn open_all(
+    pub(super) fn open_all(
         named: &[(PathBuf, String)],
         job: &Job,
         main: &Privileges,
@@ -45,7 +45,7 @@ impl OtherStorage {
     }
 
     /// Describes the storage to the engine.
-    pub(crate) fn target(&self) -> Target<'_> {
+    pub(super) fn target(&self) -> Target<'_> {
         Target { job: &self.job, storage: &self.storage, privileges: &self.privileges }
     }
 }

@@ -1,6 +1,6 @@
 //! The result of `--status`, as JSON for programs; `text` writes it for people.
 //!
-//! The engine makes the diagnosis; this room only presents it. The schema of the document is
+//! The engine makes the diagnosis; this file only presents it. The schema of the document is
 //! `docs/schema/status.schema.json`.
 
 mod text;
@@ -13,6 +13,8 @@ use dsnap_engine::diagnosis::{
 };
 use dsnap_engine::system::lock_holders::Holder;
 use serde::Serialize;
+
+use super::transaction_id;
 
 /// The version of the JSON document. It changes when a field changes its meaning.
 const SCHEMA_VERSION: u32 = 1;
@@ -122,11 +124,6 @@ impl Report {
     pub(crate) fn status(&self) -> u8 {
         self.status
     }
-
-    pub(crate) fn to_json(&self) -> String {
-        // Serializing these types cannot fail.
-        serde_json::to_string_pretty(self).unwrap_or_default()
-    }
 }
 
 /// Returns the exit status in the shape that monitoring programs expect.
@@ -164,16 +161,20 @@ fn state_name(state: State) -> &'static str {
     }
 }
 
+/// Writes one line: the storage, and its state.
+pub(crate) fn state_line(dir: &Path, diagnosis: &Diagnosis) -> String {
+    StorageReport::of(dir, diagnosis).state_line()
+}
+
 impl StorageReport {
     fn of(dir: &Path, diagnosis: &Diagnosis) -> Self {
         let Diagnosis { server, sublock, run, last_run, file_system, .. } = diagnosis;
-        let tid = |tid: [u8; 8]| format!("{:016X}", u64::from_be_bytes(tid));
         Self {
             severity: severity_name(diagnosis.severity()),
             state: state_name(diagnosis.state),
             snapshot: diagnosis.code.as_deref().map(harmless),
             snapshot_age_seconds: diagnosis.age.map(|age| age.as_secs()),
-            last_transaction: diagnosis.last_transaction.map(tid),
+            last_transaction: diagnosis.last_transaction.map(transaction_id),
             server: Some(LockReport::of(server)),
             sublock: Some(LockReport::of(sublock)),
             run: Some(LockReport::of(run)),
@@ -214,36 +215,6 @@ impl StorageReport {
             journal: None,
             file_system: None,
             findings: vec![FindingReport::of(finding)],
-        }
-    }
-}
-
-/// What a failed run says of its storage.
-#[derive(Debug, Default)]
-pub(crate) struct Situation {
-    /// The state, in one line that begins with the storage.
-    pub(crate) state: String,
-    /// The snapshot code, as `misc/snapshot` has it.
-    pub(crate) code: Option<String>,
-    /// Each lock file that is locked, and who holds it.
-    pub(crate) holders: Vec<(&'static str, String)>,
-    /// The storage, if the run has several.
-    pub(crate) name: Option<String>,
-}
-
-impl Situation {
-    pub(crate) fn of(dir: &Path, diagnosis: &Diagnosis) -> Self {
-        let Diagnosis { server, sublock, run, code, .. } = diagnosis;
-        let locks = [("misc/lock", server), ("misc/sublock", sublock), ("misc/dsnap.lock", run)];
-        let held = locks.into_iter().filter_map(|(name, lock)| match lock {
-            LockView::Held(holder) => Some((name, holder.to_string())),
-            LockView::Free | LockView::Unknown => None,
-        });
-        Self {
-            state: StorageReport::of(dir, diagnosis).state_line(),
-            code: code.as_deref().map(harmless),
-            holders: held.collect(),
-            name: None,
         }
     }
 }

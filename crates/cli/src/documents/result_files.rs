@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use dsnap_core::text;
 use dsnap_engine::limits;
 
-use crate::metrics;
-use crate::run_report::RunReport;
+use super::run_report::RunReport;
+use super::{json, metrics};
 
 /// The permissions of the files: programs of other users read them.
 const MODE: u32 = 0o644;
@@ -34,12 +34,12 @@ impl ResultFiles {
 
     /// Writes the files, and returns a warning for each that cannot be written.
     pub(crate) fn write(&self, report: &RunReport) -> Vec<String> {
-        let json = |path: &PathBuf| replace(path, &(report.to_json() + "\n"));
+        let document = |path: &PathBuf| replace(path, &(json(report) + "\n"));
         let metrics = |path: &PathBuf| {
             let old = read_old(path).unwrap_or_default();
             replace(path, &metrics::text(report, &old))
         };
-        let report = self.report.iter().map(|path| ("--report", path, json(path)));
+        let report = self.report.iter().map(|path| ("--report", path, document(path)));
         let metrics = self.metrics.iter().map(|path| ("--metrics", path, metrics(path)));
         let warning = |(option, path, written): (&str, &PathBuf, io::Result<()>)| {
             let error = written.err()?;

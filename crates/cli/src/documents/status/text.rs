@@ -41,7 +41,7 @@ impl StorageReport {
         format!("{state}{code}{ago}{unseen}")
     }
 
-    /// Says in one line in what state which storage is.
+    /// Writes one line: the storage, and its state.
     pub(super) fn state_line(&self) -> String {
         format!("{}: {}", self.storage, self.headline())
     }

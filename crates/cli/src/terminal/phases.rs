@@ -17,7 +17,7 @@ pub(crate) struct Phases {
 }
 
 impl Phases {
-    /// Says what begins with an event, in the place of its own words.
+    /// Says which phase an event begins. The result replaces the event's own words.
     pub(crate) fn begun(&self, event: &Event) -> Option<String> {
         if !matches!(event.without_storage(), Event::Asking { .. } | Event::Leaving { .. }) {
             return None;
@@ -26,7 +26,7 @@ impl Phases {
         Some(stamped(&event.to_string()))
     }
 
-    /// Says how long that took which ended with an event, after its own words.
+    /// Says how long the phase took that an event ends. The result follows the event's own words.
     pub(crate) fn ended(&self, event: &Event) -> Option<String> {
         let what = match event.without_storage() {
             Event::Entered(_) => "entered",

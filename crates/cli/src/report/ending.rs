@@ -2,14 +2,29 @@
 //! once. The last line, with the reason that decides, follows.
 
 use std::collections::HashSet;
+use std::path::Path;
 
-use dsnap_core::Reason;
+use dsnap_core::{Reason, text};
+use dsnap_engine::diagnosis::{Diagnosis, LockView};
 use dsnap_engine::run::job::{NotRun, OtherReason};
 
-use crate::status::Situation;
+use crate::documents::status;
 
 /// The words of the original tool, for which people search.
 const HEADING: &str = "Could not lock storage directory";
+
+/// What a failed run says of its storage.
+#[derive(Debug, Default)]
+pub(crate) struct Situation {
+    /// The state, in one line that begins with the storage.
+    pub(crate) state: String,
+    /// The snapshot code, as `misc/snapshot` has it.
+    pub(crate) code: Option<String>,
+    /// Each lock file that is locked, and who holds it.
+    pub(crate) holders: Vec<(&'static str, String)>,
+    /// The storage, if the run has several.
+    pub(crate) name: Option<String>,
+}
 
 /// Lists the lines before the last one. `is_new` says of a reason that it has not been shown yet.
 pub(crate) fn before_last_line(
@@ -32,6 +47,22 @@ pub(crate) fn before_last_line(
 }
 
 impl Situation {
+    /// Takes from a diagnosis what the end of a run says.
+    pub(crate) fn of(dir: &Path, diagnosis: &Diagnosis) -> Self {
+        let Diagnosis { server, sublock, run, code, .. } = diagnosis;
+        let locks = [("misc/lock", server), ("misc/sublock", sublock), ("misc/dsnap.lock", run)];
+        let held = locks.into_iter().filter_map(|(name, lock)| match lock {
+            LockView::Held(holder) => Some((name, holder.to_string())),
+            LockView::Free | LockView::Unknown => None,
+        });
+        Self {
+            state: status::state_line(dir, diagnosis),
+            code: code.as_deref().map(text::harmless),
+            holders: held.collect(),
+            name: None,
+        }
+    }
+
     /// Says whether the reasons name the snapshot that the storage is in.
     fn is_told_by(&self, said: &[&str]) -> bool {
         let code = self.code.as_deref().filter(|code| code.starts_with("user/"));

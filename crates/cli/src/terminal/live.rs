@@ -1,7 +1,7 @@
 //! The live line: what a run is doing right now, on a terminal that can clear a line.
 //!
-//! It is shown while the program waits, asks, recovers or leaves. While COMMAND runs the terminal is
-//! COMMAND's, and there is no live line. [`output`] writes it and keeps messages apart from it.
+//! It is shown while the program waits, asks, recovers or leaves. While COMMAND runs, COMMAND has the
+//! terminal to itself, and no live line is shown. [`output`] writes it and keeps messages apart from it.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IsTerminal};
@@ -11,8 +11,9 @@ use dsnap_core::Reason;
 use dsnap_engine::run::event::Event;
 use dsnap_engine::{durations, limits};
 
-use crate::recovery::Recovery;
-use crate::{environment, output};
+use crate::environment;
+use crate::terminal::estimate::Estimate;
+use crate::terminal::output;
 
 /// The live line of a run.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ pub(crate) struct LiveLine {
     /// The text on the screen.
     text: RefCell<Option<String>>,
     recombining: RefCell<Option<Recombining>>,
-    recovery: RefCell<Option<Recovery>>,
+    estimate: RefCell<Option<Estimate>>,
     /// When progress was last left to a message.
     progress_written: Cell<Option<Instant>>,
 }
@@ -48,7 +49,7 @@ impl LiveLine {
             shows_calls: verbosity == 0,
             text: RefCell::default(),
             recombining: RefCell::default(),
-            recovery: RefCell::default(),
+            estimate: RefCell::default(),
             progress_written: Cell::default(),
         }
     }
@@ -59,7 +60,7 @@ impl LiveLine {
         match event.without_storage() {
             Event::Progress { done, of, .. } => return self.progress(event, *done, *of),
             Event::Asking { .. } | Event::Leaving { .. } | Event::AwaitsEnter(_) => {
-                self.recovery.take();
+                self.estimate.take();
                 self.call(event);
             }
             // What a method says does not end its call.
@@ -81,7 +82,7 @@ impl LiveLine {
 
     /// Shows progress. Where it cannot be shown, it is due as a message now and then.
     fn progress(&self, event: &Event, done: u64, of: Option<u64>) -> bool {
-        let words = self.recovery.borrow_mut().get_or_insert_with(Recovery::begin).words(done, of);
+        let words = self.estimate.borrow_mut().get_or_insert_with(Estimate::begin).words(done, of);
         let soon = |last: Instant| last.elapsed() < limits::PROGRESS_MESSAGE_INTERVAL;
         if self.show(format!("{event}{words}")) || self.progress_written.get().is_some_and(soon) {
             return false;
@@ -90,7 +91,7 @@ impl LiveLine {
         true
     }
 
-    /// Shows that a method is called. That the server recombines says more than each call meanwhile.
+    /// Shows that a method is called, unless the line already says that the server is recombining.
     fn call(&self, event: &Event) {
         if !self.tick() && self.shows_calls {
             self.show(event.to_string());
@@ -119,7 +120,7 @@ impl LiveLine {
         text.is_some_and(|text| self.show(text))
     }
 
-    /// Shows the text again that a message has removed.
+    /// Shows again the text that a message has removed.
     pub(crate) fn again(&self) {
         let text = self.text.take();
         text.map(|text| self.show(text));

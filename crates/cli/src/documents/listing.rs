@@ -135,11 +135,6 @@ impl Listing {
     pub(crate) fn unreadable(&self) -> Option<&Reason> {
         self.conf.as_ref().and_then(|conf| conf.unreadable.as_ref())
     }
-
-    pub(crate) fn to_json(&self) -> String {
-        // Serializing these types cannot fail.
-        serde_json::to_string_pretty(self).unwrap_or_default()
-    }
 }
 
 impl Conf {

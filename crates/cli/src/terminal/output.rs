@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::journal::{self, Priority};
-use crate::style;
+use crate::terminal::journal::{self, Priority};
+use crate::terminal::style;
 
 /// How long a write waits for a stalled reader of stderr. Later writes do not wait again.
 const STALLED_READER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -87,7 +87,7 @@ pub(crate) fn coloured(status: &str) -> String {
     if style::is_wanted(&io::stdout()) { style::status(status) } else { status.to_owned() }
 }
 
-/// Writes a text to stdout in the place of the one before, on a terminal; else behind an empty line.
+/// Writes a text to stdout, with an empty line after it. On a terminal, clears the one before.
 pub(crate) fn redraw_result(text: &str) {
     let clear = if io::stdout().is_terminal() { CLEAR_SCREEN } else { "" };
     print_result(&format!("{clear}{text}\n"));

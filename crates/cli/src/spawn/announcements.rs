@@ -1,6 +1,6 @@
-//! What somebody who waits for the end of COMMAND is told: which signals it got, and when it is killed.
+//! What a user who waits for the end of COMMAND is told: which signals COMMAND got, and when it is killed.
 //!
-//! Who is told, and how, is decided in [`report`](crate::report).
+//! [`report`](crate::report) decides who is told, and how.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -23,22 +23,22 @@ impl<'a> Announcements<'a> {
         Self { tell, pid, told: RefCell::default() }
     }
 
-    /// The signal was passed on. `kill` is when COMMAND is killed.
+    /// Tells that the signal was passed on. `kill` is when COMMAND will be killed.
     pub(crate) fn passed_on(&self, signal: i32, kill: Option<Instant>) {
         self.tell(format!("{} passed on", signals::name(signal)), kill);
     }
 
-    /// The system sent the signal to COMMAND, too.
+    /// Tells that the system sent the signal to COMMAND, too.
     pub(crate) fn reached(&self, signal: i32, kill: Option<Instant>) {
         self.tell(format!("{} reached COMMAND, too", signals::name(signal)), kill);
     }
 
-    /// COMMAND was asked to end because of `--max-hold`.
+    /// Tells that COMMAND was asked to end because of `--max-hold`.
     pub(crate) fn overdue(&self, kill: Option<Instant>) {
         self.tell("--max-hold is over: TERM sent".to_owned(), kill);
     }
 
-    /// COMMAND was killed.
+    /// Tells that COMMAND was killed.
     pub(crate) fn killed(&self) {
         self.tell("KILL sent".to_owned(), None);
     }

@@ -2,7 +2,7 @@
 //!
 //! A failed run copies the time of the last success from the older file: alerts compute its age.
 
-use crate::run_report::{RunReport, StorageReport};
+use crate::documents::run_report::{RunReport, StorageReport};
 
 const SUCCESS_TIME: &str = "dsnap_last_success_timestamp_seconds";
 const SUCCESS_TRANSACTION_TIME: &str = "dsnap_last_success_transaction_timestamp_seconds";

@@ -56,9 +56,4 @@ impl RecoveryReport {
             unsettled,
         }
     }
-
-    pub(crate) fn to_json(&self) -> String {
-        // Serializing this type cannot fail.
-        serde_json::to_string_pretty(self).unwrap_or_default()
-    }
 }

@@ -8,6 +8,7 @@ use dsnap_engine::diagnosis::Size;
 use dsnap_engine::run::job::{CommandEnd, NotRun, Outcome};
 use serde::Serialize;
 
+use super::transaction_id;
 use crate::chronicle::{Notes, StorageNotes};
 
 /// The version of the JSON document. It changes when a field changes its meaning.
@@ -72,7 +73,7 @@ impl StorageReport {
             storage: text::path(dir),
             method: notes.method.clone(),
             code: notes.snapshot.as_ref().map(|(code, _)| code.clone()),
-            last_transaction: tid.map(|tid| format!("{:016X}", u64::from_be_bytes(tid))),
+            last_transaction: tid.map(transaction_id),
             last_transaction_time: tid.and_then(dsnap_engine::storage::transaction_time),
             frozen_seconds: notes.frozen().map(|frozen| frozen.as_secs_f64()),
             b_files: b.map(|b| b.files),
@@ -120,11 +121,6 @@ impl RunReport {
     /// COMMAND backs up nothing.
     pub(crate) fn is_backup(&self) -> bool {
         self.command.is_some() && self.exit_status == 0 && self.good
-    }
-
-    pub(crate) fn to_json(&self) -> String {
-        // Serializing this type cannot fail.
-        serde_json::to_string_pretty(self).unwrap_or_default()
     }
 }
 
