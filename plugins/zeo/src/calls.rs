@@ -84,7 +84,7 @@ impl Calls {
                 .map_err(|_| Trouble::Unreadable("a message is no reply of a ZEO server"))?;
             match message {
                 Message::Reply(number, result) if number == i64::from(self.number) => {
-                    let unusable = "the result is none that this call can have";
+                    let unusable = "this call cannot have such a result";
                     return read(&result).ok_or(Trouble::Unreadable(unusable));
                 }
                 Message::Reply(..) | Message::Notice => {}

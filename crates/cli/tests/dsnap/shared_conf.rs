@@ -100,7 +100,7 @@ fn a_conf_of_roots_that_others_can_write_sends_no_secret_of_root() {
     fs::write(&secret, "root:top-secret\n").unwrap();
     fs::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();
     symlink(&secret, config.join("link")).unwrap();
-    // Whoever can write a folder can put a link into it.
+    // A user who can write a folder can put a link into it.
     let named = [(secret.to_str().unwrap(), 0o755), ("../../shadow", 0o755)];
     for (access, mode) in named.into_iter().chain([("credential:shadow", 0o755), ("link", 0o775)]) {
         conf(&site, &format!("http http://{address}/ {access}\nnodirect\n"));
