@@ -136,15 +136,13 @@ fn service(name: &str, site: &Site, script: &Path) -> Dsnap {
     })
 }
 
-/// Starts the example service, and waits until its backup script runs, which on TERM does this.
-fn started_service(site: &Site, credentials: &Path, on_term: &str) -> Running {
+/// Starts the example service with a backup script that ends with these lines, and waits until it runs.
+fn started_service(site: &Site, credentials: &Path, lines: &str) -> Running {
     assert_eq!(setting(&example("dsnap-backup.service"), "KillMode"), "mixed");
     credential(credentials);
     conf(site, "http URL credential:zope\nnodirect\n");
     let script = credentials.join("script");
-    let text =
-        format!("trap '{on_term}' TERM\necho started\nwhile :; do sleep 1000 & wait $!; done");
-    write_script(&script, &format!("#!/bin/sh\n{text}\n"));
+    write_script(&script, &format!("#!/bin/sh\n{lines}\n"));
     let service = service("ExecStart", site, &script);
     service.env("CREDENTIALS_DIRECTORY", credentials).start()
 }
@@ -152,7 +150,8 @@ fn started_service(site: &Site, credentials: &Path, on_term: &str) -> Running {
 #[test]
 fn a_service_whose_processes_were_all_killed_is_in_no_snapshot_after_its_stop_command() {
     let (site, credentials) = (site(), folder());
-    let mut running = started_service(&site, credentials.path(), "echo term");
+    let goes_on = "trap 'echo term' TERM\necho started\nwhile :; do sleep 1000 & wait $!; done";
+    let mut running = started_service(&site, credentials.path(), goes_on);
     // In systemd's order: TERM to the main process, KILL to all after TimeoutStopSec, ExecStopPost. The
     // last one gets no credentials.
     running.signal(SIGTERM);
@@ -169,7 +168,7 @@ fn a_service_whose_processes_were_all_killed_is_in_no_snapshot_after_its_stop_co
 #[test]
 fn a_service_that_is_stopped_leaves_its_snapshot_and_ends_with_a_status_that_counts_as_success() {
     let (site, credentials) = (site(), folder());
-    let running = started_service(&site, credentials.path(), "kill $!; trap - TERM; kill -TERM $$");
+    let running = started_service(&site, credentials.path(), "echo started\nexec sleep 1000");
     running.signal(SIGTERM);
     let ran = running.ends_by_itself();
     let success = setting(&example("dsnap-backup.service"), "SuccessExitStatus");
