@@ -32,6 +32,7 @@ use dsnap_core::{Code, Reason};
 
 use self::call_error::CallError;
 use self::current_use::CurrentUse;
+use self::deadline::{Deadline, TimeLimits};
 pub use self::enter::enter;
 use self::exception::Exception;
 pub use self::leave::leave;
@@ -51,20 +52,34 @@ pub trait Server {
     /// Returns the path of `misc/sublock`, which the server locks before it leaves.
     fn sublock(&self) -> &Path;
 
-    /// Asks what the storage is used for, if anything. Once the question was sent, a request to stop
-    /// still leaves time for the answer.
+    /// Returns the time limits of the verb.
+    fn limits(&self) -> &TimeLimits<'_>;
+
+    /// Asks, within `deadline`, what the storage is used for, if anything.
     ///
     /// # Errors
     ///
     /// There is no usable answer, or it contains no snapshot code.
-    fn current_use(&self) -> Result<Option<CurrentUse>, CallError>;
+    fn ask(&self, deadline: &Deadline<'_>) -> Result<Option<CurrentUse>, CallError>;
 
-    /// Asks the same before an enter, when nothing is at stake: a stop takes effect at once.
+    /// Asks the question within its time limit. Once it was sent, a request to stop still leaves time
+    /// for the answer.
     ///
     /// # Errors
     ///
-    /// As for [`current_use`](Self::current_use).
-    fn current_use_before_enter(&self) -> Result<Option<CurrentUse>, CallError>;
+    /// As for [`ask`](Self::ask).
+    fn current_use(&self) -> Result<Option<CurrentUse>, CallError> {
+        self.limits().question(|deadline| self.ask(deadline))
+    }
+
+    /// Asks the question before an enter, when nothing is at stake: a stop takes effect at once.
+    ///
+    /// # Errors
+    ///
+    /// As for [`ask`](Self::ask).
+    fn current_use_before_enter(&self) -> Result<Option<CurrentUse>, CallError> {
+        self.limits().question_before_enter(|deadline| self.ask(deadline))
+    }
 
     /// Asks the server to enter a snapshot under `code`.
     ///

@@ -85,26 +85,6 @@ impl<'a> Toolkit<'a> {
         Ok(server::Answer::Raised(fault.into_exception(), reason))
     }
 
-    fn ask(&self, deadline: &Deadline<'_>) -> Result<Option<CurrentUse>, CallError> {
-        let method = "currentSnapshotCode";
-        match self.call(method, None, deadline)? {
-            // A Zope that does not know nil answers with false.
-            Answer::Value(Some(Value::Nil | Value::Boolean(false))) => Ok(None),
-            Answer::Value(Some(Value::String(code))) if code.is_empty() => Ok(None),
-            Answer::Value(Some(Value::String(code))) => Ok(Some(CurrentUse::parse(code))),
-            Answer::Value(_) => {
-                let text = format!("{method} at {} did not return a snapshot code", self.shown());
-                Err(CallError::Unreadable(Reason::new(text).hint(URL_HINT)))
-            }
-            Answer::Fault(fault) => {
-                let endpoint = self.endpoint();
-                Err(endpoint.explain(&fault).unwrap_or_else(|| {
-                    CallError::FaultyServer(endpoint.call_failed(method, &fault))
-                }))
-            }
-        }
-    }
-
     fn call(
         &self,
         method: &str,
@@ -159,12 +139,28 @@ impl Server for Toolkit<'_> {
         &self.sublock
     }
 
-    fn current_use(&self) -> Result<Option<CurrentUse>, CallError> {
-        self.limits.question(|deadline| self.ask(deadline))
+    fn limits(&self) -> &TimeLimits<'_> {
+        &self.limits
     }
 
-    fn current_use_before_enter(&self) -> Result<Option<CurrentUse>, CallError> {
-        self.limits.question_before_enter(|deadline| self.ask(deadline))
+    fn ask(&self, deadline: &Deadline<'_>) -> Result<Option<CurrentUse>, CallError> {
+        let method = "currentSnapshotCode";
+        match self.call(method, None, deadline)? {
+            // A Zope that does not know nil answers with false.
+            Answer::Value(Some(Value::Nil | Value::Boolean(false))) => Ok(None),
+            Answer::Value(Some(Value::String(code))) if code.is_empty() => Ok(None),
+            Answer::Value(Some(Value::String(code))) => Ok(Some(CurrentUse::parse(code))),
+            Answer::Value(_) => {
+                let text = format!("{method} at {} did not return a snapshot code", self.shown());
+                Err(CallError::Unreadable(Reason::new(text).hint(URL_HINT)))
+            }
+            Answer::Fault(fault) => {
+                let endpoint = self.endpoint();
+                Err(endpoint.explain(&fault).unwrap_or_else(|| {
+                    CallError::FaultyServer(endpoint.call_failed(method, &fault))
+                }))
+            }
+        }
     }
 
     fn enter_snapshot(&self, code: &Code) -> Result<server::Answer, CallError> {

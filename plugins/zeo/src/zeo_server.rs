@@ -72,18 +72,6 @@ impl<'a> ZeoServer<'a> {
         Ok(answer)
     }
 
-    fn ask(&self, deadline: &Deadline<'_>) -> Result<Option<CurrentUse>, CallError> {
-        let name = "get_snapshot_code";
-        let read = |result: &Value<'_>| match result {
-            Value::None => Some(None),
-            Value::Text(code) => Some(Some(CurrentUse::parse(reply::shown(code)))),
-            _ => None,
-        };
-        self.call(name, &[], deadline, read)?.map_err(|exception| {
-            CallError::FaultyServer(call_failed(&self.line.shown, name, &exception))
-        })
-    }
-
     /// Makes a call that enters or leaves. Its result says nothing.
     fn change(&self, name: &str, code: &Code) -> Result<server::Answer, CallError> {
         let arguments = [Argument::Text(code.as_str().as_bytes())];
@@ -117,12 +105,20 @@ impl Server for ZeoServer<'_> {
         &self.sublock
     }
 
-    fn current_use(&self) -> Result<Option<CurrentUse>, CallError> {
-        self.limits.question(|deadline| self.ask(deadline))
+    fn limits(&self) -> &TimeLimits<'_> {
+        &self.limits
     }
 
-    fn current_use_before_enter(&self) -> Result<Option<CurrentUse>, CallError> {
-        self.limits.question_before_enter(|deadline| self.ask(deadline))
+    fn ask(&self, deadline: &Deadline<'_>) -> Result<Option<CurrentUse>, CallError> {
+        let name = "get_snapshot_code";
+        let read = |result: &Value<'_>| match result {
+            Value::None => Some(None),
+            Value::Text(code) => Some(Some(CurrentUse::parse(reply::shown(code)))),
+            _ => None,
+        };
+        self.call(name, &[], deadline, read)?.map_err(|exception| {
+            CallError::FaultyServer(call_failed(&self.line.shown, name, &exception))
+        })
     }
 
     fn enter_snapshot(&self, code: &Code) -> Result<server::Answer, CallError> {

@@ -48,14 +48,7 @@ impl CallError {
 
     /// Gives up what the error means for its call, and keeps the reason.
     pub fn into_reason(self) -> Reason {
-        match self {
-            Self::Unreachable(reason)
-            | Self::Refused(reason)
-            | Self::NoAnswer(reason)
-            | Self::ServerError(reason)
-            | Self::Unreadable(reason)
-            | Self::FaultyServer(reason) => reason,
-        }
+        self.reason().clone()
     }
 
     /// Says what the error means if it was the question before an enter that was asked: nothing was
