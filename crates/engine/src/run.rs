@@ -30,6 +30,7 @@ mod roll_forward;
 pub mod session;
 mod snapshot;
 mod tried;
+mod unlocked;
 mod unwritten;
 
 use std::time::{Duration, Instant};

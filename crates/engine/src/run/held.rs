@@ -7,11 +7,11 @@ use dsnap_core::Reason;
 
 use crate::failure::Failure;
 use crate::run::environment::{CommandSnapshot, Environment};
-use crate::run::event::Event;
 use crate::run::hold::HoldLimit;
 use crate::run::job::{CommandEnd, NotRun, Outcome};
 use crate::run::locked::Locked;
 use crate::run::snapshot::Snapshot;
+use crate::run::unlocked::{self, Unlocked};
 use crate::system::process::ProcessId;
 
 const FIND_OUT: &str = "find out who wrote to misc/ in the storage, and run again";
@@ -72,11 +72,13 @@ impl<'a> HeldSnapshots<'a> {
         let is_used = !matches!(command, Err(NotRun::NoSnapshot { .. }));
         let used = self.0.iter().filter(|_| is_used);
         let broken = used.filter_map(Held::broken).collect();
-        let mut not_left = Vec::new();
-        while let Some(held) = self.0.pop() {
-            not_left.extend(held.leave());
+        let mut unlocked = Vec::new();
+        while let Some(Held { locked, snapshot }) = self.0.pop() {
+            let mut it = Unlocked::new(locked.member, snapshot);
+            it.try_to_leave();
+            unlocked.push(it);
         }
-        Outcome { command, broken, not_left }
+        Outcome { command, broken, not_left: unlocked::leave_all(unlocked) }
     }
 }
 
@@ -102,27 +104,5 @@ impl Held<'_> {
         let member = self.locked.member;
         let broken = member.within(|| self.snapshot.lock.check().err());
         broken.map(|reason| member.reporter.name(reason))
-    }
-
-    /// Unlocks the snapshot, and leaves it if this run entered it. Returns why it could not be left.
-    fn leave(self) -> Option<Reason> {
-        let member = self.locked.member;
-        let not_left = member.within(|| self.unlock_and_leave());
-        not_left.map(|reason| member.reporter.name(reason))
-    }
-
-    fn unlock_and_leave(self) -> Option<Reason> {
-        let (session, tries) = (&self.locked.member.session, &self.locked.member.tries);
-        let Snapshot { lock, entered, .. } = self.snapshot;
-        let server_came_up = lock.server_came_up();
-        let restarted = lock.main_lock_was_taken();
-        drop(lock);
-        session.program.report(Event::Unlocked);
-        session.lock.begin_anew();
-        let not_left = entered.and_then(|entered| entered.leave_after_command(restarted).err());
-        if server_came_up {
-            session.program.report(Event::ServerStuck);
-        }
-        not_left.map(Failure::into_reason).or(tries.borrow().not_left.clone())
     }
 }

@@ -37,7 +37,19 @@ pub(crate) struct EnteredSnapshot<'a> {
     step: Option<&'a Step>,
     code: Code,
     evidence: Evidence,
+    progress: Progress,
+    /// It is left or given up, or a try is under way: one that panics is the last.
     left: bool,
+}
+
+/// How far leaving is.
+#[derive(Debug, Default)]
+struct Progress {
+    /// When the first try began.
+    began: Option<Instant>,
+    tries: u32,
+    /// Why the last try failed.
+    failure: Option<Reason>,
 }
 
 /// Which run entered a snapshot.
@@ -45,13 +57,6 @@ pub(crate) struct EnteredSnapshot<'a> {
 enum Origin {
     ThisRun,
     EarlierRun,
-}
-
-/// How often leaving is tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tries {
-    Once,
-    UntilTimeIsUp,
 }
 
 impl<'a> EnteredSnapshot<'a> {
@@ -87,7 +92,8 @@ impl<'a> EnteredSnapshot<'a> {
         code: Code,
         evidence: Evidence,
     ) -> Self {
-        Self { session, run_lock, origin, step, code, evidence, left: false }
+        let progress = Progress::default();
+        Self { session, run_lock, origin, step, code, evidence, progress, left: false }
     }
 
     /// Adds what `misc/snapshot` shows now to what is known of the snapshot.
@@ -116,45 +122,47 @@ impl<'a> EnteredSnapshot<'a> {
     /// It could not be left; the text names the storage and the code. If an earlier run entered it,
     /// also: somebody uses it.
     pub(crate) fn leave(mut self) -> Result<(), Failure> {
-        self.left = true;
-        self.do_leave(Tries::UntilTimeIsUp)
+        self.leave_patiently()
     }
 
-    /// Leaves as [`leave`](Self::leave) does. `restarted` says whether another server has opened the
-    /// storage while `misc/sublock` was locked: only another restart helps then, so leaving is tried
-    /// once.
-    ///
-    /// # Errors
-    ///
-    /// As for `leave`.
-    pub(crate) fn leave_after_command(mut self, restarted: bool) -> Result<(), Failure> {
-        self.left = true;
-        let once = restarted && self.evidence == Evidence::Here;
-        self.do_leave(if once { Tries::Once } else { Tries::UntilTimeIsUp })
-    }
-
-    fn do_leave(&self, allowed: Tries) -> Result<(), Failure> {
-        let begin = Instant::now();
-        let (mut tries, mut before) = (0, None);
+    fn leave_patiently(&mut self) -> Result<(), Failure> {
         loop {
-            if self.evidence == Evidence::Here && self.session.openness() == Openness::Closed {
-                self.settle();
-                self.session.program.report(Event::ServerEnded);
-                return Ok(());
+            if let Some(end) = self.try_to_leave(false) {
+                return end;
             }
-            tries += 1;
-            let Err(failure) = self.try_lines(tries) else {
-                self.settle();
-                self.report(tries, before);
-                return Ok(());
-            };
-            if allowed == Tries::Once {
-                return Err(self.still_held(failure.into_reason()).into());
-            }
-            self.may_try_again(tries, begin.elapsed(), &failure)?;
-            before = Some(failure.into_reason());
             std::thread::sleep(self.session.job.timing.leave_pause);
         }
+    }
+
+    /// Tries once to leave. Returns how leaving ended, or `None` if it is to be tried again after a
+    /// pause. `restarted` says whether another server has opened the storage while `misc/sublock` was
+    /// locked: only another restart helps then, so no second try follows.
+    pub(crate) fn try_to_leave(&mut self, restarted: bool) -> Option<Result<(), Failure>> {
+        self.progress.began.get_or_insert_with(Instant::now);
+        self.left = true;
+        let end = self.try_once(restarted && self.evidence == Evidence::Here);
+        self.left = end.is_some();
+        end
+    }
+
+    fn try_once(&mut self, is_last: bool) -> Option<Result<(), Failure>> {
+        if self.evidence == Evidence::Here && self.session.openness() == Openness::Closed {
+            self.settle();
+            self.session.program.report(Event::ServerEnded);
+            return Some(Ok(()));
+        }
+        self.progress.tries += 1;
+        let Err(failure) = self.try_lines() else {
+            self.settle();
+            self.report();
+            return Some(Ok(()));
+        };
+        if is_last {
+            return Some(Err(self.still_held(failure.into_reason()).into()));
+        }
+        let given_up = self.given_up(&failure);
+        self.progress.failure = Some(failure.into_reason());
+        given_up.map(Err)
     }
 
     /// Removes the record. If this storage's server has left the snapshot or ended, every enter
@@ -164,13 +172,14 @@ impl<'a> EnteredSnapshot<'a> {
         self.run_lock.settle(&self.code, line.filter(|_| self.evidence == Evidence::Elsewhere));
     }
 
-    /// Says that the snapshot is left. `before` is why the try before failed.
-    fn report(&self, tries: u32, before: Option<Reason>) {
+    /// Says that the snapshot is left.
+    fn report(&mut self) {
         let program = self.session.program;
         if self.origin == Origin::EarlierRun {
             return program.report(Event::LeftBehind(self.code.clone()));
         }
-        if let Some(reason) = before {
+        let tries = self.progress.tries;
+        if let Some(reason) = self.progress.failure.take() {
             let storage = text::path(self.session.storage.root());
             let snapshot = format!("{storage}: the snapshot user/{}", self.code);
             program.report(Event::LeaveRetried { snapshot, tries, reason });
@@ -178,18 +187,16 @@ impl<'a> EnteredSnapshot<'a> {
         program.report(Event::Left);
     }
 
-    fn may_try_again(
-        &self,
-        tries: u32,
-        elapsed: Duration,
-        failure: &Failure,
-    ) -> Result<(), Failure> {
+    /// Returns why no other try follows; `None` if one does.
+    fn given_up(&self, failure: &Failure) -> Option<Failure> {
+        let elapsed = self.progress.began.map_or(Duration::ZERO, |began| began.elapsed());
         if self.origin == Origin::EarlierRun && matches!(failure, Failure::InUse(_)) {
             // Somebody uses it: that is no failure of leaving.
-            return if elapsed < limits::SUBLOCK_TIMEOUT { Ok(()) } else { Err(failure.clone()) };
+            return (elapsed >= limits::SUBLOCK_TIMEOUT).then(|| failure.clone());
         }
-        let enough = tries >= limits::MIN_LEAVE_TRIES && elapsed >= self.retry_timeout();
-        if enough { Err(self.still_held(failure.reason().clone()).into()) } else { Ok(()) }
+        let is_over =
+            self.progress.tries >= limits::MIN_LEAVE_TRIES && elapsed >= self.retry_timeout();
+        is_over.then(|| self.still_held(failure.reason().clone()).into())
     }
 
     /// Returns for how long leaving is retried. A snapshot of an earlier run is not lost by an
@@ -207,10 +214,10 @@ impl<'a> EnteredSnapshot<'a> {
     }
 
     /// Leaves by the line that entered and, if that fails, by every other line that may help.
-    fn try_lines(&self, tries: u32) -> Result<(), Failure> {
+    fn try_lines(&self) -> Result<(), Failure> {
         let mut first = None;
         for step in self.step.into_iter().chain(self.others()) {
-            match self.try_line(step, tries) {
+            match self.try_line(step) {
                 Ok(()) => return Ok(()),
                 Err(failure) => first = first.or(Some(failure)),
             }
@@ -234,8 +241,8 @@ impl<'a> EnteredSnapshot<'a> {
         self.step.is_some_and(|own| std::ptr::eq(own, step))
     }
 
-    fn try_line(&self, step: &Step, tries: u32) -> Result<(), Failure> {
-        let (label, limit) = (step.label.clone(), step.leave_time());
+    fn try_line(&self, step: &Step) -> Result<(), Failure> {
+        let (label, limit, tries) = (step.label.clone(), step.leave_time(), self.progress.tries);
         self.session.program.report(Event::Leaving { label, tries, limit });
         let caller = self.session.ignoring_stop(&step.label);
         let request = Request {
@@ -344,7 +351,7 @@ pub(crate) fn cure_elsewhere(code: &Code) -> String {
 impl Drop for EnteredSnapshot<'_> {
     fn drop(&mut self) {
         if !self.left {
-            let _ = self.do_leave(Tries::UntilTimeIsUp);
+            let _ = self.leave_patiently();
         }
     }
 }

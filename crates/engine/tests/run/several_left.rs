@@ -9,7 +9,7 @@ use dsnap_engine::system::flock::FileLock;
 
 use crate::support::{
     Scenario, SideEffect, assert_all_left, because, enter, enters, held, leaves, left, left_behind,
-    lines, nothing, reason, records, two,
+    line, lines, nothing, reason, records, two,
 };
 
 const LONG: Duration = Duration::from_secs(60);
@@ -100,6 +100,24 @@ fn a_storage_that_cannot_be_left_keeps_no_other_from_being_left() {
         assert_eq!((records(kept).len(), records(freed)), (1, vec![]));
         assert!(kept.storage.snapshot().exists() && !freed.storage.snapshot().exists());
     }
+}
+
+#[test]
+fn the_others_are_left_before_a_leave_that_failed_is_tried_again() {
+    let refused = (nothing(), Left::Refused(because("the server starts")));
+    let scenario = two((vec![held()], vec![left()]), (vec![held()], vec![refused, left()]));
+    assert_eq!(scenario.run().status(), 0);
+    let said = scenario.said();
+    let after_command = said.iter().skip_while(|line| *line != "COMMAND runs").skip(1);
+    let expected = lines([
+        &["B: Unlocked snapshot mode".to_owned(), "two leaves".to_owned()],
+        &leaves("A", "one"),
+        &line("two leaves"),
+        &line("B: left at try 2, after: two: the server starts"),
+        &line("B: Left snapshot mode"),
+    ]);
+    assert_eq!(after_command.cloned().collect::<Vec<_>>(), expected);
+    assert_all_left(&scenario);
 }
 
 #[test]
