@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::install::remove;
 use super::rehearsal::{Crashed, Tools, check_same, copy, snapshot};
 use crate::process::Program;
+use crate::python::remove;
 
 /// The calls at which strace kills. It ignores names with `?` that the kernel does not have.
 const CALLS: &str = "?rename,?renameat,?renameat2,?unlink,?unlinkat,?rmdir,?mkdir,?mkdirat,\
