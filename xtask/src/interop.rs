@@ -83,12 +83,28 @@ fn run_parts(options: &Options, folder: &Path, scratch: &Path) -> Result<String>
     let modules = install::zope5(folder)?;
     let testkit = workspace::build()?.join("dsnap-testkit");
     let dsnap = options.dsnap()?;
-    let answers = zope5::compare(&dsnap, &testkit, &scripts, &modules, scratch)?;
-    let compared = format!("{answers} answers of Zope 5 compared");
-    let Some(real) = real else { return Ok(format!("interop: {compared}")) };
-    zeo::run(zeo::Place { dsnap: &dsnap, scripts: &scripts, folder, scratch }, options.all)?;
-    let summary = compare(&Tools { dsnap, real, scripts }, &testkit, scratch)?;
-    Ok(format!("{summary}; {compared}"))
+    let zope5 = || zope5::compare(&dsnap, &testkit, &scripts, &modules, scratch);
+    let Some(real) = real else {
+        return Ok(format!("interop: {} answers of Zope 5 compared", zope5()?));
+    };
+    let zeo =
+        || zeo::run(zeo::Place { dsnap: &dsnap, scripts: &scripts, folder, scratch }, options.all);
+    let tools = Tools { dsnap: dsnap.clone(), real, scripts: scripts.clone() };
+    let (answers, summary) =
+        together(|| zeo().and_then(|_| zope5()), || compare(&tools, &testkit, scratch));
+    Ok(format!("{}; {} answers of Zope 5 compared", summary?, answers?))
+}
+
+/// Does what mostly waits for servers beside what mostly computes.
+fn together<T: Send, U>(
+    waiting: impl FnOnce() -> T + Send,
+    computing: impl FnOnce() -> U,
+) -> (T, U) {
+    thread::scope(|scope| {
+        let waiting = scope.spawn(waiting);
+        let computed = computing();
+        (waiting.join().unwrap_or_else(|e| panic::resume_unwind(e)), computed)
+    })
 }
 
 #[derive(Default)]
