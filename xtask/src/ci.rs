@@ -3,12 +3,13 @@
 //! Stops at the first failure. `.ci/run` installs what a machine lacks.
 
 use std::process::ExitCode;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
 use crate::test::WithoutRoot;
-use crate::workspace::cargo;
+use crate::workspace::{build, cargo};
 use crate::{demo, examples, header, interop, output, roundtrip, test, tidy, tools};
 
 type Step = (&'static str, fn() -> Result<()>);
@@ -20,6 +21,7 @@ const STEPS: &[Step] = &[
     ("header", || header::run(&["--check".to_owned()])),
     ("clippy", clippy),
     ("doc", doc),
+    ("alone", alone),
     ("deny", deny),
     ("test", || test::run(&[], WithoutRoot::Fail)),
     ("roundtrip", roundtrip::run),
@@ -30,6 +32,20 @@ const STEPS: &[Step] = &[
 
 /// Runs every step.
 pub(crate) fn run() -> Result<()> {
+    thread::scope(|scope| {
+        scope.spawn(install);
+        run_steps()
+    })
+}
+
+/// Installs what the last steps need while the first ones compile. A step that needs a missing
+/// installation makes it, and says why it cannot; so errors are ignored here.
+fn install() {
+    _ = examples::modules();
+    _ = interop::prepare();
+}
+
+fn run_steps() -> Result<()> {
     let start = Instant::now();
     for (name, step) in STEPS {
         output::line(format_args!("\n== {name}"));
@@ -59,6 +75,13 @@ fn doc() -> Result<()> {
     doc.arg("--locked").env("RUSTDOCFLAGS", "-D warnings").run()
 }
 
+/// Checks that the programs compile with the features that they themselves ask for. Tests and the
+/// steps after them use programs with the features of the whole workspace.
+fn alone() -> Result<()> {
+    let user_builds: [&[&str]; 2] = [&["-p", "dsnap"], &["-p", "dsnap", "-p", "dsnap-testkit"]];
+    user_builds.into_iter().try_for_each(|it| cargo().args(["check", "--locked"]).args(it).run())
+}
+
 fn deny() -> Result<()> {
     if !cargo().args(["deny", "--version"]).output()?.success() {
         output::line(
@@ -70,7 +93,7 @@ fn deny() -> Result<()> {
 }
 
 fn demo() -> Result<()> {
-    ensure!(demo::run()? == ExitCode::SUCCESS, "the demonstration failed");
+    ensure!(demo::show(&build()?)? == ExitCode::SUCCESS, "the demonstration failed");
     Ok(())
 }
 

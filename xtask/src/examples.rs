@@ -10,25 +10,24 @@ mod checks;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::process::Program;
-use crate::{output, workspace};
+use crate::{output, python, workspace};
 
 /// The modules of Python that examples and checks need.
 const MODULES: [&str; 2] = ["pytest>=7", "PyYAML>=6"];
 
-/// How long one example, or the installation of modules, may take.
+/// How long one example may take.
 const EXAMPLE_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Runs every example.
 pub(crate) fn run() -> Result<()> {
-    let dsnap = workspace::build(&["dsnap", "dsnap-testkit"])?;
-    let programs = dsnap.parent().context("the program is in no folder")?;
+    let programs = workspace::build()?;
     let modules = modules()?;
-    testkit(programs, &modules)?;
-    backups::run(programs)?;
-    checks::run(programs, &modules)
+    testkit(&programs, &modules)?;
+    backups::run(&programs)?;
+    checks::run(&programs, &modules)
 }
 
 /// The folder of the examples for administrators.
@@ -41,13 +40,13 @@ fn testkit(programs: &Path, modules: &Path) -> Result<()> {
     let examples = workspace::root().join("testkit/examples");
 
     output::line("bash: dsnap-testkit run -- backup.sh");
-    let testkit = Program::within(EXAMPLE_TIMEOUT, workspace::program("dsnap-testkit")?);
+    let testkit = Program::within(EXAMPLE_TIMEOUT, programs.join("dsnap-testkit"));
     let rehearsal = testkit.args(["run", "--"]).arg(examples.join("backup.sh"));
     rehearsal.path_first(programs)?.run()?;
 
     output::line("Rust: rehearse.rs");
-    let rust = workspace::cargo().args(["run", "--quiet", "--locked", "-p", "dsnap-testkit"]);
-    rust.args(["--example", "rehearse"]).path_first(programs)?.run()?;
+    let rust = Program::within(EXAMPLE_TIMEOUT, programs.join("examples/rehearse"));
+    rust.path_first(programs)?.run()?;
 
     output::line("pytest: conftest.py, test_backup.py");
     let pytest = Program::within(EXAMPLE_TIMEOUT, "python3").args(["-m", "pytest", "-q", "-p"]);
@@ -56,22 +55,8 @@ fn testkit(programs: &Path, modules: &Path) -> Result<()> {
 }
 
 /// Installs the modules unless they are there, and returns their folder.
-fn modules() -> Result<PathBuf> {
+pub(crate) fn modules() -> Result<PathBuf> {
     let folder = workspace::target()?.join("python");
-    if !has_modules(&folder) {
-        let pip = ["-m", "pip", "--quiet", "--disable-pip-version-check", "install"];
-        Program::within(EXAMPLE_TIMEOUT, "python3")
-            .args(pip)
-            .args(MODULES)
-            .arg("--target")
-            .arg(&folder)
-            .quiet()?;
-    }
+    python::modules(&folder, &MODULES)?;
     Ok(folder)
-}
-
-fn has_modules(folder: &Path) -> bool {
-    let import =
-        Program::new("python3").args(["-c", "import pytest, yaml"]).env("PYTHONPATH", folder);
-    import.output().is_ok_and(|finished| finished.success())
 }

@@ -24,8 +24,8 @@ use std::{iter, panic, thread};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::process::Program;
+use crate::python::remove;
 use crate::{output, workspace};
-use install::remove;
 use rehearsal::{Crashed, Tools};
 
 /// How long making all storages, or opening all results, may take; each takes seconds.
@@ -38,11 +38,24 @@ const KILL_EVERY: usize = 7;
 /// How many failures are shown in full.
 const MAX_FAILURES_SHOWN: usize = 10;
 
+/// Installs what the task needs without arguments.
+pub(crate) fn prepare() -> Result<()> {
+    let folder = folder()?;
+    install::directory_storage(&folder)?;
+    install::zope5(&folder).map(drop)
+}
+
+/// The folder of everything.
+fn folder() -> Result<PathBuf> {
+    let folder = workspace::target()?.join("interop");
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
 /// Compares the two; the help text explains `args`.
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let options = Options::parse(args)?;
-    let folder = workspace::target()?.join("interop");
-    fs::create_dir_all(&folder)?;
+    let folder = folder()?;
     let scratch = folder.join("run");
     remove(&scratch)?;
     fs::create_dir(&scratch)?;
@@ -68,13 +81,30 @@ fn run_parts(options: &Options, folder: &Path, scratch: &Path) -> Result<String>
     }
     let real = if options.only_zope5 { None } else { Some(install::directory_storage(folder)?) };
     let modules = install::zope5(folder)?;
+    let testkit = workspace::build()?.join("dsnap-testkit");
     let dsnap = options.dsnap()?;
-    let answers = zope5::compare(&dsnap, &scripts, &modules, scratch)?;
-    let compared = format!("{answers} answers of Zope 5 compared");
-    let Some(real) = real else { return Ok(format!("interop: {compared}")) };
-    zeo::run(zeo::Place { dsnap: &dsnap, scripts: &scripts, folder, scratch }, options.all)?;
-    let summary = compare(&Tools { dsnap, real, scripts }, scratch)?;
-    Ok(format!("{summary}; {compared}"))
+    let zope5 = || zope5::compare(&dsnap, &testkit, &scripts, &modules, scratch);
+    let Some(real) = real else {
+        return Ok(format!("interop: {} answers of Zope 5 compared", zope5()?));
+    };
+    let zeo =
+        || zeo::run(zeo::Place { dsnap: &dsnap, scripts: &scripts, folder, scratch }, options.all);
+    let tools = Tools { dsnap: dsnap.clone(), real, scripts: scripts.clone() };
+    let (answers, summary) =
+        together(|| zeo().and_then(|_| zope5()), || compare(&tools, &testkit, scratch));
+    Ok(format!("{}; {} answers of Zope 5 compared", summary?, answers?))
+}
+
+/// Does what mostly waits for servers beside what mostly computes.
+fn together<T: Send, U>(
+    waiting: impl FnOnce() -> T + Send,
+    computing: impl FnOnce() -> U,
+) -> (T, U) {
+    thread::scope(|scope| {
+        let waiting = scope.spawn(waiting);
+        let computed = computing();
+        (waiting.join().unwrap_or_else(|e| panic::resume_unwind(e)), computed)
+    })
 }
 
 #[derive(Default)]
@@ -111,7 +141,7 @@ impl Options {
 impl Options {
     /// Returns the program to test, built if none was named.
     fn dsnap(&self) -> Result<PathBuf> {
-        self.dsnap.clone().map_or_else(|| workspace::build(&["dsnap"]), Ok)
+        self.dsnap.clone().map_or_else(|| Ok(workspace::build()?.join("dsnap")), Ok)
     }
 }
 
@@ -128,7 +158,7 @@ fn check_programs(programs: &[&str]) -> Result<()> {
 }
 
 /// Makes the storages and does all comparisons; returns a line that sums them up.
-fn compare(tools: &Tools, scratch: &Path) -> Result<String> {
+fn compare(tools: &Tools, testkit: &Path, scratch: &Path) -> Result<String> {
     output::line("interop: making storages");
     let storages = make_storages(tools, &scratch.join("storages"))?;
     let can_kill = kill::is_possible();
@@ -155,7 +185,7 @@ fn compare(tools: &Tools, scratch: &Path) -> Result<String> {
     output::line(
         "interop: calling the simulated site with the original tool and with Python's client",
     );
-    let calls = zope::call_site(tools, scratch)?;
+    let calls = zope::call_site(tools, testkit, scratch)?;
     Ok(format!(
         "interop: {count} storages; {counts} compared; dsnap killed {kills} times; {calls} calls to the simulated site"
     ))

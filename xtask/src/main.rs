@@ -13,6 +13,7 @@ mod header;
 mod interop;
 mod output;
 mod process;
+mod python;
 mod roundtrip;
 mod test;
 mod tidy;
@@ -47,8 +48,9 @@ Tasks:
                --all             Run with four generations of ZEO servers
                --keep            Leave the storages in target/interop, even after a success
   bench      Measure how long calls of methods take, and fail if they take too long
-  ci         Run tools, fmt, tidy, header, clippy, doc, deny, test, roundtrip, demo, examples and
-             interop; stop at the first failure. Fails without root
+  ci         Run tools, fmt, tidy, header, clippy, doc, alone (dsnap compiles without what tests
+             add), deny, test, roundtrip, demo, examples and interop; stop at the first failure.
+             Fails without root
 ";
 
 fn main() -> ExitCode {

@@ -45,14 +45,14 @@ pub(crate) fn run() -> Result<()> {
         output::line("skipped: the C compiler has no sanitizers (libasan and libubsan)");
         return Ok(());
     }
-    let testkit = workspace::build(&["dsnap-testkit", "dsnap-template"])?;
+    let programs = workspace::build()?;
     let c = workspace::root().join("testkit/c");
     let program = compile(&folder, &c.join("roundtrip.c"), "roundtrip", &["-std=c11"])?;
     fs::write(folder.join("line.c"), example()?)?;
     let line = compile(&folder, &folder.join("line.c"), "libdsnap_line.so", &SHARED)?;
-    let template = workspace::program("libdsnap_template.so")?;
+    let template = programs.join("libdsnap_template.so");
     for (name, library) in [("line", &line), ("template", &template)] {
-        call_with_site(&testkit, &program, name, library)?;
+        call_with_site(&programs.join("dsnap-testkit"), &program, name, library)?;
         call_without_site(&program, name, library)?;
         output::line(format_args!("{name}: every call answered, no error found"));
     }

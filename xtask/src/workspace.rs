@@ -28,16 +28,25 @@ pub(crate) fn target() -> Result<PathBuf> {
     Ok(built.parent().context("xtask is in no target folder")?.to_owned())
 }
 
-/// Builds packages with their default features, and returns the program of the first one.
-pub(crate) fn build(packages: &[&str]) -> Result<PathBuf> {
-    let selection = packages.iter().flat_map(|package| ["-p", package]);
-    cargo().args(["build", "--locked"]).args(selection).run()?;
-    program(packages[0])
+/// The options of a build that compiles nothing after `cargo test --workspace`.
+///
+/// Cargo unites the features of all packages that one call builds, and those of dev-dependencies if the
+/// call builds tests. A call for some packages compiles half of the dependencies again, with other
+/// features. The programs are built, too, because tests start them. `--bins` would also replace the
+/// xtask that is running.
+const EVERYTHING: [&str; 4] = ["--workspace", "--lib", "--tests", "--examples"];
+
+/// Builds what the tests need, and returns the folder of the programs.
+pub(crate) fn build() -> Result<PathBuf> {
+    cargo().args(["build", "--locked"]).args(EVERYTHING).run()?;
+    built()
 }
 
-/// The path of a built program.
-pub(crate) fn program(name: &str) -> Result<PathBuf> {
-    Ok(built()?.join(name))
+/// Builds the programs and nothing else, and returns their folder. After a fresh clone, this is
+/// quicker than [`build`].
+pub(crate) fn build_programs() -> Result<PathBuf> {
+    cargo().args(["build", "--locked", "-p", "dsnap", "-p", "dsnap-testkit"]).run()?;
+    built()
 }
 
 /// Cargo, run at the root of the checkout.

@@ -64,7 +64,7 @@ impl Rehearsal {
 
     /// Does what the header of the example says, and checks the restored copy.
     fn run(self, programs: &Path) -> Result<()> {
-        let testkit = Program::within(TIMEOUT, workspace::program("dsnap-testkit")?);
+        let testkit = Program::within(TIMEOUT, programs.join("dsnap-testkit"));
         let run = testkit.args(["run", "--storage"]).arg(self.folder.join("ds"));
         let run = run.args(["--", "sh", "-euc"]).arg(self.steps()).dir(&self.folder);
         let run = run.env("HOME", &self.folder).env("BORG_BASE_DIR", &self.folder);

@@ -76,7 +76,7 @@ fn prometheus(programs: &Path) -> Result<()> {
     check("promtool").args(["check", "rules"]).arg(rules).quiet()?;
     let tests = workspace::root().join("xtask/examples/prometheus-rules-test.yml");
     check("promtool").args(["test", "rules"]).arg(tests).quiet()?;
-    let testkit = check(workspace::program("dsnap-testkit")?).args(["run", "--", "sh", "-ec"]);
+    let testkit = check(programs.join("dsnap-testkit")).args(["run", "--", "sh", "-ec"]);
     let run = "file=$DSNAP_TESTKIT_STORAGE/../ds.prom
         dsnap -q --metrics \"$file\" --storage \"$DSNAP_TESTKIT_STORAGE\" true
         promtool check metrics <\"$file\"";

@@ -1,7 +1,7 @@
 //! Installs the real DirectoryStorage, ZEO servers and a Zope 5 in the target folder.
 //!
-//! Versions are pinned. A stamp, written last, marks an installation as complete; without it,
-//! everything is installed again. Python 2.7 and Python 3 must be there already.
+//! Versions are pinned. Each is installed once, by `python::once`. Python 2.7 and Python 3 must be there
+//! already.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::output;
 use crate::process::{Program, environment};
+use crate::{output, python};
 
 /// The last version of virtualenv that supports Python 2.7.
 const VIRTUALENV: &str = "virtualenv==20.15.1";
@@ -95,12 +95,6 @@ pub(crate) const OTHER_ZEOS: [ZeoServer; 3] = [
 /// that this Zope defines, too.
 const ZOPE5: &[&str] = &["Zope==5.14.2", "ZODB==6.2", "waitress==3.0.2"];
 
-/// The options of pip in every call.
-const PIP: [&str; 5] = ["-m", "pip", "--quiet", "--disable-pip-version-check", "install"];
-
-/// How long one step of an installation may take.
-const STEP_TIMEOUT: Duration = Duration::from_secs(300);
-
 /// Installs DirectoryStorage unless it is there, and returns the folder of its programs.
 pub(crate) fn directory_storage(folder: &Path) -> Result<PathBuf> {
     zeo(&MAIN_ZEO, folder)
@@ -110,21 +104,15 @@ pub(crate) fn directory_storage(folder: &Path) -> Result<PathBuf> {
 /// programs.
 pub(crate) fn zeo(server: &ZeoServer, folder: &Path) -> Result<PathBuf> {
     let (tool, venv) = (folder.join("virtualenv"), folder.join(server.folder));
-    let (stamp, pins) = (venv.join("complete"), pins(&venv, server.packages));
-    if fs::read_to_string(&stamp).is_ok_and(|found| found == pins) {
-        return Ok(venv.join("bin"));
-    }
-    let python = python()?;
-    let name = server.name;
-    output::line(format_args!(
-        "interop: installing DirectoryStorage 1.1.21 with {name}; this happens once and takes half a minute",
-    ));
-    for incomplete in [&tool, &venv] {
-        remove(incomplete)?;
-    }
-    install(&python, &tool, &venv, server.packages)
-        .with_context(|| format!("cannot install DirectoryStorage 1.1.21 with {name}"))?;
-    fs::write(&stamp, pins)?;
+    python::modules(&tool, &[VIRTUALENV])?;
+    python::once(&venv, &pins(&venv, server.packages), || {
+        let name = server.name;
+        output::line(format_args!(
+            "interop: installing DirectoryStorage 1.1.21 with {name}; this happens once and takes half a minute",
+        ));
+        install(&python2()?, &tool, &venv, server.packages)
+            .with_context(|| format!("cannot install DirectoryStorage 1.1.21 with {name}"))
+    })?;
     Ok(venv.join("bin"))
 }
 
@@ -132,15 +120,7 @@ pub(crate) fn zeo(server: &ZeoServer, folder: &Path) -> Result<PathBuf> {
 /// made, because Python 3 often comes without the module for that.
 pub(crate) fn zope5(folder: &Path) -> Result<PathBuf> {
     let modules = folder.join("zope5");
-    let (stamp, pins) = (modules.join("complete"), ZOPE5.join("\n"));
-    if fs::read_to_string(&stamp).is_ok_and(|found| found == pins) {
-        return Ok(modules);
-    }
-    output::line("interop: installing Zope 5.14; this happens once and takes half a minute");
-    remove(&modules)?;
-    let install = Program::within(STEP_TIMEOUT, "python3").args(PIP).args(ZOPE5);
-    install.arg("--target").arg(&modules).quiet().context("cannot install Zope 5.14")?;
-    fs::write(&stamp, pins)?;
+    python::modules(&modules, ZOPE5)?;
     Ok(modules)
 }
 
@@ -149,32 +129,16 @@ fn pins(venv: &Path, packages: &[&str]) -> String {
     format!("{VIRTUALENV}\n{}\n{}\n", packages.join("\n"), venv.display())
 }
 
-/// Removes a folder if it exists.
-pub(crate) fn remove(folder: &Path) -> Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(e).with_context(|| format!("cannot remove {}", folder.display()))
-        }
-        _ => Ok(()),
-    }
-}
-
 fn install(python: &str, tool: &Path, venv: &Path, packages: &[&str]) -> Result<()> {
-    Program::within(STEP_TIMEOUT, "python3")
-        .args(PIP)
-        .args([VIRTUALENV, "--target"])
-        .arg(tool)
-        .quiet()?;
-    let make = Program::within(STEP_TIMEOUT, "python3")
+    let make = Program::within(python::INSTALL_TIMEOUT, "python3")
         .args(["-m", "virtualenv", "--quiet", "-p", python])
         .arg(venv);
     make.env("PYTHONPATH", tool).quiet()?;
-    Program::within(STEP_TIMEOUT, venv.join("bin/python")).args(PIP).args(packages).quiet()?;
-    Ok(())
+    python::pip(venv.join("bin/python")).args(packages).quiet().map(drop)
 }
 
 /// Finds a Python 2.7 that works: the one on the PATH, or one of pyenv's.
-fn python() -> Result<String> {
+fn python2() -> Result<String> {
     let mut candidates = vec![PathBuf::from("python2.7")];
     candidates.extend(pyenv());
     match candidates.iter().find_map(|candidate| probe(candidate)) {

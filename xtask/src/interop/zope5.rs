@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::output;
 use crate::process::Program;
-use crate::{output, workspace};
 
 /// How long all runs and requests may take.
 const CASES_TIMEOUT: Duration = Duration::from_secs(120);
@@ -17,17 +17,16 @@ const CASES_TIMEOUT: Duration = Duration::from_secs(120);
 /// Runs every case, and returns how many answers were the same.
 pub(crate) fn compare(
     dsnap: &Path,
+    testkit: &Path,
     scripts: &Path,
     modules: &Path,
     scratch: &Path,
 ) -> Result<String> {
     output::line("interop: running dsnap with a real Zope 5, and comparing its answers");
-    workspace::build(&["dsnap-testkit"])?;
-    let testkit = workspace::program("dsnap-testkit")?;
-    let run = Program::within(CASES_TIMEOUT, &testkit).args(["run", "--answers", "zope5"]);
+    let run = Program::within(CASES_TIMEOUT, testkit).args(["run", "--answers", "zope5"]);
     let python = run.args(["--commits-per-second", "0", "--", "python3", "-B"]);
     let script = python.arg(scripts.join("zope5/compare.py")).arg(dsnap);
-    let script = script.arg(&testkit).arg(scratch.join("zope5")).env("PYTHONPATH", modules);
+    let script = script.arg(testkit).arg(scratch.join("zope5")).env("PYTHONPATH", modules);
     let finished = script.quiet()?;
     let count = finished.stdout.lines().find_map(|line| line.strip_prefix("answers "));
     let count = count.map(str::to_owned);
