@@ -4,13 +4,14 @@
 //! together with the environment and the file system.
 
 mod help;
+mod version;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
 use dsnap_core::text;
 
@@ -159,14 +160,20 @@ impl UsageError {
 
 /// Parses the command line, whose first word is the program's name.
 pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed, UsageError> {
-    match try_parse(words) {
+    let words: Vec<_> = words.into_iter().collect();
+    match try_parse(&words) {
         Ok(args) => Ok(Parsed::Args(Box::new(args))),
+        Err(error)
+            if error.kind() == ErrorKind::DisplayVersion && version::asks_for_details(&words) =>
+        {
+            Ok(Parsed::Print(version::details()))
+        }
         Err(error) if !error.use_stderr() => Ok(Parsed::Print(error.render().to_string())),
         Err(error) => Err(usage_error(&error)),
     }
 }
 
-fn try_parse(words: impl IntoIterator<Item = OsString>) -> clap::error::Result<Args> {
+fn try_parse(words: &[OsString]) -> clap::error::Result<Args> {
     let mut command = Args::command();
     let matches = command.try_get_matches_from_mut(words)?;
     let args = Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
@@ -333,6 +340,21 @@ mod tests {
         for line in ["--help", "-h", "-t nonsense --help", "--version", "-V"] {
             let words = std::iter::once("dsnap").chain(line.split_whitespace()).map(OsString::from);
             assert!(matches!(parse(words), Ok(Parsed::Print(_))), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_version_has_details_if_v_stands_beside_it() {
+        let prints = |line: &str| {
+            let words = std::iter::once("dsnap").chain(line.split_whitespace()).map(OsString::from);
+            let Ok(Parsed::Print(text)) = parse(words) else { panic!("{line}") };
+            text.contains("ABI version")
+        };
+        for line in ["-vV", "-Vv", "--version -v", "-v --version", "-V --verbose", "-v -t x -V"] {
+            assert!(prints(line), "{line}");
+        }
+        for line in ["-V", "--version", "--version ls -v", "-q --version"] {
+            assert!(!prints(line), "{line}");
         }
     }
 }

@@ -57,6 +57,12 @@ fn the_version_goes_to_stdout() {
     let version = format!("dsnap {}\n", env!("CARGO_PKG_VERSION"));
     dsnap(&["--version"]).says(0, "").prints(&version);
     dsnap(&["-V"]).says(0, "").prints(&version);
+    let detailed = dsnap(&["--version", "-v"]).says(0, "").stdout;
+    let (first, details) = detailed.split_once('\n').unwrap();
+    assert_eq!(format!("{first}\n"), version);
+    let names: Vec<_> = details.lines().map(|line| line[..13].trim_end()).collect();
+    assert_eq!(names, ["commit", "target", "features", "ABI version"], "{detailed}");
+    assert!(details.contains(std::env::consts::ARCH), "{detailed}");
 }
 
 #[test]

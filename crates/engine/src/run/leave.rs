@@ -38,8 +38,6 @@ pub(crate) struct EnteredSnapshot<'a> {
     code: Code,
     evidence: Evidence,
     progress: Progress,
-    /// It is left or given up, or a try is under way: one that panics is the last.
-    left: bool,
 }
 
 /// How far leaving is.
@@ -50,6 +48,8 @@ struct Progress {
     tries: u32,
     /// Why the last try failed.
     failure: Option<Reason>,
+    /// The snapshot is left or given up, or a try is under way: one that panics is the last.
+    is_over: bool,
 }
 
 /// Which run entered a snapshot.
@@ -93,7 +93,7 @@ impl<'a> EnteredSnapshot<'a> {
         evidence: Evidence,
     ) -> Self {
         let progress = Progress::default();
-        Self { session, run_lock, origin, step, code, evidence, progress, left: false }
+        Self { session, run_lock, origin, step, code, evidence, progress }
     }
 
     /// Adds what `misc/snapshot` shows now to what is known of the snapshot.
@@ -139,9 +139,9 @@ impl<'a> EnteredSnapshot<'a> {
     /// locked: only another restart helps then, so no second try follows.
     pub(crate) fn try_to_leave(&mut self, restarted: bool) -> Option<Result<(), Failure>> {
         self.progress.began.get_or_insert_with(Instant::now);
-        self.left = true;
+        self.progress.is_over = true;
         let end = self.try_once(restarted && self.evidence == Evidence::Here);
-        self.left = end.is_some();
+        self.progress.is_over = end.is_some();
         end
     }
 
@@ -350,7 +350,7 @@ pub(crate) fn cure_elsewhere(code: &Code) -> String {
 
 impl Drop for EnteredSnapshot<'_> {
     fn drop(&mut self) {
-        if !self.left {
+        if !self.progress.is_over {
             let _ = self.leave_patiently();
         }
     }

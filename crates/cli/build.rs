@@ -1,0 +1,43 @@
+//! Tells the program the commit and the target for which it is built, for `--version -v`.
+#![allow(clippy::print_stdout, reason = "so a build script speaks to cargo")]
+#![allow(clippy::disallowed_methods, reason = "the rules are for the program, not for its build")]
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn main() {
+    println!("cargo::rerun-if-env-changed=DSNAP_COMMIT");
+    let crate_folder = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    let commit = env::var("DSNAP_COMMIT").ok();
+    let commit = commit.or_else(|| of_package(&crate_folder)).or_else(|| of_clone(&crate_folder));
+    println!("cargo::rustc-env=DSNAP_COMMIT={}", commit.as_deref().unwrap_or("unknown"));
+    println!("cargo::rustc-env=DSNAP_TARGET={}", env::var("TARGET").unwrap_or_default());
+}
+
+/// Reads the commit from the file that `cargo package` adds.
+fn of_package(crate_folder: &Path) -> Option<String> {
+    let info = fs::read_to_string(crate_folder.join(".cargo_vcs_info.json")).ok()?;
+    let (_, rest) = info.split_once("\"sha1\": \"")?;
+    Some(rest.split_once('"')?.0.to_owned())
+}
+
+/// Asks git. The crate may also stand in a clone of another project, whose commits are not meant.
+fn of_clone(crate_folder: &Path) -> Option<String> {
+    let root = PathBuf::from(git(crate_folder, &["rev-parse", "--show-toplevel"])?);
+    if root.join("crates/cli").canonicalize().ok()? != crate_folder.canonicalize().ok()? {
+        return None;
+    }
+    for name in ["HEAD", "logs/HEAD"] {
+        let path = git(crate_folder, &["rev-parse", "--git-path", name])?;
+        println!("cargo::rerun-if-changed={}", crate_folder.join(path).display());
+    }
+    git(crate_folder, &["rev-parse", "HEAD"])
+}
+
+fn git(folder: &Path, args: &[&str]) -> Option<String> {
+    let output = Command::new("git").current_dir(folder).args(args).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim_end().to_owned())
+}
