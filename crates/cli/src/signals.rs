@@ -12,8 +12,6 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::process;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use dsnap_host::signals;
@@ -46,9 +44,6 @@ const STOP_SIGNALS: [i32; 14] = [
 /// The signals that this process receives.
 #[derive(Debug)]
 pub(crate) struct Signals {
-    /// A signal that may ask the run to stop has come since the events were last taken over. The
-    /// handler sets it after it has stored the event.
-    has_stop: Arc<AtomicBool>,
     received: RefCell<Received>,
 }
 
@@ -90,27 +85,21 @@ pub(crate) enum Sender {
 impl Signals {
     /// Starts to catch signals, and unblocks all of them.
     pub(crate) fn catch() -> io::Result<Self> {
-        let caught: Vec<_> = stop_signals()?.collect();
+        let caught = stop_signals()?;
         let (woken, waker) = UnixStream::pair()?;
-        let all = caught.iter().copied().chain([SIGCHLD]);
+        // One registration a signal: each of them copies all that were made before.
+        let all = caught.into_iter().chain([SIGCHLD]);
         let delivery = SignalDelivery::with_pipe(woken, waker, WithOrigin::default(), all)?;
-        let has_stop = Arc::new(AtomicBool::new(false));
-        for signal in caught {
-            signal_hook::flag::register(signal, Arc::clone(&has_stop))?;
-        }
         // COMMAND inherits the signal mask of this thread.
         SigSet::all().thread_unblock()?;
         let received = Received { delivery, events: VecDeque::new(), first_stop: None };
-        Ok(Self { has_stop, received: RefCell::new(received) })
+        Ok(Self { received: RefCell::new(received) })
     }
 
-    /// Returns the first signal that asked the run to stop, if there was one. Without a new signal,
-    /// this asks the system nothing.
+    /// Returns the first signal that asked the run to stop, if there was one.
     pub(crate) fn first_stop(&self) -> Option<i32> {
         let mut received = self.received.borrow_mut();
-        if self.has_stop.swap(false, Ordering::SeqCst) {
-            received.take_over();
-        }
+        received.take_over();
         received.first_stop
     }
 
