@@ -108,13 +108,13 @@ impl Signals {
     pub(crate) fn take_stop(&self) -> Option<SignalEvent> {
         let mut received = self.received.borrow_mut();
         received.take_over();
-        let stops = received.events.drain(..).filter_map(|event| match event {
+        let mut stops = received.events.drain(..).filter_map(|event| match event {
             SignalEvent::ChildEnded => None,
             SignalEvent::Stop { signal, .. } => {
                 Some(SignalEvent::Stop { signal, sender: Sender::Unknown })
             }
         });
-        stops.last()
+        stops.next_back()
     }
 
     /// Waits for a signal, but not longer than until `deadline`.

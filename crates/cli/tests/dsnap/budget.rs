@@ -56,7 +56,6 @@ const BUDGETS: [(Cost, usize, &str); 6] = [
 #[track_caller]
 fn assert_within(cost: Cost, calls: usize) {
     let (_, budget, reason) = BUDGETS.into_iter().find(|(it, ..)| *it == cost).unwrap();
-    eprintln!("{cost:?}: {calls} calls, at most {budget}");
     assert!(calls <= budget, "{cost:?}: {calls} calls, at most {budget}: {reason}");
 }
 
