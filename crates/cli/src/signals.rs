@@ -2,22 +2,24 @@
 //! the snapshot is still left. CHLD tells that COMMAND has ended.
 //!
 //! Not caught are the signals of a broken program, such as SEGV: the next run cleans up after it.
-//! One thread receives them and passes them on as events, because only the main thread decides
-//! what to do. A signal that is ignored when the program starts stays ignored. Signals are sent
-//! to COMMAND in [`spawn`](crate::spawn).
+//! Handlers store them as events. The main thread takes those over when it looks or waits: only it
+//! decides what to do, and a thread for that would make it wait for two changes of threads after
+//! COMMAND's end. A signal that is ignored when the program starts stays ignored. Signals are sent to
+//! COMMAND in [`spawn`](crate::spawn).
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::process;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use dsnap_host::signals;
 use nix::libc::{self, SIGCHLD, SIGXFSZ};
 use nix::sys::signal::SigSet;
-use signal_hook::iterator::SignalsInfo;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::origin::{Origin, WithOrigin};
 use signal_hook::low_level::siginfo::Cause;
 
@@ -42,12 +44,17 @@ const STOP_SIGNALS: [i32; 14] = [
 /// The signals that this process receives.
 #[derive(Debug)]
 pub(crate) struct Signals {
-    /// The number of the first signal that asked the run to stop; 0 if there was none.
-    first_stop: Arc<AtomicI32>,
-    /// The number of the latest signal that asked the run to stop. The handler writes it, so it is
-    /// there before the thread that receives the signals has had its turn.
-    latest_stop: Arc<AtomicUsize>,
-    events: Receiver<SignalEvent>,
+    received: RefCell<Received>,
+}
+
+/// What has come so far.
+#[derive(Debug)]
+struct Received {
+    delivery: SignalDelivery<UnixStream, WithOrigin>,
+    /// The events that nobody has acted on, the oldest first.
+    events: VecDeque<SignalEvent>,
+    /// The number of the first signal that asked the run to stop.
+    first_stop: Option<i32>,
 }
 
 /// A signal that was received.
@@ -78,59 +85,48 @@ pub(crate) enum Sender {
 impl Signals {
     /// Starts to catch signals, and unblocks all of them.
     pub(crate) fn catch() -> io::Result<Self> {
-        let caught: Vec<_> = stop_signals()?.collect();
-        let latest_stop = Arc::new(AtomicUsize::new(0));
-        // Whether XFSZ is a request to stop, only its origin tells.
-        for signal in caught.iter().filter(|signal| **signal != SIGXFSZ) {
-            let number = usize::try_from(*signal).unwrap_or_default();
-            signal_hook::flag::register_usize(*signal, Arc::clone(&latest_stop), number)?;
-        }
-        let mut signals = SignalsInfo::<WithOrigin>::new(caught.into_iter().chain([SIGCHLD]))?;
+        let caught = stop_signals()?;
+        let (woken, waker) = UnixStream::pair()?;
+        // One registration a signal: each of them copies all that were made before.
+        let all = caught.into_iter().chain([SIGCHLD]);
+        let delivery = SignalDelivery::with_pipe(woken, waker, WithOrigin::default(), all)?;
         // COMMAND inherits the signal mask of this thread.
         SigSet::all().thread_unblock()?;
-        let first_stop = Arc::new(AtomicI32::new(0));
-        let (sender, events) = mpsc::channel();
-        let stored = Arc::clone(&first_stop);
-        thread::Builder::new().name("signals".to_owned()).spawn(move || {
-            for event in signals.forever().filter_map(|origin| SignalEvent::of(&origin)) {
-                if let SignalEvent::Stop { signal, .. } = event {
-                    let _ = stored.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
-                }
-                if sender.send(event).is_err() {
-                    return;
-                }
-            }
-        })?;
-        Ok(Self { first_stop, latest_stop, events })
+        let received = Received { delivery, events: VecDeque::new(), first_stop: None };
+        Ok(Self { received: RefCell::new(received) })
     }
 
     /// Returns the first signal that asked the run to stop, if there was one.
     pub(crate) fn first_stop(&self) -> Option<i32> {
-        let first = self.first_stop.load(Ordering::SeqCst);
-        let latest = || i32::try_from(self.latest_stop.load(Ordering::SeqCst)).unwrap_or_default();
-        Some(if first == 0 { latest() } else { first }).filter(|signal| *signal != 0)
+        let mut received = self.received.borrow_mut();
+        received.take_over();
+        received.first_stop
     }
 
     /// Takes the request to stop that was received last and that nobody has acted on. Its sender
     /// counts as unknown: no process that is started from now on got the signal as well.
     pub(crate) fn take_stop(&self) -> Option<SignalEvent> {
-        let events = std::iter::from_fn(|| self.events.try_recv().ok());
-        let stops = events.filter_map(|event| match event {
+        let mut received = self.received.borrow_mut();
+        received.take_over();
+        let mut stops = received.events.drain(..).filter_map(|event| match event {
             SignalEvent::ChildEnded => None,
             SignalEvent::Stop { signal, .. } => {
                 Some(SignalEvent::Stop { signal, sender: Sender::Unknown })
             }
         });
-        stops.last()
+        stops.next_back()
     }
 
     /// Waits for a signal, but not longer than until `deadline`.
     pub(crate) fn next(&self, deadline: Option<Instant>) -> Option<SignalEvent> {
-        match deadline {
-            None => self.events.recv().ok(),
-            Some(deadline) => {
-                let left = deadline.saturating_duration_since(Instant::now());
-                self.events.recv_timeout(left).ok()
+        let mut received = self.received.borrow_mut();
+        loop {
+            received.take_over();
+            if let Some(event) = received.events.pop_front() {
+                return Some(event);
+            }
+            if !received.wait(deadline) {
+                return None;
             }
         }
     }
@@ -138,12 +134,40 @@ impl Signals {
     /// Waits for `pause`, or until a signal asks the run to stop.
     pub(crate) fn sleep(&self, pause: Duration) {
         let deadline = Instant::now() + pause;
-        while self.first_stop().is_none() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.events.recv_timeout(left) {
-                Err(RecvTimeoutError::Timeout) => return,
-                Err(RecvTimeoutError::Disconnected) => return thread::sleep(left),
-                Ok(_) => {}
+        let mut received = self.received.borrow_mut();
+        loop {
+            received.take_over();
+            // Only COMMAND's end matters, and COMMAND does not run now.
+            received.events.retain(|event| !matches!(event, SignalEvent::ChildEnded));
+            if received.first_stop.is_some() || !received.wait(Some(deadline)) {
+                return;
+            }
+        }
+    }
+}
+
+impl Received {
+    /// Takes over the events that the handler has stored.
+    fn take_over(&mut self) {
+        for event in self.delivery.pending().filter_map(|origin| SignalEvent::of(&origin)) {
+            if let SignalEvent::Stop { signal, .. } = event {
+                self.first_stop.get_or_insert(signal);
+            }
+            self.events.push_back(event);
+        }
+    }
+
+    /// Waits until the handler has stored an event. Returns false if none has come at `deadline`.
+    fn wait(&self, deadline: Option<Instant>) -> bool {
+        loop {
+            let left = deadline.map(|it| it.saturating_duration_since(Instant::now()));
+            let left = left.and_then(|left| Timespec::try_from(left).ok());
+            let mut asked = [PollFd::new(self.delivery.get_read(), PollFlags::IN)];
+            match poll(&mut asked, left.as_ref()) {
+                Ok(0) => return false,
+                Err(Errno::INTR) => {}
+                // After any other error, there is nothing better to do than to look.
+                Ok(_) | Err(_) => return true,
             }
         }
     }

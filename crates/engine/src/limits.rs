@@ -26,6 +26,8 @@ pub const ABANDONED_CALL_TIMEOUT: Duration = Duration::from_secs(5);
 pub const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a method that waits or works asks whether it should stop, at least.
 pub const STOP_POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// How often the program looks for a signal when a method asks whether to stop, at most.
+pub const STOP_LOOK_INTERVAL: Duration = Duration::from_millis(1);
 
 // Entering and leaving.
 

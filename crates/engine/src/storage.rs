@@ -21,6 +21,7 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use dsnap_core::{Reason, text};
 
@@ -46,6 +47,8 @@ pub struct Storage {
     given: PathBuf,
     root: PathBuf,
     folders: Folders,
+    /// What was read of `config/settings`. Clones share it.
+    settings: Arc<OnceLock<Settings>>,
 }
 
 /// What was committed but is not in `A/`.
@@ -69,7 +72,7 @@ impl Storage {
     pub fn open(dir: &Path) -> Result<Self, Reason> {
         let root = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
         let folders = Folders::open(&root, dir)?;
-        Ok(Self { given: dir.to_owned(), root, folders })
+        Ok(Self { given: dir.to_owned(), root, folders, settings: Arc::default() })
     }
 
     /// Opens the storage in `dir`, whose owner's privileges have been judged and are in effect.
@@ -207,12 +210,21 @@ impl Storage {
             .find_map(|(folder, name)| folder.look(name).ok())
     }
 
-    /// Reads `config/settings`.
+    /// Returns the values of `config/settings`. The file is read once: what is done to a storage goes by
+    /// the same settings from beginning to end.
     ///
     /// # Errors
     ///
-    /// The file cannot be read, or its values cannot be used.
+    /// The file cannot be read, or its values cannot be used. The next call tries again.
     pub fn settings(&self) -> Result<Settings, Reason> {
+        if let Some(known) = self.settings.get() {
+            return Ok(*known);
+        }
+        let read = self.read_settings()?;
+        Ok(*self.settings.get_or_init(|| read))
+    }
+
+    fn read_settings(&self) -> Result<Settings, Reason> {
         let path = self.config().join("settings");
         let wrong = |error: &dyn std::fmt::Display| {
             Reason::new(format!("{}: {}", text::path(&path), text::harmless(text::error(&error))))

@@ -1,16 +1,18 @@
 //! Writes messages and the live line to stderr, and results to stdout.
 //!
 //! Output that cannot be written (closed, full, a broken pipe, a stopped terminal) never changes a
-//! run, so a separate thread writes to stderr. Polling cannot replace it: a terminal with room for
-//! one byte is ready, but a write of two bytes may block forever. Which messages are shown is
-//! decided in [`report`](crate::report).
+//! run. Pipes and sockets take what they have room for, and no write to them waits. What is left, and
+//! everything for a terminal or a file, is written by a separate thread: polling cannot replace that,
+//! because a terminal with room for one byte is ready, but a write of two bytes may block forever.
+//! Which messages are shown is decided in [`report`](crate::report).
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IoSlice, IsTerminal, Write};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use rustix::io::ReadWriteFlags;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::terminal::journal::{self, Priority};
@@ -106,14 +108,23 @@ struct Stderr {
 impl Stderr {
     fn write(&mut self, text: &str) {
         let clear = if std::mem::take(&mut self.has_live_line) { CLEAR_LINE } else { "" };
-        let text = format!("{clear}{text}");
+        let mut text = format!("{clear}{text}").into_bytes();
+        if !self.is_stalled() {
+            text.drain(..write_without_waiting(&text));
+        }
+        if !text.is_empty() {
+            self.write_by_thread(text);
+        }
+    }
+
+    fn write_by_thread(&mut self, text: Vec<u8>) {
         if self.writer.is_none() {
             self.writer = Writer::start().ok();
         }
         match &mut self.writer {
             Some(writer) => writer.write(text),
-            // A run needs threads, too. Without any, only its failure is reported.
-            None => drop(io::stderr().write_all(text.as_bytes())),
+            // Without any threads, little but the failure of the run is reported.
+            None => drop(io::stderr().write_all(&text)),
         }
     }
 
@@ -122,9 +133,22 @@ impl Stderr {
     }
 }
 
+/// Writes what stderr takes at once, and returns how many bytes that is. Not every kind of file can
+/// say that it would have to wait, and terminals are not asked.
+fn write_without_waiting(text: &[u8]) -> usize {
+    /// Stands for the position of the file itself.
+    const POSITION: u64 = u64::MAX;
+    let stderr = io::stderr();
+    if stderr.is_terminal() {
+        return 0;
+    }
+    let text = [IoSlice::new(text)];
+    rustix::io::pwritev2(stderr, &text, POSITION, ReadWriteFlags::NOWAIT).unwrap_or(0)
+}
+
 /// The thread that writes to stderr.
 struct Writer {
-    texts: SyncSender<String>,
+    texts: SyncSender<Vec<u8>>,
     written: Receiver<()>,
     /// The number of texts that are not written yet.
     pending: usize,
@@ -132,11 +156,11 @@ struct Writer {
 
 impl Writer {
     fn start() -> io::Result<Self> {
-        let (texts, queue) = mpsc::sync_channel::<String>(MAX_PENDING_MESSAGES);
+        let (texts, queue) = mpsc::sync_channel::<Vec<u8>>(MAX_PENDING_MESSAGES);
         let (done, written) = mpsc::channel();
         thread::Builder::new().name("stderr".to_owned()).spawn(move || {
             for text in queue {
-                let _ = io::stderr().write_all(text.as_bytes());
+                let _ = io::stderr().write_all(&text);
                 let _ = done.send(());
             }
         })?;
@@ -144,7 +168,7 @@ impl Writer {
     }
 
     /// Writes a text. Waits for a reader that stalls, but only once.
-    fn write(&mut self, text: String) {
+    fn write(&mut self, text: Vec<u8>) {
         let was_stalled = self.is_stalled();
         if self.texts.try_send(text).is_ok() {
             self.pending += 1;

@@ -8,6 +8,7 @@
 
 mod authors;
 mod bad_input;
+mod budget;
 mod causes;
 mod channel;
 mod colours;

@@ -219,8 +219,8 @@ impl<'a> Attempt<'a> {
         let failure = match self.lock_fresh(step, entered.as_mut()) {
             Ok(lock) => {
                 let entered_by = Some(step.label.clone());
-                let timestamp = self.began;
-                return Round::Found(Box::new(Snapshot { lock, entered, entered_by, timestamp }));
+                let snapshot = Snapshot::new(self.storage(), lock, self.began);
+                return Round::Found(Box::new(Snapshot { entered, entered_by, ..snapshot }));
             }
             Err(failure) => failure,
         };
@@ -328,7 +328,7 @@ impl<'a> Attempt<'a> {
             }
             _ => return Err(self.why_not_usable(file)),
         };
-        Ok(Snapshot { lock, entered: None, entered_by: None, timestamp })
+        Ok(Snapshot::new(self.storage(), lock, timestamp))
     }
 
     fn conclude(&self, last: Failure) -> NotRun {

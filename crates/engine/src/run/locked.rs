@@ -86,8 +86,7 @@ impl<'a> Locked<'a> {
         let entered = self.member.within(|| attempt.snapshot(&mut tries.not_left));
         let snapshot = entered.map_err(|why| self.member.failed(why))?;
         tries.entered_by.clone_from(&snapshot.entered_by);
-        let last = self.member.within(|| session.storage.last_transaction());
-        session.program.report(Event::Locked(tries.code.clone(), last));
+        session.program.report(Event::Locked(tries.code.clone(), snapshot.tid));
         Ok(snapshot)
     }
 

@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use dsnap_core::Code;
 use dsnap_core::code::MAX_CODE;
+use rustix::rand::GetRandomFlags;
 
 /// How many random characters end a code.
 const RANDOM_CHARS: usize = 8;
@@ -26,7 +27,7 @@ pub fn new_code(host: &str, pid: u32) -> Code {
 fn random_word() -> String {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut random = [0; RANDOM_CHARS];
-    if getrandom::fill(&mut random).is_err() {
+    if rustix::rand::getrandom(&mut random, GetRandomFlags::empty()) != Ok(RANDOM_CHARS) {
         // Without the system's randomness, the clock still tells two tries of one process apart.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         random = now.as_nanos().to_le_bytes()[..RANDOM_CHARS].try_into().unwrap_or_default();

@@ -146,7 +146,13 @@ impl<'a> Session<'a> {
         'a: 'b,
     {
         let left = Cell::new(limits::MAX_CALL_OUTPUT);
-        Listener { program: self.program, label, left, stopped_at: None }
+        Listener {
+            program: self.program,
+            label,
+            left,
+            stopped_at: None,
+            looked_at: Cell::new(None),
+        }
     }
 }
 
@@ -157,9 +163,23 @@ pub(crate) struct Listener<'a> {
     /// How many bytes of words may still be shown in this call, labels included.
     left: Cell<usize>,
     stopped_at: Option<&'a OnceCell<Instant>>,
+    /// When the program was last asked whether to stop.
+    looked_at: Cell<Option<Instant>>,
 }
 
 impl Listener<'_> {
+    /// Says whether it is time to ask the program again. A method that moves files asks for each of
+    /// them, and looking for signals takes a call of the system.
+    fn may_look(&self) -> bool {
+        let now = Instant::now();
+        let soon = |last| now.duration_since(last) < limits::STOP_LOOK_INTERVAL;
+        let may_look = !self.looked_at.get().is_some_and(soon);
+        if may_look {
+            self.looked_at.set(Some(now));
+        }
+        may_look
+    }
+
     /// Says whether there is room for words, and takes it. Once there is not, nothing more is shown.
     fn has_room_for(&self, words: &str) -> bool {
         let needed = words.len() + self.label.len();
@@ -189,10 +209,9 @@ impl Caller for Listener<'_> {
 
     fn should_stop(&self) -> bool {
         let Some(stopped_at) = self.stopped_at else { return false };
-        let stopped = self.program.stopped().is_some();
-        if stopped {
+        if stopped_at.get().is_none() && self.may_look() && self.program.stopped().is_some() {
             stopped_at.get_or_init(Instant::now);
         }
-        stopped
+        stopped_at.get().is_some()
     }
 }

@@ -19,6 +19,16 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) entered_by: Option<String>,
     /// Never later than the state in `A/`.
     pub(crate) timestamp: SystemTime,
+    /// The last transaction in `A/`, if it can be read.
+    pub(crate) tid: Option<[u8; 8]>,
+}
+
+impl<'a> Snapshot<'a> {
+    /// Describes the snapshot that is locked, as one that nobody entered for this run.
+    pub(crate) fn new(storage: &Storage, lock: SnapshotLock<'a>, timestamp: SystemTime) -> Self {
+        let tid = storage.last_transaction();
+        Self { lock, entered: None, entered_by: None, timestamp, tid }
+    }
 }
 
 impl Snapshot<'_> {
@@ -28,7 +38,7 @@ impl Snapshot<'_> {
             directory: storage.given().to_owned(),
             timestamp: snapshot_lock::seconds(self.timestamp),
             code: code.clone(),
-            tid: storage.last_transaction(),
+            tid: self.tid,
             sublock: self.lock.file(),
         }
     }

@@ -86,6 +86,7 @@ mod tests {
         ] {
             let settings = format!("[structure]\nversion: 0.11\nformat: flat\n{more}\n");
             fs::write(storage.config().join("settings"), settings).unwrap();
+            let storage = Storage::open(storage.root()).unwrap();
             assert_eq!(Durability::of_storage(&storage), durability, "{more}");
         }
     }

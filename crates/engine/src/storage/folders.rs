@@ -80,7 +80,10 @@ fn main_folder(root: &Path) -> io::Result<(Folder, Folder)> {
 
 /// Opens a folder of the storage, which may be a link.
 fn open_entry(dir: &Folder, name: &str) -> io::Result<Folder> {
-    if dir.look(name)?.is_symlink() { dir.linked_folder(name) } else { dir.folder(name) }
+    match dir.folder(name) {
+        Err(_) if dir.look(name)?.is_symlink() => dir.linked_folder(name),
+        opened => opened,
+    }
 }
 
 fn check_link(dir: &Folder, folder: &Folder) -> Result<(), Reason> {

@@ -4,7 +4,7 @@
 //! it; the method `direct` writes it when it closes a storage.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime};
 
@@ -13,6 +13,7 @@ use dsnap_core::text::Harmless;
 
 use crate::limits::MAX_SNAPSHOT_FILE;
 use crate::storage::Storage;
+use crate::system::reading;
 
 /// The name of the file in `misc/`.
 pub const NAME: &str = "snapshot";
@@ -84,9 +85,7 @@ impl SnapshotFile {
         };
         // Of the opened file: between the two looks a server may have replaced it.
         let found = file.metadata()?;
-        let mut content = Vec::new();
-        file.take(MAX_SNAPSHOT_FILE).read_to_end(&mut content)?;
-        let content = Content::of(&content);
+        let content = Content::of(&reading::read_up_to(file, MAX_SNAPSHOT_FILE)?);
         Ok(Self { content, modified: found.modified().ok(), inode: found.ino() })
     }
 

@@ -86,7 +86,7 @@ impl<'a> SnapshotLock<'a> {
 /// Says whether the system shows that a process has the storage open. The table of locks may lack one
 /// while others come and go, and then a server would seem to be started during the snapshot.
 fn is_open(storage: &Storage) -> bool {
-    (0..limits::LOCK_TABLE_READS).any(|_| lock_holders::is_held(&storage.lock()))
+    lock_holders::is_held_at_some_look(&storage.lock(), limits::LOCK_TABLE_READS)
 }
 
 /// Checks that `misc/snapshot` is still as it was seen.

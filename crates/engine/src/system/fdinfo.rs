@@ -5,11 +5,12 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use crate::limits::MAX_FDINFO;
+use crate::system::reading;
 use crate::system::real_user::as_real_user;
 
 /// The text about one descriptor, as bytes.
@@ -38,9 +39,7 @@ impl FdInfo {
 
     /// Reads about a descriptor in `/proc`. Everything that is needed here stands at the beginning.
     pub(crate) fn read(path: &Path) -> io::Result<Self> {
-        let mut text = Vec::new();
-        File::open(path)?.take(MAX_FDINFO).read_to_end(&mut text)?;
-        Ok(Self(text))
+        Ok(Self(reading::read_up_to(File::open(path)?, MAX_FDINFO)?))
     }
 
     /// Returns the number of the mount on which the file was opened.

@@ -5,7 +5,7 @@
 //! [`lock_holders`](crate::system::lock_holders), which does not lock.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use fs2::FileExt;
 
 use crate::limits::MAX_LOCK_FILE;
 use crate::system::folder::Folder;
-use crate::system::modes;
+use crate::system::{modes, reading};
 
 /// A lock that this process holds.
 ///
@@ -105,9 +105,7 @@ impl FileLock {
     pub(crate) fn read(&self) -> io::Result<Vec<u8>> {
         let mut file = &self.file;
         file.seek(io::SeekFrom::Start(0))?;
-        let mut content = Vec::new();
-        file.take(MAX_LOCK_FILE).read_to_end(&mut content)?;
-        Ok(content)
+        reading::read_up_to(file, MAX_LOCK_FILE)
     }
 
     /// Replaces the content of the file in place.
@@ -115,7 +113,9 @@ impl FileLock {
         let mut file = &self.file;
         file.seek(io::SeekFrom::Start(0))?;
         file.write_all(content)?;
-        file.set_len(content.len() as u64)
+        // Cutting a file costs the file system more than a look at it.
+        let length = content.len() as u64;
+        if file.metadata()?.len() > length { file.set_len(length) } else { Ok(()) }
     }
 }
 

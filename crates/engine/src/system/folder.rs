@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
@@ -18,7 +18,7 @@ use rustix::fs::{
     Access, AtFlags, FileType, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT,
 };
 
-use crate::system::{access, modes, open};
+use crate::system::{access, modes, open, reading};
 
 /// The user to whom a tree of folders belongs, and the group that new entries get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,8 +148,7 @@ impl Folder {
     ///
     /// As for [`file`](Self::file), or it is larger than `max_size` bytes.
     pub fn read(&self, name: impl AsRef<Path>, max_size: u64) -> io::Result<Vec<u8>> {
-        let mut content = Vec::new();
-        self.file(name)?.take(max_size + 1).read_to_end(&mut content)?;
+        let content = reading::read_up_to(self.file(name)?, max_size + 1)?;
         if content.len() as u64 > max_size {
             return Err(io::Error::other(format!("larger than {max_size} bytes")));
         }

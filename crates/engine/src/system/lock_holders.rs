@@ -69,7 +69,12 @@ impl Holder {
 
 /// Says whether the system shows that the file at `path` is locked. `false` means *unknown*.
 pub fn is_held(path: &Path) -> bool {
-    LockFile::open(path).is_some_and(|file| file.locker().is_some())
+    is_held_at_some_look(path, 1)
+}
+
+/// Says whether one of so many looks at the table of locks shows that the file at `path` is locked.
+pub(crate) fn is_held_at_some_look(path: &Path, looks: u32) -> bool {
+    LockFile::open(path).is_some_and(|file| (0..looks).any(|_| file.locker().is_some()))
 }
 
 /// Says whether the system shows locks at all. `ProcSubset=pid` of systemd hides them.

@@ -8,7 +8,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -18,6 +18,7 @@ use crate::system::fdinfo::{FdInfo, number};
 use crate::system::folder::Folder;
 use crate::system::open;
 use crate::system::process::Host;
+use crate::system::reading;
 
 /// File systems on one machine's disks or in its memory: each lock reaches all processes that can
 /// open the file.
@@ -160,9 +161,7 @@ pub(crate) fn locks_reach(folder: &Folder) -> bool {
 }
 
 fn read_table() -> io::Result<Vec<u8>> {
-    let mut table = Vec::new();
-    File::open("/proc/self/mountinfo")?.take(MAX_MOUNT_TABLE).read_to_end(&mut table)?;
-    Ok(table)
+    reading::read_up_to(File::open("/proc/self/mountinfo")?, MAX_MOUNT_TABLE)
 }
 
 fn id_on(line: &[u8]) -> Option<u64> {

@@ -9,6 +9,7 @@ use std::fs::Metadata;
 use std::path::Path;
 
 use dsnap_core::{Reason, text};
+use nix::errno::Errno;
 use nix::unistd::{self, Gid, Uid};
 
 use crate::system::groups;
@@ -197,7 +198,11 @@ impl Ids {
     }
 
     fn own() -> nix::Result<Self> {
-        Ok(Self { user: unistd::geteuid(), group: unistd::getegid(), groups: unistd::getgroups()? })
+        // `nix` would read the largest possible number of groups from /proc first.
+        let groups =
+            rustix::process::getgroups().map_err(|error| Errno::from_raw(error.raw_os_error()))?;
+        let groups = groups.into_iter().map(|group| Gid::from_raw(group.as_raw())).collect();
+        Ok(Self { user: unistd::geteuid(), group: unistd::getegid(), groups })
     }
 
     /// Makes these the effective ids of every thread, and checks that they are.

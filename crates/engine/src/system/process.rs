@@ -4,9 +4,9 @@
 //! unknown: a process is never taken for ended because `/proc` does not show it.
 
 use std::fs;
-use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use procfs::process::{Process, Stat};
 use rustix::fs::{CWD, OFlags};
@@ -14,8 +14,8 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
 use crate::limits::MAX_MACHINE_ID;
-use crate::system::open;
 use crate::system::real_user::as_real_user;
+use crate::system::{open, reading};
 
 /// The file that names this installation of a system, whatever its host name becomes.
 const MACHINE_ID: &str = "/etc/machine-id";
@@ -112,8 +112,14 @@ fn proc_is_of_this_namespace() -> bool {
 }
 
 impl Host {
-    /// Returns the host of this process.
+    /// Returns the host of this process. No process moves to another machine, boot or pid namespace, so
+    /// the system is asked once. A run keeps the host name that it began with.
     pub fn here() -> Self {
+        static HERE: OnceLock<Host> = OnceLock::new();
+        HERE.get_or_init(Self::of_this_process).clone()
+    }
+
+    fn of_this_process() -> Self {
         let host = nix::unistd::gethostname().ok();
         let boot = procfs::sys::kernel::random::boot_id().unwrap_or_default();
         // The number of a namespace is the inode of its file.
@@ -155,8 +161,7 @@ impl Host {
 /// Reads the machine id. A system that was not started yet has an empty one, or a word.
 fn machine_id() -> Option<String> {
     let file = open::open_at(CWD, Path::new(MACHINE_ID), OFlags::RDONLY, 0).ok()?;
-    let mut content = String::new();
-    file.take(MAX_MACHINE_ID).read_to_string(&mut content).ok()?;
+    let content = String::from_utf8(reading::read_up_to(file, MAX_MACHINE_ID).ok()?).ok()?;
     let id = content.trim();
     let is_id = id.len() == MACHINE_ID_DIGITS && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_id.then(|| id.to_owned())

@@ -15,6 +15,9 @@ use crate::system::open;
 use crate::system::real_user::is_lowered;
 use crate::system::walk::{Part, Walk};
 
+/// The room that is made at first for the content of a file. Most of them are smaller.
+const USUAL_SIZE: usize = 4096;
+
 /// Opens a regular file.
 ///
 /// While root works with another user's privileges, a way through `/proc` is refused: there, links
@@ -34,6 +37,13 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 /// Says why a way through `/proc` is refused.
 pub(crate) fn through_proc() -> io::Error {
     io::Error::other("its path leads through /proc, where root's own files could be meant")
+}
+
+/// Reads up to `max_size` bytes. A small file takes one call of the system, and one more for its end.
+pub(crate) fn read_up_to(file: impl Read, max_size: u64) -> io::Result<Vec<u8>> {
+    let mut content = Vec::with_capacity(USUAL_SIZE);
+    file.take(max_size).read_to_end(&mut content)?;
+    Ok(content)
 }
 
 /// Reads an opened file to its end. Waits for the writer of a pipe until `stopped`
