@@ -34,10 +34,13 @@ mod archive;
 mod attributes;
 mod destination;
 mod journal;
+mod listing;
 mod moving;
+mod names;
 mod preflight;
 mod progress;
 mod reasons;
+mod recent;
 mod recovery;
 mod replica;
 mod snapshot_file;
@@ -101,7 +104,7 @@ impl SnapshotMethod for Direct {
             Err(reason) => return Entered::Refused(reason),
         };
         let recovered =
-            if survey.is_clean() { Ok(()) } else { recovery::recover(&survey, request.caller) };
+            if survey.is_clean() { Ok(()) } else { recovery::recover(survey, request.caller) };
         drop(sublock);
         drop(lock);
         recovered.map_or_else(Entered::Failed, |()| Entered::Done)
