@@ -12,8 +12,9 @@ use dsnap_core::{Reason, text};
 use dsnap_engine::storage;
 use dsnap_engine::system::folder::{Folder, Listed};
 
+use crate::batch::Batch;
 use crate::destination::{Destination, make_folders};
-use crate::journal::{Batch, Transactions, open};
+use crate::journal::{Transactions, open};
 use crate::listing::{KeepGoing, entries, entries_without_marks, until_done};
 use crate::progress::Progress;
 use crate::reasons::unfinished_at;
@@ -88,9 +89,10 @@ pub(crate) fn remove_emptied_folder(
     until_done(
         || entries(&folder, keep_going),
         |piece| {
-            let marks = piece.iter().filter(|entry| storage::is_mark(&entry.name));
-            let removed = marks.map(|mark| folder.remove_file(&mark.name).map_err(failed));
-            Ok(removed.collect::<Result<Vec<_>, _>>()?.len() > 0)
+            let mut marks = piece.iter().filter(|entry| storage::is_mark(&entry.name)).peekable();
+            let has_marks = marks.peek().is_some();
+            marks.try_for_each(|mark| folder.remove_file(&mark.name)).map_err(failed)?;
+            Ok(has_marks)
         },
     )?;
     parent.remove_folder(name).map_err(failed)

@@ -10,7 +10,8 @@ use dsnap_engine::limits::MAX_BATCH_FILES;
 use dsnap_engine::storage::Folders;
 use dsnap_engine::storage::durability::Durability;
 
-use crate::journal::{Batches, Transactions};
+use crate::batch::Batches;
+use crate::journal::Transactions;
 use crate::listing::KeepGoing;
 use crate::moving;
 use crate::progress::Progress;
@@ -48,13 +49,13 @@ fn recover_in_batches(
     let mut batches = Batches::of(transactions, survey.settings, known, batch_files);
     while let Some(batch) = batches.next_batch(&keep_going)? {
         moving::remove_superseded(&batch, transactions, progress)?;
-        // Now every older file of these names is out of `B/` and of the journal, on disk. This is
-        // needed even if there was none: an earlier run may have moved or removed it, and ended
-        // before that was on disk.
+        // Puts on disk that `B/`, the journal and the batches before have no older file of these
+        // names. This is needed even if they had none: an earlier run may have moved or removed
+        // it, and ended before that was on disk.
         sync::file_system(durability, a)?;
         moving::roll_forward(&batch, transactions, a, progress)?;
     }
-    // The disk may take long now.
+    // The disk may take long now. No folder may vanish before its files have arrived, on disk.
     progress.report();
     sync::file_system(durability, a)?;
     remove_folders(&survey, durability, &keep_going)?;

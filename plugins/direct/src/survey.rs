@@ -11,7 +11,8 @@ use dsnap_engine::storage::snapshot_file::{Content, TEMPORARY};
 use dsnap_engine::storage::{Folders, JournalEntry, REPLICA, Storage, snapshot_lock};
 use dsnap_engine::system::folder::{Folder, Listed};
 
-use crate::journal::{Batch, JournalFile};
+use crate::batch::Batch;
+use crate::journal::JournalFile;
 use crate::listing::{KeepGoing, entries_without_marks, in_pieces};
 use crate::names::Names;
 use crate::preflight::{
@@ -90,7 +91,7 @@ impl<'a> Survey<'a> {
                 JournalEntry::Done if is_folder => self.committed.push(&name),
                 JournalEntry::Temp if is_folder => self.uncommitted.push(&name),
                 JournalEntry::Replica => has_replica = true,
-                _ => unexpected = Some(name),
+                _ => unexpected = unexpected.into_iter().chain([name]).min(),
             }
         }
         self.committed.sort();
