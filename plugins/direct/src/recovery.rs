@@ -44,8 +44,8 @@ fn recover_in_batches(
         unpack::unpack(replica, storage, durability, progress)?;
     }
     moving::empty_into(b, a, progress)?;
-    let known = survey.files_of_committed.take().filter(|batch| batch.len() <= batch_files);
-    let transactions = Transactions { journal, names: &survey.committed };
+    let known = survey.journal.files.take().filter(|batch| batch.len() <= batch_files);
+    let transactions = Transactions { journal, names: &survey.journal.committed };
     let mut batches = Batches::of(transactions, survey.settings, known, batch_files);
     while let Some(batch) = batches.next_batch(&keep_going)? {
         moving::remove_superseded(&batch, transactions, progress)?;
@@ -70,11 +70,11 @@ fn remove_folders(
 ) -> Result<(), Reason> {
     let Folders { b, journal, .. } = survey.storage.folders();
     moving::remove_folders_below(b, keep_going)?;
-    for transaction in survey.committed.iter() {
+    for transaction in survey.journal.committed.iter() {
         keep_going()?;
         moving::remove_emptied_folder(journal, transaction, keep_going)?;
     }
-    for transaction in survey.uncommitted.iter() {
+    for transaction in survey.journal.uncommitted.iter() {
         moving::remove_tree(journal, transaction, keep_going)?;
     }
     sync::folder(durability, b)?;

@@ -27,17 +27,23 @@ use crate::replica::Replica;
 pub(crate) struct Survey<'a> {
     pub(crate) storage: &'a Storage,
     pub(crate) settings: Settings,
-    /// Names of the folders of committed transactions in the journal, oldest first.
-    pub(crate) committed: Names,
-    /// Their files, if there are few enough to keep them in memory.
-    pub(crate) files_of_committed: Option<Batch>,
-    /// Names of the folders of transactions that were never committed.
-    pub(crate) uncommitted: Names,
+    pub(crate) journal: Journal,
     pub(crate) replica: Option<Replica>,
     snapshot_file: Content,
     b_is_empty: bool,
     /// How many files a recovery moves, removes or unpacks.
     files: u64,
+}
+
+/// What there is in `journal/` beside a replica.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    /// Names of the folders of committed transactions, oldest first.
+    pub(crate) committed: Names,
+    /// Their files, if there are few enough to keep them in memory.
+    pub(crate) files: Option<Batch>,
+    /// Names of the folders of transactions that were never committed.
+    pub(crate) uncommitted: Names,
 }
 
 impl<'a> Survey<'a> {
@@ -53,9 +59,7 @@ impl<'a> Survey<'a> {
         let mut survey = Self {
             storage,
             settings,
-            committed: Names::default(),
-            files_of_committed: None,
-            uncommitted: Names::default(),
+            journal: Journal::default(),
             replica: None,
             snapshot_file: snapshot_lock::read_snapshot_file(storage)?.content,
             b_is_empty: is_empty(&storage.folders().b, &keep_going)?,
@@ -71,8 +75,9 @@ impl<'a> Survey<'a> {
 
     /// Tells whether the storage was closed cleanly and not changed since: there is nothing to do.
     pub(crate) fn is_clean(&self) -> bool {
-        let journal_is_empty =
-            self.committed.is_empty() && self.uncommitted.is_empty() && self.replica.is_none();
+        let journal_is_empty = self.journal.committed.is_empty()
+            && self.journal.uncommitted.is_empty()
+            && self.replica.is_none();
         self.snapshot_file == Content::Shutdown && journal_is_empty && self.b_is_empty
     }
 
@@ -88,13 +93,13 @@ impl<'a> Survey<'a> {
             let Listed { name, is_folder } = entry?;
             number += 1;
             match JournalEntry::of(&name) {
-                JournalEntry::Done if is_folder => self.committed.push(&name),
-                JournalEntry::Temp if is_folder => self.uncommitted.push(&name),
+                JournalEntry::Done if is_folder => self.journal.committed.push(&name),
+                JournalEntry::Temp if is_folder => self.journal.uncommitted.push(&name),
                 JournalEntry::Replica => has_replica = true,
                 _ => unexpected = unexpected.into_iter().chain([name]).min(),
             }
         }
-        self.committed.sort();
+        self.journal.committed.sort();
         match unexpected {
             _ if has_replica => self.read_replica(number, keep_going),
             Some(name) => Err(unexpected_in_journal(&journal.path_of(&name))),
@@ -127,7 +132,7 @@ impl<'a> Survey<'a> {
             check_can_move(b, a)?;
             self.files += check_can_empty_into(b, Some(a), 1, keep_going)?;
         }
-        for name in self.uncommitted.iter() {
+        for name in self.journal.uncommitted.iter() {
             check_can_remove(&open(journal, name)?, 1, keep_going)?;
         }
         self.replica.as_ref().map_or(Ok(()), |replica| replica.check_access(self.storage))
@@ -138,7 +143,7 @@ impl<'a> Survey<'a> {
     fn check_committed(&mut self, keep_going: KeepGoing<'_>) -> Result<(), Reason> {
         let Folders { a, journal, .. } = self.storage.folders();
         let (mut places, mut kept) = (FilePlaces::default(), Some(Batch::default()));
-        for (number, name) in self.committed.iter().enumerate() {
+        for (number, name) in self.journal.committed.iter().enumerate() {
             let folder = open(journal, name)?;
             folder.check_can_change_entries()?;
             check_can_move(&folder, a)?;
@@ -153,7 +158,7 @@ impl<'a> Survey<'a> {
                 Ok(())
             })?;
         }
-        self.files_of_committed = kept;
+        self.journal.files = kept;
         Ok(())
     }
 }

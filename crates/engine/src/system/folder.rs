@@ -235,16 +235,7 @@ impl Folder {
         Ok(made)
     }
 
-    /// Lists the entries.
-    ///
-    /// # Errors
-    ///
-    /// The folder may not be read.
-    pub fn list(&self) -> io::Result<Vec<Listed>> {
-        self.entries()?.collect()
-    }
-
-    /// Returns the entries one by one, for a caller that may want to stop in between.
+    /// Returns the entries one by one: there may be millions, and a caller may want to stop in between.
     ///
     /// # Errors
     ///
