@@ -187,6 +187,13 @@ pub const MAX_ARCHIVE_HEADER: u64 = 1 << 16;
 pub const MAX_REPLICA_FOLDERS: usize = 128 << 20;
 /// How much of a replica's file is copied before the caller is asked whether to stop.
 pub const COPY_CHUNK: usize = 1 << 18;
+/// The files of the journal that a recovery moves between two syncs, in number. Their names are in memory,
+/// a few megabytes.
+pub const MAX_BATCH_FILES: usize = 1 << 15;
+/// How many entries of a folder are in memory at a time, in number.
+pub const MAX_LISTED: usize = 1 << 12;
+/// How many folders a recovery keeps open because the next files may go there, in number.
+pub const MAX_RECENT_FOLDERS: usize = 128;
 /// How deep folders may be nested in `B/`, and in an unfinished transaction: no format of
 /// DirectoryStorage needs more than 12.
 pub const MAX_FOLDER_DEPTH: u32 = 64;

@@ -268,7 +268,8 @@ impl Storage {
         let Folders { b, journal, .. } = &self.folders;
         let mut left =
             Leftovers { in_b: contains_file(b, MAX_FOLDER_DEPTH)?, ..Leftovers::default() };
-        for Listed { name, .. } in journal.list()? {
+        for entry in journal.entries()? {
+            let name = entry?.name;
             left.replica |= name == REPLICA;
             left.done |= matches!(JournalEntry::of(&name), JournalEntry::Done);
         }
@@ -288,7 +289,8 @@ fn contains_file(folder: &Folder, depth: u32) -> io::Result<bool> {
     let Some(depth) = depth.checked_sub(1) else {
         return Err(io::Error::other("folders are nested too deep"));
     };
-    for Listed { name, is_folder } in folder.list()? {
+    for entry in folder.entries()? {
+        let Listed { name, is_folder } = entry?;
         let found =
             if is_folder { contains_file(&folder.folder(&name)?, depth)? } else { !is_mark(&name) };
         if found {

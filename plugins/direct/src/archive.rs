@@ -16,7 +16,7 @@ use dsnap_engine::system::folder::Folder;
 use tar::{Archive, Entry, EntryType};
 
 use crate::attributes::Attributes;
-use crate::journal::KeepGoing;
+use crate::listing::KeepGoing;
 
 /// An archive ends with two blocks of zeros. This is their size in bytes.
 const END_MARKER_SIZE: usize = 1024;

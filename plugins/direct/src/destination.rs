@@ -1,17 +1,19 @@
 //! The folders into which files go.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
 use dsnap_core::Reason;
 use dsnap_engine::system::folder::Folder;
 
 use crate::reasons::unfinished_at;
+use crate::recent::Recent;
 
-/// The folder into which the last file went: the next one often goes into the same.
+/// The folders into which the last files went.
 #[derive(Default)]
 pub(crate) struct Destination {
-    last: Option<(PathBuf, Folder)>,
+    folders: Recent<Folder>,
 }
 
 impl Destination {
@@ -21,19 +23,33 @@ impl Destination {
         &mut self,
         root: &Folder,
         place: &'a Path,
-    ) -> Result<(&Folder, &'a OsStr), Reason> {
+    ) -> Result<(Folder, &'a OsStr), Reason> {
         let parent = place.parent().unwrap_or(Path::new(""));
-        let path = root.path_of(parent);
-        let last = match self.last.take() {
-            Some(last) if last.0 == path => last,
-            _ => (path, make_folders(root, parent)?),
-        };
-        let (_, folder) = self.last.insert(last);
+        let folder = open_or_make(&mut self.folders, root, parent)?;
         Ok((folder, place.file_name().unwrap_or_default()))
     }
 }
 
+fn open_or_make(
+    folders: &mut Recent<Folder>,
+    root: &Folder,
+    place: &Path,
+) -> Result<Folder, Reason> {
+    folders.get(root, place, |folders| match (root.folder(place), place.parent()) {
+        (Err(error), Some(above)) if error.kind() == io::ErrorKind::NotFound => {
+            let made = open_or_make(folders, root, above)?
+                .new_folder(place.file_name().unwrap_or_default());
+            made.map_err(|error| not_created(root, place, &error))
+        }
+        (opened, _) => opened.map_err(|error| not_created(root, place, &error)),
+    })
+}
+
 /// Opens a folder, and makes it and the missing ones above it.
 pub(crate) fn make_folders(root: &Folder, place: &Path) -> Result<Folder, Reason> {
-    root.make_folders(place).map_err(|error| unfinished_at("cannot create", root, place, &error))
+    root.make_folders(place).map_err(|error| not_created(root, place, &error))
+}
+
+fn not_created(root: &Folder, place: &Path, error: &io::Error) -> Reason {
+    unfinished_at("cannot create", root, place, error)
 }

@@ -1,66 +1,68 @@
 //! Folders of the journal: what they contain, and where it goes.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 
 use dsnap_core::Reason;
-use dsnap_engine::storage;
 use dsnap_engine::storage::settings::Settings;
 use dsnap_engine::system::folder::{Folder, Listed};
 
-use crate::reasons::{unexpected_in_journal, unreadable};
+use crate::names::Names;
+use crate::reasons::{unexpected_in_journal, unfinished_at};
 
-/// Asked in every loop over what others wrote: an error ends the work.
-pub(crate) type KeepGoing<'a> = &'a dyn Fn() -> Result<(), Reason>;
-
-/// A committed transaction in the journal.
+/// A file of a committed transaction.
 #[derive(Debug)]
-pub(crate) struct Transaction {
-    /// The name of its folder in `journal/`.
+pub(crate) struct JournalFile {
+    /// Its place below `A/`.
+    pub(crate) place: PathBuf,
+    /// Its name in the folder of the transaction.
     pub(crate) name: OsString,
-    /// Flat names, and their places below `A/`, sorted by these.
-    pub(crate) files: Vec<(PathBuf, OsString)>,
+    /// Whether a later transaction has a file for the same place. `batch` finds that out.
+    pub(crate) superseded: bool,
 }
 
-impl Transaction {
-    /// Reads the names in the folder of a committed transaction.
+impl JournalFile {
+    /// Finds out where the files of a transaction go. Returns them in the order of their places, so
+    /// that those of one folder follow each other.
     ///
     /// # Errors
     ///
-    /// The folder cannot be read, or contains something that no server writes; or the caller wants
-    /// to stop.
-    pub(crate) fn read(
-        name: OsString,
+    /// No server writes such an entry.
+    pub(crate) fn all_of(
+        entries: impl IntoIterator<Item = Listed>,
         folder: &Folder,
         settings: Settings,
-        keep_going: KeepGoing<'_>,
-    ) -> Result<Self, Reason> {
-        let mut files = Vec::new();
-        for Listed { name, is_folder } in list(folder, keep_going)? {
-            match settings.format.place(&name) {
-                Some(place) if !is_folder => files.push((place, name)),
-                _ => return Err(unexpected_in_journal(&folder.path_of(&name))),
-            }
-        }
-        files.sort();
-        Ok(Self { name, files })
+    ) -> Result<Vec<Self>, Reason> {
+        let file = |Listed { name, is_folder }| match settings.format.place(&name) {
+            Some(place) if !is_folder => Ok(Self { place, name, superseded: false }),
+            _ => Err(unexpected_in_journal(&folder.path_of(&name))),
+        };
+        let mut files = entries.into_iter().map(file).collect::<Result<Vec<_>, _>>()?;
+        files.sort_unstable_by(|one, other| one.order().cmp(&other.order()));
+        Ok(files)
+    }
+
+    /// Bytes are compared, because comparing paths part by part takes longer.
+    fn order(&self) -> (&OsStr, &OsStr) {
+        (self.place.as_os_str(), &self.name)
     }
 }
 
-/// Lists the entries of a folder, without the `.mark` files of a packing server.
-pub(crate) fn list(folder: &Folder, keep_going: KeepGoing<'_>) -> Result<Vec<Listed>, Reason> {
-    let mut listed = list_all(folder, keep_going)?;
-    listed.retain(|entry| entry.is_folder || !storage::is_mark(&entry.name));
-    Ok(listed)
+/// The folders of all committed transactions, oldest first.
+#[derive(Clone, Copy)]
+pub(crate) struct Transactions<'a> {
+    pub(crate) journal: &'a Folder,
+    pub(crate) names: &'a Names,
 }
 
-/// Lists the entries of a folder, the `.mark` files among them.
-pub(crate) fn list_all(folder: &Folder, keep_going: KeepGoing<'_>) -> Result<Vec<Listed>, Reason> {
-    let unreadable = |error| unreadable(folder, "", &error);
-    let mut listed = Vec::new();
-    for entry in folder.entries().map_err(unreadable)? {
-        keep_going()?;
-        listed.push(entry.map_err(unreadable)?);
+impl Transactions<'_> {
+    /// Opens the folder with this number.
+    pub(crate) fn open(self, number: usize) -> Result<Folder, Reason> {
+        open(self.journal, self.names.get(number).unwrap_or_default())
     }
-    Ok(listed)
+}
+
+/// Opens a folder in the middle of a recovery.
+pub(crate) fn open(parent: &Folder, name: impl AsRef<Path>) -> Result<Folder, Reason> {
+    parent.folder(&name).map_err(|error| unfinished_at("cannot open", parent, name, &error))
 }

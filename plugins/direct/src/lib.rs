@@ -9,16 +9,20 @@
 //! | file | what it is | uses |
 //! |---|---|---|
 //! | `lib` | the method: a look, locks, survey, recovery | survey, replica, recovery |
-//! | `recovery` | the order of the changes | survey, unpack, moving, snapshot_file, progress, sync |
-//! | `survey` | the look before the first change | replica, preflight, journal |
+//! | `recovery` | the order of the changes | survey, unpack, moving, batch, snapshot_file, progress, sync |
+//! | `survey` | the look before the first change | replica, preflight, batch, journal, listing |
 //! | `replica` | looks at `journal/replica.tar` | archive, preflight, attributes |
 //! | `unpack` | unpacks `journal/replica.tar` | replica, archive, attributes, destination, progress, sync |
 //! | `archive` | reads and checks the members of an archive | attributes |
 //! | `attributes` | owner, mode and time of a replica's files | – |
-//! | `preflight` | checks permissions, and that nothing is in the way | journal |
-//! | `moving` | moves files from `B/` and the journal into `A/` | journal, destination, progress |
-//! | `destination` | opens and makes the folders into which files go | – |
-//! | `journal` | folders of committed transactions | – |
+//! | `preflight` | checks permissions, and that nothing is in the way | listing, recent |
+//! | `moving` | moves files from `B/` and the journal into `A/` | batch, destination, listing, progress |
+//! | `destination` | opens and makes the folders into which files go | recent |
+//! | `batch` | reads the files of the journal, a bounded number at a time | journal, listing |
+//! | `journal` | folders of committed transactions | names |
+//! | `listing` | reads folders piece by piece | – |
+//! | `names` | a list of many names, in little memory | – |
+//! | `recent` | what was found at the last places | – |
 //! | `snapshot_file` | removes and writes `misc/snapshot` | sync |
 //! | `progress` | reports progress, and stops on request | – |
 //! | `sync` | what a failed sync means | – |
@@ -32,12 +36,16 @@
 
 mod archive;
 mod attributes;
+mod batch;
 mod destination;
 mod journal;
+mod listing;
 mod moving;
+mod names;
 mod preflight;
 mod progress;
 mod reasons;
+mod recent;
 mod recovery;
 mod replica;
 mod snapshot_file;
@@ -101,7 +109,7 @@ impl SnapshotMethod for Direct {
             Err(reason) => return Entered::Refused(reason),
         };
         let recovered =
-            if survey.is_clean() { Ok(()) } else { recovery::recover(&survey, request.caller) };
+            if survey.is_clean() { Ok(()) } else { recovery::recover(survey, request.caller) };
         drop(sublock);
         drop(lock);
         recovered.map_or_else(Entered::Failed, |()| Entered::Done)

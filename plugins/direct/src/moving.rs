@@ -5,56 +5,19 @@
 //! file of its name is gone, on disk. Otherwise a crash leaves a storage in which the next recovery
 //! replaces the new file by the old one. `recovery` keeps that order.
 
-use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io;
-use std::path::Path;
 
 use dsnap_core::{Reason, text};
 use dsnap_engine::storage;
 use dsnap_engine::system::folder::{Folder, Listed};
 
-use crate::destination::Destination;
-use crate::journal::{KeepGoing, Transaction, list, list_all};
+use crate::batch::Batch;
+use crate::destination::{Destination, make_folders};
+use crate::journal::{Transactions, open};
+use crate::listing::{KeepGoing, entries, entries_without_marks, until_done};
 use crate::progress::Progress;
 use crate::reasons::unfinished_at;
-
-/// The files of the journal that no later transaction replaces.
-pub(crate) struct NewestFiles<'a> {
-    transactions: &'a [Transaction],
-    /// By its place below `A/`, the number of the transaction from which a file comes.
-    newest: HashMap<&'a Path, usize>,
-}
-
-impl<'a> NewestFiles<'a> {
-    /// Chooses the files. The transactions come oldest first.
-    fn of(transactions: &'a [Transaction]) -> Self {
-        let mut newest = HashMap::new();
-        for (number, transaction) in transactions.iter().enumerate() {
-            newest.extend(transaction.files.iter().map(|(place, _)| (place.as_path(), number)));
-        }
-        Self { transactions, newest }
-    }
-
-    /// Returns how many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.newest.len()
-    }
-
-    /// Returns each transaction with those of its files that are the newest, or that are not.
-    fn by_transaction(
-        &self,
-        newest: bool,
-    ) -> impl Iterator<Item = (&'a OsStr, Vec<(&'a Path, &'a OsStr)>)> {
-        self.transactions.iter().enumerate().map(move |(number, transaction)| {
-            let files = transaction.files.iter();
-            let chosen = files
-                .filter(|(place, _)| (self.newest.get(place.as_path()) == Some(&number)) == newest)
-                .map(|(place, name)| (place.as_path(), name.as_os_str()));
-            (transaction.name.as_os_str(), chosen.collect())
-        })
-    }
-}
 
 /// Moves every file below `b` to the same place below `a`, and leaves the empty folders. Returns
 /// whether a file was moved.
@@ -63,14 +26,29 @@ pub(crate) fn empty_into(
     a: &Folder,
     progress: &mut Progress<'_>,
 ) -> Result<bool, Reason> {
+    let (keep_going, mut moved) = (progress.keep_going(), false);
+    until_done(
+        || entries_without_marks(b, &keep_going),
+        |piece| {
+            let moved_now = move_all(piece, b, a, progress)?;
+            moved |= moved_now;
+            Ok(moved_now)
+        },
+    )?;
+    Ok(moved)
+}
+
+fn move_all(
+    entries: Vec<Listed>,
+    b: &Folder,
+    a: &Folder,
+    progress: &mut Progress<'_>,
+) -> Result<bool, Reason> {
     let mut moved = false;
-    for Listed { name, is_folder } in list(b, &progress.keep_going())? {
+    for Listed { name, is_folder } in entries {
         if is_folder {
-            let below = open(b, &name)?;
-            let counterpart = a
-                .make_folders(&name)
-                .map_err(|error| unfinished_at("cannot create", a, &name, &error))?;
-            moved |= empty_into(&below, &counterpart, progress)?;
+            let counterpart = make_folders(a, name.as_ref())?;
+            moved |= empty_into(&open(b, &name)?, &counterpart, progress)?;
         } else {
             progress.next_file()?;
             move_file(b, &name, a, &name)?;
@@ -82,13 +60,18 @@ pub(crate) fn empty_into(
 
 /// Removes the empty folders below `b`.
 pub(crate) fn remove_folders_below(b: &Folder, keep_going: KeepGoing<'_>) -> Result<(), Reason> {
-    for Listed { name, .. } in list(b, keep_going)? {
-        if b.remove_folder(&name).is_err() {
-            remove_folders_below(&open(b, &name)?, keep_going)?;
-            remove_emptied_folder(b, &name, keep_going)?;
-        }
-    }
-    Ok(())
+    until_done(
+        || entries_without_marks(b, keep_going),
+        |piece| {
+            for Listed { name, .. } in &piece {
+                if b.remove_folder(name).is_err() {
+                    remove_folders_below(&open(b, name)?, keep_going)?;
+                    remove_emptied_folder(b, name, keep_going)?;
+                }
+            }
+            Ok(!piece.is_empty())
+        },
+    )
 }
 
 /// Removes a folder and the `.mark` files of a packing server in it. Anything else in it came after
@@ -103,11 +86,15 @@ pub(crate) fn remove_emptied_folder(
     }
     let failed = |error: io::Error| unfinished_at("cannot remove", parent, name, &error);
     let folder = open(parent, name)?;
-    for Listed { name, .. } in list_all(&folder, keep_going)? {
-        if storage::is_mark(&name) {
-            folder.remove_file(&name).map_err(failed)?;
-        }
-    }
+    until_done(
+        || entries(&folder, keep_going),
+        |piece| {
+            let mut marks = piece.iter().filter(|entry| storage::is_mark(&entry.name)).peekable();
+            let has_marks = marks.peek().is_some();
+            marks.try_for_each(|mark| folder.remove_file(&mark.name)).map_err(failed)?;
+            Ok(has_marks)
+        },
+    )?;
     parent.remove_folder(name).map_err(failed)
 }
 
@@ -118,54 +105,53 @@ pub(crate) fn remove_tree(
     keep_going: KeepGoing<'_>,
 ) -> Result<(), Reason> {
     let folder = open(parent, name)?;
-    for Listed { name, is_folder } in list_all(&folder, keep_going)? {
-        keep_going()?;
-        if is_folder {
-            remove_tree(&folder, &name, keep_going)?;
-        } else {
-            folder
-                .remove_file(&name)
-                .map_err(|error| unfinished_at("cannot remove", &folder, &name, &error))?;
-        }
-    }
+    until_done(
+        || entries(&folder, keep_going),
+        |piece| {
+            for Listed { name, is_folder } in &piece {
+                keep_going()?;
+                if *is_folder {
+                    remove_tree(&folder, name, keep_going)?;
+                } else {
+                    remove_file(&folder, name)?;
+                }
+            }
+            Ok(!piece.is_empty())
+        },
+    )?;
     parent.remove_folder(name).map_err(|error| unfinished_at("cannot remove", parent, name, &error))
 }
 
-/// Removes the files that a later transaction replaces, and returns the others. The transactions
-/// come oldest first.
-pub(crate) fn remove_superseded<'a>(
-    journal: &Folder,
-    transactions: &'a [Transaction],
+/// Removes the files that a later transaction of the batch replaces.
+pub(crate) fn remove_superseded(
+    batch: &Batch,
+    folders: Transactions<'_>,
     progress: &mut Progress<'_>,
-) -> Result<NewestFiles<'a>, Reason> {
-    let files = NewestFiles::of(transactions);
-    for (transaction, older) in files.by_transaction(false).filter(|(_, older)| !older.is_empty()) {
-        let folder = open(journal, transaction)?;
-        for (_, name) in older {
+) -> Result<(), Reason> {
+    for (transaction, older) in batch.files(true) {
+        let folder = folders.open(transaction)?;
+        for file in older {
             progress.next_file()?;
-            folder
-                .remove_file(name)
-                .map_err(|error| unfinished_at("cannot remove", &folder, name, &error))?;
+            remove_file(&folder, &file.name)?;
         }
     }
-    Ok(files)
+    Ok(())
 }
 
-/// Moves files from the journal to their places below `a`.
+/// Moves the other files of the batch to their places below `a`.
 pub(crate) fn roll_forward(
-    files: &NewestFiles<'_>,
-    journal: &Folder,
+    batch: &Batch,
+    folders: Transactions<'_>,
     a: &Folder,
     progress: &mut Progress<'_>,
 ) -> Result<(), Reason> {
     let mut destination = Destination::default();
-    for (transaction, newest) in files.by_transaction(true).filter(|(_, newest)| !newest.is_empty())
-    {
-        let folder = open(journal, transaction)?;
-        for (place, name) in newest {
+    for (transaction, newest) in batch.files(false) {
+        let folder = folders.open(transaction)?;
+        for file in newest {
             progress.next_file()?;
-            let (to, new_name) = destination.of(a, place)?;
-            move_file(&folder, name, to, new_name)?;
+            let (to, new_name) = destination.of(a, &file.place)?;
+            move_file(&folder, &file.name, &to, new_name)?;
         }
     }
     Ok(())
@@ -179,6 +165,6 @@ fn move_file(from: &Folder, name: &OsStr, to: &Folder, new_name: &OsStr) -> Resu
     })
 }
 
-fn open(parent: &Folder, name: &OsStr) -> Result<Folder, Reason> {
-    parent.folder(name).map_err(|error| unfinished_at("cannot open", parent, name, &error))
+fn remove_file(folder: &Folder, name: &OsStr) -> Result<(), Reason> {
+    folder.remove_file(name).map_err(|error| unfinished_at("cannot remove", folder, name, &error))
 }

@@ -5,7 +5,7 @@
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use dsnap_core::{Reason, text};
 use dsnap_engine::limits::MAX_FOLDER_DEPTH;
@@ -13,8 +13,9 @@ use dsnap_engine::system::folder::{Folder, Listed};
 use nix::errno::Errno;
 use nix::unistd;
 
-use crate::journal::{KeepGoing, list, list_all};
+use crate::listing::{KeepGoing, entries, entries_without_marks, in_pieces};
 use crate::reasons::unreadable;
+use crate::recent::Recent;
 
 /// Checks that every folder below `b` can be emptied into its counterpart below `a`, if that exists.
 /// Returns how many files there are.
@@ -26,18 +27,21 @@ pub(crate) fn check_can_empty_into(
 ) -> Result<u64, Reason> {
     check_depth(b, depth)?;
     let mut files = 0;
-    for Listed { name, is_folder } in list(b, keep_going)? {
-        if is_folder {
-            let below = open(b, &name)?;
-            below.check_can_change_entries()?;
-            let counterpart = a.map(|a| check_folder_place(a, name.as_ref())).transpose()?;
-            let counterpart = counterpart.flatten();
-            files += check_can_empty_into(&below, counterpart.as_ref(), depth + 1, keep_going)?;
-        } else {
-            a.map_or(Ok(()), |a| check_file_place(a, &name))?;
-            files += 1;
+    in_pieces(entries_without_marks(b, keep_going)?, |piece| {
+        for Listed { name, is_folder } in piece {
+            if is_folder {
+                let below = open(b, &name)?;
+                below.check_can_change_entries()?;
+                let counterpart = a.map(|a| check_folder_place(a, name.as_ref())).transpose()?;
+                let counterpart = counterpart.flatten();
+                files += check_can_empty_into(&below, counterpart.as_ref(), depth + 1, keep_going)?;
+            } else {
+                a.map_or(Ok(()), |a| check_file_place(a, &name))?;
+                files += 1;
+            }
         }
-    }
+        Ok(())
+    })?;
     Ok(files)
 }
 
@@ -48,32 +52,30 @@ pub(crate) fn check_can_remove(
     keep_going: KeepGoing<'_>,
 ) -> Result<(), Reason> {
     check_depth(folder, depth)?;
-    let entries = list_all(folder, keep_going)?;
-    if !entries.is_empty() {
-        folder.check_can_change_entries()?;
-    }
-    for Listed { name, .. } in entries.iter().filter(|entry| entry.is_folder) {
-        check_can_remove(&open(folder, name)?, depth + 1, keep_going)?;
-    }
+    in_pieces(entries(folder, keep_going)?, |piece| {
+        if !piece.is_empty() {
+            folder.check_can_change_entries()?;
+        }
+        for Listed { name, .. } in piece.iter().filter(|entry| entry.is_folder) {
+            check_can_remove(&open(folder, name)?, depth + 1, keep_going)?;
+        }
+        Ok(())
+    })?;
     Ok(())
 }
 
-/// The folders of the last checked file. The next one is often in the same.
+/// The folders of the last checked files, if they exist.
 #[derive(Debug, Default)]
 pub(crate) struct FilePlaces {
-    last: Option<(PathBuf, Option<Folder>)>,
+    folders: Recent<Option<Folder>>,
 }
 
 impl FilePlaces {
     /// Checks that a file can be put at this place below `root`.
     pub(crate) fn check(&mut self, root: &Folder, place: &Path) -> Result<(), Reason> {
         let parent = place.parent().unwrap_or(Path::new(""));
-        let path = root.path_of(parent);
-        if self.last.as_ref().is_none_or(|(last, _)| *last != path) {
-            self.last = Some((path, check_folder_place(root, parent)?));
-        }
-        match (&self.last, place.file_name()) {
-            (Some((_, Some(folder))), Some(name)) => check_file_place(folder, name),
+        match (check_new(&mut self.folders, root, parent)?, place.file_name()) {
+            (Some(folder), Some(name)) => check_file_place(&folder, name),
             _ => Ok(()),
         }
     }
@@ -81,8 +83,8 @@ impl FilePlaces {
 
 /// Checks that no folder is in the place of a file.
 pub(crate) fn check_file_place(folder: &Folder, name: &OsStr) -> Result<(), Reason> {
-    match folder.look(name) {
-        Ok(found) if found.is_dir() => {
+    match folder.is_folder(name) {
+        Ok(true) => {
             let path = text::path(folder.path_of(name));
             Err(Reason::new(format!("{path} is a folder, but a file is needed there")).hint(
                 "no server creates such a folder; find out what it is before you move it away",
@@ -98,17 +100,25 @@ pub(crate) fn check_file_place(folder: &Folder, name: &OsStr) -> Result<(), Reas
 /// Checks that the folder at `place` below `root`, or the lowest existing one above it, takes new
 /// entries. Returns the folder at `place`, if it exists.
 pub(crate) fn check_folder_place(root: &Folder, place: &Path) -> Result<Option<Folder>, Reason> {
-    for part in place.ancestors() {
-        match root.folder(part) {
-            Ok(folder) => {
-                folder.check_can_change_entries()?;
-                return Ok((part == place).then_some(folder));
+    check_new(&mut Recent::default(), root, place)
+}
+
+/// Does the same, but for the places that were just looked at.
+fn check_new(
+    folders: &mut Recent<Option<Folder>>,
+    root: &Folder,
+    place: &Path,
+) -> Result<Option<Folder>, Reason> {
+    folders.get(root, place, |folders| match root.folder(place) {
+        Ok(folder) => folder.check_can_change_entries().map(|()| Some(folder)),
+        Err(error) => {
+            if error.kind() != io::ErrorKind::NotFound {
+                check_not_in_the_way(root, place, &error)?;
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => check_not_in_the_way(root, part, &error)?,
+            place.parent().map_or(Ok(None), |above| check_new(folders, root, above))?;
+            Ok(None)
         }
-    }
-    Ok(None)
+    })
 }
 
 /// Says that something else than a folder is at `place`, where one could not be opened, unless what

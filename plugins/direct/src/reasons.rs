@@ -31,9 +31,16 @@ pub(crate) fn unfinished_at(
     let Some(missing) = missing_permission(folder, name.as_ref(), error) else {
         return unfinished(format!("{action} {}", at(&path, error)));
     };
-    let reason =
-        unfinished_without_hint(format!("{action} {}: {}", text::path(&path), missing.text()));
-    missing.hints().iter().fold(reason, Reason::hint).hint(RUN_AGAIN)
+    halfway_through(format!("{action} {}: {}", text::path(&path), missing.text()), &missing)
+}
+
+/// Says what it means that something was found halfway which the survey would have refused.
+pub(crate) fn halfway(found: Reason) -> Reason {
+    halfway_through(found.text(), &found)
+}
+
+fn halfway_through(what: impl Display, cause: &Reason) -> Reason {
+    cause.hints().iter().fold(unfinished_without_hint(what), Reason::hint).hint(RUN_AGAIN)
 }
 
 /// Finds the folder that this user may not change. The survey found all of them writable, but that

@@ -6,10 +6,14 @@
 
 use dsnap_core::Reason;
 use dsnap_core::method::Caller;
+use dsnap_engine::limits::MAX_BATCH_FILES;
 use dsnap_engine::storage::Folders;
 use dsnap_engine::storage::durability::Durability;
 
-use crate::moving::{self, NewestFiles};
+use crate::batch::Batches;
+use crate::journal::Transactions;
+use crate::listing::KeepGoing;
+use crate::moving;
 use crate::progress::Progress;
 use crate::snapshot_file::{remove_snapshot_file, write_snapshot_file};
 use crate::survey::Survey;
@@ -21,59 +25,57 @@ use crate::{sync, unpack};
 ///
 /// A step failed, or `caller` wants to stop. Nothing is lost. `misc/snapshot` is absent, unless the
 /// very first step failed, and the next recovery continues from there.
-pub(crate) fn recover(survey: &Survey<'_>, caller: &dyn Caller) -> Result<(), Reason> {
-    let storage = survey.storage;
-    let durability = Durability::of(survey.settings);
+pub(crate) fn recover(survey: Survey<'_>, caller: &dyn Caller) -> Result<(), Reason> {
+    recover_in_batches(survey, MAX_BATCH_FILES, caller)
+}
+
+/// Does the same, with so many files of the journal between two syncs.
+fn recover_in_batches(
+    mut survey: Survey<'_>,
+    batch_files: usize,
+    caller: &dyn Caller,
+) -> Result<(), Reason> {
+    let (storage, durability) = (survey.storage, Durability::of(survey.settings));
+    let Folders { a, b, journal, .. } = storage.folders();
     let progress = &mut Progress::new(caller, survey.files());
+    let keep_going = progress.keep_going();
     remove_snapshot_file(storage, durability)?;
     if let Some(replica) = &survey.replica {
         unpack::unpack(replica, storage, durability, progress)?;
     }
-    let Folders { a, journal, .. } = storage.folders();
-    let files = clear_older_files(survey, durability, progress)?;
-    moving::roll_forward(&files, journal, a, progress)?;
-    // The disk may take long now.
+    moving::empty_into(b, a, progress)?;
+    let known = survey.journal.files.take().filter(|batch| batch.len() <= batch_files);
+    let transactions = Transactions { journal, names: &survey.journal.committed };
+    let mut batches = Batches::of(transactions, survey.settings, known, batch_files);
+    while let Some(batch) = batches.next_batch(&keep_going)? {
+        moving::remove_superseded(&batch, transactions, progress)?;
+        // Puts on disk that `B/`, the journal and the batches before have no older file of these
+        // names. This is needed even if they had none: an earlier run may have moved or removed
+        // it, and ended before that was on disk.
+        sync::file_system(durability, a)?;
+        moving::roll_forward(&batch, transactions, a, progress)?;
+    }
+    // The disk may take long now. No folder may vanish before its files have arrived, on disk.
     progress.report();
     sync::file_system(durability, a)?;
-    remove_transactions(survey, durability, progress)?;
+    remove_folders(&survey, durability, &keep_going)?;
     write_snapshot_file(storage, durability)
 }
 
-/// Empties `B/`, removes the files that later transactions replace, and puts both on disk by one
-/// sync. Returns the files that remain in the journal.
-fn clear_older_files<'a>(
-    survey: &'a Survey<'_>,
-    durability: Durability,
-    progress: &mut Progress<'_>,
-) -> Result<NewestFiles<'a>, Reason> {
-    let Folders { a, b, journal, .. } = survey.storage.folders();
-    let moved = moving::empty_into(b, a, progress)?;
-    let files = moving::remove_superseded(journal, &survey.committed, progress)?;
-    // This is needed even if nothing was left to move or remove: an earlier run may have done it,
-    // and ended before that was on disk.
-    if moved || files.len() > 0 {
-        // The survey made sure that the moved and removed files were on the file system of `A/`.
-        // Only an empty `B/` may be on another one.
-        sync::file_system(durability, a)?;
-    }
-    moving::remove_folders_below(b, &progress.keep_going())?;
-    Ok(files)
-}
-
-/// Removes the folders of the journal. Every committed file in them has reached `A/`, on disk.
-fn remove_transactions(
+/// Removes the folders that are empty now, and the transactions that were never committed.
+fn remove_folders(
     survey: &Survey<'_>,
     durability: Durability,
-    progress: &Progress<'_>,
+    keep_going: KeepGoing<'_>,
 ) -> Result<(), Reason> {
     let Folders { b, journal, .. } = survey.storage.folders();
-    let keep_going = progress.keep_going();
-    for transaction in &survey.committed {
+    moving::remove_folders_below(b, keep_going)?;
+    for transaction in survey.journal.committed.iter() {
         keep_going()?;
-        moving::remove_emptied_folder(journal, &transaction.name, &keep_going)?;
+        moving::remove_emptied_folder(journal, transaction, keep_going)?;
     }
-    for name in &survey.uncommitted {
-        moving::remove_tree(journal, name, &keep_going)?;
+    for transaction in survey.journal.uncommitted.iter() {
+        moving::remove_tree(journal, transaction, keep_going)?;
     }
     sync::folder(durability, b)?;
     sync::folder(durability, journal)
@@ -112,7 +114,7 @@ mod tests {
     fn last_progress(storage: &Storage) -> Option<(u64, Option<u64>)> {
         let (survey, watching) = (Survey::take(storage, &NeverStops).unwrap(), Watching::default());
         let counted = survey.files();
-        recover(&survey, &watching).unwrap();
+        recover(survey, &watching).unwrap();
         assert_eq!(watching.0.get().map(|(done, _)| done), Some(counted));
         watching.0.get()
     }
@@ -132,8 +134,12 @@ mod tests {
     }
 
     fn syncs_of_a_recovery(storage: &Storage) -> Vec<String> {
+        syncs_in_batches(storage, MAX_BATCH_FILES)
+    }
+
+    fn syncs_in_batches(storage: &Storage, files: usize) -> Vec<String> {
         let survey = Survey::take(storage, &NeverStops).unwrap();
-        let (recovered, syncs) = recorded(|| recover(&survey, &NeverStops));
+        let (recovered, syncs) = recorded(|| recover_in_batches(survey, files, &NeverStops));
         recovered.unwrap();
         let name = |path: &Path| path.strip_prefix(storage.root()).unwrap().display().to_string();
         syncs.iter().map(|(what, path)| format!("{what} {}", name(path))).collect()
@@ -153,18 +159,104 @@ mod tests {
         let (_folder, storage) = testing::storage();
         testing::commit(&storage, TIDS[0], "x.oid");
         testing::commit(&storage, TIDS[1], "x.oid");
-        let syncs = syncs_of_a_recovery(&storage);
-        assert_eq!(
-            syncs,
-            [
-                "folder misc",
-                "file system A",
-                "file system A",
-                "folder B",
-                "folder journal",
-                "folder misc"
-            ]
-        );
+        let mut expected = vec!["folder misc"];
+        expected.extend(["file system A"; 2]);
+        expected.extend(["folder B", "folder journal", "folder misc"]);
+        assert_eq!(syncs_of_a_recovery(&storage), expected);
         assert_eq!(fs::read_to_string(storage.a().join("x.oid")).unwrap(), TIDS[1]);
+    }
+
+    #[test]
+    fn an_empty_journal_needs_one_sync_of_a() {
+        let (_folder, storage) = testing::storage();
+        fs::write(storage.b().join("x.oid"), "").unwrap();
+        let syncs = syncs_of_a_recovery(&storage);
+        assert_eq!(syncs.iter().filter(|it| *it == "file system A").count(), 1);
+        assert!(storage.a().join("x.oid").exists());
+    }
+
+    /// Commits three transactions: all write `x.oid`, the second and the third `y`, each one of its own.
+    fn commit_three(storage: &Storage) {
+        for (at, names) in [&["x.oid", "o1"][..], &["x.oid", "y", "o2"], &["x.oid", "y", "o3"]]
+            .into_iter()
+            .enumerate()
+        {
+            testing::commit_files(storage, &format!("040D31C8F3CE2EC{at}"), names);
+        }
+    }
+
+    #[track_caller]
+    fn assert_recovered(storage: &Storage) {
+        let names = ["x.oid", "y", "o1", "o2", "o3"];
+        let found = names.map(|name| fs::read_to_string(storage.a().join(name)).unwrap());
+        let last = found.map(|tid| tid.chars().last().unwrap());
+        assert_eq!(last, ['2', '2', '0', '1', '2']);
+        assert_eq!(fs::read_dir(storage.journal()).unwrap().count(), 0);
+        assert_eq!(fs::read_to_string(storage.snapshot()).unwrap(), "shutdown");
+    }
+
+    #[test]
+    fn each_batch_of_the_journal_is_synced_before_the_next_one_reaches_a() {
+        for (files, batches) in [(100, 1), (8, 1), (5, 2), (3, 3), (2, 5), (1, 9)] {
+            let (_folder, storage) = testing::storage();
+            commit_three(&storage);
+            let syncs = syncs_in_batches(&storage, files);
+            let of_a = syncs.iter().filter(|it| *it == "file system A").count();
+            assert!(of_a > batches, "{of_a} syncs with {files} files in a batch");
+            assert_recovered(&storage);
+        }
+    }
+
+    #[test]
+    fn a_recovery_in_batches_that_was_stopped_anywhere_loses_nothing() {
+        for files in [1, 2, 3, 5] {
+            let mut stops = 0;
+            while stopped_after(stops, files) {
+                stops += 1;
+            }
+            assert!(stops > 10, "it was stopped {stops} times");
+        }
+    }
+
+    /// Stops a recovery after so many questions, finishes it, and says whether it was stopped.
+    fn stopped_after(questions: u32, files: usize) -> bool {
+        let (_folder, storage) = testing::storage();
+        commit_three(&storage);
+        let survey = Survey::take(&storage, &NeverStops).unwrap();
+        let stopped = recover_in_batches(survey, files, &StopsAfter(Cell::new(questions))).is_err();
+        if stopped {
+            assert!(!storage.snapshot().exists(), "half a recovery passes for a snapshot");
+            recover(Survey::take(&storage, &NeverStops).unwrap(), &NeverStops).unwrap();
+        }
+        assert_recovered(&storage);
+        stopped
+    }
+
+    /// Wants to stop after so many questions.
+    struct StopsAfter(Cell<u32>);
+
+    impl Caller for StopsAfter {
+        fn say(&self, _message: Message<'_>) {}
+
+        fn should_stop(&self) -> bool {
+            let left = self.0.get();
+            self.0.set(left.saturating_sub(1));
+            left == 0
+        }
+    }
+
+    #[test]
+    fn what_came_into_the_journal_after_the_survey_stops_the_recovery_and_stays() {
+        let (_folder, storage) = testing::storage();
+        commit_three(&storage);
+        let survey = Survey::take(&storage, &NeverStops).unwrap();
+        let strange = storage.journal().join("working_040D31C8F3CE2EC2_done/folder");
+        fs::create_dir(&strange).unwrap();
+        let reason = recover_in_batches(survey, 3, &NeverStops).unwrap_err();
+        assert!(
+            reason.text().contains("does not belong in a journal; nothing is lost"),
+            "{reason}"
+        );
+        assert!(strange.exists() && !storage.snapshot().exists());
     }
 }

@@ -12,7 +12,7 @@ use dsnap_engine::storage::{Folders, REPLICA, Storage};
 
 use crate::archive::{Member, Trouble, folder_of, is_conf, read_members};
 use crate::attributes::NewFolder;
-use crate::journal::KeepGoing;
+use crate::listing::KeepGoing;
 use crate::preflight::{
     FilePlaces, check_can_set_attributes, check_file_place, check_folder_place,
     check_one_file_system,

@@ -3,16 +3,18 @@
 //! A problem found here leaves the storage as it was. The original removes `misc/snapshot` first, so
 //! that a stray file costs a clean storage its snapshot.
 
-use std::ffi::OsString;
-
 use dsnap_core::method::Caller;
 use dsnap_core::{Reason, text};
+use dsnap_engine::limits::MAX_BATCH_FILES;
 use dsnap_engine::storage::settings::Settings;
 use dsnap_engine::storage::snapshot_file::{Content, TEMPORARY};
 use dsnap_engine::storage::{Folders, JournalEntry, REPLICA, Storage, snapshot_lock};
 use dsnap_engine::system::folder::{Folder, Listed};
 
-use crate::journal::{KeepGoing, Transaction, list};
+use crate::batch::Batch;
+use crate::journal::JournalFile;
+use crate::listing::{KeepGoing, entries_without_marks, in_pieces};
+use crate::names::Names;
 use crate::preflight::{
     FilePlaces, check_can_empty_into, check_can_remove, check_file_place, check_one_file_system,
     open,
@@ -25,21 +27,23 @@ use crate::replica::Replica;
 pub(crate) struct Survey<'a> {
     pub(crate) storage: &'a Storage,
     pub(crate) settings: Settings,
-    /// Committed transactions in the journal, oldest first.
-    pub(crate) committed: Vec<Transaction>,
-    /// Names of the folders of transactions that were never committed.
-    pub(crate) uncommitted: Vec<OsString>,
+    pub(crate) journal: Journal,
     pub(crate) replica: Option<Replica>,
     snapshot_file: Content,
-    b: ContentsOfB,
+    b_is_empty: bool,
+    /// How many files a recovery moves, removes or unpacks.
+    files: u64,
 }
 
-/// What there is in `B/`.
-#[derive(Debug)]
-struct ContentsOfB {
-    is_empty: bool,
-    /// How many files; counted only if a recovery is needed.
-    files: u64,
+/// What there is in `journal/` beside a replica.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    /// Names of the folders of committed transactions, oldest first.
+    pub(crate) committed: Names,
+    /// Their files, if there are few enough to keep them in memory.
+    pub(crate) files: Option<Batch>,
+    /// Names of the folders of transactions that were never committed.
+    pub(crate) uncommitted: Names,
 }
 
 impl<'a> Survey<'a> {
@@ -55,67 +59,64 @@ impl<'a> Survey<'a> {
         let mut survey = Self {
             storage,
             settings,
-            committed: Vec::new(),
-            uncommitted: Vec::new(),
+            journal: Journal::default(),
             replica: None,
             snapshot_file: snapshot_lock::read_snapshot_file(storage)?.content,
-            b: ContentsOfB {
-                is_empty: list(&storage.folders().b, &keep_going)?.is_empty(),
-                files: 0,
-            },
+            b_is_empty: is_empty(&storage.folders().b, &keep_going)?,
+            files: 0,
         };
         survey.read_journal(&keep_going)?;
         if !survey.is_clean() {
             survey.check_access(&keep_going)?;
+            survey.check_committed(&keep_going)?;
         }
         Ok(survey)
     }
 
     /// Tells whether the storage was closed cleanly and not changed since: there is nothing to do.
     pub(crate) fn is_clean(&self) -> bool {
-        let journal_is_empty =
-            self.committed.is_empty() && self.uncommitted.is_empty() && self.replica.is_none();
-        self.snapshot_file == Content::Shutdown && journal_is_empty && self.b.is_empty
+        let journal_is_empty = self.journal.committed.is_empty()
+            && self.journal.uncommitted.is_empty()
+            && self.replica.is_none();
+        self.snapshot_file == Content::Shutdown && journal_is_empty && self.b_is_empty
     }
 
     /// Returns how many files a recovery moves, removes or unpacks.
     pub(crate) fn files(&self) -> u64 {
-        let in_journal = self.committed.iter().map(|it| it.files.len() as u64).sum::<u64>();
-        let in_replica = self.replica.as_ref().map_or(0, |replica| replica.members);
-        self.b.files + in_journal + in_replica
+        self.files
     }
 
     fn read_journal(&mut self, keep_going: KeepGoing<'_>) -> Result<(), Reason> {
-        let Folders { a, journal, .. } = self.storage.folders();
-        let mut entries = list(journal, keep_going)?;
-        entries.sort();
-        if entries.iter().any(|entry| entry.name == REPLICA) {
-            return self.read_replica(entries.len(), keep_going);
-        }
-        for Listed { name, is_folder } in entries {
+        let Folders { journal, .. } = self.storage.folders();
+        let (mut number, mut has_replica, mut unexpected) = (0, false, None);
+        for entry in entries_without_marks(journal, keep_going)? {
+            let Listed { name, is_folder } = entry?;
+            number += 1;
             match JournalEntry::of(&name) {
-                JournalEntry::Done if is_folder => {
-                    let folder = open(journal, &name)?;
-                    let transaction = Transaction::read(name, &folder, self.settings, keep_going)?;
-                    folder.check_can_change_entries()?;
-                    check_can_move(&folder, a)?;
-                    self.committed.push(transaction);
-                }
-                JournalEntry::Temp if is_folder => self.uncommitted.push(name),
-                _ => return Err(unexpected_in_journal(&journal.path_of(&name))),
+                JournalEntry::Done if is_folder => self.journal.committed.push(&name),
+                JournalEntry::Temp if is_folder => self.journal.uncommitted.push(&name),
+                JournalEntry::Replica => has_replica = true,
+                _ => unexpected = unexpected.into_iter().chain([name]).min(),
             }
         }
-        Ok(())
+        self.journal.committed.sort();
+        match unexpected {
+            _ if has_replica => self.read_replica(number, keep_going),
+            Some(name) => Err(unexpected_in_journal(&journal.path_of(&name))),
+            None => Ok(()),
+        }
     }
 
     fn read_replica(&mut self, entries: usize, keep_going: KeepGoing<'_>) -> Result<(), Reason> {
         if entries > 1 {
             return Err(not_alone(self.storage, "journal/ contains something else, too"));
         }
-        if !self.b.is_empty {
+        if !self.b_is_empty {
             return Err(not_alone(self.storage, "B/ is not empty"));
         }
-        self.replica = Some(Replica::read(self.storage, keep_going)?);
+        let replica = Replica::read(self.storage, keep_going)?;
+        self.files += replica.members;
+        self.replica = Some(replica);
         Ok(())
     }
 
@@ -127,30 +128,44 @@ impl<'a> Survey<'a> {
             folder.check_can_change_entries()?;
         }
         check_file_place(misc, TEMPORARY.as_ref())?;
-        if !self.b.is_empty {
+        if !self.b_is_empty {
             check_can_move(b, a)?;
-            self.b.files = check_can_empty_into(b, Some(a), 1, keep_going)?;
+            self.files += check_can_empty_into(b, Some(a), 1, keep_going)?;
         }
-        for name in &self.uncommitted {
+        for name in self.journal.uncommitted.iter() {
             check_can_remove(&open(journal, name)?, 1, keep_going)?;
         }
-        self.replica.as_ref().map_or(Ok(()), |replica| replica.check_access(self.storage))?;
-        self.check_places(keep_going)
+        self.replica.as_ref().map_or(Ok(()), |replica| replica.check_access(self.storage))
     }
 
-    /// Checks that nothing is in the way of the files of the journal.
-    fn check_places(&self, keep_going: KeepGoing<'_>) -> Result<(), Reason> {
-        let files = self.committed.iter().flat_map(|transaction| &transaction.files);
-        let mut places: Vec<_> = files.map(|(place, _)| place.as_path()).collect();
-        places.sort_unstable();
-        places.dedup();
-        let mut checked = FilePlaces::default();
-        for place in places {
-            keep_going()?;
-            checked.check(&self.storage.folders().a, place)?;
+    /// Checks that the committed transactions contain only what a server writes, and that nothing is
+    /// in the way of it.
+    fn check_committed(&mut self, keep_going: KeepGoing<'_>) -> Result<(), Reason> {
+        let Folders { a, journal, .. } = self.storage.folders();
+        let (mut places, mut kept) = (FilePlaces::default(), Some(Batch::default()));
+        for (number, name) in self.journal.committed.iter().enumerate() {
+            let folder = open(journal, name)?;
+            folder.check_can_change_entries()?;
+            check_can_move(&folder, a)?;
+            in_pieces(entries_without_marks(&folder, keep_going)?, |piece| {
+                let files = JournalFile::all_of(piece, &folder, self.settings)?;
+                self.files += files.len() as u64;
+                files.iter().try_for_each(|file| places.check(a, &file.place))?;
+                if let Some(batch) = &mut kept {
+                    batch.push(number, files);
+                }
+                kept = kept.take().filter(|batch| batch.len() <= MAX_BATCH_FILES);
+                Ok(())
+            })?;
         }
+        self.journal.files = kept;
         Ok(())
     }
+}
+
+/// Tells whether there is nothing but the `.mark` files of a packing server in a folder.
+fn is_empty(folder: &Folder, keep_going: KeepGoing<'_>) -> Result<bool, Reason> {
+    Ok(entries_without_marks(folder, keep_going)?.next().transpose()?.is_none())
 }
 
 /// Checks that the look at the storage may go on.

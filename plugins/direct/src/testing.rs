@@ -40,9 +40,16 @@ pub(crate) fn storage() -> (tempfile::TempDir, Storage) {
 
 /// Commits a transaction of one file. The file contains the transaction's name.
 pub(crate) fn commit(storage: &Storage, tid: &str, name: &str) {
+    commit_files(storage, tid, &[name]);
+}
+
+/// Commits a transaction of several files, which contain its name.
+pub(crate) fn commit_files(storage: &Storage, tid: &str, names: &[&str]) {
     let folder = storage.journal().join(format!("working_{tid}_done"));
     fs::create_dir(&folder).unwrap();
-    fs::write(folder.join(name), tid).unwrap();
+    for name in names {
+        fs::write(folder.join(name), tid).unwrap();
+    }
 }
 
 /// Leaves a replica of empty files at these places.

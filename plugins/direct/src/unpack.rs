@@ -112,7 +112,6 @@ impl<'a, 'b> Unpacking<'a, 'b> {
     fn file(&mut self, member: &mut Member<'_>) -> Result<(), Reason> {
         let (root, below) = folder_of(self.storage, &member.place);
         let (folder, name) = self.destination.of(root, below)?;
-        let folder = folder.clone();
         let failed = |error: io::Error| unfinished_at("cannot unpack", &folder, name, &error);
         match folder.remove_file(name) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),

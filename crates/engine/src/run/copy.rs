@@ -33,7 +33,7 @@ pub(crate) fn may_be_torn(storage: &Storage, job: &Job) -> Reason {
 
 /// Says whether `A/` is all there is, so that nothing can be torn.
 pub(crate) fn is_complete(storage: &Storage) -> bool {
-    let empty = storage.folders().journal.list().is_ok_and(|found| found.is_empty());
+    let empty = storage.folders().journal.entries().is_ok_and(|mut found| found.next().is_none());
     empty && storage.leftovers().is_ok_and(|left| left.is_none())
 }
 

@@ -3,7 +3,7 @@
 //! A path can lead elsewhere a moment after it was judged; a descriptor cannot. The path of a
 //! [`Folder`] is only for messages.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -110,6 +110,17 @@ impl Folder {
         open::stand_for(folder.0.fd.as_fd(), name)?.metadata()
     }
 
+    /// Tells whether an entry is a folder; a link to one is not. Asks the system once only, because a
+    /// recovery asks this for every file.
+    ///
+    /// # Errors
+    ///
+    /// There is no such entry, or the folder may not be searched.
+    pub fn is_folder(&self, name: &OsStr) -> io::Result<bool> {
+        let found = rustix::fs::statat(&self.0.fd, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(FileType::from_raw_mode(found.st_mode) == FileType::Directory)
+    }
+
     /// Opens the folder at `place` below this one. No part of `place` may be a link.
     ///
     /// # Errors
@@ -201,35 +212,35 @@ impl Folder {
 
     fn folder_or_new(&self, name: &Path) -> io::Result<Self> {
         match self.folder(name) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            opened => return opened,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.new_folder(name),
+            opened => opened,
         }
-        rustix::fs::mkdirat(&self.0.fd, name, Mode::from_raw_mode(modes::FOLDER))?;
-        let made = self.folder(name)?;
-        modes::make_folder_like(
-            &open::reopen(made.0.fd.as_fd())?,
-            &self.metadata()?,
-            self.0.owner.group,
-        );
-        Ok(made)
     }
 
-    /// Lists the entries.
+    /// Makes a folder with the mode of the one it is in. Returns it.
     ///
     /// # Errors
     ///
-    /// The folder may not be read.
-    pub fn list(&self) -> io::Result<Vec<Listed>> {
-        self.entries()?.collect()
+    /// There is such an entry, or the system refuses.
+    pub fn new_folder(&self, name: impl AsRef<Path>) -> io::Result<Self> {
+        let name = name.as_ref();
+        rustix::fs::mkdirat(&self.0.fd, name, Mode::from_raw_mode(modes::FOLDER))?;
+        let made = self.folder(name)?;
+        let (parent, group) = (self.metadata()?, self.0.owner.group);
+        // Most are right as the system makes them, and there are many.
+        if !modes::is_folder_like(&made.metadata()?, &parent, group) {
+            modes::make_folder_like(&open::reopen(made.0.fd.as_fd())?, &parent, group);
+        }
+        Ok(made)
     }
 
-    /// Returns the entries one by one, for a caller that may want to stop in between.
+    /// Returns the entries one by one: there may be millions, and a caller may want to stop in between.
     ///
     /// # Errors
     ///
     /// The folder may not be read.
     pub fn entries(&self) -> io::Result<impl Iterator<Item = io::Result<Listed>>> {
-        let entries = rustix::fs::Dir::new(open::reopen(self.as_fd())?)?;
+        let entries = rustix::fs::Dir::new(open::reopen_folder(self.as_fd())?)?;
         Ok(entries.filter_map(|entry| match entry {
             Ok(entry) => self.listed(&entry).transpose(),
             Err(error) => Some(Err(error.into())),
@@ -342,9 +353,7 @@ impl Folder {
     /// The user may not; the hint says what cures it.
     pub fn check_can_change_entries(&self) -> Result<(), Reason> {
         let access = Access::WRITE_OK | Access::EXEC_OK;
-        // The descriptor itself has no permission to ask about, so its path in /proc is asked.
-        let path = open::descriptor_path(self.0.fd.as_fd());
-        rustix::fs::accessat(rustix::fs::CWD, &path, access, AtFlags::EACCESS)
+        rustix::fs::accessat(&self.0.fd, ".", access, AtFlags::EACCESS)
             .map_err(|error| self.error("", "cannot be changed", &error.into()))
     }
 

@@ -24,6 +24,11 @@ pub(crate) fn make_file_like(file: &File, neighbour: &Metadata, widest: u32) {
     let _ = file.set_permissions(Permissions::from_mode(OWNERS | (neighbour.mode() & widest)));
 }
 
+/// Says whether a new folder has the mode of the one it is in, and the group of its tree.
+pub(super) fn is_folder_like(made: &Metadata, parent: &Metadata, group: u32) -> bool {
+    made.gid() == group && made.mode() & ACCESS == parent.mode() & ACCESS
+}
+
 /// Gives a new folder the mode of the one it is in, and the group of its tree. What the system
 /// refuses stays as it is.
 pub(super) fn make_folder_like(folder: &File, parent: &Metadata, group: u32) {

@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
@@ -49,6 +49,11 @@ pub(super) fn folder_at(path: &Path) -> io::Result<File> {
 /// be a link, nor lead out of `folder`.
 pub(super) fn folder_below(folder: BorrowedFd<'_>, place: &Path) -> io::Result<File> {
     let flags = STANDS_FOR | OFlags::DIRECTORY | OFlags::NOFOLLOW;
+    let mut parts = place.components();
+    // A single name needs no more than the flags, and that is quicker.
+    if let (Some(Component::Normal(name)), None) = (parts.next(), parts.next()) {
+        return Ok(rustix::fs::openat(folder, name, flags, Mode::empty())?.into());
+    }
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     match rustix::fs::openat2(folder, place, flags, Mode::empty(), resolve) {
         // Linux before 5.6 has no such call, and a container may forbid it.
@@ -65,8 +70,8 @@ fn folder_below_by_steps(folder: BorrowedFd<'_>, place: &Path) -> io::Result<Fil
     let mut here = step(folder, Path::new("."))?;
     for part in place.components() {
         match part {
-            std::path::Component::Normal(name) => here = step(here.as_fd(), name.as_ref())?,
-            std::path::Component::CurDir => {}
+            Component::Normal(name) => here = step(here.as_fd(), name.as_ref())?,
+            Component::CurDir => {}
             _ => return Err(Errno::XDEV.into()),
         }
     }
@@ -78,6 +83,11 @@ fn folder_below_by_steps(folder: BorrowedFd<'_>, place: &Path) -> io::Result<Fil
 pub(super) fn reopen(stands_for: BorrowedFd<'_>) -> io::Result<File> {
     let path = descriptor_path(stands_for);
     open_at(rustix::fs::CWD, &path, OFlags::RDONLY, 0)
+}
+
+/// Opens a folder once more, to list it: through itself, which is quicker than through /proc.
+pub(super) fn reopen_folder(stands_for: BorrowedFd<'_>) -> io::Result<File> {
+    open_at(stands_for, Path::new("."), OFlags::RDONLY | OFlags::DIRECTORY, 0)
 }
 
 /// Returns the path under which the system knows a descriptor of this process.

@@ -1,0 +1,134 @@
+//! Files of the journal, a bounded number at a time.
+//!
+//! A journal can have millions of files. Their names would fill the memory, so a recovery reads some
+//! transactions, rolls them forward, and reads the next. Only the names of the folders stay.
+
+use std::collections::HashSet;
+
+use dsnap_core::Reason;
+use dsnap_engine::storage::settings::Settings;
+
+use crate::journal::{JournalFile, Transactions};
+use crate::listing::{KeepGoing, entries_without_marks};
+use crate::reasons::halfway;
+
+/// A committed transaction, or a part of it.
+#[derive(Debug)]
+struct Transaction {
+    /// Which of the folders in the journal it is.
+    number: usize,
+    files: Vec<JournalFile>,
+}
+
+/// Files of transactions that follow each other.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    transactions: Vec<Transaction>,
+    len: usize,
+}
+
+impl Batch {
+    /// Adds files of the last transaction, or of the next one.
+    pub(crate) fn push(&mut self, number: usize, files: Vec<JournalFile>) {
+        self.len += files.len();
+        self.transactions.push(Transaction { number, files });
+    }
+
+    /// Returns how many files there are.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Finds out which files a later transaction replaces. This has to be done when all files are there.
+    fn mark_superseded(&mut self) {
+        let newest_first = self.transactions.iter().rev().flat_map(|it| it.files.iter().rev());
+        let mut newer = HashSet::new();
+        let superseded: Vec<_> =
+            newest_first.map(|file| !newer.insert(file.place.as_os_str())).collect();
+        let newest_first =
+            self.transactions.iter_mut().rev().flat_map(|it| it.files.iter_mut().rev());
+        for (file, superseded) in newest_first.zip(superseded) {
+            file.superseded = superseded;
+        }
+    }
+
+    /// Returns for each transaction the number of its folder, and those of its files that a later
+    /// transaction of the batch replaces (`superseded`), or that none replaces.
+    pub(crate) fn files(
+        &self,
+        superseded: bool,
+    ) -> impl Iterator<Item = (usize, impl Iterator<Item = &JournalFile>)> {
+        let is_chosen = move |file: &&JournalFile| file.superseded == superseded;
+        let chosen =
+            self.transactions.iter().filter(move |it| it.files.iter().any(|it| is_chosen(&it)));
+        chosen.map(move |it| (it.number, it.files.iter().filter(is_chosen)))
+    }
+}
+
+/// The committed transactions of a journal, oldest first, in batches of bounded size.
+pub(crate) struct Batches<'a> {
+    folders: Transactions<'a>,
+    settings: Settings,
+    /// All of them, if the survey could keep them.
+    known: Option<Batch>,
+    next: usize,
+    max_files: usize,
+}
+
+impl<'a> Batches<'a> {
+    /// Begins with the first of these folders.
+    pub(crate) fn of(
+        folders: Transactions<'a>,
+        settings: Settings,
+        known: Option<Batch>,
+        max_files: usize,
+    ) -> Self {
+        Self { folders, settings, known, next: 0, max_files }
+    }
+
+    /// Returns the next batch. A large transaction is continued in the batch after it. So before that is
+    /// read, all files of this one must be out of the journal.
+    ///
+    /// # Errors
+    ///
+    /// A folder cannot be read, or contains what was not there when the storage was looked at; or the
+    /// caller wants to stop.
+    pub(crate) fn next_batch(
+        &mut self,
+        keep_going: KeepGoing<'_>,
+    ) -> Result<Option<Batch>, Reason> {
+        let mut batch = match self.known.take() {
+            Some(known) => {
+                self.next = self.folders.names.len();
+                known
+            }
+            None => self.read_batch(keep_going)?,
+        };
+        batch.mark_superseded();
+        Ok((!batch.transactions.is_empty()).then_some(batch))
+    }
+
+    fn read_batch(&mut self, keep_going: KeepGoing<'_>) -> Result<Batch, Reason> {
+        let mut batch = Batch::default();
+        while batch.len < self.max_files && self.next < self.folders.names.len() {
+            let room = self.max_files - batch.len;
+            let files = self.read_files(room, keep_going)?;
+            let is_whole = files.len() < room;
+            batch.push(self.next, files);
+            // If some files may be left, this folder comes again.
+            self.next += usize::from(is_whole);
+        }
+        Ok(batch)
+    }
+
+    fn read_files(
+        &self,
+        max: usize,
+        keep_going: KeepGoing<'_>,
+    ) -> Result<Vec<JournalFile>, Reason> {
+        let folder = self.folders.open(self.next)?;
+        let entries = entries_without_marks(&folder, keep_going)?.take(max);
+        let entries = entries.collect::<Result<Vec<_>, _>>()?;
+        JournalFile::all_of(entries, &folder, self.settings).map_err(halfway)
+    }
+}
