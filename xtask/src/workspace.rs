@@ -35,6 +35,13 @@ pub(crate) fn build(packages: &[&str]) -> Result<PathBuf> {
     program(packages[0])
 }
 
+/// Builds packages as users get them, and returns the program of the first one.
+pub(crate) fn build_release(packages: &[&str]) -> Result<PathBuf> {
+    let selection = packages.iter().flat_map(|package| ["-p", package]);
+    cargo().args(["build", "--release", "--locked"]).args(selection).run()?;
+    Ok(target()?.join("release").join(packages[0]))
+}
+
 /// The path of a built program.
 pub(crate) fn program(name: &str) -> Result<PathBuf> {
     Ok(built()?.join(name))
