@@ -29,7 +29,9 @@ impl Desk<'_> {
         for turn in 0..rounds * count {
             let at = (turn / count + turn) % count;
             (case.prepare)().with_context(|| format!("cannot prepare {}", case.name))?;
-            programs[at].samples.push(case.subjects[at].invocation.measure(self.stopwatch)?);
+            let subject = &case.subjects[at];
+            programs[at].samples.push(subject.invocation.measure(self.stopwatch)?);
+            (case.check)().with_context(|| format!("{} did not do its work", subject.name))?;
         }
         Ok(CaseResult::new(case.letter, case.name, case.files, programs))
     }

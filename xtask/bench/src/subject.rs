@@ -34,4 +34,11 @@ pub(crate) struct Case<'a> {
     pub(crate) subjects: Vec<Subject>,
     /// Done before each program starts.
     pub(crate) prepare: Step<'a>,
+    /// Done after each program has ended: it must have done its work.
+    pub(crate) check: Step<'a>,
+}
+
+/// Does nothing.
+pub(crate) fn no_step<'a>() -> Step<'a> {
+    Box::new(|| Ok(()))
 }

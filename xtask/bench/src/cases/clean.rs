@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::{Bench, QUICK_ROUNDS, subjects};
 use crate::process::Invocation;
 use crate::results::CaseResult;
-use crate::subject::Case;
+use crate::subject::{Case, no_step};
 
 pub(super) fn measure(bench: &Bench<'_>) -> Result<Vec<CaseResult>> {
     let storage = bench.clean_storage("clean")?;
@@ -22,7 +22,8 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Vec<CaseResult>> {
             bench.dsnap(&storage).arg("true"),
             [("original", original), ("flock", Some(flock))],
         ),
-        prepare: Box::new(|| Ok(())),
+        prepare: no_step(),
+        check: no_step(),
     };
     Ok(vec![bench.measure(case)?])
 }

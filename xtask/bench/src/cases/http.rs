@@ -16,7 +16,7 @@ use dsnap_testkit::Site;
 use super::{Bench, QUICK_ROUNDS, subjects};
 use crate::process::Invocation;
 use crate::results::CaseResult;
-use crate::subject::{Case, Subject};
+use crate::subject::{Case, Subject, no_step};
 
 /// What dsnap asks during a run, in order.
 const CALLS: [(&str, bool); 4] = [
@@ -69,6 +69,7 @@ fn case<'a>(name: &str, subjects: Vec<Subject>, site: &'a Site) -> Case<'a> {
         counts_calls: true,
         subjects,
         prepare: Box::new(|| wait_until_recombined(site)),
+        check: no_step(),
     }
 }
 

@@ -1,6 +1,9 @@
 //! (c) and (d): the recovery of a storage that a crash left full.
 
-use anyhow::Result;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Result, ensure};
 use dsnap_testkit::Format;
 
 use super::{Bench, subjects};
@@ -21,7 +24,7 @@ const LARGE_IN_B: Size = (200_000, 3);
 /// The original takes minutes for more.
 const MAX_FOR_ORIGINAL: u64 = 200_000;
 /// Tracing slows each call down by much.
-const MAX_COUNTED: u64 = 20_000;
+const MAX_COUNTED: u64 = 2_000;
 
 /// (c)
 pub(super) fn of_journals(bench: &Bench<'_>) -> Result<Vec<CaseResult>> {
@@ -68,6 +71,7 @@ fn measure(
     write_plan(wreck, &storage, &plan)?;
     let floor = Invocation::new(bench.program("bench-floor")).arg(&plan).arg(&storage);
     let original = bench.original(&storage).filter(|_| wreck.files <= MAX_FOR_ORIGINAL);
+    let mut recovered = None;
     let case = Case {
         letter,
         name: name(wreck),
@@ -79,8 +83,30 @@ fn measure(
             [("original", original.map(|it| it.arg("true"))), ("floor", Some(floor))],
         ),
         prepare: Box::new(|| wreck.make(&storage)),
+        check: Box::new(|| check(&storage, &mut recovered)),
     };
     bench.measure(case)
+}
+
+/// Checks that nothing is left to recover, and that each program leaves as many files in `A/` as the
+/// first one did.
+fn check(storage: &Path, recovered: &mut Option<usize>) -> Result<()> {
+    for folder in ["B", "journal"] {
+        ensure!(fs::read_dir(storage.join(folder))?.next().is_none(), "{folder} is not empty");
+    }
+    let files = files_below(&storage.join("A"))?;
+    let expected = *recovered.get_or_insert(files);
+    ensure!(files == expected, "A/ contains {files} files, and not {expected}");
+    Ok(())
+}
+
+fn files_below(folder: &Path) -> Result<usize> {
+    let mut files = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        files += if entry.file_type()?.is_dir() { files_below(&entry.path())? } else { 1 };
+    }
+    Ok(files)
 }
 
 fn name(wreck: Wreck) -> String {

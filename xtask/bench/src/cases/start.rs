@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::{Bench, QUICK_ROUNDS, subjects};
 use crate::process::Invocation;
 use crate::results::CaseResult;
-use crate::subject::Case;
+use crate::subject::{Case, no_step};
 
 pub(super) fn measure(bench: &Bench<'_>) -> Result<Vec<CaseResult>> {
     let dsnap = Invocation::new(bench.program("dsnap")).arg("--version");
@@ -17,7 +17,8 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Vec<CaseResult>> {
         rounds: 2 * QUICK_ROUNDS,
         counts_calls: true,
         subjects: subjects(dsnap, [("floor", Some(empty))]),
-        prepare: Box::new(|| Ok(())),
+        prepare: no_step(),
+        check: no_step(),
     };
     Ok(vec![bench.measure(case)?])
 }
