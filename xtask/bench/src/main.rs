@@ -3,11 +3,12 @@
 //!
 //! Each case (`cases`) is a list of programs that do the same work (`subject`). `rounds` measures them
 //! in turn, again and again, so that a busy moment of the machine slows all of them. `results` is what
-//! is kept as JSON; `table`, `plots` and `page` show it.
+//! is kept as JSON; `table`, `plots` and `page` show it, and `aims` judges it.
 //!
 //! The programs in `bin` are the floors and the stopwatch. They stand alone.
 #![forbid(unsafe_code)]
 
+mod aims;
 mod cases;
 mod options;
 mod output;
@@ -19,6 +20,7 @@ mod rounds;
 mod statistics;
 mod subject;
 mod table;
+mod units;
 mod wreck;
 
 use std::fs;
@@ -49,6 +51,7 @@ fn run(options: &Options) -> Result<()> {
         None => measure(options)?,
     };
     output::line(table::plain(&report));
+    output::line(format_args!("\n{}", table::plain_aims(&report)));
     if options.write_docs {
         page::write(&report, &options.places.root)?;
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::results::{Machine, Report};
-use crate::{plots, table};
+use crate::{plots, table, units};
 
 const PAGE: &str = "docs/performance.md";
 /// The folder of the results and of the plots.
@@ -20,9 +20,9 @@ pub(crate) fn write(report: &Report, root: &Path) -> Result<()> {
     let (page, folder) = (root.join(PAGE), root.join(FOLDER));
     fs::create_dir_all(&folder)?;
     report.write(&folder.join("results.json"))?;
-    plots::draw(report, &folder)?;
+    let plots = plots::draw(report, &folder)?;
     let text = fs::read_to_string(&page).with_context(|| format!("cannot read {PAGE}"))?;
-    Ok(fs::write(&page, replaced(&text, &figures(report))?)?)
+    Ok(fs::write(&page, replaced(&text, &figures(report, &plots))?)?)
 }
 
 /// Replaces what is between the markers.
@@ -35,15 +35,21 @@ fn replaced(page: &str, figures: &str) -> Result<String> {
     Ok(format!("{before}{BEGIN}\n\n{figures}\n{END}{after}"))
 }
 
-fn figures(report: &Report) -> String {
+/// The machine, the tables and the plots, each with its title and the name of its file.
+fn figures(report: &Report, plots: &[(String, String)]) -> String {
     let Machine { processors, kernel, file_system, load } = &report.machine;
-    let size = table::mebibytes(report.program_size / 1024);
+    let size = units::mebibytes(report.program_size / 1024);
     let machine = format!(
         "Measured with dsnap {} on a machine with {processors} processors, Linux {kernel} and {file_system}; \
          the load before was {load}. The program has {size}.\n",
         report.version
     );
-    format!("{machine}\n{}", table::markdown(&report.cases))
+    let plots = plots.iter().map(|(title, file)| format!("\n![{title}](performance/{file})\n"));
+    [machine, table::markdown(&report.cases), table::aims_in_markdown(report)]
+        .into_iter()
+        .map(|part| part + "\n")
+        .chain(plots)
+        .collect()
 }
 
 #[cfg(test)]

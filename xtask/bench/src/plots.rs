@@ -7,8 +7,8 @@ use anyhow::{Result, anyhow};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use crate::results::{CaseResult, Measured, Report};
-use crate::table::significant;
+use crate::results::{CaseResult, Report};
+use crate::units::significant;
 
 /// The width and height of a plot.
 const SIZE: (u32, u32) = (760, 420);
@@ -24,25 +24,34 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn = Result<(), Box<dyn Error>>;
 
 /// What a curve shows of a program.
-type Figure = fn(&CaseResult, &Measured) -> f64;
+type Figure = fn(&CaseResult, &str) -> Option<f64>;
 
-/// Draws all plots for which there are figures.
-pub(crate) fn draw(report: &Report, folder: &Path) -> Result<()> {
-    for (sync, file) in [("on", "recovery-sync-on.svg"), ("off", "recovery-sync-off.svg")] {
-        let title =
-            format!("Recovery of a journal, sync {sync}: microseconds per file, best round");
-        curves(report, &format!("sync {sync}"), (&title, per_file), &folder.join(file))?;
+/// Draws all plots for which there are figures. Returns their titles and the names of their files.
+pub(crate) fn draw(report: &Report, folder: &Path) -> Result<Vec<(String, String)>> {
+    let mut drawn = Vec::new();
+    for (sync, (what, figure, file)) in [("on", TIME), ("off", TIME), ("on", MEMORY)] {
+        let (title, file) = (format!("{what}, sync {sync}"), format!("{file}-sync-{sync}.svg"));
+        let curves = curves(report, &format!("sync {sync}"), figure);
+        if curves.is_empty() {
+            continue;
+        }
+        let path = folder.join(&file);
+        let area = SVGBackend::new(&path, SIZE).into_drawing_area();
+        draw_curves(&area, &title, &curves)
+            .map_err(|error| anyhow!("cannot draw {}: {error}", path.display()))?;
+        drawn.push((title, file));
     }
-    let title = "Recovery of a journal, sync on: peak memory in MiB";
-    curves(report, "sync on", (title, memory), &folder.join("memory.svg"))
+    Ok(drawn)
 }
 
-fn per_file(case: &CaseResult, program: &Measured) -> f64 {
-    program.best() * 1e3 / case.files.map_or(1.0, number)
-}
+/// What a plot shows: its title, the figure, and the name of its file.
+type Shown = (&'static str, Figure, &'static str);
 
-fn memory(_: &CaseResult, program: &Measured) -> f64 {
-    number(program.peak_kib()) / 1024.0
+const TIME: Shown = ("Recovery: microseconds per file, best round", CaseResult::per_file, "time");
+const MEMORY: Shown = ("Recovery: peak memory in MiB", memory, "memory");
+
+fn memory(case: &CaseResult, program: &str) -> Option<f64> {
+    Some(number(case.program(program)?.peak_kib()) / 1024.0)
 }
 
 fn number(number: u64) -> f64 {
@@ -58,21 +67,14 @@ struct Curve {
     points: Vec<(f64, f64)>,
 }
 
-/// Draws a figure of each program by the number of files, if there are at least two numbers.
-fn curves(report: &Report, sync: &str, (title, figure): (&str, Figure), file: &Path) -> Result<()> {
+/// The curves of all programs that recovered journals of at least two sizes.
+fn curves(report: &Report, sync: &str, figure: Figure) -> Vec<Curve> {
     let recovered = report.cases.iter().filter(|case| case.case == "c" && case.name.contains(sync));
     let cases: Vec<_> = recovered.collect();
-    let curves: Vec<_> = ["bushy", "chunky"]
+    let all = ["bushy", "chunky"]
         .iter()
-        .flat_map(|format| PROGRAMS.map(|program| curve(&cases, format, program, figure)))
-        .filter(|curve| curve.points.len() > 1)
-        .collect();
-    if curves.is_empty() {
-        return Ok(());
-    }
-    let area = SVGBackend::new(file, SIZE).into_drawing_area();
-    draw_curves(&area, title, &curves)
-        .map_err(|error| anyhow!("cannot draw {}: {error}", file.display()))
+        .flat_map(|format| PROGRAMS.map(|program| curve(&cases, format, program, figure)));
+    all.filter(|curve| curve.points.len() > 1).collect()
 }
 
 fn curve(
@@ -82,8 +84,7 @@ fn curve(
     figure: Figure,
 ) -> Curve {
     let of_format = cases.iter().filter(|case| case.name.contains(format));
-    let points = of_format
-        .filter_map(|case| Some((number(case.files?), figure(case, case.program(program)?))));
+    let points = of_format.filter_map(|case| Some((number(case.files?), figure(case, program)?)));
     let label = format!("{program}, {format}");
     Curve { label, colour, bushy: format == "bushy", points: points.collect() }
 }
@@ -129,7 +130,7 @@ fn extent(curves: &[Curve], value: fn(&(f64, f64)) -> f64) -> std::ops::Range<f6
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::{Machine, Sample};
+    use crate::results::{Machine, Measured, Sample};
 
     fn case(files: u64, wall_us: u64) -> CaseResult {
         let sample = Sample { wall_us, cpu_us: 1, peak_kib: 4096 };
@@ -140,21 +141,16 @@ mod tests {
 
     #[test]
     fn a_plot_has_a_curve_for_each_program_and_format_that_was_measured() {
-        let machine = Machine {
-            processors: 1,
-            kernel: String::new(),
-            file_system: String::new(),
-            load: String::new(),
-        };
+        let machine = Machine::unknown();
         let cases = vec![case(2_000, 40_000), case(20_000, 390_000)];
         let report = Report { version: String::new(), program_size: 1, machine, cases };
         let folder = std::env::temp_dir().join(format!("dsnap-bench-plots-{}", std::process::id()));
         std::fs::create_dir(&folder).unwrap();
         let drawn = draw(&report, &folder);
-        let svg = std::fs::read_to_string(folder.join("recovery-sync-on.svg"));
-        let without_figures = folder.join("recovery-sync-off.svg").exists();
+        let svg = std::fs::read_to_string(folder.join("time-sync-on.svg"));
+        let without_figures = folder.join("time-sync-off.svg").exists();
         std::fs::remove_dir_all(&folder).unwrap();
-        drawn.unwrap();
+        assert_eq!(drawn.unwrap().len(), 2);
         let svg = svg.unwrap();
         assert!(svg.contains("dsnap, bushy") && svg.contains("floor, bushy"), "{svg}");
         assert!(!svg.contains("chunky") && !without_figures);

@@ -103,6 +103,12 @@ impl CaseResult {
         self.programs.iter().find(|program| program.name == name)
     }
 
+    /// The best time of a program for each recovered file, in microseconds.
+    pub(crate) fn per_file(&self, name: &str) -> Option<f64> {
+        let files = u32::try_from(self.files?).ok()?;
+        Some(self.program(name)?.best() * 1e3 / f64::from(files))
+    }
+
     /// The ratio of dsnap's wall time to that of another program.
     pub(crate) fn ratio(&self, to: &Measured) -> Option<Ratio> {
         Ratio::of(&self.programs.first()?.wall(), &to.wall())
@@ -120,6 +126,12 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
+    #[cfg(test)]
+    pub(crate) fn unknown() -> Self {
+        let unknown = String::new;
+        Self { processors: 1, kernel: unknown(), file_system: unknown(), load: unknown() }
+    }
+
     /// Describes this machine, and the file system of a folder.
     pub(crate) fn here(folder: &Path) -> Result<Self> {
         let read =

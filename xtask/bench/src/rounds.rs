@@ -28,10 +28,11 @@ impl Desk<'_> {
         let (count, rounds) = (programs.len(), self.rounds.unwrap_or(case.rounds));
         for turn in 0..rounds * count {
             let at = (turn / count + turn) % count;
-            (case.prepare)().with_context(|| format!("cannot prepare {}", case.name))?;
+            (case.steps.prepare)().with_context(|| format!("cannot prepare {}", case.name))?;
             let subject = &case.subjects[at];
             programs[at].samples.push(subject.invocation.measure(self.stopwatch)?);
-            (case.check)().with_context(|| format!("{} did not do its work", subject.name))?;
+            (case.steps.check)()
+                .with_context(|| format!("{} did not do its work", subject.name))?;
         }
         Ok(CaseResult::new(case.letter, case.name, case.files, programs))
     }
@@ -39,7 +40,7 @@ impl Desk<'_> {
     /// Counts the system calls. The programs are in the page cache then, too.
     fn count_calls(self, case: &mut Case<'_>, programs: &mut [Measured]) -> Result<()> {
         for (subject, program) in case.subjects.iter().zip(programs) {
-            (case.prepare)()?;
+            (case.steps.prepare)()?;
             program.system_calls = subject.invocation.count_system_calls(self.scratch);
         }
         Ok(())

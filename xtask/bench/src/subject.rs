@@ -17,7 +17,7 @@ impl Subject {
     }
 }
 
-/// A part of a case that can be done again and again, outside of the time that is measured.
+/// A part of a case that can be done again and again.
 pub(crate) type Step<'a> = Box<dyn FnMut() -> Result<()> + 'a>;
 
 /// What is measured together.
@@ -32,13 +32,25 @@ pub(crate) struct Case<'a> {
     pub(crate) counts_calls: bool,
     /// The first is dsnap.
     pub(crate) subjects: Vec<Subject>,
-    /// Done before each program starts.
+    pub(crate) steps: Steps<'a>,
+}
+
+/// What is done around each program, outside of the time that is measured.
+pub(crate) struct Steps<'a> {
+    /// Before the program starts.
     pub(crate) prepare: Step<'a>,
-    /// Done after each program has ended: it must have done its work.
+    /// After it has ended: it must have done its work.
     pub(crate) check: Step<'a>,
 }
 
-/// Does nothing.
-pub(crate) fn no_step<'a>() -> Step<'a> {
-    Box::new(|| Ok(()))
+impl<'a> Steps<'a> {
+    /// Does nothing.
+    pub(crate) fn none() -> Self {
+        Self::preparing(|| Ok(()))
+    }
+
+    /// Does something before each program.
+    pub(crate) fn preparing(prepare: impl FnMut() -> Result<()> + 'a) -> Self {
+        Self { prepare: Box::new(prepare), check: Box::new(|| Ok(())) }
+    }
 }

@@ -1,7 +1,9 @@
 //! The results as a table for people: on stdout, and in the documentation.
 
+use crate::aims::{Aim, aims};
 use crate::results::{CaseResult, Measured, Report};
 use crate::statistics::Ratio;
+use crate::units::{mebibytes, significant, time};
 
 const HEAD: [&str; 8] = [
     "case",
@@ -34,10 +36,35 @@ pub(crate) fn plain(report: &Report) -> String {
 
 /// Formats some results as a table in Markdown.
 pub(crate) fn markdown<'a>(cases: impl IntoIterator<Item = &'a CaseResult>) -> String {
+    in_markdown(HEAD, rows(cases))
+}
+
+/// Formats the aims, and whether they are met, as a table in Markdown.
+pub(crate) fn aims_in_markdown(report: &Report) -> String {
+    let rows = aims(report).into_iter().map(|aim| {
+        let is_met = if aim.is_met { "yes" } else { "no" };
+        [aim.what, aim.limit, aim.measured, is_met.to_owned()]
+    });
+    in_markdown(["aim", "at most", "measured", "met"], rows)
+}
+
+fn in_markdown<const N: usize>(
+    head: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-    let head = [line(&HEAD.map(str::to_owned)), line(&HEAD.map(|_| "---".to_owned()))].concat();
-    let rows = rows(cases).into_iter().map(|row| line(&row));
+    let head = [line(&head.map(str::to_owned)), line(&head.map(|_| "---".to_owned()))].concat();
+    let rows = rows.into_iter().map(|row| line(&row));
     head + &rows.collect::<String>()
+}
+
+/// Formats the aims for a terminal.
+pub(crate) fn plain_aims(report: &Report) -> String {
+    let lines = aims(report).into_iter().map(|Aim { what, limit, measured, is_met }| {
+        let verdict = if is_met { "met" } else { "NOT MET" };
+        format!("{verdict:7}  {what}: {measured}, at most {limit}\n")
+    });
+    lines.collect()
 }
 
 fn rows<'a>(cases: impl IntoIterator<Item = &'a CaseResult>) -> Vec<Row> {
@@ -68,34 +95,9 @@ fn row(title: String, program: &Measured, ratio: Option<Ratio>) -> Row {
     ]
 }
 
-/// Formats a number of KiB.
-pub(crate) fn mebibytes(kib: u64) -> String {
-    let mib = u32::try_from(kib).map_or(f64::INFINITY, f64::from) / 1024.0;
-    format!("{} MiB", significant(mib))
-}
-
 fn shown(Ratio { best, median, spread: (low, high) }: Ratio) -> String {
     let [best, median, low, high] = [best, median, low, high].map(significant);
     format!("{best} times as long; {median}; {low} to {high}")
-}
-
-/// Formats milliseconds.
-pub(crate) fn time(millis: f64) -> String {
-    if millis < 1000.0 {
-        format!("{} ms", significant(millis))
-    } else {
-        format!("{} s", significant(millis / 1000.0))
-    }
-}
-
-/// Formats a number with three significant digits.
-pub(crate) fn significant(number: f64) -> String {
-    match number.abs() {
-        large if large >= 99.95 => format!("{number:.0}"),
-        medium if medium >= 9.995 => format!("{number:.1}"),
-        small if small >= 0.0995 => format!("{number:.2}"),
-        _ => format!("{number:.3}"),
-    }
 }
 
 #[cfg(test)]
@@ -119,11 +121,5 @@ mod tests {
             "| (a) clean | dsnap | 3.00 ms | 3.50 ms | 0.50 ms | 2.00 MiB | 7 |  |"
         );
         assert!(rows[1].ends_with("| 1.50 times as long; 1.75; 1.50 to 2.00 |"), "{}", rows[1]);
-    }
-
-    #[test]
-    fn numbers_have_three_significant_digits() {
-        let shown = [0.0123, 0.5, 9.999, 12.34, 1234.5].map(significant);
-        assert_eq!(shown, ["0.012", "0.50", "10.0", "12.3", "1234"]);
     }
 }

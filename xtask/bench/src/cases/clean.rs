@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::{Bench, QUICK_ROUNDS, subjects};
 use crate::process::Invocation;
 use crate::results::CaseResult;
-use crate::subject::{Case, no_step};
+use crate::subject::{Case, Steps};
 
 pub(super) fn measure(bench: &Bench<'_>) -> Result<Vec<CaseResult>> {
     let storage = bench.clean_storage("clean")?;
@@ -22,8 +22,7 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Vec<CaseResult>> {
             bench.dsnap(&storage).arg("true"),
             [("original", original), ("flock", Some(flock))],
         ),
-        prepare: no_step(),
-        check: no_step(),
+        steps: Steps::none(),
     };
     Ok(vec![bench.measure(case)?])
 }

@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use super::{Bench, QUICK_ROUNDS, subjects};
 use crate::results::CaseResult;
-use crate::subject::{Case, no_step};
+use crate::subject::{Case, Steps};
 
 const LINES: usize = 10_000;
 
@@ -30,8 +30,7 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Vec<CaseResult>> {
             bench.dsnap(&storage).arg("true"),
             [("original", original), ("no conf", Some(bench.dsnap(&short).arg("true")))],
         ),
-        prepare: no_step(),
-        check: no_step(),
+        steps: Steps::none(),
     };
     Ok(vec![bench.measure(case)?])
 }

@@ -16,7 +16,7 @@ use dsnap_testkit::Site;
 use super::{Bench, QUICK_ROUNDS, subjects};
 use crate::process::Invocation;
 use crate::results::CaseResult;
-use crate::subject::{Case, Subject, no_step};
+use crate::subject::{Case, Steps, Subject};
 
 /// What dsnap asks during a run, in order.
 const CALLS: [(&str, bool); 4] = [
@@ -68,8 +68,7 @@ fn case<'a>(name: &str, subjects: Vec<Subject>, site: &'a Site) -> Case<'a> {
         rounds: QUICK_ROUNDS,
         counts_calls: true,
         subjects,
-        prepare: Box::new(|| wait_until_recombined(site)),
-        check: no_step(),
+        steps: Steps::preparing(|| wait_until_recombined(site)),
     }
 }
 

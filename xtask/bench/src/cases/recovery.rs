@@ -9,7 +9,7 @@ use dsnap_testkit::Format;
 use super::{Bench, subjects};
 use crate::process::Invocation;
 use crate::results::CaseResult;
-use crate::subject::Case;
+use crate::subject::{Case, Steps};
 use crate::wreck::{Wreck, write_plan};
 
 /// How many files, and how often they are recovered by each program.
@@ -82,8 +82,10 @@ fn measure(
             bench.dsnap(&storage).arg("true"),
             [("original", original.map(|it| it.arg("true"))), ("floor", Some(floor))],
         ),
-        prepare: Box::new(|| wreck.make(&storage)),
-        check: Box::new(|| check(&storage, &mut recovered)),
+        steps: Steps {
+            prepare: Box::new(|| wreck.make(&storage)),
+            check: Box::new(|| check(&storage, &mut recovered)),
+        },
     };
     bench.measure(case)
 }

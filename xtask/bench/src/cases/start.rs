@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::{Bench, QUICK_ROUNDS, subjects};
 use crate::process::Invocation;
 use crate::results::CaseResult;
-use crate::subject::{Case, no_step};
+use crate::subject::{Case, Steps};
 
 pub(super) fn measure(bench: &Bench<'_>) -> Result<Vec<CaseResult>> {
     let dsnap = Invocation::new(bench.program("dsnap")).arg("--version");
@@ -17,8 +17,7 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Vec<CaseResult>> {
         rounds: 2 * QUICK_ROUNDS,
         counts_calls: true,
         subjects: subjects(dsnap, [("floor", Some(empty))]),
-        prepare: no_step(),
-        check: no_step(),
+        steps: Steps::none(),
     };
     Ok(vec![bench.measure(case)?])
 }

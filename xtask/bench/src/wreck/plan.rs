@@ -103,8 +103,9 @@ impl Planner {
     }
 
     fn sync(&mut self) -> Result<()> {
-        Ok(if self.wreck.sync {
-            writeln!(self.lines, "sync")?
-        })
+        if self.wreck.sync {
+            writeln!(self.lines, "sync")?;
+        }
+        Ok(())
     }
 }
