@@ -1,7 +1,7 @@
 //! The plan for `bench-floor`: the changes that no recovery of a wreck can avoid.
 //!
-//! The files of a transaction are moved in the order of their places: of the orders that were tried it
-//! is the quickest.
+//! The files of a transaction are moved in the order of their places, so that files for the same folder
+//! follow each other.
 
 use std::collections::BTreeSet;
 use std::fs::File;
