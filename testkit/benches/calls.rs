@@ -1,7 +1,7 @@
 //! What calling a loaded method costs over calling a linked one: a process for each call.
 //!
 //! `cargo xtask bench` builds the library and runs this. Each round makes both calls, so that a busy
-//! machine slows both.
+//! machine slows both. With `--json FILE`, the times are also written to FILE, in microseconds.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 #[path = "../examples/nothing.rs"]
@@ -46,6 +46,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     show("linked", &linked);
     show("loaded", &loaded);
     let median = show("loaded over linked", &more);
+    if let Some(file) = json_file() {
+        write(&file, &linked, &loaded)?;
+    }
     println!("the median must be at most {MAX_OVERHEAD:?}");
     Ok(if median <= MAX_OVERHEAD { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -67,6 +70,17 @@ fn time(method: &dyn SnapshotMethod) -> Duration {
     let took = began.elapsed();
     assert_eq!(entered, Entered::Done);
     took
+}
+
+/// The file after `--json`; cargo adds arguments of its own.
+fn json_file() -> Option<PathBuf> {
+    std::env::args_os().skip_while(|arg| arg != "--json").nth(1).map(PathBuf::from)
+}
+
+fn write(file: &Path, linked: &[Duration], loaded: &[Duration]) -> std::io::Result<()> {
+    let micros = |times: &[Duration]| times.iter().map(Duration::as_micros).collect::<Vec<_>>();
+    let times = serde_json::json!({ "linked": micros(linked), "loaded": micros(loaded) });
+    std::fs::write(file, format!("{times}\n"))
 }
 
 /// Prints the minimum, median and maximum; returns the median.

@@ -1,14 +1,72 @@
-//! `cargo xtask bench`: measures how long calls of methods take, and fails if they take too long.
+//! `cargo xtask bench`: measures dsnap beside the original, other programs and floors.
 //!
-//! Not part of `ci`: a measurement on a shared machine says little about a change.
+//! This builds what is measured, and installs the original if Python 2.7 is there. Measuring is the
+//! business of `xtask/bench`, a program of its own. The bench is not part of `ci`: times on a busy machine
+//! mean little.
+
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::workspace::cargo;
+use crate::interop::install;
+use crate::process::Program;
+use crate::{output, workspace};
 
-/// Builds what the benchmark needs, and runs it.
-pub(crate) fn run() -> Result<()> {
-    let build = cargo().args(["build", "--release", "--locked", "--package", "dsnap-testkit"]);
-    build.args(["--example", "nothing"]).run()?;
-    cargo().args(["bench", "--locked", "--package", "dsnap-testkit", "--bench", "calls"]).run()
+/// The program that measures.
+const BENCH: &str = "dsnap-bench";
+
+/// Builds everything, and measures; the help text of the program explains `args`.
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    let asks = |wanted: &[&str]| args.iter().any(|arg| wanted.contains(&arg.as_str()));
+    let program = workspace::build_release(BENCH)?;
+    if asks(&["--help", "-h", "--from"]) {
+        return Program::new(program)
+            .args(args)
+            .args(["--root".as_ref(), workspace::root().as_os_str()])
+            .run();
+    }
+    workspace::build_release("dsnap")?;
+    let work = workspace::target()?.join("bench");
+    fs::create_dir_all(&work)?;
+    let mut bench = Program::new(&program).arg("--work").arg(&work);
+    bench = bench.arg("--root").arg(workspace::root());
+    if let Some(folder) = program.parent() {
+        bench = bench.arg("--programs").arg(folder);
+    }
+    if let Some(original) = original()? {
+        bench = bench.arg("--original").arg(original);
+    }
+    if measures_calls(args) {
+        bench = bench.arg("--calls").arg(calls(&work)?);
+    }
+    bench.args(args).run()
+}
+
+/// Installs the original; none if that is not possible here.
+fn original() -> Result<Option<PathBuf>> {
+    let folder = workspace::target()?.join("interop");
+    fs::create_dir_all(&folder)?;
+    let installed = install::directory_storage(&folder);
+    Ok(installed.map_err(|e| output::line(format_args!("skipped: the original: {e:#}"))).ok())
+}
+
+/// Whether case f is among the cases that were asked for.
+fn measures_calls(args: &[String]) -> bool {
+    let is_case = |arg: &&String| arg.len() == 1 && arg.starts_with(|c| ('a'..='h').contains(&c));
+    let mut cases = args.iter().filter(is_case).peekable();
+    cases.peek().is_none() || cases.any(|case| case == "f")
+}
+
+/// Measures loaded and linked methods; fails if a loaded one takes too long. Returns the file with the
+/// times.
+fn calls(work: &Path) -> Result<PathBuf> {
+    let file = work.join("calls.json");
+    let library =
+        workspace::cargo().args(["build", "--release", "--locked", "-p", "dsnap-testkit"]);
+    library.args(["--example", "nothing"]).run()?;
+    let bench =
+        workspace::cargo().args(["bench", "--locked", "-p", "dsnap-testkit", "--bench", "calls"]);
+    bench.args(["--", "--json"]).arg(&file).run()?;
+    Ok(file)
 }

@@ -7,7 +7,7 @@
 //! `target/interop`; after a success only the installation stays there. Tests without the real
 //! code are the task of `test`.
 
-mod install;
+pub(crate) mod install;
 mod kill;
 mod rehearsal;
 mod tree;

@@ -47,7 +47,13 @@ Tasks:
                --zeo             Only run with a real ZEO server
                --all             Run with four generations of ZEO servers
                --keep            Leave the storages in target/interop, even after a success
-  bench      Measure how long calls of methods take, and fail if they take too long
+  bench      Measure dsnap beside the original, flock, curl and programs that do only what cannot be
+             avoided; needs an idle machine. Fails if calls of loaded methods take too long
+               CASE...           Only these cases; `bench --help` lists them, and all options
+               --full            Also with up to a million files; this takes hours
+               --rounds N        Measure each program N times
+               --json FILE       Write the results to FILE
+               --write-docs      Write the figures and plots of docs/performance.md
   ci         Run tools, fmt, tidy, header, clippy, doc, alone (dsnap compiles without what tests
              add), deny, test, roundtrip, demo, examples and interop; stop at the first failure.
              Fails without root
@@ -63,14 +69,14 @@ fn main() -> ExitCode {
 
 fn run(args: &[String]) -> Result<ExitCode> {
     let (task, rest) = args.split_first().map_or(("help", args), |(task, rest)| (task, rest));
-    if !matches!(task, "test" | "interop" | "header") && !rest.is_empty() {
+    if !matches!(task, "bench" | "test" | "interop" | "header") && !rest.is_empty() {
         bail!("{task} takes no arguments\n\n{HELP}");
     }
     match task {
         "demo" => return demo::run(),
         "test" => test::run(rest, WithoutRoot::Skip)?,
         "examples" => examples::run()?,
-        "bench" => bench::run()?,
+        "bench" => bench::run(rest)?,
         "tidy" => tidy::run()?,
         "tools" => tools::run()?,
         "header" => header::run(rest)?,

@@ -49,6 +49,12 @@ pub(crate) fn build_programs() -> Result<PathBuf> {
     built()
 }
 
+/// Builds a program as users get it, with no feature that another package asks for. Returns its path.
+pub(crate) fn build_release(package: &str) -> Result<PathBuf> {
+    cargo().args(["build", "--release", "--locked", "-p", package]).run()?;
+    Ok(target()?.join("release").join(package))
+}
+
 /// Cargo, run at the root of the checkout.
 pub(crate) fn cargo() -> Program {
     Program::cargo().dir(&root())

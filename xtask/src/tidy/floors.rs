@@ -22,6 +22,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("crates/cli", PROGRAM),
     ("testkit", PROGRAM),
     ("testkit/villains", &["dsnap-sdk"]),
+    ("xtask/bench", &["dsnap-testkit"]),
     ("xtask", &[]),
 ];
 

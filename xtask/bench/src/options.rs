@@ -1,0 +1,68 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// Measure dsnap beside other programs.
+///
+/// All programs of a case do the same work, in turn, so that a busy moment of the machine slows all of
+/// them. The machine should be idle. Ratios are those of dsnap's time to the other program's.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask bench",
+    after_help = "Cases:\n  \
+        a  a run on a clean storage, against the original and `flock FILE true`\n  \
+        b  a run over HTTP, and one inside another, against curl making the same calls\n  \
+        c  the recovery of a full journal: bushy and chunky, sync on and off, against the original\n     \
+           and a program that only makes the system calls that cannot be avoided\n  \
+        d  the recovery of a full B/\n  \
+        e  the start: `--version`, against an empty Rust program\n  \
+        f  a call of a loaded method, against a linked one\n  \
+        g  a run with a conf of 10 000 lines\n  \
+        h  how long the storage is frozen beyond COMMAND's own time\n\n\
+        What is missing is passed over: the original without Python 2.7, counts of system calls without\n\
+        strace. The results are kept as JSON, by default in target/bench."
+)]
+pub(crate) struct Options {
+    /// Only these cases [default: all]
+    #[arg(value_name = "CASE", value_parser = ["a", "b", "c", "d", "e", "f", "g", "h"])]
+    pub(crate) cases: Vec<String>,
+    /// Also recover 200 000 and 1 000 000 files; this takes an hour and 10 GB
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// How often each program is measured [default: depends on the case]
+    #[arg(long, value_name = "N")]
+    pub(crate) rounds: Option<usize>,
+    /// Write the results to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write figures and plots to docs/performance.md and docs/performance
+    #[arg(long)]
+    pub(crate) write_docs: bool,
+    /// Measure nothing: read the results of an earlier run from this file, and show them
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "cases", "full", "rounds"])]
+    pub(crate) from: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) places: Places,
+}
+
+/// What `cargo xtask bench` built, and where it is.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Places {
+    /// The folder of dsnap and of this program
+    #[arg(long, value_name = "DIR", hide = true, default_value = "target/release")]
+    pub(crate) programs: PathBuf,
+    /// The folder of the original's programs
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub(crate) original: Option<PathBuf>,
+    /// The measurements of loaded and linked methods
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) calls: Option<PathBuf>,
+    /// The folder for storages and results
+    #[arg(long, value_name = "DIR", hide = true, default_value = "target/bench")]
+    pub(crate) work: PathBuf,
+    /// The checkout
+    #[arg(long, value_name = "DIR", hide = true, default_value = ".")]
+    pub(crate) root: PathBuf,
+}
