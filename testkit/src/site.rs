@@ -5,7 +5,9 @@
 //!
 //! Dependencies between the modules point down this list only:
 //!
-//! - `zope`: the XML-RPC front end, with `answers`, `exception`, `connection`, `zope_version`
+//! - `servers`: the servers of a site, each by its name
+//! - `zope_process`, `reserved_port`: a Zope that may end and come back
+//! - `zope`: its answers to XML-RPC, with `answers`, `exception`, `connection`, `zope_version`
 //! - `other_storage`, `backend`: a storage with its server
 //! - `server`: the simulated server, with `flusher`, `snapshot_mode`, `shared`, `files`
 //! - `fault_spec`, `faults`, `server_config`, `server_error`: the types they share
@@ -21,12 +23,15 @@ mod faults;
 mod files;
 mod flusher;
 mod other_storage;
+mod reserved_port;
 mod server;
 mod server_config;
 mod server_error;
+mod servers;
 mod shared;
 mod snapshot_mode;
 mod zope;
+mod zope_process;
 mod zope_version;
 
 use std::fs::{self, OpenOptions};
@@ -47,7 +52,8 @@ use crate::transactions::Class;
 
 use backend::{Backend, NewStorage};
 use other_storage::OtherStorage;
-use zope::Zope;
+use zope::ZopeContext;
+use zope_process::ZopeProcess;
 use zope_version::ZopeConfig;
 
 pub use crate::marker::{Event, ledger_of_last_snapshot, ledgers};
@@ -56,6 +62,7 @@ pub use faults::{Call, Fault};
 pub use server::Server;
 pub use server_config::{ServerConfig, Step};
 pub use server_error::ServerError;
+pub use servers::ServerName;
 pub use zope_version::ZopeVersion;
 
 /// The content of `access`.
@@ -76,7 +83,7 @@ pub struct Builder {
 pub struct Site {
     backend: Arc<Backend>,
     other: Arc<OtherStorage>,
-    zopes: Vec<Zope>,
+    zopes: Vec<ZopeProcess>,
     runtime: Option<Runtime>,
     _folder: Option<TempDir>,
 }
@@ -168,9 +175,13 @@ impl Builder {
         let backend = Backend::open(&dir, self.new, self.config)?;
         let other = Arc::new(OtherStorage::new(self.new));
         let runtime = Runtime::new()?;
-        let zopes = (0..self.zopes)
-            .map(|_| Zope::start(Arc::clone(&backend), Arc::clone(&other), self.zope))
-            .map(|start| runtime.block_on(start));
+        let context = || ZopeContext {
+            storage: Arc::clone(&backend),
+            other: Arc::clone(&other),
+            faults: Arc::default(),
+            config: self.zope,
+        };
+        let zopes = (0..self.zopes).map(|_| ZopeProcess::new(context(), &runtime));
         let zopes = zopes.collect::<io::Result<Vec<_>>>()?;
         let site = Site { backend, other, zopes, runtime: Some(runtime), _folder: folder };
         site.write_conf()?;
@@ -190,6 +201,11 @@ impl Site {
         }
     }
 
+    /// Returns what the threads of the servers run on. A site has it until it is dropped.
+    fn runtime(&self) -> io::Result<&Runtime> {
+        self.runtime.as_ref().ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
     /// Returns the storage.
     pub fn storage(&self) -> &Storage {
         &self.backend.storage
@@ -202,7 +218,7 @@ impl Site {
 
     /// Returns the URLs of the Zopes' toolkit objects.
     pub fn urls(&self) -> Vec<String> {
-        self.zopes.iter().map(Zope::url).collect()
+        self.zopes.iter().map(ZopeProcess::url).collect()
     }
 
     /// Returns the path of the access file: user and password.
@@ -219,7 +235,7 @@ impl Site {
         self.backend.server()
     }
 
-    /// Starts the server, unless it runs. The Zopes run all the time.
+    /// Starts the server that has the storage open, unless it runs.
     ///
     /// # Errors
     ///
@@ -228,7 +244,7 @@ impl Site {
         self.backend.start()
     }
 
-    /// Stops the server cleanly, if it runs.
+    /// Stops the server that has the storage open cleanly, if it runs. The Zopes run on.
     ///
     /// # Errors
     ///
@@ -237,7 +253,7 @@ impl Site {
         self.backend.take_server().map_or(Ok(()), |server| server.stop())
     }
 
-    /// Ends the server at once.
+    /// Ends the server that has the storage open at once. The Zopes run on.
     pub fn crash_server(&self) {
         if let Some(server) = self.backend.take_server() {
             server.crash();
@@ -255,7 +271,7 @@ impl Site {
     ) {
         for (number, each) in self.zopes.iter().enumerate() {
             if zope.is_none_or(|zope| zope == number) {
-                each.faults.add(fault, call, times);
+                each.faults().add(fault, call, times);
             }
         }
     }
@@ -267,7 +283,7 @@ impl Site {
 
     /// Removes all faults.
     pub fn no_faults(&self) {
-        self.zopes.iter().for_each(|zope| zope.faults.clear());
+        self.zopes.iter().for_each(|zope| zope.faults().clear());
     }
 
     /// Returns the directory of the storage that [`Fault::WrongStorage`] leads to, and its server's

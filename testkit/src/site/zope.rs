@@ -1,10 +1,8 @@
 //! A simulated Zope in front of a simulated server: XML-RPC to a DirectoryStorageToolkit.
 //!
 //! This decides which answer a request gets, and how a fault spoils it. The bytes of each answer
-//! are in `answers`.
+//! are in `answers`; the port and the connections are in `zope_process`.
 
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
@@ -12,14 +10,10 @@ use axum::body::Bytes;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, Version, header};
 use dxr::{MethodCall, TryFromValue};
-use hyper::server::conn::http1;
-use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
 
 use super::answers::{self, Answer, Answers, Missing};
 use super::backend::Backend;
-use super::connection::{Connection, ConnectionControl};
+use super::connection::ConnectionControl;
 use super::exception::Exception;
 use super::faults::{ActiveFaults, Call, Fault};
 use super::other_storage::OtherStorage;
@@ -27,7 +21,7 @@ use super::server_error::ServerError;
 use super::zope_version::ZopeConfig;
 
 /// The path of the toolkit object.
-const PATH: &str = "/DSToolkit";
+pub(super) const PATH: &str = "/DSToolkit";
 /// `admin:adminpass` in base64.
 const ADMIN: &str = "YWRtaW46YWRtaW5wYXNz";
 /// The code of a call without one.
@@ -35,56 +29,30 @@ const DEFAULT_CODE: &str = "toolkit";
 /// The largest request in bytes; calls are much smaller.
 const MAX_REQUEST: usize = 1 << 20;
 
-/// One Zope.
-#[derive(Debug)]
-pub(super) struct Zope {
-    pub(super) address: SocketAddr,
-    pub(super) faults: Arc<ActiveFaults>,
-}
-
-/// What every request needs.
+/// What every request to a Zope needs.
 #[derive(Debug, Clone)]
-struct Context {
-    storage: Arc<Backend>,
-    other: Arc<OtherStorage>,
-    faults: Arc<ActiveFaults>,
-    answers: Answers,
+pub(super) struct ZopeContext {
+    pub(super) storage: Arc<Backend>,
+    /// Where [`Fault::WrongStorage`] leads.
+    pub(super) other: Arc<OtherStorage>,
+    pub(super) faults: Arc<ActiveFaults>,
+    pub(super) config: ZopeConfig,
 }
 
-impl Zope {
-    /// Listens on a free port of the loopback interface. [`Fault::WrongStorage`] leads to `other`.
-    pub(super) async fn start(
-        storage: Arc<Backend>,
-        other: Arc<OtherStorage>,
-        config: ZopeConfig,
-    ) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
-        let faults = Arc::new(ActiveFaults::default());
-        let answers = Answers(config);
-        let context = Context { storage, other, faults: Arc::clone(&faults), answers };
-        let router = Router::new().fallback(respond).with_state(context);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, router.clone(), answers));
-            }
-        });
-        Ok(Self { address, faults })
+impl ZopeContext {
+    /// Returns how this Zope spells the header of a 401.
+    pub(super) fn spelling(&self) -> &'static [u8] {
+        self.answers().spelling()
     }
 
-    /// Returns the toolkit's URL, for a line of `snapshot.conf`.
-    pub(super) fn url(&self) -> String {
-        format!("http://{}{PATH}", self.address)
+    fn answers(&self) -> Answers {
+        Answers(self.config)
     }
 }
 
-async fn serve(stream: TcpStream, router: Router, answers: Answers) {
-    let control = ConnectionControl::default();
-    let service = TowerToHyperService::new(router.layer(Extension(control.clone())));
-    let connection = TokioIo::new(Connection::new(stream, control, answers.spelling()));
-    // An error means that the client closed, or that a fault cut the connection.
-    let _ =
-        http1::Builder::new().title_case_headers(true).serve_connection(connection, service).await;
+/// Returns what answers the requests of one Zope.
+pub(super) fn router(context: ZopeContext) -> Router {
+    Router::new().fallback(respond).with_state(context)
 }
 
 /// A call of the toolkit.
@@ -97,7 +65,7 @@ struct Request {
 }
 
 async fn respond(
-    State(context): State<Context>,
+    State(context): State<ZopeContext>,
     Extension(control): Extension<ConnectionControl>,
     method: Method,
     version: Version,
@@ -106,7 +74,7 @@ async fn respond(
     body: axum::body::Body,
 ) -> Answer {
     let body = axum::body::to_bytes(body, MAX_REQUEST).await.unwrap_or_default();
-    let answers = context.answers;
+    let answers = context.answers();
     if headers.contains_key(header::TRANSFER_ENCODING)
         && let Some(answer) = answers.chunked()
     {
@@ -186,11 +154,11 @@ fn refusal(answers: Answers, storage: &Backend, error: &ServerError) -> Answer {
 
 /// Answers a call, unless the next fault for it prevents or spoils that.
 async fn answer_with_faults(
-    context: &Context,
+    context: &ZopeContext,
     control: &ConnectionControl,
     request: Request,
 ) -> Answer {
-    let answers = context.answers;
+    let answers = context.answers();
     let Some(fault) = context.faults.next_for(request.call) else {
         return perform(answers, &context.storage, request).await;
     };

@@ -132,6 +132,13 @@ fn a_site_prints_a_ready_line_executes_orders_and_stops_cleanly() {
     );
     assert_eq!(ctl(&["start"]), good(""));
     assert!(ctl(&["dance"]).1.contains("unknown order `dance`; the orders are: enter"));
+    for order in ["stop zope2", "start zope2", "crash zope1", "fault zope1 502:leave silent"] {
+        assert_eq!(ctl(&order.split(' ').collect::<Vec<_>>()), good(""), "{order}");
+    }
+    for order in ["stop zope3", "crash zope3", "start zope3", "fault zope3 502"] {
+        let said = "dsnap-testkit: this site has no server `zope3`; what it has: zope1, zope2\n";
+        assert_eq!(ctl(&order.split(' ').collect::<Vec<_>>()), (Some(1), said.to_owned()));
+    }
     assert_eq!(site.stop(), Some(0));
     assert_eq!(fs::read_to_string(dir.join("misc/snapshot")).unwrap(), "shutdown");
     assert_eq!(ctl(&["status"]).0, Some(69), "no site runs any more");

@@ -9,3 +9,4 @@ mod parallel;
 mod recorded;
 mod server;
 mod support;
+mod zopes;
