@@ -152,7 +152,7 @@ fn execute(site: &Site, words: &[&str]) -> Result<String, OrderError> {
         ["fault", faults @ ..] => {
             let specs = faults.iter().map(|fault| FaultSpec::parse(fault));
             let specs = specs.collect::<Result<Vec<_>, _>>()?;
-            specs.into_iter().for_each(|spec| site.add_fault(spec));
+            specs.into_iter().try_for_each(|spec| site.add_fault(spec))?;
         }
         _ => {
             let order = words.join(" ");

@@ -1,4 +1,5 @@
-//! An exception of the server, as the text of Zope's fault: one line, or a traceback in debug mode.
+//! An exception of the server: its class and words, and the text of Zope's fault, which is one line,
+//! or a traceback in debug mode.
 
 use std::fmt::Write;
 
@@ -15,9 +16,9 @@ const IN_USE: &str = include_str!("recorded/zope2/traceback-in-use.txt");
 pub(super) struct Exception {
     /// `class`, or `type` for a built-in exception.
     kind: &'static str,
-    module: &'static str,
-    name: &'static str,
-    message: String,
+    pub(super) module: &'static str,
+    pub(super) name: &'static str,
+    pub(super) message: String,
     /// The traceback below the call. Only those of an enter were recorded.
     frames: &'static str,
 }
