@@ -172,7 +172,7 @@ fn fault(site: &Site, server: Option<ServerName>, words: &[&str]) -> Result<Stri
             let specs = faults.iter().map(|fault| FaultSpec::parse(fault));
             for spec in specs.collect::<Result<Vec<_>, _>>()? {
                 match server {
-                    None => site.add_fault(spec),
+                    None => site.add_fault(spec)?,
                     Some(server) => site.add_fault_at(server, spec)?,
                 }
             }

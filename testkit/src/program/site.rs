@@ -41,7 +41,7 @@ pub(crate) struct SiteOptions {
     /// Run the Zopes in debug mode: the faults of zope2 contain a traceback
     #[arg(long)]
     debug_mode: bool,
-    /// Add a fault: FAULT[:enter|:leave|:status][:TIMES] (repeatable; `ctl DIR fault` lists all)
+    /// Add a fault: FAULT[:enter|:leave|:status][:TIMES][:zope|:zeo] (repeatable; `ctl DIR fault` lists all)
     #[arg(long, value_name = "FAULT", value_parser = FaultSpec::parse)]
     fault: Vec<FaultSpec>,
 }
@@ -78,7 +78,7 @@ impl SiteOptions {
             None => builder,
         };
         let site = Arc::new(builder.start()?);
-        self.fault.iter().for_each(|spec| site.add_fault(*spec));
+        self.fault.iter().try_for_each(|spec| site.add_fault(*spec)).map_err(io::Error::other)?;
         let control = Control::listen(&site)?;
         Ok((site, control))
     }

@@ -12,12 +12,11 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri, Version, header};
 use dxr::{MethodCall, TryFromValue};
 
 use super::answers::{self, Answer, Answers, Missing};
-use super::backend::Backend;
 use super::connection::ConnectionControl;
 use super::exception::Exception;
 use super::faults::{ActiveFaults, Call, Fault};
 use super::other_storage::OtherStorage;
-use super::server_error::ServerError;
+use super::zeo_link::StorageLink;
 use super::zope_version::ZopeConfig;
 
 /// The path of the toolkit object.
@@ -32,7 +31,7 @@ const MAX_REQUEST: usize = 1 << 20;
 /// What every request to a Zope needs.
 #[derive(Debug, Clone)]
 pub(super) struct ZopeContext {
-    pub(super) storage: Arc<Backend>,
+    pub(super) storage: StorageLink,
     /// Where [`Fault::WrongStorage`] leads.
     pub(super) other: Arc<OtherStorage>,
     pub(super) faults: Arc<ActiveFaults>,
@@ -146,12 +145,6 @@ fn parse_call(body: &str) -> Option<(String, Option<String>)> {
     Some((call.name.to_string(), code))
 }
 
-/// Returns the answer to a call that the server refused.
-fn refusal(answers: Answers, storage: &Backend, error: &ServerError) -> Answer {
-    let sublock = storage.storage.sublock().display().to_string();
-    answers.exception(&Exception::of(error, &sublock))
-}
-
 /// Answers a call, unless the next fault for it prevents or spoils that.
 async fn answer_with_faults(
     context: &ZopeContext,
@@ -168,7 +161,7 @@ async fn answer_with_faults(
         Fault::Unauthorized => answers.unauthorized(),
         Fault::Forbidden => answers.page(StatusCode::FORBIDDEN),
         Fault::ServerError => answers.page(StatusCode::INTERNAL_SERVER_ERROR),
-        Fault::Refused => refusal(answers, &context.storage, &ServerError::SublockHeld),
+        Fault::Refused => answers.exception(&context.storage.locked()),
         Fault::Disconnected => answers.exception(&Exception::disconnected()),
         Fault::LoginForm => answers::redirected(
             answers.page(StatusCode::FOUND),
@@ -209,15 +202,15 @@ async fn spoil(
 }
 
 /// Makes a call on a thread of its own, because the server may wait for a lock.
-async fn perform(answers: Answers, storage: &Arc<Backend>, request: Request) -> Answer {
-    let storage = Arc::clone(storage);
-    off_the_event_loop(answers, move || call_server(answers, &storage, &request)).await
+async fn perform(answers: Answers, storage: &StorageLink, request: Request) -> Answer {
+    let storage = storage.clone();
+    off_the_event_loop(answers, move || call_storage(answers, &storage, &request)).await
 }
 
 async fn perform_on_other(answers: Answers, other: &Arc<OtherStorage>, request: Request) -> Answer {
     let other = Arc::clone(other);
     off_the_event_loop(answers, move || match other.get_or_make() {
-        Ok(storage) => call_server(answers, &storage, &request),
+        Ok(storage) => call_storage(answers, &StorageLink::Direct(storage), &request),
         Err(_) => answers.page(StatusCode::INTERNAL_SERVER_ERROR),
     })
     .await
@@ -231,20 +224,11 @@ async fn off_the_event_loop(
     answer.unwrap_or_else(|_| answers.page(StatusCode::INTERNAL_SERVER_ERROR))
 }
 
-fn call_server(answers: Answers, storage: &Backend, request: &Request) -> Answer {
+fn call_storage(answers: Answers, storage: &StorageLink, request: &Request) -> Answer {
     let code = request.code.as_deref().filter(|code| !code.is_empty()).unwrap_or(DEFAULT_CODE);
-    let done = match request.call {
-        Call::Enter => storage.enter(code),
-        Call::Leave => storage.leave(code),
-        Call::Status => {
-            return match storage.code() {
-                Ok(code) => answers.code(code.as_deref()),
-                Err(error) => refusal(answers, storage, &error),
-            };
-        }
-    };
-    match done {
-        Err(error) => refusal(answers, storage, &error),
-        Ok(()) => answers.done(request.code.is_some(), &request.host, &request.path),
+    match storage.call(request.call, code) {
+        Err(exception) => answers.exception(&exception),
+        Ok(current) if request.call == Call::Status => answers.code(current.as_deref()),
+        Ok(_) => answers.done(request.code.is_some(), &request.host, &request.path),
     }
 }
