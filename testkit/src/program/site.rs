@@ -17,6 +17,7 @@ use signal_hook::iterator::Signals;
 
 use super::choice::{on_or_off, one_of};
 use super::print;
+use super::zeo_options::ZeoOptions;
 
 /// The options of a site, which `run` has, too.
 #[derive(Args)]
@@ -24,6 +25,8 @@ pub(crate) struct SiteOptions {
     /// The number of Zopes
     #[arg(long, value_name = "N", default_value_t = 1)]
     zopes: usize,
+    #[command(flatten)]
+    zeo: ZeoOptions,
     /// How many transactions to commit each second
     #[arg(long, value_name = "N", default_value_t = 20)]
     commits_per_second: u32,
@@ -53,7 +56,7 @@ pub(crate) struct SiteArgs {
     storage: PathBuf,
     #[command(flatten)]
     options: SiteOptions,
-    /// Also write the ready line (storage, URLs and access file as JSON) to this file
+    /// Also write the ready line (storage, URLs, ZEO server and access file as JSON) to this file
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
 }
@@ -73,6 +76,10 @@ impl SiteOptions {
             .commits_per_second(self.commits_per_second)
             .debug_mode(self.debug_mode)
             .flush_time(std::time::Duration::from_millis(self.flush_time));
+        let builder = match self.zeo.config() {
+            Some(zeo) => builder.zeo(zeo),
+            None => builder,
+        };
         let builder = match storage {
             Some(dir) => builder.storage(std::path::absolute(dir)?),
             None => builder,
@@ -92,6 +99,7 @@ pub(crate) fn run(args: &SiteArgs) -> io::Result<ExitCode> {
     let ready = json!({
         "storage": site.path().to_string_lossy(),
         "urls": site.urls(),
+        "zeo": site.zeo_address(),
         "access": site.access().to_string_lossy(),
     });
     if let Some(file) = &args.ready_file {

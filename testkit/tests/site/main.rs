@@ -9,4 +9,5 @@ mod parallel;
 mod recorded;
 mod server;
 mod support;
+mod through_zeo;
 mod zopes;
