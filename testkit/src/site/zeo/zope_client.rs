@@ -58,6 +58,7 @@ impl Service {
             Some(Fault::Refused | Fault::OldException | Fault::Python3Exception) => {
                 Err(Exception::locked(&backend.storage))
             }
+            Some(Fault::Unpatched) => Err(Exception::lacks(method(call))),
             Some(Fault::Escapes) => Err(Exception::with_escapes()),
             Some(Fault::WrongStorage) => match self.other.get_or_make() {
                 Ok(other) => Exception::of_call(other.call(call, code), &other.storage),
