@@ -1,4 +1,4 @@
-//! The commands of `dsnap-testkit`: one file each; `print`, `choice` and `zeo_options`.
+//! The commands of `dsnap-testkit`: one file each; `print`, `choice`, `zope_options` and `zeo_options`.
 
 pub(crate) mod choice;
 pub(crate) mod conformance;
@@ -10,3 +10,4 @@ pub(crate) mod run;
 pub(crate) mod site;
 pub(crate) mod verify;
 pub(crate) mod zeo_options;
+pub(crate) mod zope_options;

@@ -7,10 +7,11 @@
 //!
 //! - `builder`: the options, and the start
 //! - `servers`: the servers of a site, each by its name
-//! - `zope_process`, `reserved_port`: a Zope that may end and come back
+//! - `zope_process`: a Zope that may end and come back
 //! - `zope`: its answers to XML-RPC, with `answers`, `connection`, `zope_version`
 //! - `zeo_link`: how a Zope reaches the storage
 //! - `zeo`: the ZEO server
+//! - `reserved_port`: where a server listens that may end and come back
 //! - `exception`: what a server raises
 //! - `other_storage`, `backend`: a storage with its server
 //! - `server`: the simulated server, with `flusher`, `snapshot_mode`, `shared`, `files`

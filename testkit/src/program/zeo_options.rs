@@ -1,7 +1,7 @@
 //! The options of the ZEO server that a simulated site may have.
 
 use clap::Args;
-use dsnap_testkit::site::{ZeoAccount, ZeoConfig, ZeoVersion};
+use dsnap_testkit::site::{Builder, ZeoAccount, ZeoConfig, ZeoVersion};
 
 use super::choice::one_of;
 
@@ -21,6 +21,14 @@ pub(crate) struct ZeoOptions {
 }
 
 impl ZeoOptions {
+    /// Gives the options to a site.
+    pub(crate) fn set(&self, site: Builder) -> Builder {
+        match self.config() {
+            Some(config) => site.zeo(config),
+            None => site,
+        }
+    }
+
     /// Returns how the ZEO server is configured, if the site has one.
     pub(crate) fn config(&self) -> Option<ZeoConfig> {
         let authentication = self.password.then(ZeoAccount::default);
