@@ -4,7 +4,7 @@
 //! address and the storage, one on a line. The control port is open, as with `dsnap-testkit site`.
 
 use std::error::Error;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use dsnap_testkit::Site;
@@ -22,7 +22,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let site = Arc::new(Site::builder().zopes(0).zeo(config).start()?);
     let _control = Control::listen(&site)?;
-    println!("{}\n{}", site.zeo_address().unwrap_or_default(), site.path().display());
+    let address = site.zeo_address().unwrap_or_default();
+    writeln!(io::stdout(), "{address}\n{}", site.path().display())?;
     io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())
 }

@@ -244,7 +244,7 @@ fn a_client_that_comes_back_is_told_what_has_changed_since() {
     assert_eq!(client.call(&since(&[0; 8])), NONE, "that was before the server was started");
     site.server().unwrap().commit(1).unwrap();
     let told = client.receive().unwrap();
-    let (tid, oids) = (&told[b"(K\0K\x01U\x15invalidateTransaction(".len()..]).split_at(10);
+    let (tid, oids) = told[b"(K\0K\x01U\x15invalidateTransaction(".len()..].split_at(10);
     let expected = [b"(K\x03K\0U\x06.reply(", tid, oids].concat();
     assert_eq!(client.call(&since(&last)), expected);
 }

@@ -233,6 +233,7 @@ def compare(case, simulated, password):
 def run(program, folder, kind, password):
     case = through_zeo.Case(folder, kind, password)
     case.configure()
+    through_zeo.make_root(case.storage)
     simulated = None
     try:
         version = case.start_server()

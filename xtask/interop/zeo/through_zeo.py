@@ -83,7 +83,6 @@ class Case:
     def configure(self):
         from DirectoryStorage.mkds import mkds
         mkds(self.storage, 'Full', 'bushy')
-        make_root(self.storage)
         names = {'address': self.address, 'storage': self.storage, 'folder': self.folder,
                  'realm': ACCOUNT[2], 'authentication': ''}
         if self.password:
@@ -145,11 +144,18 @@ class Case:
 
 
 def make_root(folder):
-    """Makes the root object. Clients of ZODB3 3.7 cannot do it under Python 2.7: they do not accept the
-    exception which says that there is none yet."""
+    """Makes the root object, as a client does with an empty storage."""
     from DirectoryStorage.Storage import Storage
     from ZODB.DB import DB
     DB(Storage(folder)).close()
+
+
+def needs_root():
+    """Tells whether this client cannot make the root object: under Python 2.7, ZODB3 3.7 does not accept the
+    exception which says that there is none yet. The clients of ZEO 4.3 must make it, because they cannot
+    load it from a DirectoryStorage."""
+    from ZEO.zrpc.connection import Connection
+    return Connection.current_protocol == 'Z303'
 
 
 def write(path, text):
@@ -220,6 +226,8 @@ def check(count):
 def run(dsnap, folder, kind, password):
     case = Case(folder, kind, password)
     case.configure()
+    if needs_root():
+        make_root(case.storage)
     try:
         version = case.start_server()
         case.start_client()
