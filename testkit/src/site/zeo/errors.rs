@@ -55,6 +55,12 @@ impl Raised {
         Self::new("ZEO.Exceptions", "AuthError", words)
     }
 
+    /// The client did not ask for a challenge yet.
+    pub(super) fn no_challenge() -> Self {
+        let words = "StorageClass instance has no attribute '_challenge'";
+        Self::new("exceptions", "AttributeError", words)
+    }
+
     pub(super) fn invalid_challenge() -> Self {
         Self::value_error("invalid challenge")
     }

@@ -19,6 +19,8 @@ pub(super) type Id = [u8; 8];
 pub(super) struct Revision {
     pub(super) data: Vec<u8>,
     pub(super) tid: Id,
+    /// The transaction that wrote the next revision, if there is one.
+    pub(super) until: Option<Id>,
 }
 
 /// The history of a storage, as far as it was committed.
@@ -29,8 +31,8 @@ pub(super) struct Objects(Mutex<Known>);
 struct Known {
     history: History,
     transactions: Vec<Transaction>,
-    /// The last transaction that wrote an object, by its place in the list.
-    newest: HashMap<u64, usize>,
+    /// The transactions that wrote an object, by their places in the list.
+    writers: HashMap<u64, Vec<usize>>,
 }
 
 impl Known {
@@ -38,29 +40,44 @@ impl Known {
         while self.transactions.len() < committed {
             let Some(transaction) = self.history.next() else { return };
             for (oid, _) in &transaction.objects {
-                self.newest.insert(*oid, self.transactions.len());
+                self.writers.entry(*oid).or_default().push(self.transactions.len());
             }
             self.transactions.push(transaction);
         }
     }
+
+    /// Returns one of the revisions of an object, by its number from 0.
+    fn revision(&self, oid: u64, number: usize) -> Option<Revision> {
+        let writers = self.writers.get(&oid)?;
+        let transaction = self.transactions.get(*writers.get(number)?)?;
+        let until = writers.get(number + 1).map(|next| self.transactions[*next].tid);
+        Some(Revision { data: transaction.pickle(oid), tid: transaction.tid, until })
+    }
 }
 
 impl Objects {
-    /// Returns the newest revision of an object after so many commits. There are no older ones:
-    /// DirectoryStorage answers `loadBefore` with `None`.
+    /// Returns the newest revision of an object after so many commits.
     pub(super) fn current(&self, oid: Id, committed: usize) -> Option<Revision> {
         let (known, oid) = (self.known(committed), u64::from_be_bytes(oid));
-        let transaction = known.transactions.get(*known.newest.get(&oid)?)?;
-        Some(Revision { data: transaction.pickle(oid), tid: transaction.tid })
+        known.revision(oid, known.writers.get(&oid)?.len() - 1)
     }
 
-    /// Returns the identifier of a transaction and of the objects that it wrote, by its place in the
+    /// Returns the revision of an object that was the newest before a transaction. `None` if there
+    /// was no such object yet.
+    pub(super) fn before(&self, oid: Id, tid: Id, committed: usize) -> Option<Revision> {
+        let (known, oid) = (self.known(committed), u64::from_be_bytes(oid));
+        let writers = known.writers.get(&oid)?;
+        let older = writers.partition_point(|at| known.transactions[*at].tid < tid);
+        known.revision(oid, older.checked_sub(1)?)
+    }
+
+    /// Returns the identifier of a transaction, and the objects that it changed, by its place in the
     /// history.
     pub(super) fn transaction(&self, at: usize) -> Option<(Id, Vec<Id>)> {
         let known = self.known(at + 1);
         let transaction = known.transactions.get(at)?;
-        let oids = transaction.objects.iter().map(|(oid, _)| oid.to_be_bytes());
-        Some((transaction.tid, oids.collect()))
+        let changed = changed_by(transaction).map(u64::to_be_bytes);
+        Some((transaction.tid, changed.collect()))
     }
 
     /// Returns the identifier of the last transaction.
@@ -68,22 +85,17 @@ impl Objects {
         self.transaction(committed.checked_sub(1)?).map(|(tid, _)| tid)
     }
 
-    /// Returns the objects that were written after a transaction. `None` if the server does not
-    /// know: it was started later, with so many transactions, or there were too many.
-    pub(super) fn changed_since(
-        &self,
-        tid: Id,
-        started: usize,
-        committed: usize,
-    ) -> Option<Vec<Id>> {
+    /// Returns the objects that were changed after a transaction. `None` if the server does not know,
+    /// because it remembers only the transactions from `first` on, and not too many of them.
+    pub(super) fn changed_since(&self, tid: Id, first: usize, committed: usize) -> Option<Vec<Id>> {
         let known = self.known(committed);
-        let oldest = started.saturating_sub(1).max(committed.saturating_sub(REMEMBERED));
-        if known.transactions.get(oldest)?.tid > tid {
+        let first = first.max(committed.saturating_sub(REMEMBERED));
+        let remembered = known.transactions.get(first..committed)?;
+        if remembered.first()?.tid > tid {
             return None;
         }
-        let newer = known.transactions[oldest..committed].iter().filter(|it| it.tid > tid);
-        let oids: BTreeSet<_> =
-            newer.flat_map(|it| it.objects.iter().map(|(oid, _)| *oid)).collect();
+        let newer = remembered.iter().filter(|transaction| transaction.tid > tid);
+        let oids: BTreeSet<_> = newer.flat_map(changed_by).collect();
         Some(oids.into_iter().map(u64::to_be_bytes).collect())
     }
 
@@ -92,4 +104,11 @@ impl Objects {
         known.extend(committed);
         known
     }
+}
+
+/// Returns the objects that were there before a transaction. Servers do not tell of new ones, which
+/// no client can know yet.
+fn changed_by(transaction: &Transaction) -> impl Iterator<Item = u64> {
+    let changed = transaction.objects.iter().filter(|(_, before)| *before != [0; 8]);
+    changed.map(|(oid, _)| *oid)
 }

@@ -9,7 +9,7 @@ use super::super::server::{News, Server};
 use super::clients::Clients;
 use super::objects::{Id, Objects};
 use super::reply::{self, Pickle};
-use super::version::ZeoConfig;
+use super::version::{ZeoConfig, ZeoVersion};
 
 /// The shared part of a server.
 #[derive(Debug)]
@@ -122,7 +122,10 @@ impl Service {
     pub(super) fn changes_since(&self, tid: Id) -> Option<(Id, Vec<Id>)> {
         let committed = self.catch_up();
         let at_start = self.told().at_start;
-        let changed = self.objects.changed_since(tid, at_start, committed)?;
+        // Newer servers begin with the last transaction that there was before them.
+        let begins_earlier = self.config.version != ZeoVersion::Z303;
+        let first = at_start.saturating_sub(begins_earlier.into());
+        let changed = self.objects.changed_since(tid, first, committed)?;
         Some((self.objects.last(committed)?, changed))
     }
 

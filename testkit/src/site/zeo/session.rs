@@ -89,7 +89,8 @@ impl<'a> Session<'a> {
         let [user, challenge, response] = texts[..] else {
             return Err(Raised::wrong_type(&call.name));
         };
-        if self.challenge.as_deref() != Some(challenge) {
+        let made = self.challenge.as_deref().ok_or_else(Raised::no_challenge)?;
+        if made != challenge {
             return Err(Raised::invalid_challenge());
         }
         if user != account.user {

@@ -67,10 +67,12 @@ impl Caller<'_> {
             "get_size_info" => Answer::Result(self.service.size_info()),
             "lastTransaction" => self.last_transaction(),
             "getInvalidations" => self.with_id(call, 1, |tid| Ok(self.changes_since(tid))),
-            "getTid" => self.with_id(call, 1, |oid| Ok(reply::bytes(&self.load(oid)?.tid))),
+            name if name == self.tid_call() => {
+                self.with_id(call, 1, |oid| Ok(reply::bytes(&self.load(oid)?.tid)))
+            }
             "load" => self.with_id(call, 2, |oid| Ok(reply::tuple(&loaded(&self.load(oid)?)))),
             "loadEx" => self.load_ex(call),
-            "loadBefore" => self.with_id(call, 2, |_| Ok(reply::none())),
+            "loadBefore" => self.with_id(call, 2, |oid| self.load_before(oid, call)),
             "zeoLoad" => self.zeo_load(call),
             "verify" => self.verify(&call.arguments, self.names_versions()),
             "zeoVerify" => self.verify(&call.arguments, true),
@@ -88,6 +90,15 @@ impl Caller<'_> {
 
     fn names_versions(&self) -> bool {
         self.service.config.version.names_object_versions(self.client.peer())
+    }
+
+    fn is_before_3_8(&self) -> bool {
+        self.service.config.version == ZeoVersion::Z303
+    }
+
+    /// Returns the name of the call for the last transaction of an object.
+    fn tid_call(&self) -> &'static str {
+        if self.is_before_3_8() { "getSerial" } else { "getTid" }
     }
 
     /// Answers a call whose first argument is an identifier.
@@ -122,11 +133,27 @@ impl Caller<'_> {
         })
     }
 
-    /// Clients before 3.9 load like this, too, but DirectoryStorage cannot do it on servers of their
-    /// time.
+    /// Only the oldest servers find an earlier revision in the history of the object. On others,
+    /// DirectoryStorage has none to give.
+    fn load_before(&self, oid: Id, call: &Call) -> Result<Pickle, Raised> {
+        let Some(tid) = call.arguments[1].identifier().filter(|_| self.is_before_3_8()) else {
+            return Ok(reply::none());
+        };
+        let committed = self.service.catch_up();
+        self.load(oid)?;
+        let Some(revision) = self.service.objects.before(oid, tid, committed) else {
+            return Ok(reply::none());
+        };
+        let [data, start] = loaded(&revision);
+        let until = revision.until.map_or_else(reply::none, |until| reply::bytes(&until));
+        Ok(reply::tuple(&[data, start, until]))
+    }
+
+    /// The oldest clients load like this. Servers of 3.8 want a method for it that DirectoryStorage
+    /// does not have.
     fn zeo_load(&self, call: &Call) -> Answer {
         match self.service.config.version {
-            ZeoVersion::Z303 | ZeoVersion::Z308 => Answer::Raised(Raised::no_versions()),
+            ZeoVersion::Z308 => Answer::Raised(Raised::no_versions()),
             _ if !self.names_versions() => Answer::Close,
             _ => self.with_id(call, 1, |oid| {
                 let mut parts = loaded(&self.load(oid)?).to_vec();
@@ -170,18 +197,20 @@ impl Caller<'_> {
         let folder = backend.storage.given().display();
         let name = format!("{} filesystem at '{folder}'", format.name());
         let interface = [reply::text("zope.interface"), reply::text("Interface")];
+        // The oldest servers say no with a number.
+        let no = if self.is_before_3_8() { reply::number(0) } else { reply::truth(false) };
         let mut entries = vec![
             ("name", reply::text(&name)),
             ("interfaces", reply::tuple(&[reply::tuple(&interface)])),
             ("length", reply::number(0)),
-            ("supportsUndo", reply::truth(false)),
+            ("supportsUndo", no.clone()),
             ("supports_record_iternext", reply::truth(false)),
             ("extensionMethods", self.methods.clone()),
             ("size", reply::text("not measured")),
         ];
         if matches!(self.service.config.version, ZeoVersion::Z303 | ZeoVersion::Z308) {
             entries.remove(1);
-            entries.insert(0, ("supportsVersions", reply::truth(false)));
+            entries.insert(0, ("supportsVersions", no));
         }
         reply::dictionary(&entries)
     }
