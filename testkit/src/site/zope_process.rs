@@ -26,7 +26,7 @@ use super::reserved_port::ReservedPort;
 use super::zope::{PATH, ZopeContext, router};
 
 /// How long a Zope that is stopped goes on with the calls in progress.
-const LAST_CALLS_TIMEOUT: Duration = Duration::from_secs(3);
+const LAST_CALLS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One Zope, which may be stopped and started.
 #[derive(Debug)]
