@@ -11,7 +11,6 @@ use dsnap_testkit::site::{
     Call, Fault, FaultSpec, ServerKind, ServerName, Step, ZeoAccount, ZeoConfig, ZeoVersion,
 };
 
-use crate::parallel::in_parallel;
 use crate::zeo_client::{CODE, Client, ENTER, LEAVE, NONE, REGISTER, response, site, site_with};
 
 /// The reply to [`CODE`] in the snapshot that [`ENTER`] enters.
@@ -114,15 +113,17 @@ fn an_exception_can_have_the_form_of_other_pythons() {
         (Fault::Python3Exception, new.as_bytes()),
         (Fault::Escapes, b"(K\x03K\0U\x06.reply(cDirectoryStorage.utils\nDirectoryStorageError\n"),
     ];
-    in_parallel(cases, |(fault, begin)| {
-        let (site, mut client) = with_fault(fault);
+    let site = site(ZeoVersion::Z3101);
+    let mut client = Client::registered_at(&site);
+    for (fault, begin) in cases {
+        site.zeo_fault(fault, Some(Call::Enter), Some(1));
         let reply = client.call(ENTER);
-        let python_3 = reply.strip_prefix(b"\x80").unwrap_or(&reply);
-        assert!(python_3.starts_with(begin), "{fault:?}: {}", reply.escape_ascii());
+        let rest = reply.strip_prefix(b"\x80").unwrap_or(&reply);
+        assert!(rest.starts_with(begin), "{fault:?}: {}", reply.escape_ascii());
         assert_eq!(reply.contains(&0x1b), fault == Fault::Escapes);
         assert!(!is_entered(&site));
-        assert_eq!(client.call(ENTER), NONE, "once only");
-    });
+    }
+    assert_eq!(client.call(ENTER), NONE, "each fault happens once");
 }
 
 #[test]
@@ -227,15 +228,15 @@ fn after_any_fault_another_client_is_served() {
     let of_zeo = all.filter(|fault| fault.is_of(ServerKind::Zeo) && fault.can_affect(Call::Enter));
     let of_zeo: Vec<_> = of_zeo.collect();
     assert_eq!(of_zeo.len(), 18);
-    in_parallel(of_zeo, |fault| {
+    let site = site(ZeoVersion::Z3101);
+    for fault in of_zeo {
         let fault =
             if matches!(fault, Fault::Slow(_)) { Fault::Slow(Duration::ZERO) } else { fault };
-        let (site, mut client) = with_fault(fault);
-        client.send(ENTER);
-        drop(client);
+        site.zeo_fault(fault, Some(Call::Enter), Some(1));
+        Client::registered_at(&site).send(ENTER);
         let answer = Client::registered_at(&site).call(CODE);
         assert!(answer == NONE || answer == ENTERED, "{fault:?}: {}", answer.escape_ascii());
-    });
+    }
 }
 
 #[test]

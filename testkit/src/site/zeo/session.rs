@@ -20,6 +20,7 @@ const METHODS: [&str; 4] =
     ["leave_snapshot", "get_snapshot_code", "is_directory_storage", "enter_snapshot"];
 /// The methods of the digest protocol.
 const LOGIN_METHODS: [&str; 2] = ["auth_response", "auth_get_challenge"];
+
 /// The state of one client.
 #[derive(Debug)]
 pub(super) struct Session<'a> {
