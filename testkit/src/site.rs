@@ -1,12 +1,17 @@
 //! A simulated site: a live storage with ongoing commits, and Zopes and a ZEO server in front of it.
 //!
-//! Everything that a snapshot tool can see is real: locks, files, and sockets. Creating and dropping a [`Site`] block until its threads have started or ended.
+//! Everything that a snapshot tool can see is real: locks, files, and sockets. Creating and dropping
+//! a [`Site`] block until its threads have started or ended.
 //!
 //! Dependencies between the modules point down this list only:
 //!
 //! - `builder`: the options, and the start
-//! - `zope`: the XML-RPC front end, with `answers`, `connection`, `zope_version`
-//! - `zeo`: the ZEO front end
+//! - `servers`: the servers of a site, each by its name
+//! - `zope_process`: a Zope that may end and come back
+//! - `zope`: its answers to XML-RPC, with `answers`, `connection`, `zope_version`
+//! - `zeo_link`: how a Zope reaches the storage
+//! - `zeo`: the ZEO server
+//! - `reserved_port`: where a server listens that may end and come back
 //! - `exception`: what a server raises
 //! - `other_storage`, `backend`: a storage with its server
 //! - `server`: the simulated server, with `flusher`, `snapshot_mode`, `shared`, `files`
@@ -24,13 +29,17 @@ mod faults;
 mod files;
 mod flusher;
 mod other_storage;
+mod reserved_port;
 mod server;
 mod server_config;
 mod server_error;
+mod servers;
 mod shared;
 mod snapshot_mode;
 mod zeo;
+mod zeo_link;
 mod zope;
+mod zope_process;
 mod zope_version;
 
 use std::fs;
@@ -48,7 +57,7 @@ use crate::marker::ledger_of_first;
 use backend::Backend;
 use other_storage::OtherStorage;
 use zeo::Zeo;
-use zope::Zope;
+use zope_process::ZopeProcess;
 
 pub use crate::marker::{Event, ledger_of_last_snapshot, ledgers};
 pub use builder::Builder;
@@ -57,6 +66,7 @@ pub use faults::{Call, Fault, ServerKind};
 pub use server::Server;
 pub use server_config::{ServerConfig, Step};
 pub use server_error::ServerError;
+pub use servers::ServerName;
 pub use zeo::{ZeoAccount, ZeoConfig, ZeoVersion};
 pub use zope_version::ZopeVersion;
 
@@ -65,8 +75,8 @@ pub use zope_version::ZopeVersion;
 pub struct Site {
     backend: Arc<Backend>,
     other: Arc<OtherStorage>,
-    zopes: Vec<Zope>,
-    zeo: Option<Zeo>,
+    zopes: Vec<ZopeProcess>,
+    zeo: Option<Arc<Zeo>>,
     runtime: Option<Runtime>,
     _folder: Option<TempDir>,
 }
@@ -75,6 +85,11 @@ impl Site {
     /// Returns the options of a site with their defaults.
     pub fn builder() -> Builder {
         Builder::default()
+    }
+
+    /// Returns what the connections of the Zopes run on. A site has it until it is dropped.
+    fn runtime(&self) -> io::Result<&Runtime> {
+        self.runtime.as_ref().ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
     /// Returns the storage.
@@ -89,12 +104,12 @@ impl Site {
 
     /// Returns the URLs of the Zopes' toolkit objects.
     pub fn urls(&self) -> Vec<String> {
-        self.zopes.iter().map(Zope::url).collect()
+        self.zopes.iter().map(ZopeProcess::url).collect()
     }
 
     /// Returns the address of the ZEO server, if the site has one: HOST:PORT, or the path of a socket.
     pub fn zeo_address(&self) -> Option<String> {
-        self.zeo.as_ref().map(Zeo::address)
+        self.zeo.as_ref().map(|zeo| zeo.address())
     }
 
     /// Returns the path of the access file: user and password.
@@ -109,118 +124,6 @@ impl Site {
     /// The server was stopped, or it has crashed.
     pub fn server(&self) -> Result<Arc<Server>, ServerError> {
         self.backend.server()
-    }
-
-    /// Starts the server that has the storage open, unless it runs: the ZEO server, if the site has
-    /// one. The Zopes run all the time.
-    ///
-    /// # Errors
-    ///
-    /// Another server has the storage open, or a file cannot be written.
-    pub fn start_server(&self) -> io::Result<()> {
-        self.zeo.as_ref().map_or_else(|| self.backend.start(), Zeo::start)
-    }
-
-    /// Stops the server cleanly, if it runs. A ZEO server closes its socket and all connections
-    /// first.
-    ///
-    /// # Errors
-    ///
-    /// A file cannot be written.
-    pub fn stop_server(&self) -> io::Result<()> {
-        match &self.zeo {
-            Some(zeo) => zeo.stop(),
-            None => self.backend.take_server().map_or(Ok(()), |server| server.stop()),
-        }
-    }
-
-    /// Ends the server at once.
-    pub fn crash_server(&self) {
-        match &self.zeo {
-            Some(zeo) => zeo.crash(),
-            None => drop(self.backend.take_server().map(|server| server.crash())),
-        }
-    }
-
-    /// Starts the ZEO server at its address, unless it runs.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`start_server`](Self::start_server), or the site has no ZEO server.
-    pub fn start_zeo(&self) -> io::Result<()> {
-        self.the_zeo()?.start()
-    }
-
-    /// Stops the ZEO server cleanly, if it runs.
-    ///
-    /// # Errors
-    ///
-    /// A file cannot be written, or the site has no ZEO server.
-    pub fn stop_zeo(&self) -> io::Result<()> {
-        self.the_zeo()?.stop()
-    }
-
-    /// Ends the ZEO server at once.
-    ///
-    /// # Errors
-    ///
-    /// The site has no ZEO server.
-    pub fn crash_zeo(&self) -> io::Result<()> {
-        self.the_zeo().map(Zeo::crash)
-    }
-
-    fn the_zeo(&self) -> io::Result<&Zeo> {
-        self.zeo.as_ref().ok_or_else(|| io::Error::other("this site has no ZEO server"))
-    }
-
-    /// Adds a fault at the Zope with this number (from 0), or at every Zope: for one kind of call
-    /// or for all, for a number of times or for good.
-    pub fn fault(
-        &self,
-        zope: Option<usize>,
-        fault: Fault,
-        call: Option<Call>,
-        times: Option<usize>,
-    ) {
-        for (number, each) in self.zopes.iter().enumerate() {
-            if zope.is_none_or(|zope| zope == number) {
-                each.faults.add(fault, call, times);
-            }
-        }
-    }
-
-    /// Adds a fault at the ZEO server, if the site has one.
-    pub fn zeo_fault(&self, fault: Fault, call: Option<Call>, times: Option<usize>) {
-        if let Some(zeo) = &self.zeo {
-            zeo.faults().add(fault, call, times);
-        }
-    }
-
-    /// Adds a fault at every server that it is for.
-    ///
-    /// # Errors
-    ///
-    /// The site has no such server.
-    pub fn add_fault(&self, spec: FaultSpec) -> Result<(), String> {
-        let FaultSpec { fault, call, times, .. } = spec;
-        let (zopes, zeo) = (spec.is_for(ServerKind::Zope), spec.is_for(ServerKind::Zeo));
-        let has_one = zopes && !self.zopes.is_empty() || zeo && self.zeo.is_some();
-        if !has_one {
-            return Err("this site has no server that can have this fault".to_owned());
-        }
-        if zopes {
-            self.fault(None, fault, call, times);
-        }
-        if zeo {
-            self.zeo_fault(fault, call, times);
-        }
-        Ok(())
-    }
-
-    /// Removes all faults.
-    pub fn no_faults(&self) {
-        self.zopes.iter().for_each(|zope| zope.faults.clear());
-        self.zeo.iter().for_each(|zeo| zeo.faults().clear());
     }
 
     /// Returns the directory of the storage that [`Fault::WrongStorage`] leads to, and its server's

@@ -15,7 +15,9 @@ use super::backend::{Backend, NewStorage};
 use super::other_storage::OtherStorage;
 use super::server_config::ServerConfig;
 use super::zeo::{STORAGE, Zeo, ZeoConfig};
-use super::zope::Zope;
+use super::zeo_link::StorageLink;
+use super::zope::ZopeContext;
+use super::zope_process::ZopeProcess;
 use super::zope_version::{ZopeConfig, ZopeVersion};
 use crate::marker::Marker;
 use crate::transactions::Class;
@@ -142,10 +144,15 @@ impl Builder {
         let backend = Backend::open(&dir, self.new, self.config)?;
         let other = Arc::new(OtherStorage::new(self.new));
         let zeo = self.zeo.map(|config| Zeo::new(config, &backend, &other)).transpose()?;
+        let zeo = zeo.map(Arc::new);
         let runtime = Runtime::new()?;
-        let zopes = (0..self.zopes)
-            .map(|_| Zope::start(Arc::clone(&backend), Arc::clone(&other), self.zope))
-            .map(|start| runtime.block_on(start));
+        let context = || ZopeContext {
+            storage: StorageLink::new(&backend, zeo.as_ref()),
+            other: Arc::clone(&other),
+            faults: Arc::default(),
+            config: self.zope,
+        };
+        let zopes = (0..self.zopes).map(|_| ZopeProcess::new(context(), &runtime));
         let zopes = zopes.collect::<io::Result<Vec<_>>>()?;
         let site = Site { backend, other, zopes, zeo, runtime: Some(runtime), _folder: folder };
         site.write_conf()?;
@@ -154,7 +161,7 @@ impl Builder {
 }
 
 impl Site {
-    /// Returns a line for each Zope, and one for the ZEO server.
+    /// Returns a line for the ZEO server, which can be asked while no Zope runs, and one for each Zope.
     fn conf_lines(&self) -> String {
         let zopes = self.urls().into_iter().map(|url| format!("http {url} access\n"));
         let zeo = self.zeo.iter().map(|zeo| match zeo.account() {
@@ -163,12 +170,12 @@ impl Site {
                 format!("zeo {} {STORAGE} {ZEO_ACCESS} realm={}\n", zeo.address(), account.realm)
             }
         });
-        zopes.chain(zeo).collect()
+        zeo.chain(zopes).collect()
     }
 
     /// Writes the account of the ZEO server, if it wants one.
     fn write_zeo_access(&self) -> io::Result<()> {
-        let Some(account) = self.zeo.as_ref().and_then(Zeo::account) else { return Ok(()) };
+        let Some(account) = self.zeo.as_ref().and_then(|zeo| zeo.account()) else { return Ok(()) };
         let content = format!("{}:{}\n", account.user, account.password);
         replace(&self.storage().config().join(ZEO_ACCESS), &content)
     }

@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use dsnap_engine::storage::Storage;
+
 use super::server_error::ServerError;
 
 const NOT_FOUND: &str = include_str!("recorded/zope2/not-found.txt");
@@ -10,6 +12,9 @@ const NOT_FOUND: &str = include_str!("recorded/zope2/not-found.txt");
 const CALL: &str = include_str!("recorded/zope2/traceback.txt");
 /// The traceback from there to where an enter finds another snapshot.
 const IN_USE: &str = include_str!("recorded/zope2/traceback-in-use.txt");
+
+/// Words with escape sequences for a terminal.
+const ESCAPES: &str = "\u{1b}[2J\u{1b}]0;title\u{7}\u{1b}[31mdsnap: everything is fine\r\n\u{9b}5A";
 
 /// An exception of Python code.
 #[derive(Debug)]
@@ -57,6 +62,28 @@ impl Exception {
             }
             ServerError::Ended => Self::disconnected(),
         }
+    }
+
+    /// Returns what a call of this storage returns or raises.
+    pub(super) fn of_call<T>(result: Result<T, ServerError>, storage: &Storage) -> Result<T, Self> {
+        let sublock = storage.sublock().display().to_string();
+        result.map_err(|error| Self::of(&error, &sublock))
+    }
+
+    /// Returns the exception of a server that cannot lock `misc/sublock`.
+    pub(super) fn locked(storage: &Storage) -> Self {
+        Self::of(&ServerError::SublockHeld, &storage.sublock().display().to_string())
+    }
+
+    /// Returns the exception of a Zope whose ZEO server does not know a call.
+    pub(super) fn lacks(call: &str) -> Self {
+        let words = format!("'ClientStorage' object has no attribute '{call}'");
+        Self::new("exceptions", "AttributeError", words)
+    }
+
+    /// Returns an exception with something for a terminal to obey.
+    pub(super) fn with_escapes() -> Self {
+        Self::of_storage(ESCAPES.to_owned())
     }
 
     /// Returns the exception of a Zope whose ZEO server is gone.

@@ -60,6 +60,8 @@ pub enum Fault {
     WrongPassword,
     /// The server says, when a client registers, that it has not authenticated.
     NotAuthenticated,
+    /// The server does not know the calls, as one without the patch of DirectoryStorage. No effect.
+    Unpatched,
 }
 
 impl Fault {
@@ -97,7 +99,7 @@ impl Fault {
     ];
 
     /// The faults that only a ZEO server can have, likewise.
-    pub const ONLY_OF_ZEO: [(Fault, &'static str, &'static str); 10] = [
+    pub const ONLY_OF_ZEO: [(Fault, &'static str, &'static str); 11] = [
         (Self::Trickle, "trickle", "the call has its effect; the answer comes byte by byte"),
         (Self::Flood, "flood", "the call has its effect; other messages come without end"),
         (Self::Garbage, "garbage", "the call has its effect; the answer is not a pickle"),
@@ -108,6 +110,7 @@ impl Fault {
         (Self::Python3Exception, "py3-exception", "as refused, by a server on Python 3"),
         (Self::WrongPassword, "wrong-password", "a login fails, even with the right password"),
         (Self::NotAuthenticated, "no-login", "registering fails, even after a login"),
+        (Self::Unpatched, "unpatched", "no effect; the server does not know snapshots"),
     ];
 
     /// Finds the fault of that name.
@@ -145,7 +148,8 @@ impl Fault {
             | Self::Refused
             | Self::Escapes
             | Self::OldException
-            | Self::Python3Exception => call.is_of_snapshot(),
+            | Self::Python3Exception
+            | Self::Unpatched => call.is_of_snapshot(),
             _ => true,
         }
     }
@@ -235,6 +239,11 @@ impl ActiveFaults {
     /// Removes all faults.
     pub(super) fn clear(&self) {
         self.lock().clear();
+    }
+
+    /// Tells whether the server has this fault now, for any call.
+    pub(super) fn has(&self, fault: Fault) -> bool {
+        self.lock().iter().any(|active| active.fault == fault)
     }
 
     /// Returns the fault that this call gets, and counts it.

@@ -114,6 +114,16 @@ impl Server {
         (!state.ending).then(|| News::of(&state))
     }
 
+    /// Waits until the server ends.
+    pub(super) fn wait_for_end(&self) {
+        drop(self.shared.wait_while(|state| !state.ending));
+    }
+
+    /// Waits for a time; true if the server ends meanwhile.
+    pub(super) fn ends_within(&self, time: Duration) -> bool {
+        !self.shared.sleep(time)
+    }
+
     /// Returns the code, as `currentSnapshotCode` does.
     ///
     /// # Errors

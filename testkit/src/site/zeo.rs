@@ -6,6 +6,7 @@
 //!
 //! Dependencies point down this list only:
 //!
+//! - `zope_client`: the Zopes of the site
 //! - `connection`: a thread for each client; `handler`: its calls, perhaps with faults
 //! - `session`, `storage_calls`: which calls there are, and what they return
 //! - `service`: what the connections share; `clients`, `objects`
@@ -29,6 +30,7 @@ mod storage_calls;
 mod stream;
 mod version;
 mod writer;
+mod zope_client;
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -82,6 +84,10 @@ impl Zeo {
     /// Returns the account whose password the server wants, if it wants any.
     pub(super) fn account(&self) -> Option<&ZeoAccount> {
         self.service.config.authentication.as_ref()
+    }
+
+    pub(super) fn backend(&self) -> &Arc<Backend> {
+        &self.service.backend
     }
 
     pub(super) fn faults(&self) -> &ActiveFaults {

@@ -9,6 +9,8 @@ mod parallel;
 mod recorded;
 mod server;
 mod support;
+mod through_zeo;
 mod zeo;
 mod zeo_client;
 mod zeo_faults;
+mod zopes;

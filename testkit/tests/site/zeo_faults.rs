@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use dsnap_testkit::Site;
 use dsnap_testkit::site::{
-    Call, Fault, FaultSpec, ServerKind, Step, ZeoAccount, ZeoConfig, ZeoVersion,
+    Call, Fault, FaultSpec, ServerKind, ServerName, Step, ZeoAccount, ZeoConfig, ZeoVersion,
 };
 
 use crate::zeo_client::{CODE, Client, ENTER, LEAVE, NONE, REGISTER, response, site, site_with};
@@ -214,11 +214,20 @@ fn a_fault_reaches_the_servers_that_can_have_it() {
 }
 
 #[test]
+fn an_unpatched_server_lists_no_methods_and_closes_after_a_call_of_one() {
+    const METHODS: &[u8] = b"(J\x03\0\0\0K\0U\x13getExtensionMethods)t.";
+    let (site, mut client) = with_fault(Fault::Unpatched);
+    assert_eq!(client.call(METHODS), b"(K\x03K\x00U\x06.reply}t.");
+    assert!(client.is_closed_after(ENTER));
+    assert!(!is_entered(&site));
+}
+
+#[test]
 fn after_any_fault_another_client_is_served() {
     let all = Fault::ALL.into_iter().chain(Fault::ONLY_OF_ZEO).map(|(fault, ..)| fault);
     let of_zeo = all.filter(|fault| fault.is_of(ServerKind::Zeo) && fault.can_affect(Call::Enter));
     let of_zeo: Vec<_> = of_zeo.collect();
-    assert_eq!(of_zeo.len(), 17);
+    assert_eq!(of_zeo.len(), 18);
     let site = site(ZeoVersion::Z3101);
     for fault in of_zeo {
         let fault =
@@ -255,17 +264,13 @@ fn a_stopped_server_closes_everything_and_comes_back_at_the_same_address() {
         let address = site.zeo_address().unwrap();
         for crash in [false, true] {
             let mut client = Client::registered_at(&site);
-            if crash {
-                site.crash_zeo().unwrap()
-            } else {
-                site.stop_zeo().unwrap()
-            }
+            if crash { site.crash(ServerName::Zeo) } else { site.stop(ServerName::Zeo) }.unwrap();
             assert!(client.is_closed_after(CODE));
             assert!(site.server().is_err());
             assert!(refuses(&address), "{address}");
             assert_eq!(Path::new(&address).exists(), unix && crash, "a crash leaves the socket");
-            site.start_zeo().unwrap();
-            site.start_zeo().unwrap();
+            site.start(ServerName::Zeo).unwrap();
+            site.start(ServerName::Zeo).unwrap();
             assert_eq!(Client::registered_at(&site).call(CODE), NONE);
         }
     }
@@ -298,5 +303,6 @@ fn a_server_that_is_stopped_during_an_enter_answers_nothing() {
 fn a_site_without_a_zeo_server_says_so() {
     let site = Site::builder().zopes(0).start().unwrap();
     assert_eq!(site.zeo_address(), None);
-    assert_eq!(site.stop_zeo().unwrap_err().to_string(), "this site has no ZEO server");
+    let said = site.stop(ServerName::Zeo).unwrap_err().to_string();
+    assert_eq!(said, "this site has no server `zeo`; what it has: nothing");
 }

@@ -2,10 +2,10 @@
 
     simulated.py PROGRAM FOLDER tcp|unix [digest]
 
-PROGRAM starts the simulated server. The real client, of the generation that this Python has installed,
-registers, loads objects, enters and leaves a snapshot, and waits for an invalidation. What it loads
-must be what the files of the storage contain. Then the same calls go to the simulated server and to a
-real one, and their answers must be the same bytes.
+PROGRAM is dsnap-testkit, which runs the simulated server. The real client, of the generation that this
+Python has installed, registers, loads objects, enters and leaves a snapshot, and waits for an
+invalidation. What it loads must be what the files of the storage contain. Then the same calls go to the
+simulated server and to a real one, and their answers must be the same bytes.
 
 Prints `compared N`. Python 2.7.
 """
@@ -49,7 +49,12 @@ class Simulated:
     """The simulated server, in a process of its own."""
 
     def __init__(self, program, version, kind, password):
-        words = [program, version, kind] + (password and ['digest'] or [])
+        options = ['--zopes', '0', '--commits-per-second', '0', '--zeo=' + version]
+        options += kind == 'unix' and ['--zeo-socket'] or []
+        options += password and ['--zeo-password'] or []
+        # The site runs until its script ends, and that when this closes its input.
+        script = 'echo "$DSNAP_TESTKIT_ZEO"; echo "$DSNAP_TESTKIT_STORAGE"; exec cat'
+        words = [program, 'run'] + options + ['--', 'sh', '-c', script]
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.address = self.process.stdout.readline().strip()
         self.storage = self.process.stdout.readline().strip()

@@ -4,7 +4,7 @@
 //! `interop/zeo/through_zeo.py` and `interop/zeo/simulated.py` have the cases: on a port and on a socket,
 //! with and without a password. COMMAND is the real checkds.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 use std::{fs, panic, thread};
 
@@ -37,7 +37,7 @@ pub(crate) fn run(place: Place<'_>, all: bool) -> Result<usize> {
     let (others, cases): (&[ZeoServer], &[&str]) =
         if all { (&OTHER_ZEOS, &CASES) } else { (&[], &FEW_CASES) };
     let servers: Vec<_> = others.iter().chain([&MAIN_ZEO]).collect();
-    let simulated = build_simulated()?;
+    let simulated = workspace::build(&["dsnap-testkit"])?;
     for (at, server) in servers.iter().enumerate() {
         let scratch = place.scratch.join(format!("zeo-{at}"));
         let done = run_cases(place, &simulated, server, &scratch, cases);
@@ -49,13 +49,6 @@ pub(crate) fn run(place: Place<'_>, all: bool) -> Result<usize> {
         ));
     }
     Ok(servers.len())
-}
-
-/// Builds the program that runs a simulated ZEO server, and returns its path.
-fn build_simulated() -> Result<PathBuf> {
-    let build = workspace::cargo().args(["build", "--locked", "-p", "dsnap-testkit"]);
-    build.args(["--example", "zeo_site"]).run()?;
-    workspace::program("examples/zeo_site")
 }
 
 /// What the cases of a server found.

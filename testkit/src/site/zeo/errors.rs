@@ -28,8 +28,7 @@ impl Raised {
         if *error == ServerError::Ended {
             return None;
         }
-        let exception = Exception::of(error, sublock);
-        Some(Self::new(exception.module, exception.name, exception.message))
+        Some(Exception::of(error, sublock).into())
     }
 
     pub(super) fn unknown_storage(name: &str) -> Self {
@@ -89,9 +88,13 @@ impl Raised {
         Self::new("exceptions", "TypeError", format!("{name}(): an argument has the wrong type"))
     }
 
-    /// What the storage raises when its lock is held, followed by something for a terminal to obey.
     pub(super) fn with_escapes() -> Self {
-        let words = "\u{1b}[2J\u{1b}]0;title\u{7}\u{1b}[31mdsnap: everything is fine\r\n\u{9b}5A";
-        Self::new("DirectoryStorage.utils", "DirectoryStorageError", words)
+        Self::from(Exception::with_escapes())
+    }
+}
+
+impl From<Exception> for Raised {
+    fn from(exception: Exception) -> Self {
+        Self::new(exception.module, exception.name, exception.message)
     }
 }

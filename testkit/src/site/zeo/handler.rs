@@ -109,6 +109,7 @@ impl Handler<'_, '_> {
         let (answer, form) = match fault {
             Fault::Deaf => return Next::Continue,
             Fault::ResetBefore => return Next::Reset,
+            Fault::Unpatched => return Next::Close,
             Fault::Refused => (refused(), self.form()),
             Fault::OldException => (refused(), ExceptionForm::Classic),
             Fault::Python3Exception => (refused(), ExceptionForm::Python3),

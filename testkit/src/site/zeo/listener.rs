@@ -2,33 +2,29 @@
 
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::SockRef;
 use tempfile::TempDir;
 
+use super::super::reserved_port::ReservedPort;
 use super::stream::Stream;
 
 /// Where a server listens.
 #[derive(Debug)]
 pub(super) enum Address {
-    /// A port of the loopback interface. A socket that never listens keeps it from other programs.
-    Tcp { _reserved: Socket, address: SocketAddr },
+    /// A port of the loopback interface.
+    Tcp(ReservedPort),
     /// A path in a folder that vanishes with the site.
     Unix { _folder: TempDir, path: PathBuf },
 }
 
 impl Address {
-    /// Finds a free port.
+    /// Reserves a free port.
     pub(super) fn tcp() -> io::Result<Self> {
-        let reserved = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        // Lets the listening socket use the same port.
-        reserved.set_reuse_address(true)?;
-        reserved.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
-        let address = reserved.local_addr()?.as_socket().ok_or(io::ErrorKind::InvalidData)?;
-        Ok(Self::Tcp { _reserved: reserved, address })
+        ReservedPort::reserve().map(Self::Tcp)
     }
 
     pub(super) fn unix() -> io::Result<Self> {
@@ -40,7 +36,7 @@ impl Address {
     /// Listens. What a crash left at the path is removed first.
     pub(super) fn listen(&self) -> io::Result<Listener> {
         match self {
-            Self::Tcp { address, .. } => TcpListener::bind(address).map(Listener::Tcp),
+            Self::Tcp(port) => TcpListener::bind(port.address).map(Listener::Tcp),
             Self::Unix { path, .. } => {
                 remove(path)?;
                 UnixListener::bind(path).map(Listener::Unix)
@@ -51,7 +47,7 @@ impl Address {
     /// Removes the socket, as a server does that is stopped.
     pub(super) fn clean_up(&self) -> io::Result<()> {
         match self {
-            Self::Tcp { .. } => Ok(()),
+            Self::Tcp(_) => Ok(()),
             Self::Unix { path, .. } => remove(path),
         }
     }
@@ -60,7 +56,7 @@ impl Address {
 impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Tcp { address, .. } => write!(f, "{address}"),
+            Self::Tcp(port) => write!(f, "{}", port.address),
             Self::Unix { path, .. } => write!(f, "{}", path.display()),
         }
     }

@@ -4,6 +4,7 @@
 //! everything else. A name that the server does not have ends the connection, and so does a call that
 //! comes before `register`.
 
+use super::super::faults::Fault;
 use super::STORAGE;
 use super::clients::Client;
 use super::digest::{self, Codes};
@@ -130,7 +131,8 @@ impl<'a> Session<'a> {
     fn methods(&self) -> Pickle {
         let login: &[_] =
             if self.service.config.authentication.is_some() { &LOGIN_METHODS } else { &[] };
-        let added: &[_] = if self.is_registered { &METHODS } else { &[] };
+        let knows_snapshots = self.is_registered && !self.service.faults.has(Fault::Unpatched);
+        let added: &[_] = if knows_snapshots { &METHODS } else { &[] };
         let names = login.iter().chain(added);
         reply::dictionary(&names.map(|name| (*name, reply::none())).collect::<Vec<_>>())
     }

@@ -52,6 +52,11 @@ impl ZeoVersion {
         known.zip(own).is_some_and(|(known, own)| known <= own)
     }
 
+    /// Tells whether a storage can have methods of its own, such as those of a snapshot.
+    pub(super) fn has_snapshots(self) -> bool {
+        !matches!(self, Self::Z5 | Self::M5)
+    }
+
     /// Tells whether one thread serves all connections: while it enters a snapshot, nobody is
     /// answered.
     pub(super) fn has_one_thread(self) -> bool {
