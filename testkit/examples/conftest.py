@@ -1,6 +1,7 @@
 """pytest fixtures: a simulated site for each test that uses one.
 
-The programs `dsnap` and `dsnap-testkit` must be on the PATH.
+The programs `dsnap` and `dsnap-testkit` must be on the PATH. `@pytest.mark.site("--zeo")` gives the
+site of a test more options of `dsnap-testkit site`.
 """
 
 import json
@@ -11,7 +12,7 @@ import pytest
 
 
 class Site:
-    """A running site. `storage`, `urls` and `access` come from the line that it prints first."""
+    """A running site. The line that it prints first sets `storage`, `urls`, `zeo` and `access`."""
 
     def __init__(self, process):
         self.process = process
@@ -30,9 +31,15 @@ class Site:
         return None if done.returncode == 0 else done.stdout
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "site(*options): options of `dsnap-testkit site`")
+
+
 @pytest.fixture
-def site(tmp_path):
-    command = ["dsnap-testkit", "site", "--storage", str(tmp_path / "ds")]
+def site(tmp_path, request):
+    marks = request.node.iter_markers("site")
+    options = [option for mark in marks for option in mark.args]
+    command = ["dsnap-testkit", "site", "--storage", str(tmp_path / "ds"), *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         yield Site(process)

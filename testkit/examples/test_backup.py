@@ -1,5 +1,7 @@
 """Examples of what to test before a backup runs on the real site."""
 
+import pytest
+
 
 def test_a_backup_of_a_busy_site_is_good(site, dsnap, copy):
     site.ctl("commit", 20)
@@ -26,3 +28,24 @@ def test_a_storage_in_use_is_told_from_a_failure(site, dsnap):
     site.ctl("enter", "somebody-else")
     assert dsnap("true").returncode == 75
     site.ctl("leave", "somebody-else")
+
+
+with_zeo = pytest.mark.site("--zeo", "--zopes", "2")
+
+
+@with_zeo
+def test_a_backup_needs_no_zope_if_zeo_runs(site, dsnap, copy):
+    site.ctl("stop", "zope1")
+    site.ctl("crash", "zope2")
+    done = dsnap("cp", "-a", f"{site.storage}/A", copy)
+    assert done.returncode == 0, done.stderr
+    assert site.zeo in done.stderr
+    assert site.verify(copy) is None
+
+
+@with_zeo
+def test_a_backup_after_a_crash_of_zeo_is_good(site, dsnap, copy):
+    site.ctl("commit", 20)
+    site.ctl("crash", "zeo")
+    assert dsnap("cp", "-a", f"{site.storage}/A", copy).returncode == 0
+    assert site.verify(copy) is None

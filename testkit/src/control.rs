@@ -15,11 +15,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::Site;
 use crate::site::fault_spec::list_of_faults;
-use crate::site::{FaultSpec, ServerError};
+use crate::site::{FaultSpec, ServerError, ServerName};
 
 /// The orders, for people.
-const ORDERS: &str = "enter [CODE], leave [CODE], stop, start, crash, commit N, pack, end-packing, \
-    status, fault [FAULT... | none]";
+const ORDERS: &str = "enter [CODE], leave [CODE], stop [SERVER], start [SERVER], crash [SERVER], \
+    commit N, pack, end-packing, status, fault [SERVER] [FAULT... | none]";
 /// The code of an order without one.
 const DEFAULT_CODE: &str = "testkit";
 
@@ -140,6 +140,9 @@ fn execute(site: &Site, words: &[&str]) -> Result<String, OrderError> {
         ["stop"] => site.stop_server()?,
         ["start"] => site.start_server()?,
         ["crash"] => site.crash_server(),
+        ["stop", server] => site.stop(site.server_named(server)?)?,
+        ["start", server] => site.start(site.server_named(server)?)?,
+        ["crash", server] => site.crash(site.server_named(server)?)?,
         ["commit", count] => {
             let count = count.parse().map_err(|_| format!("`{count}` is not a number"))?;
             site.server()?.commit(count)?;
@@ -147,16 +150,32 @@ fn execute(site: &Site, words: &[&str]) -> Result<String, OrderError> {
         ["status"] => {
             return Ok(site.server()?.code()?.unwrap_or_else(|| "in no snapshot".to_owned()));
         }
-        ["fault"] => return Ok(list_of_faults()),
-        ["fault", "none"] => site.no_faults(),
-        ["fault", faults @ ..] => {
-            let specs = faults.iter().map(|fault| FaultSpec::parse(fault));
-            let specs = specs.collect::<Result<Vec<_>, _>>()?;
-            specs.into_iter().for_each(|spec| site.add_fault(spec));
+        ["fault", server, words @ ..] if ServerName::is_meant_by(server) => {
+            return fault(site, Some(site.server_named(server)?), words);
         }
+        ["fault", words @ ..] => return fault(site, None, words),
         _ => {
             let order = words.join(" ");
             return Err(format!("unknown order `{order}`; the orders are: {ORDERS}").into());
+        }
+    }
+    Ok(String::new())
+}
+
+/// Adds or removes faults at one server or at all, or lists them.
+fn fault(site: &Site, server: Option<ServerName>, words: &[&str]) -> Result<String, OrderError> {
+    match (words, server) {
+        ([], _) => return Ok(list_of_faults()),
+        (["none"], None) => site.no_faults(),
+        (["none"], Some(server)) => site.no_faults_at(server)?,
+        (faults, server) => {
+            let specs = faults.iter().map(|fault| FaultSpec::parse(fault));
+            for spec in specs.collect::<Result<Vec<_>, _>>()? {
+                match server {
+                    None => site.add_fault(spec)?,
+                    Some(server) => site.add_fault_at(server, spec)?,
+                }
+            }
         }
     }
     Ok(String::new())

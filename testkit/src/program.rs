@@ -1,4 +1,4 @@
-//! The commands of `dsnap-testkit`: one file each; `print` and `choice`.
+//! The commands of `dsnap-testkit`: one file each; `print`, `choice`, `zope_options` and `zeo_options`.
 
 pub(crate) mod choice;
 pub(crate) mod conformance;
@@ -9,3 +9,5 @@ pub(crate) mod print;
 pub(crate) mod run;
 pub(crate) mod site;
 pub(crate) mod verify;
+pub(crate) mod zeo_options;
+pub(crate) mod zope_options;

@@ -176,7 +176,7 @@ impl Transaction {
     }
 
     /// Pickles a mapping. The root, object 0, refers to all others; the others contain a number.
-    fn pickle(&self, oid: u64) -> Vec<u8> {
+    pub(crate) fn pickle(&self, oid: u64) -> Vec<u8> {
         let class = b"((U\x12persistent.mappingU\x11PersistentMappingtNt.";
         let mut state = b"}U\x04data}(".to_vec();
         if oid == 0 {

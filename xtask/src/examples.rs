@@ -18,6 +18,10 @@ use crate::{output, python, workspace};
 /// The modules of Python that examples and checks need.
 const MODULES: [&str; 2] = ["pytest>=7", "PyYAML>=6"];
 
+/// The scripts that are rehearsed, and the options of their sites.
+const REHEARSALS: [(&str, &[&str]); 2] =
+    [("backup.sh", &["--zopes", "1"]), ("rehearse-zeo.sh", &["--zeo", "--zopes", "2"])];
+
 /// How long one example may take.
 const EXAMPLE_TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -39,10 +43,12 @@ fn folder() -> PathBuf {
 fn testkit(programs: &Path, modules: &Path) -> Result<()> {
     let examples = workspace::root().join("testkit/examples");
 
-    output::line("bash: dsnap-testkit run -- backup.sh");
-    let testkit = Program::within(EXAMPLE_TIMEOUT, programs.join("dsnap-testkit"));
-    let rehearsal = testkit.args(["run", "--"]).arg(examples.join("backup.sh"));
-    rehearsal.path_first(programs)?.run()?;
+    for (script, options) in REHEARSALS {
+        output::line(format_args!("bash: dsnap-testkit run {} -- {script}", options.join(" ")));
+        let testkit = Program::within(EXAMPLE_TIMEOUT, programs.join("dsnap-testkit"));
+        let rehearsal = testkit.arg("run").args(options).arg("--").arg(examples.join(script));
+        rehearsal.path_first(programs)?.run()?;
+    }
 
     output::line("Rust: rehearse.rs");
     let rust = Program::within(EXAMPLE_TIMEOUT, programs.join("examples/rehearse"));

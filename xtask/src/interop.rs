@@ -73,25 +73,23 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
 fn run_parts(options: &Options, folder: &Path, scratch: &Path) -> Result<String> {
     check_programs(&["rsync", "cpio", "tar", "gzip", "find", "cp", "timeout"])?;
     let scripts = workspace::root().join("xtask/interop");
+    let (dsnap, testkit) = (options.dsnap()?, workspace::build()?.join("dsnap-testkit"));
+    let place = zeo::Place { dsnap: &dsnap, testkit: &testkit, scripts: &scripts, folder, scratch };
     if options.only_zeo {
-        let dsnap = options.dsnap()?;
-        let place = zeo::Place { dsnap: &dsnap, scripts: &scripts, folder, scratch };
         let count = zeo::run(place, options.all)?;
         return Ok(format!("interop: dsnap entered and left with {count} real ZEO servers"));
     }
     let real = if options.only_zope5 { None } else { Some(install::directory_storage(folder)?) };
     let modules = install::zope5(folder)?;
-    let testkit = workspace::build()?.join("dsnap-testkit");
-    let dsnap = options.dsnap()?;
     let zope5 = || zope5::compare(&dsnap, &testkit, &scripts, &modules, scratch);
     let Some(real) = real else {
         return Ok(format!("interop: {} answers of Zope 5 compared", zope5()?));
     };
-    let zeo =
-        || zeo::run(zeo::Place { dsnap: &dsnap, scripts: &scripts, folder, scratch }, options.all);
     let tools = Tools { dsnap: dsnap.clone(), real, scripts: scripts.clone() };
-    let (answers, summary) =
-        together(|| zeo().and_then(|_| zope5()), || compare(&tools, &testkit, scratch));
+    let (answers, summary) = together(
+        || zeo::run(place, options.all).and_then(|_| zope5()),
+        || compare(&tools, &testkit, scratch),
+    );
     Ok(format!("{}; {} answers of Zope 5 compared", summary?, answers?))
 }
 

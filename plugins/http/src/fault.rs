@@ -80,7 +80,7 @@ impl Fault {
     /// Says whether the storage of the Zope does not know a call about snapshots. Through a ZEO server
     /// without the patch of DirectoryStorage, it does not.
     pub(crate) fn lacks_call(&self) -> bool {
-        self.0.class == "AttributeError" && self.0.message.contains("Snapshot")
+        self.0.class == "AttributeError" && self.0.message.to_ascii_lowercase().contains("snapshot")
     }
 
     /// Returns the exception, for the engine to judge.
@@ -157,9 +157,11 @@ mod tests {
     #[test]
     fn a_storage_that_does_not_know_snapshots_is_recognised() {
         let says = |words: &str| Fault::parse(&format!("{PREFIX} {words}")).lacks_call();
-        let lacks = "'ClientStorage' object has no attribute 'enterSnapshot'";
-        assert!(says(&format!("<class 'exceptions.AttributeError'> - {lacks}")));
-        assert!(!says(&format!("<class 'exceptions.ValueError'> - {lacks}")));
+        for call in ["enter_snapshot", "get_snapshot_code", "enterSnapshot"] {
+            let lacks = format!("'ClientStorage' object has no attribute '{call}'");
+            assert!(says(&format!("<type 'exceptions.AttributeError'> - {lacks}")), "{call}");
+            assert!(!says(&format!("<type 'exceptions.ValueError'> - {lacks}")), "{call}");
+        }
         assert!(!says("<class 'exceptions.AttributeError'> - 'x' object has no attribute 'y'"));
     }
 

@@ -30,6 +30,8 @@ const VERSIONS: [&[u8]; 8] =
     [b"Z200", b"Z201", b"Z303", b"Z308", b"Z309", b"Z310", b"Z3101", b"Z4"];
 /// The oldest version, which does not know the question for a password.
 const WITHOUT_PASSWORD: &[u8] = b"Z200";
+/// The version that knows extension methods only with the patch of DirectoryStorage.
+const WITHOUT_EXTENSIONS: &[u8] = b"Z200";
 /// The versions of ZEO 5 and later, which know no extension methods.
 const WITHOUT_SNAPSHOTS: [&[u8]; 2] = [b"Z5", b"M5"];
 
@@ -56,7 +58,7 @@ pub(crate) fn begin(
         login::log_in(&mut calls, line, account, deadline)?;
     }
     register(&mut calls, &line.storage, deadline)?;
-    check_extension_methods(&mut calls, &line.storage, deadline)?;
+    check_extension_methods(&mut calls, version, &line.storage, deadline)?;
     Ok(calls)
 }
 
@@ -88,6 +90,7 @@ fn register(calls: &mut Calls, storage: &[u8], deadline: &Deadline<'_>) -> Resul
 
 fn check_extension_methods(
     calls: &mut Calls,
+    version: &[u8],
     storage: &[u8],
     deadline: &Deadline<'_>,
 ) -> Result<(), CallError> {
@@ -100,7 +103,7 @@ fn check_extension_methods(
     };
     match calls.call("getExtensionMethods", &[], deadline, has_all)? {
         Ok(true) => Ok(()),
-        Ok(false) => Err(no_snapshots(calls.address(), storage)),
+        Ok(false) => Err(no_snapshots(calls.address(), version, storage)),
         Err(exception) => Err(calls.failed("getExtensionMethods", &exception)),
     }
 }
@@ -140,11 +143,13 @@ fn not_registered(address: &str, storage: &[u8], exception: &Exception) -> CallE
     CallError::Refused(Reason::new(text).hint(hint))
 }
 
-fn no_snapshots(address: &str, storage: &[u8]) -> CallError {
+fn no_snapshots(address: &str, version: &[u8], storage: &[u8]) -> CallError {
     let storage = Harmless(storage);
     let text = format!("the storage {storage} of the server at {address} has no snapshots");
-    CallError::Refused(
-        Reason::new(text)
-            .hint("check the address and the storage: this one is not a DirectoryStorage"),
-    )
+    let hint = if version == WITHOUT_EXTENSIONS {
+        "patch ZEO as DirectoryStorage's doc/INSTALL.txt says, and restart it; if it is patched, correct the address or the storage"
+    } else {
+        "check the address and the storage: this one is not a DirectoryStorage"
+    };
+    CallError::Refused(Reason::new(text).hint(hint))
 }

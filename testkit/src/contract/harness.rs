@@ -98,7 +98,7 @@ impl Harness {
         audit: &Arc<CallAudit>,
         effect: Option<EnterEffect>,
     ) -> io::Result<Self> {
-        let site = Arc::new(Site::builder().answers(suite.answers).start()?);
+        let site = Arc::new(suite.site().start()?);
         let control = Control::listen(&site)?;
         // The server leaves this many in its journal until it enters a snapshot.
         site.server().map_err(server_error)?.commit(ServerConfig::default().backlog)?;

@@ -8,6 +8,9 @@ use dsnap_engine::conf::grammar;
 use crate::Site;
 use crate::control::Control;
 
+/// The placeholder for the address of the ZEO server.
+const ZEO: &str = "{zeo}";
+
 /// The words of a conf line, placeholders included; at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MethodLine(Vec<OsString>);
@@ -18,7 +21,7 @@ impl MethodLine {
     ///
     /// # Errors
     ///
-    /// There is no word, the line is malformed, or it contains a placeholder that has no value.
+    /// There is no word, or the line is malformed.
     pub fn parse(words: &[OsString]) -> Result<Self, String> {
         let words = match words {
             [line] => {
@@ -29,9 +32,6 @@ impl MethodLine {
         if words.is_empty() {
             return Err("the line is empty: its first word must name a method".to_owned());
         }
-        if words.iter().any(|word| find(word.as_bytes(), b"{zeo}").is_some()) {
-            return Err("{zeo} has no value: there is no simulated ZEO server yet".to_owned());
-        }
         Ok(Self(words))
     }
 
@@ -40,12 +40,18 @@ impl MethodLine {
         &self.0[0]
     }
 
+    /// Tells whether the line names the address of a ZEO server.
+    pub(super) fn needs_zeo(&self) -> bool {
+        self.0.iter().any(|word| find(word.as_bytes(), ZEO.as_bytes()).is_some())
+    }
+
     /// Returns the words after the name, with the site's values in place of the placeholders.
     pub(super) fn words_for(&self, site: &Site, control: &Control) -> Vec<OsString> {
         let url = site.urls().into_iter().next().unwrap_or_default();
         let placeholders = [
             ("{storage}", site.path().as_os_str().to_owned()),
             ("{url}", url.into()),
+            (ZEO, site.zeo_address().unwrap_or_default().into()),
             ("{access}", site.access().into_os_string()),
             ("{control}", control.address().to_string().into()),
         ];
@@ -84,7 +90,12 @@ mod tests {
         assert_eq!(parse(&["exec './my script' x # why"]), words(&["exec", "./my script", "x"]));
         assert_eq!(parse(&["exec", "./my script"]), words(&["exec", "./my script"]));
         assert!(parse(&["  # nothing"]).is_err());
-        assert!(parse(&["zeo {zeo}"]).unwrap_err().starts_with("{zeo} has no value"));
+    }
+
+    #[test]
+    fn a_line_with_the_placeholder_zeo_needs_a_zeo_server() {
+        assert!(parse(&["zeo {zeo} 1 {access}"]).unwrap().needs_zeo());
+        assert!(!parse(&["http {url} {access}"]).unwrap().needs_zeo());
     }
 
     #[test]

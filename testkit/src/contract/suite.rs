@@ -5,7 +5,8 @@ use std::fmt;
 use dsnap_core::method::Methods;
 
 use super::method_line::MethodLine;
-use crate::site::ZopeVersion;
+use crate::Site;
+use crate::site::{Builder, ZeoConfig, ZopeVersion};
 
 /// The method under test, and how to test it.
 pub struct Suite<'a> {
@@ -15,11 +16,25 @@ pub struct Suite<'a> {
     pub methods: &'a dyn Fn() -> Box<dyn Methods>,
     /// Whose answers the Zope of the simulated site gives.
     pub answers: ZopeVersion,
+    /// The ZEO server of the simulated site. A site whose method's line names one has one anyway.
+    pub zeo: Option<ZeoConfig>,
     /// Nothing else runs in this process: output on stdout and processes that are left behind
     /// come from the method.
     pub owns_process: bool,
     /// Skip checks that take more than a few seconds.
     pub quick: bool,
+}
+
+impl Suite<'_> {
+    /// Returns the site that each check gets.
+    pub(super) fn site(&self) -> Builder {
+        let zeo = self.zeo.clone().or_else(|| self.line.needs_zeo().then(ZeoConfig::default));
+        let site = Site::builder().answers(self.answers);
+        match zeo {
+            Some(zeo) => site.zeo(zeo),
+            None => site,
+        }
+    }
 }
 
 impl fmt::Debug for Suite<'_> {

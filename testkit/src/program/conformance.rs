@@ -13,16 +13,19 @@ use dsnap_host::Registry;
 use dsnap_http::Http;
 use dsnap_testkit::contract::{Finding, MethodLine, Outcome, Suite};
 use dsnap_testkit::site::ZopeVersion;
+use dsnap_zeo::Zeo;
 
 use super::choice::one_of;
 use super::print;
+use super::zeo_options::ZeoOptions;
 
 #[derive(Args)]
 #[command(
     after_help = "Each check runs on a simulated site of its own. These placeholders in the line \
     get the site's values: {storage}, the storage's directory; {url}, the URL of the Zope's toolkit; \
-    {access}, the file with user and password; {control}, HOST:PORT of the control port. Relative \
-    paths on the line are relative to the working directory.\n\nThe exit status is 0 if the method \
+    {zeo}, the address of a ZEO server, which the site has if the line has this placeholder or the \
+    option --zeo is given; {access}, the file with user and password; {control}, HOST:PORT of the \
+    control port. Relative paths on the line are relative to the working directory.\n\nThe exit status is 0 if the method \
     keeps its contract, 1 if it breaks a rule, and 2 if it cannot be tested."
 )]
 pub(crate) struct ConformanceArgs {
@@ -36,6 +39,8 @@ pub(crate) struct ConformanceArgs {
     #[arg(long, value_name = "VERSION", default_value = "zope2")]
     #[arg(value_parser = one_of(ZopeVersion::ALL, ZopeVersion::name))]
     answers: ZopeVersion,
+    #[command(flatten)]
+    zeo: ZeoOptions,
     /// Skip checks that take more than a few seconds
     #[arg(long)]
     quick: bool,
@@ -52,6 +57,7 @@ pub(crate) fn run(args: &ConformanceArgs) -> io::Result<ExitCode> {
         line,
         methods: &methods,
         answers: args.answers,
+        zeo: args.zeo.config(),
         owns_process: true,
         quick: args.quick,
     };
@@ -80,7 +86,7 @@ fn show(finding: &Finding) {
 impl ConformanceArgs {
     fn methods(&self) -> Registry {
         let linked = Registry::new(env!("CARGO_PKG_VERSION")).with(Direct);
-        let linked = linked.with(Http::default()).with(Exec);
+        let linked = linked.with(Http::default()).with(Exec).with(Zeo::default());
         let methods = if self.loaded { linked.without_linked() } else { linked };
         methods.searching(self.plugin_dir.clone())
     }

@@ -7,6 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitCode, ExitStatus};
 
 use clap::Args;
+use dsnap_testkit::Site;
 use procfs::process::Process;
 use rustix::process::{Pid, Signal};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
@@ -35,15 +36,11 @@ pub(crate) fn run(args: &RunArgs) -> io::Result<ExitCode> {
     let mut signals = listen_for_signals()?;
     let (site, _control) = args.options.start(args.storage.as_deref())?;
     let (program, script_args) = args.script.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    let script = Command::new(program)
-        .args(script_args)
-        .env("DSNAP_TESTKIT_STORAGE", site.path())
-        .env("DSNAP_TESTKIT_URL", site.urls().join(" "))
-        .env("DSNAP_TESTKIT_ACCESS", site.access())
-        .spawn()
-        .map_err(|error| {
-            io::Error::new(error.kind(), format!("cannot start {}: {error}", program.display()))
-        })?;
+    let mut script = Command::new(program);
+    tell(script.args(script_args), &site);
+    let script = script.spawn().map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot start {}: {error}", program.display()))
+    })?;
     let status = wait_and_forward(script, &mut signals)?;
     let remaining = site.remaining_snapshot();
     // Not by dropping the site: the thread that answered the last order may still share it.
@@ -56,6 +53,18 @@ pub(crate) fn run(args: &RunArgs) -> io::Result<ExitCode> {
     }
     let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
     Ok(u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// Tells a script where its site is.
+fn tell(script: &mut Command, site: &Site) {
+    script.env("DSNAP_TESTKIT_STORAGE", site.path());
+    script.env("DSNAP_TESTKIT_URL", site.urls().join(" "));
+    script.env("DSNAP_TESTKIT_ACCESS", site.access());
+    match site.zeo_address() {
+        Some(address) => script.env("DSNAP_TESTKIT_ZEO", address),
+        // That of another site would mislead the script.
+        None => script.env_remove("DSNAP_TESTKIT_ZEO"),
+    };
 }
 
 /// Listens for the signals that end a script, except ignored ones, and for the script's end.

@@ -7,41 +7,32 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{ArgAction, Args};
+use clap::Args;
 use dsnap_testkit::Site;
 use dsnap_testkit::control::Control;
-use dsnap_testkit::site::{FaultSpec, ZopeVersion};
+use dsnap_testkit::site::FaultSpec;
 use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::choice::{on_or_off, one_of};
 use super::print;
+use super::zeo_options::ZeoOptions;
+use super::zope_options::ZopeOptions;
 
 /// The options of a site, which `run` has, too.
 #[derive(Args)]
 pub(crate) struct SiteOptions {
-    /// The number of Zopes
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    zopes: usize,
+    #[command(flatten)]
+    zopes: ZopeOptions,
+    #[command(flatten)]
+    zeo: ZeoOptions,
     /// How many transactions to commit each second
     #[arg(long, value_name = "N", default_value_t = 20)]
     commits_per_second: u32,
     /// Milliseconds that the server takes to move one transaction out of the journal
     #[arg(long, value_name = "MS", default_value_t = 0)]
     flush_time: u64,
-    /// Answer like Zope 2.13 (zope2) or like Zope 4 to 6 (zope5)
-    #[arg(long, value_name = "VERSION", default_value = "zope2")]
-    #[arg(value_parser = one_of(ZopeVersion::ALL, ZopeVersion::name))]
-    answers: ZopeVersion,
-    /// Switch XML-RPC on or off; it is off by default in Zope 6, which otherwise answers like zope5
-    #[arg(long, value_name = "on|off", default_value = "on")]
-    #[arg(action = ArgAction::Set, value_parser = on_or_off())]
-    xmlrpc: bool,
-    /// Run the Zopes in debug mode: the faults of zope2 contain a traceback
-    #[arg(long)]
-    debug_mode: bool,
-    /// Add a fault: FAULT[:enter|:leave|:status][:TIMES] (repeatable; `ctl DIR fault` lists all)
+    /// Add a fault: FAULT[:enter|:leave|:status][:TIMES][:zope|:zeo] (repeatable; `ctl DIR fault` lists all)
     #[arg(long, value_name = "FAULT", value_parser = FaultSpec::parse)]
     fault: Vec<FaultSpec>,
 }
@@ -53,7 +44,7 @@ pub(crate) struct SiteArgs {
     storage: PathBuf,
     #[command(flatten)]
     options: SiteOptions,
-    /// Also write the ready line (storage, URLs and access file as JSON) to this file
+    /// Also write the ready line (storage, URLs, ZEO server and access file as JSON) to this file
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
 }
@@ -61,24 +52,17 @@ pub(crate) struct SiteArgs {
 impl SiteOptions {
     /// Starts the site, with its control port.
     pub(crate) fn start(&self, storage: Option<&Path>) -> io::Result<(Arc<Site>, Control)> {
-        if !self.xmlrpc && self.answers == ZopeVersion::Zope2 {
-            return Err(io::Error::other(
-                "Zope 2 cannot switch XML-RPC off: --xmlrpc off needs --answers zope5",
-            ));
-        }
-        let builder = Site::builder()
-            .zopes(self.zopes)
-            .answers(self.answers)
-            .xmlrpc(self.xmlrpc)
+        let builder = self.zopes.set(Site::builder())?;
+        let builder = self.zeo.set(builder);
+        let builder = builder
             .commits_per_second(self.commits_per_second)
-            .debug_mode(self.debug_mode)
             .flush_time(std::time::Duration::from_millis(self.flush_time));
         let builder = match storage {
             Some(dir) => builder.storage(std::path::absolute(dir)?),
             None => builder,
         };
         let site = Arc::new(builder.start()?);
-        self.fault.iter().for_each(|spec| site.add_fault(*spec));
+        self.fault.iter().try_for_each(|spec| site.add_fault(*spec)).map_err(io::Error::other)?;
         let control = Control::listen(&site)?;
         Ok((site, control))
     }
@@ -92,6 +76,7 @@ pub(crate) fn run(args: &SiteArgs) -> io::Result<ExitCode> {
     let ready = json!({
         "storage": site.path().to_string_lossy(),
         "urls": site.urls(),
+        "zeo": site.zeo_address(),
         "access": site.access().to_string_lossy(),
     });
     if let Some(file) = &args.ready_file {

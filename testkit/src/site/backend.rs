@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use dsnap_engine::storage::Storage;
 use dsnap_engine::storage::format::Format;
 
+use super::faults::Call;
 use super::server::Server;
 use super::server_config::ServerConfig;
 use super::server_error::ServerError;
@@ -82,6 +83,16 @@ impl Backend {
 
     pub(super) fn code(&self) -> Result<Option<String>, ServerError> {
         self.server()?.code()
+    }
+
+    /// Makes a call; returns the snapshot code if that was asked for.
+    pub(super) fn call(&self, call: Call, code: &str) -> Result<Option<String>, ServerError> {
+        match call {
+            Call::Enter => self.enter(code).map(|()| None),
+            Call::Leave => self.leave(code).map(|()| None),
+            // The others have no effect on a storage.
+            _ => self.code(),
+        }
     }
 
     /// Returns the code of a snapshot that remains when no caller enters or leaves any more.

@@ -1,6 +1,9 @@
-//! An exception of the server, as the text of Zope's fault: one line, or a traceback in debug mode.
+//! An exception of the server: its class and words, and the text of Zope's fault, which is one line,
+//! or a traceback in debug mode.
 
 use std::fmt::Write;
+
+use dsnap_engine::storage::Storage;
 
 use super::server_error::ServerError;
 
@@ -10,14 +13,17 @@ const CALL: &str = include_str!("recorded/zope2/traceback.txt");
 /// The traceback from there to where an enter finds another snapshot.
 const IN_USE: &str = include_str!("recorded/zope2/traceback-in-use.txt");
 
+/// Words with escape sequences for a terminal.
+const ESCAPES: &str = "\u{1b}[2J\u{1b}]0;title\u{7}\u{1b}[31mdsnap: everything is fine\r\n\u{9b}5A";
+
 /// An exception of Python code.
 #[derive(Debug)]
 pub(super) struct Exception {
     /// `class`, or `type` for a built-in exception.
     kind: &'static str,
-    module: &'static str,
-    name: &'static str,
-    message: String,
+    pub(super) module: &'static str,
+    pub(super) name: &'static str,
+    pub(super) message: String,
     /// The traceback below the call. Only those of an enter were recorded.
     frames: &'static str,
 }
@@ -56,6 +62,28 @@ impl Exception {
             }
             ServerError::Ended => Self::disconnected(),
         }
+    }
+
+    /// Returns what a call of this storage returns or raises.
+    pub(super) fn of_call<T>(result: Result<T, ServerError>, storage: &Storage) -> Result<T, Self> {
+        let sublock = storage.sublock().display().to_string();
+        result.map_err(|error| Self::of(&error, &sublock))
+    }
+
+    /// Returns the exception of a server that cannot lock `misc/sublock`.
+    pub(super) fn locked(storage: &Storage) -> Self {
+        Self::of(&ServerError::SublockHeld, &storage.sublock().display().to_string())
+    }
+
+    /// Returns the exception of a Zope whose ZEO server does not know a call.
+    pub(super) fn lacks(call: &str) -> Self {
+        let words = format!("'ClientStorage' object has no attribute '{call}'");
+        Self::new("exceptions", "AttributeError", words)
+    }
+
+    /// Returns an exception with something for a terminal to obey.
+    pub(super) fn with_escapes() -> Self {
+        Self::of_storage(ESCAPES.to_owned())
     }
 
     /// Returns the exception of a Zope whose ZEO server is gone.

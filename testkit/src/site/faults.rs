@@ -1,4 +1,4 @@
-//! The scripted faults of a simulated Zope.
+//! The scripted faults of a simulated Zope and of a simulated ZEO server.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -40,10 +40,32 @@ pub enum Fault {
     Refused,
     /// The Zope says that its ZEO server is gone. No effect.
     Disconnected,
+    /// The call has its effect, and the answer comes byte by byte.
+    Trickle,
+    /// The call has its effect, and messages that nobody asked for come without end instead.
+    Flood,
+    /// The call has its effect, and the answer is not a pickle.
+    Garbage,
+    /// The call has its effect, and the answer has a wrong authentication code.
+    WrongMac,
+    /// The call has its effect, and the answer has no authentication code, even after a login.
+    NoMac,
+    /// The server raises an exception whose words contain escape sequences. No effect.
+    Escapes,
+    /// As [`Fault::Refused`], from a server on Python 2.4 or older.
+    OldException,
+    /// As [`Fault::Refused`], from a server on Python 3.
+    Python3Exception,
+    /// The server says that the password is wrong.
+    WrongPassword,
+    /// The server says, when a client registers, that it has not authenticated.
+    NotAuthenticated,
+    /// The server does not know the calls, as one without the patch of DirectoryStorage. No effect.
+    Unpatched,
 }
 
 impl Fault {
-    /// All faults, each with its name on command lines and its meaning.
+    /// All faults of a Zope, each with its name on command lines and its meaning.
     pub const ALL: [(Fault, &'static str, &'static str); 17] = [
         (
             Self::Slow(Duration::from_secs(5)),
@@ -76,46 +98,136 @@ impl Fault {
         ),
     ];
 
+    /// The faults that only a ZEO server can have, likewise.
+    pub const ONLY_OF_ZEO: [(Fault, &'static str, &'static str); 11] = [
+        (Self::Trickle, "trickle", "the call has its effect; the answer comes byte by byte"),
+        (Self::Flood, "flood", "the call has its effect; other messages come without end"),
+        (Self::Garbage, "garbage", "the call has its effect; the answer is not a pickle"),
+        (Self::WrongMac, "wrong-mac", "the call has its effect; the answer has a wrong code"),
+        (Self::NoMac, "no-mac", "the call has its effect; the answer has no code after a login"),
+        (Self::Escapes, "escapes", "no effect; an exception with escape sequences"),
+        (Self::OldException, "old-exception", "as refused, by a server on Python 2.4"),
+        (Self::Python3Exception, "py3-exception", "as refused, by a server on Python 3"),
+        (Self::WrongPassword, "wrong-password", "a login fails, even with the right password"),
+        (Self::NotAuthenticated, "no-login", "registering fails, even after a login"),
+        (Self::Unpatched, "unpatched", "no effect; the server does not know snapshots"),
+    ];
+
     /// Finds the fault of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(_, known, _)| *known == name).map(|(fault, ..)| *fault)
+        let mut all = Self::ALL.iter().chain(&Self::ONLY_OF_ZEO);
+        all.find(|(_, known, _)| *known == name).map(|(fault, ..)| *fault)
     }
+
+    /// Tells whether a server of this kind can have the fault.
+    pub fn is_of(self, server: ServerKind) -> bool {
+        let only_of_zeo = Self::ONLY_OF_ZEO.iter().any(|(fault, ..)| *fault == self);
+        match server {
+            ServerKind::Zope => !only_of_zeo,
+            ServerKind::Zeo => only_of_zeo || self.is_of_both(),
+        }
+    }
+
+    fn is_of_both(self) -> bool {
+        match self {
+            Self::Slow(_) | Self::Silent | Self::Deaf | Self::HalfAnswer | Self::ResetBefore => {
+                true
+            }
+            Self::ResetAfter | Self::Endless | Self::WrongStorage | Self::Refused => true,
+            // A proxy, HTTP or XML is needed for the others.
+            _ => false,
+        }
+    }
+
+    /// Tells whether the fault can happen to this call at all.
+    pub fn can_affect(self, call: Call) -> bool {
+        match self {
+            Self::WrongPassword => call == Call::Login,
+            Self::NotAuthenticated => call == Call::Register,
+            Self::WrongStorage
+            | Self::Refused
+            | Self::Escapes
+            | Self::OldException
+            | Self::Python3Exception
+            | Self::Unpatched => call.is_of_snapshot(),
+            _ => true,
+        }
+    }
+
+    /// Tells whether the fault affects this call, if it is not limited to one.
+    fn affects(self, call: Call) -> bool {
+        match self {
+            Self::WrongPassword | Self::NotAuthenticated => self.can_affect(call),
+            _ => call.is_of_snapshot(),
+        }
+    }
+}
+
+/// A kind of server that can have faults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerKind {
+    /// A Zope.
+    Zope,
+    /// A ZEO server.
+    Zeo,
 }
 
 /// A kind of call, to which a fault can be limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
-    /// `enterSnapshot`.
+    /// `enterSnapshot`, and `enter_snapshot` of a ZEO server.
     Enter,
-    /// `leaveSnapshot`.
+    /// `leaveSnapshot`, and `leave_snapshot`.
     Leave,
-    /// `currentSnapshotCode`.
+    /// `currentSnapshotCode`, and `get_snapshot_code`.
     Status,
+    /// A ZEO server announces its version.
+    Connect,
+    /// `auth_response` of a ZEO server.
+    Login,
+    /// `register` of a ZEO server.
+    Register,
 }
 
 impl Call {
-    /// Finds the call of that name: `enter`, `leave` or `status`.
+    /// All calls, with their names on command lines.
+    pub const ALL: [(Call, &'static str); 6] = [
+        (Self::Enter, "enter"),
+        (Self::Leave, "leave"),
+        (Self::Status, "status"),
+        (Self::Connect, "connect"),
+        (Self::Login, "login"),
+        (Self::Register, "register"),
+    ];
+
+    /// Finds the call of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "enter" => Some(Self::Enter),
-            "leave" => Some(Self::Leave),
-            "status" => Some(Self::Status),
-            _ => None,
-        }
+        Self::ALL.iter().find(|(_, known)| *known == name).map(|(call, _)| *call)
+    }
+
+    /// Tells whether the call is one of the three that every server has.
+    pub fn is_of_snapshot(self) -> bool {
+        matches!(self, Self::Enter | Self::Leave | Self::Status)
     }
 }
 
-/// The faults that one Zope has now.
+/// The faults that one server has now.
 #[derive(Debug, Default)]
 pub(super) struct ActiveFaults(Mutex<Vec<ActiveFault>>);
 
 #[derive(Debug)]
 struct ActiveFault {
     fault: Fault,
-    /// `None` means every call.
+    /// `None` means every call that the fault usually affects.
     call: Option<Call>,
     /// `None` means for good.
     times: Option<usize>,
+}
+
+impl ActiveFault {
+    fn affects(&self, call: Call) -> bool {
+        self.call.map_or_else(|| self.fault.affects(call), |limited| limited == call)
+    }
 }
 
 impl ActiveFaults {
@@ -129,10 +241,15 @@ impl ActiveFaults {
         self.lock().clear();
     }
 
+    /// Tells whether the server has this fault now, for any call.
+    pub(super) fn has(&self, fault: Fault) -> bool {
+        self.lock().iter().any(|active| active.fault == fault)
+    }
+
     /// Returns the fault that this call gets, and counts it.
     pub(super) fn next_for(&self, call: Call) -> Option<Fault> {
         let mut active = self.lock();
-        let at = active.iter().position(|it| it.call.is_none_or(|limited| limited == call))?;
+        let at = active.iter().position(|it| it.affects(call))?;
         let fault = active[at].fault;
         match &mut active[at].times {
             Some(0 | 1) => drop(active.remove(at)),

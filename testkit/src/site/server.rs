@@ -34,6 +34,21 @@ pub struct Server {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
+/// How much has happened to the objects of a storage.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct News {
+    /// How many transactions were committed.
+    pub(super) commits: usize,
+    /// How many times the server has packed since it was started.
+    pub(super) packs: usize,
+}
+
+impl News {
+    fn of(state: &State) -> Self {
+        Self { commits: state.commits.total, packs: state.snapshot.packs }
+    }
+}
+
 impl Server {
     /// Opens the storage as a starting server process does: it rolls the storage forward, unless
     /// another process holds `misc/sublock`; then its code is `startup`.
@@ -88,6 +103,27 @@ impl Server {
         state.is_some_and(|state| state.commits.total >= count)
     }
 
+    /// Returns what a ZEO server tells its clients about.
+    pub(super) fn news(&self) -> News {
+        News::of(&self.shared.state())
+    }
+
+    /// Waits for a commit or the end of a pack after `seen`; `None` if the server ends.
+    pub(super) fn wait_for_news(&self, seen: News) -> Option<News> {
+        let state = self.shared.wait_while(|state| News::of(state) == seen && !state.ending);
+        (!state.ending).then(|| News::of(&state))
+    }
+
+    /// Waits until the server ends.
+    pub(super) fn wait_for_end(&self) {
+        drop(self.shared.wait_while(|state| !state.ending));
+    }
+
+    /// Waits for a time; true if the server ends meanwhile.
+    pub(super) fn ends_within(&self, time: Duration) -> bool {
+        !self.shared.sleep(time)
+    }
+
     /// Returns the code, as `currentSnapshotCode` does.
     ///
     /// # Errors
@@ -134,7 +170,10 @@ impl Server {
     ///
     /// The server is not packing.
     pub fn end_packing(&self) -> Result<(), ServerError> {
-        self.shared.leave("packing")
+        self.shared.leave("packing")?;
+        self.shared.state().snapshot.packs += 1;
+        self.shared.notify();
+        Ok(())
     }
 
     /// Makes writing `misc/snapshot` fail as on a full disk, or work again.

@@ -57,6 +57,8 @@ pub(super) struct Snapshot {
     pub(super) callers: usize,
     /// `B/` is being moved into `A/`.
     pub(super) recombining: bool,
+    /// How many times the server has packed.
+    pub(super) packs: usize,
 }
 
 /// The locks that the server holds.

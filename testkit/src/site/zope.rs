@@ -1,10 +1,8 @@
 //! A simulated Zope in front of a simulated server: XML-RPC to a DirectoryStorageToolkit.
 //!
 //! This decides which answer a request gets, and how a fault spoils it. The bytes of each answer
-//! are in `answers`.
+//! are in `answers`; the port and the connections are in `zope_process`.
 
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
@@ -12,22 +10,17 @@ use axum::body::Bytes;
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, Version, header};
 use dxr::{MethodCall, TryFromValue};
-use hyper::server::conn::http1;
-use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
 
 use super::answers::{self, Answer, Answers, Missing};
-use super::backend::Backend;
-use super::connection::{Connection, ConnectionControl};
+use super::connection::ConnectionControl;
 use super::exception::Exception;
 use super::faults::{ActiveFaults, Call, Fault};
 use super::other_storage::OtherStorage;
-use super::server_error::ServerError;
+use super::zeo_link::StorageLink;
 use super::zope_version::ZopeConfig;
 
 /// The path of the toolkit object.
-const PATH: &str = "/DSToolkit";
+pub(super) const PATH: &str = "/DSToolkit";
 /// `admin:adminpass` in base64.
 const ADMIN: &str = "YWRtaW46YWRtaW5wYXNz";
 /// The code of a call without one.
@@ -35,56 +28,30 @@ const DEFAULT_CODE: &str = "toolkit";
 /// The largest request in bytes; calls are much smaller.
 const MAX_REQUEST: usize = 1 << 20;
 
-/// One Zope.
-#[derive(Debug)]
-pub(super) struct Zope {
-    pub(super) address: SocketAddr,
-    pub(super) faults: Arc<ActiveFaults>,
-}
-
-/// What every request needs.
+/// What every request to a Zope needs.
 #[derive(Debug, Clone)]
-struct Context {
-    storage: Arc<Backend>,
-    other: Arc<OtherStorage>,
-    faults: Arc<ActiveFaults>,
-    answers: Answers,
+pub(super) struct ZopeContext {
+    pub(super) storage: StorageLink,
+    /// Where [`Fault::WrongStorage`] leads.
+    pub(super) other: Arc<OtherStorage>,
+    pub(super) faults: Arc<ActiveFaults>,
+    pub(super) config: ZopeConfig,
 }
 
-impl Zope {
-    /// Listens on a free port of the loopback interface. [`Fault::WrongStorage`] leads to `other`.
-    pub(super) async fn start(
-        storage: Arc<Backend>,
-        other: Arc<OtherStorage>,
-        config: ZopeConfig,
-    ) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
-        let faults = Arc::new(ActiveFaults::default());
-        let answers = Answers(config);
-        let context = Context { storage, other, faults: Arc::clone(&faults), answers };
-        let router = Router::new().fallback(respond).with_state(context);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, router.clone(), answers));
-            }
-        });
-        Ok(Self { address, faults })
+impl ZopeContext {
+    /// Returns how this Zope spells the header of a 401.
+    pub(super) fn spelling(&self) -> &'static [u8] {
+        self.answers().spelling()
     }
 
-    /// Returns the toolkit's URL, for a line of `snapshot.conf`.
-    pub(super) fn url(&self) -> String {
-        format!("http://{}{PATH}", self.address)
+    fn answers(&self) -> Answers {
+        Answers(self.config)
     }
 }
 
-async fn serve(stream: TcpStream, router: Router, answers: Answers) {
-    let control = ConnectionControl::default();
-    let service = TowerToHyperService::new(router.layer(Extension(control.clone())));
-    let connection = TokioIo::new(Connection::new(stream, control, answers.spelling()));
-    // An error means that the client closed, or that a fault cut the connection.
-    let _ =
-        http1::Builder::new().title_case_headers(true).serve_connection(connection, service).await;
+/// Returns what answers the requests of one Zope.
+pub(super) fn router(context: ZopeContext) -> Router {
+    Router::new().fallback(respond).with_state(context)
 }
 
 /// A call of the toolkit.
@@ -97,7 +64,7 @@ struct Request {
 }
 
 async fn respond(
-    State(context): State<Context>,
+    State(context): State<ZopeContext>,
     Extension(control): Extension<ConnectionControl>,
     method: Method,
     version: Version,
@@ -106,7 +73,7 @@ async fn respond(
     body: axum::body::Body,
 ) -> Answer {
     let body = axum::body::to_bytes(body, MAX_REQUEST).await.unwrap_or_default();
-    let answers = context.answers;
+    let answers = context.answers();
     if headers.contains_key(header::TRANSFER_ENCODING)
         && let Some(answer) = answers.chunked()
     {
@@ -178,19 +145,13 @@ fn parse_call(body: &str) -> Option<(String, Option<String>)> {
     Some((call.name.to_string(), code))
 }
 
-/// Returns the answer to a call that the server refused.
-fn refusal(answers: Answers, storage: &Backend, error: &ServerError) -> Answer {
-    let sublock = storage.storage.sublock().display().to_string();
-    answers.exception(&Exception::of(error, &sublock))
-}
-
 /// Answers a call, unless the next fault for it prevents or spoils that.
 async fn answer_with_faults(
-    context: &Context,
+    context: &ZopeContext,
     control: &ConnectionControl,
     request: Request,
 ) -> Answer {
-    let answers = context.answers;
+    let answers = context.answers();
     let Some(fault) = context.faults.next_for(request.call) else {
         return perform(answers, &context.storage, request).await;
     };
@@ -200,7 +161,7 @@ async fn answer_with_faults(
         Fault::Unauthorized => answers.unauthorized(),
         Fault::Forbidden => answers.page(StatusCode::FORBIDDEN),
         Fault::ServerError => answers.page(StatusCode::INTERNAL_SERVER_ERROR),
-        Fault::Refused => refusal(answers, &context.storage, &ServerError::SublockHeld),
+        Fault::Refused => answers.exception(&context.storage.locked()),
         Fault::Disconnected => answers.exception(&Exception::disconnected()),
         Fault::LoginForm => answers::redirected(
             answers.page(StatusCode::FOUND),
@@ -241,15 +202,15 @@ async fn spoil(
 }
 
 /// Makes a call on a thread of its own, because the server may wait for a lock.
-async fn perform(answers: Answers, storage: &Arc<Backend>, request: Request) -> Answer {
-    let storage = Arc::clone(storage);
-    off_the_event_loop(answers, move || call_server(answers, &storage, &request)).await
+async fn perform(answers: Answers, storage: &StorageLink, request: Request) -> Answer {
+    let storage = storage.clone();
+    off_the_event_loop(answers, move || call_storage(answers, &storage, &request)).await
 }
 
 async fn perform_on_other(answers: Answers, other: &Arc<OtherStorage>, request: Request) -> Answer {
     let other = Arc::clone(other);
     off_the_event_loop(answers, move || match other.get_or_make() {
-        Ok(storage) => call_server(answers, &storage, &request),
+        Ok(storage) => call_storage(answers, &StorageLink::Direct(storage), &request),
         Err(_) => answers.page(StatusCode::INTERNAL_SERVER_ERROR),
     })
     .await
@@ -263,20 +224,11 @@ async fn off_the_event_loop(
     answer.unwrap_or_else(|_| answers.page(StatusCode::INTERNAL_SERVER_ERROR))
 }
 
-fn call_server(answers: Answers, storage: &Backend, request: &Request) -> Answer {
+fn call_storage(answers: Answers, storage: &StorageLink, request: &Request) -> Answer {
     let code = request.code.as_deref().filter(|code| !code.is_empty()).unwrap_or(DEFAULT_CODE);
-    let done = match request.call {
-        Call::Enter => storage.enter(code),
-        Call::Leave => storage.leave(code),
-        Call::Status => {
-            return match storage.code() {
-                Ok(code) => answers.code(code.as_deref()),
-                Err(error) => refusal(answers, storage, &error),
-            };
-        }
-    };
-    match done {
-        Err(error) => refusal(answers, storage, &error),
-        Ok(()) => answers.done(request.code.is_some(), &request.host, &request.path),
+    match storage.call(request.call, code) {
+        Err(exception) => answers.exception(&exception),
+        Ok(current) if request.call == Call::Status => answers.code(current.as_deref()),
+        Ok(_) => answers.done(request.code.is_some(), &request.host, &request.path),
     }
 }

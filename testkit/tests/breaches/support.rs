@@ -143,8 +143,14 @@ impl SnapshotMethod for Lost {
 pub(crate) fn breaches_of(line: &str, methods: &dyn Fn() -> Box<dyn Methods>) -> Vec<String> {
     let line = MethodLine::parse(&[line.into()]).unwrap();
     let mut breaches = Vec::new();
-    let suite =
-        Suite { line, methods, answers: ZopeVersion::default(), owns_process: true, quick: true };
+    let suite = Suite {
+        line,
+        methods,
+        answers: ZopeVersion::default(),
+        zeo: None,
+        owns_process: true,
+        quick: true,
+    };
     let ran = suite.run(&mut |finding| {
         if let Outcome::Breach(sentence) = finding.outcome {
             breaches.push(format!("{}: {sentence}", finding.rule));

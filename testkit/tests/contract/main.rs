@@ -18,17 +18,30 @@ use support::{ENTER, Folder, LEAVE, STOP_AND_START, findings};
 
 #[test]
 fn every_kind_of_method_keeps_the_contract() {
-    let (stopping, asking, c, rust) = (Folder::new(), Folder::new(), Folder::new(), Folder::new());
+    let (stopping, asking, c) = (Folder::new(), Folder::new(), Folder::new());
+    let (rust, zeo) = (Folder::new(), Folder::new());
     stopping.script(STOP_AND_START);
     asking.script(&format!("{ENTER}{LEAVE}"));
     c.compile("plugin.c");
-    rust.copy_template();
+    rust.copy_library("libdsnap_template.so");
+    zeo.copy_library("libdsnap_zeo.so");
     // Each spends most of its time in a check that waits for 20 s.
     thread::scope(|scope| {
         scope.spawn(|| Folder::new().assert_keeps_contract(&["direct"]));
         scope.spawn(|| Folder::new().assert_keeps_contract(&["http {url} {access}"]));
         scope.spawn(|| {
             Folder::new().assert_keeps_contract(&["--answers", "zope5", "http {url} {access}"])
+        });
+        scope.spawn(|| Folder::new().assert_keeps_contract(&["zeo {zeo}"]));
+        scope.spawn(|| {
+            Folder::new().assert_keeps_contract(&[
+                "--zeo=Z308",
+                "--zeo-password",
+                "zeo {zeo} 1 {access}",
+            ])
+        });
+        scope.spawn(|| {
+            zeo.assert_keeps_contract(&["--loaded", "--plugin-dir", ".", "zeo", "{zeo}"])
         });
         scope.spawn(|| asking.assert_keeps_contract(&["exec", "./script"]));
         scope.spawn(|| {
@@ -132,12 +145,12 @@ fn a_method_that_cannot_be_tested_ends_with_status_2() {
     assert_eq!(said(&["--loaded", "direct"]), "dsnap-testkit: there is no method `direct`");
     assert_eq!(
         said(&["nothing of ours"]),
-        "dsnap-testkit: there is no method `nothing`; available: direct, http, exec"
+        "dsnap-testkit: there is no method `nothing`; available: direct, http, exec, zeo"
     );
     assert_eq!(said(&["http {url}"]), "dsnap-testkit: `http` needs a URL and an access file");
     assert_eq!(
-        said(&["exec", "x", "{zeo}"]),
-        "dsnap-testkit: {zeo} has no value: there is no simulated ZEO server yet"
+        said(&["zeo nonsense"]),
+        "dsnap-testkit: the address nonsense is neither host:port nor the path of a socket"
     );
     assert!(said(&["exec 'x"]).starts_with("dsnap-testkit: "));
 }

@@ -57,10 +57,10 @@ impl Folder {
         });
     }
 
-    /// Copies the library that cargo built for this test.
-    pub(crate) fn copy_template(&self) {
-        let beside = env::current_exe().unwrap().with_file_name("libdsnap_template.so");
-        self.file("libdsnap_template.so", 0o644, |path| {
+    /// Copies a library that cargo built for this test.
+    pub(crate) fn copy_library(&self, name: &str) {
+        let beside = env::current_exe().unwrap().with_file_name(name);
+        self.file(name, 0o644, |path| {
             fs::copy(&beside, path).unwrap();
         });
     }

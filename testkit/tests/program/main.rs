@@ -10,6 +10,7 @@ mod verify;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 
 use dsnap_testkit::tree::Tree;
@@ -132,7 +133,59 @@ fn a_site_prints_a_ready_line_executes_orders_and_stops_cleanly() {
     );
     assert_eq!(ctl(&["start"]), good(""));
     assert!(ctl(&["dance"]).1.contains("unknown order `dance`; the orders are: enter"));
+    for order in ["stop zope2", "start zope2", "crash zope1", "fault zope1 502:leave silent"] {
+        assert_eq!(ctl(&order.split(' ').collect::<Vec<_>>()), good(""), "{order}");
+    }
+    for order in ["stop zope3", "crash zope3", "start zope3", "fault zope3 502"] {
+        let said = "dsnap-testkit: this site has no server `zope3`; what it has: zope1, zope2\n";
+        assert_eq!(ctl(&order.split(' ').collect::<Vec<_>>()), (Some(1), said.to_owned()));
+    }
     assert_eq!(site.stop(), Some(0));
     assert_eq!(fs::read_to_string(dir.join("misc/snapshot")).unwrap(), "shutdown");
     assert_eq!(ctl(&["status"]).0, Some(69), "no site runs any more");
+}
+
+#[test]
+fn a_site_with_a_zeo_server_prints_its_address_and_stops_each_server_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("ds");
+    let (site, line) = Running::on(&dir, &["--zeo=Z4", "--zeo-password", "--zopes", "2"]);
+    let (zeo, urls) = (line["zeo"].as_str().unwrap(), line["urls"].as_array().unwrap());
+    let conf = fs::read_to_string(dir.join("config/snapshot.conf")).unwrap();
+    let http = urls.iter().map(|url| format!("http {} access\n", url.as_str().unwrap()));
+    let expected = format!("zeo {zeo} 1 zeo-access realm=ds-realm\n{}", http.collect::<String>());
+    assert_eq!(conf, expected, "the ZEO server first, which can be asked while no Zope runs");
+    let account = fs::read_to_string(dir.join("config/zeo-access")).unwrap();
+    assert_eq!(account, "admin:adminpass\n");
+    let ctl = |order: &str| ctl(&dir, &order.split(' ').collect::<Vec<_>>());
+    let good = (Some(0), String::new());
+    assert!(TcpStream::connect(zeo).is_ok());
+    for (order, is_up) in
+        [("stop zeo", false), ("start zeo", true), ("crash zeo", false), ("start", true)]
+    {
+        assert_eq!(ctl(order), good, "{order}");
+        assert_eq!(TcpStream::connect(zeo).is_ok(), is_up, "{order}");
+    }
+    for order in ["stop zope2", "crash zope1", "start zope2", "fault zeo silent:enter flood"] {
+        assert_eq!(ctl(order), good, "{order}");
+    }
+    for order in ["fault zeo 502", "fault zope1 flood"] {
+        assert!(ctl(order).1.contains(" cannot have this fault"), "{order}");
+    }
+    let said = "dsnap-testkit: this site has no server `zope3`; what it has: zope1, zope2, zeo\n";
+    assert_eq!(ctl("stop zope3"), (Some(1), said.to_owned()));
+    assert_eq!(ctl("status"), (Some(0), "in no snapshot\n".to_owned()));
+    assert_eq!(site.stop(), Some(0));
+    assert_eq!(fs::read_to_string(dir.join("misc/snapshot")).unwrap(), "shutdown");
+}
+
+#[test]
+fn a_zeo_server_can_listen_on_a_socket_and_a_site_without_one_has_no_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_site, line) = Running::on(&folder.path().join("a"), &["--zeo", "--zeo-socket"]);
+    assert!(UnixStream::connect(line["zeo"].as_str().unwrap()).is_ok(), "{line}");
+    let (_site, line) = Running::on(&folder.path().join("b"), &[]);
+    assert!(line["zeo"].is_null(), "{line}");
+    let refused = testkit(&["run", "--zeo-password", "--", "true"]);
+    assert_eq!(refused.status.code(), Some(2), "without --zeo: {refused:?}");
 }

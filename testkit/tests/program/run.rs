@@ -19,6 +19,16 @@ fn run_gives_a_script_its_site_and_fails_if_a_snapshot_remains() {
 }
 
 #[test]
+fn run_tells_a_script_where_the_zeo_server_is_if_there_is_one() {
+    let script = "exec 3<>/dev/tcp/${DSNAP_TESTKIT_ZEO%:*}/${DSNAP_TESTKIT_ZEO##*:}";
+    let ran = testkit(&["run", "--zeo", "--", "bash", "-c", script]);
+    assert_eq!(ran.status.code(), Some(0), "{ran:?}");
+    let inherits = format!("{TESTKIT} run -- sh -c 'exit ${{DSNAP_TESTKIT_ZEO+9}}'");
+    let ran = testkit(&["run", "--zeo", "--", "sh", "-c", &inherits]);
+    assert_eq!(ran.status.code(), Some(0), "that of another site: {ran:?}");
+}
+
+#[test]
 fn run_waits_for_an_enter_that_is_still_in_progress() {
     // The first transaction has left the journal when the client is killed; the enter moves two more.
     let script = "ctl commit 3; ctl enter late & \

@@ -1,16 +1,6 @@
 //! When a connection to a simulated Zope stays open, and when it closes.
 
-use crate::support::{ADMIN, Connection, XML, body_of, site, status_request};
-
-/// Returns a request that calls a method with a code.
-fn call(method: &str, code: &str) -> String {
-    let body = body_of(method, Some(code));
-    let head = format!(
-        "POST /DSToolkit HTTP/1.1\nHost: zope\n{ADMIN}{XML}Content-Length: {}\n\n",
-        body.len()
-    );
-    format!("{}{body}", head.replace('\n', "\r\n"))
-}
+use crate::support::{Connection, request, site, status_request};
 
 /// Returns the headers about the connection.
 fn connection_headers(head: &str) -> Vec<&str> {
@@ -23,7 +13,7 @@ fn an_http_1_1_connection_stays_open_unless_the_client_asks_to_close_d33() {
     let mut connection = Connection::to(&site);
     for code in ["one", "two"] {
         for method in ["enterSnapshot", "leaveSnapshot"] {
-            connection.send(&call(method, code));
+            connection.send(&request(method, Some(code)));
             let (head, _) = connection.answer();
             assert!(head.starts_with("HTTP/1.1 200 OK\n"), "{head}");
             assert_eq!(connection_headers(&head), [""; 0]);
@@ -74,7 +64,7 @@ fn pipelined_calls_are_answered_in_order_d43() {
     let site = site();
     let mut connection = Connection::to(&site);
     let question = status_request("HTTP/1.1", "");
-    let enter = call("enterSnapshot", "x");
+    let enter = request("enterSnapshot", Some("x"));
     connection
         .send(&[&question, &enter, &question, &enter, &question].map(String::as_str).concat());
     let bodies: Vec<_> = (0..5).map(|_| connection.answer().1).collect();

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use dsnap_testkit::Site;
 
@@ -12,9 +13,13 @@ pub(crate) fn site() -> Site {
     Site::builder().start().unwrap()
 }
 
-/// Sends a request, and reads the answer until the server closes.
+/// Sends a request to the first Zope, and reads the answer until the server closes.
 pub(crate) fn exchange(site: &Site, head: &str, body: &str) -> String {
-    let url = &site.urls()[0];
+    exchange_with(site, 0, head, body)
+}
+
+fn exchange_with(site: &Site, zope: usize, head: &str, body: &str) -> String {
+    let url = &site.urls()[zope];
     let address = url.trim_start_matches("http://").trim_end_matches("/DSToolkit");
     let mut stream = TcpStream::connect(address).unwrap();
     let request = format!("{head}Host: {address}\nConnection: close\n\n{body}");
@@ -45,6 +50,14 @@ pub(crate) fn call(site: &Site, method: &str, code: Option<&str>) -> String {
     post(site, &format!("{ADMIN}{XML}"), &body_of(method, code))
 }
 
+/// Calls the Zope with this number.
+pub(crate) fn call_at(site: &Site, zope: usize, method: &str, code: Option<&str>) -> String {
+    let body = body_of(method, code);
+    let length = body.len();
+    let head = format!("POST /DSToolkit HTTP/1.1\n{ADMIN}{XML}Content-Length: {length}\n");
+    exchange_with(site, zope, &head, &body)
+}
+
 /// A connection to a Zope, which may stay open.
 pub(crate) struct Connection {
     stream: BufReader<TcpStream>,
@@ -60,6 +73,14 @@ impl Connection {
 
     pub(crate) fn send(&mut self, bytes: &str) {
         self.stream.get_mut().write_all(bytes.as_bytes()).unwrap();
+    }
+
+    /// Reads one answer, unless the Zope closes the connection before it.
+    pub(crate) fn try_answer(&mut self) -> Option<(String, String)> {
+        match self.stream.fill_buf() {
+            Ok([]) | Err(_) => None,
+            Ok(_) => Some(self.answer()),
+        }
     }
 
     /// Reads one answer: the lines of its head, and a body of the announced length.
@@ -99,9 +120,27 @@ impl Connection {
 
 /// Returns a request for the code.
 pub(crate) fn status_request(version: &str, headers: &str) -> String {
-    let body = body_of("currentSnapshotCode", None);
+    request_with(version, headers, &body_of("currentSnapshotCode", None))
+}
+
+/// Returns a request that calls a method.
+pub(crate) fn request(method: &str, code: Option<&str>) -> String {
+    request_with("HTTP/1.1", "", &body_of(method, code))
+}
+
+fn request_with(version: &str, headers: &str, body: &str) -> String {
     let length = body.len();
     let head =
         format!("POST /DSToolkit {version}\n{ADMIN}{XML}{headers}Content-Length: {length}\n\n");
     format!("{}{body}", head.replace('\n', "\r\n"))
+}
+
+/// Waits until a condition holds, and fails after a minute.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < end, "after a minute still not: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }

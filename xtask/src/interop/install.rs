@@ -42,7 +42,21 @@ pub(crate) const MAIN_ZEO: ZeoServer =
     ZeoServer { name: "ZODB3 3.10.7", folder: MAIN, packages: PACKAGES };
 
 /// The other generations of servers.
-pub(crate) const OTHER_ZEOS: [ZeoServer; 3] = [
+pub(crate) const OTHER_ZEOS: [ZeoServer; 4] = [
+    ZeoServer {
+        name: "ZODB3 3.7.2",
+        folder: "zeo-3.7",
+        packages: &[
+            "DirectoryStorage==1.1.21",
+            "ZODB3==3.7.2",
+            "zc.lockfile==2.0",
+            "ZConfig==3.6.1",
+            "zdaemon==4.4",
+            "zope.interface==5.5.2",
+            "zope.proxy==4.6.1",
+            "zope.testing==5.0.1",
+        ],
+    },
     ZeoServer {
         name: "ZODB3 3.8.6",
         folder: "zeo-3.8",

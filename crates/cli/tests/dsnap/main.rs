@@ -60,4 +60,6 @@ mod trust;
 mod unanswered;
 mod untouched;
 mod villains;
+mod zeo;
+mod zeo_faults;
 mod zope5;

@@ -27,9 +27,9 @@
 //!
 //! `/srv/ds`, `/srv/mail`, `/srv/main`, `/srv/catalog` and `/srv/members` are storages of simulated sites
 //! that keep committing. `localhost:8080` (also called `zope1:8080`) and `zope2:8080` are the Zopes of the
-//! first. `/srv/try` is the folder in which a section begins, and `/srv/src/dsnap` is this
-//! checkout. Other paths below `/srv`, `/backup`, `/tmp`, `/usr/local` and so on (`support/pages/place.rs`)
-//! are in the folder of the test, too. `systemctl`, `docker`, `sudo`, `ssh` and some others are stubs
+//! first; it has a ZEO server at `localhost:8100` if the section names that. `/srv/try` is the folder in
+//! which a section begins, and `/srv/src/dsnap` is this checkout. Other paths below `/srv`, `/backup`,
+//! `/tmp`, `/usr/local` and so on (`support/pages/place.rs`) are in the folder of the test, too. `systemctl`, `docker`, `sudo`, `ssh` and some others are stubs
 //! (`support/pages/stubs.rs`).
 
 use crate::support::in_parallel;

@@ -7,7 +7,7 @@ use dsnap_testkit::control::Control;
 use nix::sys::signal::Signal::SIGKILL;
 
 use crate::support::{
-    Dsnap, assert_free, conf, copies, is_locked, site_builder, wait_until, write_script,
+    Dsnap, assert_free, conf, copies, is_locked, script_that_ends_by, site_builder, wait_until,
 };
 
 const ROLLS: &str = "the server ended without closing the storage; direct access recovers it\n";
@@ -19,16 +19,7 @@ fn site_that_ends_by(order: &str, quick_shutdown: bool) -> (Arc<Site>, Control, 
     let site = Arc::new(site.start().unwrap());
     site.server().unwrap().commit(20).unwrap();
     let control = Control::listen(&site).unwrap();
-    let script = site.storage().config().join("stop-start");
-    let text = format!(
-        r#"#!/bin/bash
-exec 3<>/dev/tcp/127.0.0.1/$(cat "$DSNAP_STORAGE/misc/dsnap-testkit.port")
-case $1 in enter) echo {order} >&3 ;; leave) echo start >&3 ;; *) exit 64 ;; esac
-read -r answer <&3 && [[ $answer == ok* ]] || [[ $1 == leave ]]
-"#
-    );
-    write_script(&script, &text);
-    let line = format!("exec {}", script.display());
+    let line = script_that_ends_by(order, &site);
     (site, control, line)
 }
 

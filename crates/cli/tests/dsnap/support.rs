@@ -37,7 +37,9 @@ pub(crate) use outcome::{Ran, follow, is_phase};
 pub(crate) use program::{Dsnap, Running};
 pub(crate) use replica::{assert_like_the_replica, write_replica_with_folders};
 pub(crate) use scripted_server::ScriptedServer;
-pub(crate) use site::{assert_free, busy_site, conf, copies, port, site, site_builder};
+pub(crate) use site::{
+    assert_free, busy_site, conf, copies, port, script_that_ends_by, site, site_builder, zeo_site,
+};
 pub(crate) use storage::{
     fixture_builder, is_locked, make_fifo, picture, request, storage, storage_with_conf,
 };

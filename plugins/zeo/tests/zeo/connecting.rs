@@ -101,3 +101,14 @@ fn a_storage_without_snapshots_gets_no_snapshot_call() {
         assert_eq!(server.calls(), "connect");
     }
 }
+
+#[test]
+fn only_the_oldest_server_may_lack_the_patch() {
+    for (version, hint) in
+        [("Z200", "patch ZEO as"), ("Z201", "this one is not a DirectoryStorage")]
+    {
+        let server = Script::of_version(version.as_bytes()).reply("getExtensionMethods", &b"}"[..]);
+        let server = Server::start(server);
+        expect(ConfLine::new(&server.address).enter(), "refused", &["has no snapshots", hint]);
+    }
+}

@@ -59,6 +59,7 @@ impl Dsnap {
     pub(crate) fn at(site: &Site) -> Self {
         let mut dsnap = Self::new().knows(site.path());
         dsnap.replaced.extend(site.urls().into_iter().zip(["URL", "URL2", "URL3"]));
+        dsnap.replaced.extend(site.zeo_address().map(|address| (address, "ZEO")));
         dsnap.storage(site.path())
     }
 

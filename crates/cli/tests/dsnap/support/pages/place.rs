@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use dsnap_testkit::Site;
 use dsnap_testkit::control::Control;
+use dsnap_testkit::site::ZeoConfig;
 use tempfile::TempDir;
 
 use super::markdown::Section;
@@ -47,6 +48,8 @@ const SITES: [(&str, &[&str]); 5] = [
 ];
 /// The storage whose conf a block writes that names no file.
 pub(super) const STORAGE: &str = SITES[0].0;
+/// The address of the ZEO server of the first storage, which has one if the section names it.
+const ZEO: &str = "localhost:8100";
 /// Other names of the first Zope.
 const FIRST_ZOPE: (&str, &str) = ("zope1:8080", "localhost:8080");
 
@@ -76,7 +79,7 @@ impl Place {
             section.blocks().any(|it| it.kind() == "conf" && it.file_name().is_none());
         for (storage, zopes) in SITES {
             if section.mentions(storage) || (writes_conf && storage == STORAGE) {
-                place.start(storage, zopes);
+                place.start(storage, zopes, section);
             }
         }
         stubs::write(&place.stubs(), section, |text| place.here(text));
@@ -84,10 +87,13 @@ impl Place {
     }
 
     /// Starts a site that keeps committing.
-    fn start(&mut self, storage: &str, zopes: &[&str]) {
+    fn start(&mut self, storage: &str, zopes: &[&str], section: &Section) {
         let builder = site_builder().storage(self.here(storage)).zopes(zopes.len());
+        let has_zeo = storage == STORAGE && section.mentions(ZEO);
+        let builder = if has_zeo { builder.zeo(ZeoConfig::default()) } else { builder };
         let site = Arc::new(builder.commits_per_second(20).start().unwrap());
         site.server().unwrap().commit(20).unwrap();
+        self.here.extend(site.zeo_address().map(|address| (ZEO.to_owned(), address)));
         for (zope, url) in zopes.iter().zip(site.urls()) {
             let address = url.split('/').nth(2).unwrap().to_owned();
             self.here.push(((*zope).to_owned(), address.clone()));

@@ -1,0 +1,65 @@
+//! One connection: the version first, then one call after the other.
+
+use std::io;
+use std::sync::Arc;
+
+use super::clients::Client;
+use super::handler::{Handler, Next, announce};
+use super::life::Life;
+use super::outbox::Outbox;
+use super::pickle::Call;
+use super::service::Service;
+use super::session::Session;
+use super::stream::{Incoming, Stream};
+
+/// Serves a client until one of the two closes.
+pub(super) fn serve(service: &Service, stream: Stream) {
+    let (stream, life) = (Arc::new(stream), Arc::new(Life::default()));
+    let numbers_messages = service.config.version.numbers_messages();
+    let (outbox, writer) = Outbox::start(&stream, &life, numbers_messages);
+    let client = Arc::new(Client::new(stream, life, outbox));
+    let Some(number) = service.clients.add(&client) else {
+        client.close();
+        return client.outbox.end();
+    };
+    match converse(service, &client) {
+        // The client has closed, or it sent something that ends a real connection at once.
+        Err(_) => {
+            client.close();
+            client.outbox.end();
+        }
+        Ok(Next::Reset) => client.outbox.reset(),
+        Ok(_) => client.outbox.end(),
+    }
+    // A panic there ends the connection, too.
+    let _ = writer.join();
+    service.clients.remove(number);
+}
+
+/// Serves a client until this server ends the connection; an error means that it ended otherwise.
+fn converse(service: &Service, client: &Client) -> io::Result<Next> {
+    let mut incoming = Incoming::of(&client.stream);
+    match announce(service, client) {
+        Next::Continue => {}
+        next => return Ok(next),
+    }
+    let peer = String::from_utf8_lossy(&incoming.receive()?).into_owned();
+    if !service.config.version.accepts(&peer) {
+        return Ok(Next::Close);
+    }
+    let mut session = Session::new(service, client, peer);
+    loop {
+        let message = incoming.receive()?;
+        let turn = service.turn();
+        let Some(call) = Call::of(&message) else { return Ok(Next::Close) };
+        let next = Handler { service, client, session: &mut session }.handle(&call);
+        drop(turn);
+        if next != Next::Continue {
+            return Ok(next);
+        }
+        if let Some(codes) = session.new_codes.take() {
+            client.outbox.authenticate(codes.clone());
+            incoming.authenticate(codes);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! What a server sends, byte for byte as it was recorded: pickles of protocol 1 without a memo.
+
+use super::version::ZeoVersion;
+
+/// The bytes of a value.
+pub(super) type Pickle = Vec<u8>;
+
+pub(super) fn none() -> Pickle {
+    b"N".to_vec()
+}
+
+/// Encodes a truth value as Python 2 does.
+pub(super) fn truth(value: bool) -> Pickle {
+    if value { b"I01\n".to_vec() } else { b"I00\n".to_vec() }
+}
+
+/// Encodes a number in the shortest form.
+pub(super) fn number(value: i64) -> Pickle {
+    match (u8::try_from(value), u16::try_from(value), i32::try_from(value)) {
+        (Ok(byte), ..) => vec![b'K', byte],
+        (_, Ok(short), _) => [b"M", &short.to_le_bytes()[..]].concat(),
+        (_, _, Ok(word)) => [b"J", &word.to_le_bytes()[..]].concat(),
+        _ => format!("I{value}\n").into_bytes(),
+    }
+}
+
+/// Encodes a byte string.
+pub(super) fn bytes(value: &[u8]) -> Pickle {
+    match u8::try_from(value.len()) {
+        Ok(length) => [&[b'U', length], value].concat(),
+        Err(_) => [b"T", &length_of(value)[..], value].concat(),
+    }
+}
+
+/// Returns the four bytes of a length.
+fn length_of(value: &[u8]) -> [u8; 4] {
+    u32::try_from(value.len()).unwrap_or(u32::MAX).to_le_bytes()
+}
+
+pub(super) fn text(value: &str) -> Pickle {
+    bytes(value.as_bytes())
+}
+
+pub(super) fn tuple(items: &[Pickle]) -> Pickle {
+    if items.is_empty() { b")".to_vec() } else { [b"(", &items.concat()[..], b"t"].concat() }
+}
+
+pub(super) fn list(items: &[Pickle]) -> Pickle {
+    match items {
+        [] => b"]".to_vec(),
+        [item] => [b"]", &item[..], b"a"].concat(),
+        items => [b"](", &items.concat()[..], b"e"].concat(),
+    }
+}
+
+pub(super) fn dictionary(entries: &[(&str, Pickle)]) -> Pickle {
+    let written = entries.iter().map(|(key, value)| [text(key), value.clone()].concat());
+    let written: Vec<_> = written.collect();
+    match &written[..] {
+        [] => b"}".to_vec(),
+        [entry] => [b"}", &entry[..], b"s"].concat(),
+        entries => [b"}(", &entries.concat()[..], b"u"].concat(),
+    }
+}
+
+/// Encodes the reply to the call with this number.
+pub(super) fn reply(number_of_call: i64, result: &[u8]) -> Pickle {
+    message(number_of_call, false, ".reply", result)
+}
+
+/// Encodes a message that wants no answer.
+pub(super) fn one_way(number: i64, name: &str, arguments: &[u8]) -> Pickle {
+    message(number, true, name, arguments)
+}
+
+fn message(of: i64, one_way: bool, name: &str, arguments: &[u8]) -> Pickle {
+    let flag = number(one_way.into());
+    [b"(", &number(of)[..], &flag, &text(name), arguments, b"t."].concat()
+}
+
+/// A class, as a pickle names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Class {
+    pub(super) module: &'static str,
+    pub(super) name: &'static str,
+}
+
+impl Class {
+    pub(super) const fn new(module: &'static str, name: &'static str) -> Self {
+        Self { module, name }
+    }
+
+    fn pickle(self) -> Pickle {
+        format!("c{}\n{}\n", self.module, self.name).into_bytes()
+    }
+
+    /// Tells whether an exception of the class is a ZODB exception, whose state has a dictionary.
+    fn is_of_zodb(self) -> bool {
+        matches!(self.module, "ZODB.POSException" | "DirectoryStorage.utils" | "ZEO.Exceptions")
+    }
+}
+
+/// The form of an exception in a reply, which depends on the generation of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ExceptionForm {
+    /// 3.3 to 3.7: the class, and then a class with an instance.
+    Nested,
+    /// 3.8: ZODB exceptions have a message besides their arguments.
+    WithMessage,
+    /// 3.9 to 4.3.
+    WithArguments,
+    /// A classic class of Python 2.4 and older.
+    Classic,
+    /// ZEO 4 with Python 3.
+    Python3,
+}
+
+impl ExceptionForm {
+    pub(super) fn of(version: ZeoVersion) -> Self {
+        match version {
+            ZeoVersion::Z303 => Self::Nested,
+            ZeoVersion::Z308 => Self::WithMessage,
+            _ => Self::WithArguments,
+        }
+    }
+}
+
+/// Encodes the reply to a call that raised an exception of a class, with one argument or none.
+pub(super) fn exception(
+    number_of_call: i64,
+    form: ExceptionForm,
+    class: Class,
+    argument: Option<&[u8]>,
+) -> Pickle {
+    if form == ExceptionForm::Python3 {
+        return of_python_3(number_of_call, class, argument.unwrap_or_default());
+    }
+    let instance = instance(form, class, argument);
+    let raised = tuple(&[class.pickle(), instance]);
+    match form {
+        ExceptionForm::Nested => reply(number_of_call, &tuple(&[class.pickle(), raised])),
+        _ => reply(number_of_call, &raised),
+    }
+}
+
+/// Encodes an exception itself.
+fn instance(form: ExceptionForm, class: Class, argument: Option<&[u8]>) -> Pickle {
+    let arguments = tuple(&argument.map(bytes).into_iter().collect::<Vec<_>>());
+    match form {
+        ExceptionForm::Nested => [&class.pickle()[..], &arguments, b"R"].concat(),
+        ExceptionForm::Classic => {
+            let state = dictionary(&[("args", arguments)]);
+            [b"(", &class.pickle()[..], b"o", &state, b"b"].concat()
+        }
+        _ if class.is_of_zodb() => {
+            let recon = Class::new("ZODB.POSException", "_recon").pickle();
+            let mut state = vec![("args", arguments)];
+            if form == ExceptionForm::WithMessage {
+                state.insert(0, ("message", bytes(argument.unwrap_or_default())));
+            }
+            [&recon[..], &tuple(&[class.pickle(), dictionary(&state)]), b"R"].concat()
+        }
+        _ => [&class.pickle()[..], &arguments, b"R"].concat(),
+    }
+}
+
+/// Encodes an exception of ZODB with protocol 3, where strings are text.
+fn of_python_3(number_of_call: i64, class: Class, words: &[u8]) -> Pickle {
+    let unicode = |text: &[u8]| [b"X", &length_of(text)[..], text].concat();
+    let recon = Class::new("ZODB.POSException", "_recon").pickle();
+    let arguments = [&unicode(words)[..], b"\x85"].concat();
+    let state = [b"}", &unicode(b"args")[..], &arguments, b"s"].concat();
+    let instance = [&recon[..], &class.pickle(), &state, b"\x86R"].concat();
+    let result = [&class.pickle()[..], &instance, b"\x86"].concat();
+    let head = [&number(number_of_call)[..], b"K\x00", &unicode(b".reply")].concat();
+    [b"\x80\x03(", &head[..], &result, b"t."].concat()
+}
