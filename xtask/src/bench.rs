@@ -26,6 +26,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
             .args(["--root".as_ref(), workspace::root().as_os_str()])
             .run();
     }
+    // One after the other: built together, dsnap would get features that only the bench asks for.
     workspace::build_release("dsnap")?;
     let work = workspace::target()?.join("bench");
     fs::create_dir_all(&work)?;
