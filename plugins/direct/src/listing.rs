@@ -49,10 +49,10 @@ pub(crate) fn in_pieces(
     }
 }
 
-/// Works through a folder whose entries vanish by that. `work` says whether there was something to do.
+/// Works through a folder whose entries `work` removes. `work` says whether it removed any.
 ///
 /// If a folder changes while it is read, some file systems (NFS) pass over entries. So a folder of
-/// several pieces is read again until there is nothing to do.
+/// several pieces is read again until one piece holds the rest, or nothing more can be removed.
 pub(crate) fn until_done<E: Iterator<Item = Result<Listed, Reason>>>(
     entries: impl Fn() -> Result<E, Reason>,
     mut work: impl FnMut(Vec<Listed>) -> Result<bool, Reason>,

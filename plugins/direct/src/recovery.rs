@@ -29,7 +29,7 @@ pub(crate) fn recover(survey: Survey<'_>, caller: &dyn Caller) -> Result<(), Rea
     recover_in_batches(survey, MAX_BATCH_FILES, caller)
 }
 
-/// Does the same, with so many files of the journal between two syncs.
+/// Does the same, moving at most `batch_files` files of the journal between two syncs.
 fn recover_in_batches(
     mut survey: Survey<'_>,
     batch_files: usize,
@@ -55,7 +55,8 @@ fn recover_in_batches(
         sync::file_system(durability, a)?;
         moving::roll_forward(&batch, transactions, a, progress)?;
     }
-    // The disk may take long now. No folder may vanish before its files have arrived, on disk.
+    // The sync may take long, so progress is shown first. No folder may be removed before its files are in
+    // `A/` on disk.
     progress.report();
     sync::file_system(durability, a)?;
     remove_folders(&survey, durability, &keep_going)?;

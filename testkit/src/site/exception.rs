@@ -86,7 +86,7 @@ impl Exception {
         Self::of_storage(ESCAPES.to_owned())
     }
 
-    /// Returns the exception of a Zope whose ZEO server is gone.
+    /// Returns the exception of a Zope whose ZEO server is unavailable.
     pub(super) fn disconnected() -> Self {
         Self::new("ZEO.Exceptions", "ClientDisconnected", "")
     }

@@ -122,10 +122,10 @@ impl<'a> EnteredSnapshot<'a> {
     /// It could not be left; the text names the storage and the code. If an earlier run entered it,
     /// also: somebody uses it.
     pub(crate) fn leave(mut self) -> Result<(), Failure> {
-        self.leave_patiently()
+        self.leave_with_retries()
     }
 
-    fn leave_patiently(&mut self) -> Result<(), Failure> {
+    fn leave_with_retries(&mut self) -> Result<(), Failure> {
         loop {
             if let Some(end) = self.try_to_leave(false) {
                 return end;
@@ -351,7 +351,7 @@ pub(crate) fn cure_elsewhere(code: &Code) -> String {
 impl Drop for EnteredSnapshot<'_> {
     fn drop(&mut self) {
         if !self.progress.is_over {
-            let _ = self.leave_patiently();
+            let _ = self.leave_with_retries();
         }
     }
 }

@@ -39,7 +39,7 @@ pub(crate) fn through_proc() -> io::Error {
     io::Error::other("its path leads through /proc, where root's own files could be meant")
 }
 
-/// Reads up to `max_size` bytes. A small file takes one call of the system, and one more for its end.
+/// Reads up to `max_size` bytes. A small file takes one system call, and one more for its end.
 pub(crate) fn read_up_to(file: impl Read, max_size: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::with_capacity(USUAL_SIZE);
     file.take(max_size).read_to_end(&mut content)?;

@@ -1,6 +1,7 @@
-//! (f): a call of a loaded method, which gets a process of its own, beside a call of a linked one.
+//! (f): a call of a loaded method, which gets a process of its own, compared with a call of a linked one.
 //!
-//! `testkit/benches/calls.rs` makes the calls; it needs a process that can answer them.
+//! `testkit/benches/calls.rs` makes the calls: the program that calls a loaded method is started again to
+//! serve the call, so it must know how to do that.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -23,17 +23,17 @@ const IN_B: Size = (20_000, 6);
 const LARGE_IN_B: Size = (200_000, 3);
 /// The original takes minutes for more.
 const MAX_FOR_ORIGINAL: u64 = 200_000;
-/// Tracing slows each call down by much.
+/// Tracing makes each call much slower.
 const MAX_COUNTED: u64 = 2_000;
 
-/// (c)
+/// Measures (c): recoveries of a full `journal/`.
 pub(super) fn of_journals(bench: &Bench<'_>) -> Result<Vec<CaseResult>> {
     let large = LARGE.iter().filter(|_| bench.full);
     let sizes = SIZES.iter().chain(large);
     measure_all(bench, "c", sizes.copied(), false)
 }
 
-/// (d)
+/// Measures (d): recoveries of a full `B/`.
 pub(super) fn of_b(bench: &Bench<'_>) -> Result<Vec<CaseResult>> {
     let size = if bench.full { LARGE_IN_B } else { IN_B };
     measure_all(bench, "d", [size], true)

@@ -22,7 +22,7 @@ pub(super) struct Proxy {
     ended: Arc<AtomicBool>,
 }
 
-/// When what passed.
+/// What passed, and when.
 #[derive(Debug, Default)]
 struct Passed {
     asked_to_enter: bool,
