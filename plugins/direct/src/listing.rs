@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_folder_is_read_again_until_nothing_is_left_even_if_entries_are_passed_over() {
+    fn a_large_folder_is_read_again_until_one_piece_is_left_even_if_entries_are_passed_over() {
         let left: RefCell<Vec<_>> = RefCell::new((0..3 * MAX_LISTED).map(entry).collect());
         // As if every second entry were passed over.
         let entries = || Ok(left.borrow().clone().into_iter().step_by(2).map(Ok));

@@ -97,8 +97,8 @@ impl Site {
 
     fn no_server(&self, name: &str) -> io::Error {
         let names: Vec<_> = self.servers().iter().map(ServerName::to_string).collect();
-        let names = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
-        let text = format!("this site has no server `{name}`; what it has: {names}");
+        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        let text = format!("this site has no server `{name}`; its servers: {names}");
         io::Error::new(io::ErrorKind::NotFound, text)
     }
 
