@@ -129,7 +129,7 @@ async fn serve_until(
             let _ = tokio::time::timeout(LAST_CALLS_TIMEOUT, graceful.shutdown()).await;
         }
         Ok(End::Crash) => {}
-        // The site goes, and its runtime ends every task.
+        // The site is being dropped, and its runtime ends every task.
         Err(_) => pending().await,
     }
     connections.shutdown().await;

@@ -1,5 +1,5 @@
-//! The Zopes of a site with a ZEO server: what they answer while that server is away, while it is busy,
-//! and with each of its faults.
+//! The Zopes of a site with a ZEO server: their answers while that server is down or busy, and with each of
+//! its faults.
 
 use std::thread;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use dsnap_testkit::site::{
 use crate::parallel::in_parallel;
 use crate::support::{call, call_at, wait_until};
 
-/// What Zope 2 answers if its ZEO server is gone, as recorded.
+/// What Zope 2 answers if its ZEO server is unavailable, as recorded.
 const DISCONNECTED: &str =
     "Unexpected Zope exception: &lt;class 'ZEO.Exceptions.ClientDisconnected'&gt; - </string>";
 /// What Zope 5 answers to any exception, as recorded.

@@ -1,5 +1,5 @@
-//! Sites of several Zopes and one ZEO server: asking that server itself, and what becomes of a run while
-//! one of them is away.
+//! Sites of several Zopes and one ZEO server: runs that ask the ZEO server itself, and runs while one of the
+//! servers is down.
 
 use std::fs;
 use std::net::TcpStream;
@@ -17,7 +17,7 @@ use crate::support::{
 const ZOPE_1: ServerName = ServerName::Zope(0);
 const ZOPE_2: ServerName = ServerName::Zope(1);
 
-/// What an ordinary run says that entered by the ZEO server.
+/// Returns the messages of an ordinary run that entered by the ZEO server.
 fn by_zeo() -> String {
     entered_by("zeo ZEO")
 }

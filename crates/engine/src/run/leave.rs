@@ -40,7 +40,7 @@ pub(crate) struct EnteredSnapshot<'a> {
     progress: Progress,
 }
 
-/// How far leaving is.
+/// The tries to leave so far.
 #[derive(Debug, Default)]
 struct Progress {
     /// When the first try began.
@@ -48,7 +48,7 @@ struct Progress {
     tries: u32,
     /// Why the last try failed.
     failure: Option<Reason>,
-    /// The snapshot is left or given up, or a try is under way: one that panics is the last.
+    /// The snapshot is left or given up, or a try is in progress. No other try follows a try that panics.
     is_over: bool,
 }
 

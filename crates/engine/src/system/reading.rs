@@ -15,7 +15,7 @@ use crate::system::open;
 use crate::system::real_user::is_lowered;
 use crate::system::walk::{Part, Walk};
 
-/// The room that is made at first for the content of a file. Most of them are smaller.
+/// The size of the first buffer for the content of a file. Most files are smaller.
 const USUAL_SIZE: usize = 4096;
 
 /// Opens a regular file.
