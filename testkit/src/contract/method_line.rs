@@ -21,7 +21,7 @@ impl MethodLine {
     ///
     /// # Errors
     ///
-    /// There is no word, or the line is malformed.
+    /// The line has no words, or is malformed.
     pub fn parse(words: &[OsString]) -> Result<Self, String> {
         let words = match words {
             [line] => {

@@ -81,7 +81,7 @@ impl Exception {
         Self::new("exceptions", "AttributeError", words)
     }
 
-    /// Returns an exception with something for a terminal to obey.
+    /// Returns an exception with escape sequences that a terminal would obey.
     pub(super) fn with_escapes() -> Self {
         Self::of_storage(ESCAPES.to_owned())
     }

@@ -17,7 +17,8 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Vec<CaseResult>> {
         fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let times: BTreeMap<String, Vec<u64>> = serde_json::from_str(&text)?;
     let programs = ["loaded", "linked"].into_iter().map(|name| {
-        let times = times.get(name).with_context(|| format!("{} has no {name}", file.display()))?;
+        let times =
+            times.get(name).with_context(|| format!("{} has no {name} calls", file.display()))?;
         Ok(Measured::new(name, samples(times), None))
     });
     let programs = programs.collect::<Result<_>>()?;

@@ -63,6 +63,7 @@ fn run(tool: &Invocation, proxy: &Proxy, instants: &Path) -> Result<Sample> {
 /// Reads the instants that COMMAND wrote.
 fn own_time(instants: &Path) -> Result<Duration> {
     let text = fs::read_to_string(instants).context("COMMAND wrote no instants")?;
-    let (first, last) = text.trim().split_once(' ').context("COMMAND wrote no two instants")?;
+    let (first, last) =
+        text.trim().split_once(' ').context("COMMAND did not write two instants")?;
     Ok(Duration::from_micros(last.parse::<u64>()? - first.parse::<u64>()?))
 }

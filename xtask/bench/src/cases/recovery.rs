@@ -94,11 +94,14 @@ fn measure(
 /// first one did.
 fn check(storage: &Path, recovered: &mut Option<usize>) -> Result<()> {
     for folder in ["B", "journal"] {
-        ensure!(fs::read_dir(storage.join(folder))?.next().is_none(), "{folder} is not empty");
+        ensure!(
+            fs::read_dir(storage.join(folder))?.next().is_none(),
+            "{folder}/ is not empty after the recovery"
+        );
     }
     let files = files_below(&storage.join("A"))?;
     let expected = *recovered.get_or_insert(files);
-    ensure!(files == expected, "A/ contains {files} files, and not {expected}");
+    ensure!(files == expected, "A/ contains {files} files instead of {expected}");
     Ok(())
 }
 
