@@ -1,5 +1,5 @@
-//! Tells the program the commit and the target for which it is built, for `--version -v`.
-#![allow(clippy::print_stdout, reason = "so a build script speaks to cargo")]
+//! Tells the program its commit and its target, for `--version -v`.
+#![allow(clippy::print_stdout, reason = "a build script prints its instructions to cargo")]
 #![allow(clippy::disallowed_methods, reason = "the rules are for the program, not for its build")]
 
 use std::env;
@@ -23,7 +23,7 @@ fn of_package(crate_folder: &Path) -> Option<String> {
     Some(rest.split_once('"')?.0.to_owned())
 }
 
-/// Asks git. The crate may also stand in a clone of another project, whose commits are not meant.
+/// Asks git. If the crate is part of another project's clone, that project's commits say nothing.
 fn of_clone(crate_folder: &Path) -> Option<String> {
     let root = PathBuf::from(git(crate_folder, &["rev-parse", "--show-toplevel"])?);
     if root.join("crates/cli").canonicalize().ok()? != crate_folder.canonicalize().ok()? {

@@ -1,4 +1,5 @@
-//! What calling a loaded method costs over calling a linked one: a process for each call.
+//! Measures how much longer a call of a loaded method takes than one of a linked method: a loaded one gets
+//! a process of its own for each call.
 //!
 //! `cargo xtask bench` builds the library and runs this. Each round makes both calls, so that a busy
 //! machine slows both. With `--json FILE`, the times are also written to FILE, in microseconds.

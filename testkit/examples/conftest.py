@@ -1,7 +1,7 @@
 """pytest fixtures: a simulated site for each test that uses one.
 
-The programs `dsnap` and `dsnap-testkit` must be on the PATH. `@pytest.mark.site("--zeo")` gives the
-site of a test more options of `dsnap-testkit site`.
+The programs `dsnap` and `dsnap-testkit` must be on the PATH. `@pytest.mark.site("--zeo")` adds options of
+`dsnap-testkit site` for one test.
 """
 
 import json

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Rehearses backup.sh on a site of two Zopes and one ZEO server, whose servers go away one by one:
+# Rehearses backup.sh on a site of two Zopes and one ZEO server that go down one by one:
 #   dsnap-testkit run --zeo --zopes 2 -- ./rehearse-zeo.sh
 set -euo pipefail
 

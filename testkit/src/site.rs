@@ -7,17 +7,17 @@
 //!
 //! - `builder`: the options, and the start
 //! - `servers`: the servers of a site, each by its name
-//! - `zope_process`: a Zope that may end and come back
+//! - `zope_process`: a Zope that can be stopped and started again
 //! - `zope`: its answers to XML-RPC, with `answers`, `connection`, `zope_version`
 //! - `zeo_link`: how a Zope reaches the storage
 //! - `zeo`: the ZEO server
-//! - `reserved_port`: where a server listens that may end and come back
+//! - `reserved_port`: the port of a server, which it keeps while it is stopped
 //! - `exception`: what a server raises
 //! - `other_storage`, `backend`: a storage with its server
 //! - `server`: the simulated server, with `flusher`, `snapshot_mode`, `shared`, `files`
 //! - `fault_spec`, `faults`, `server_config`, `server_error`: the types they share
 //!
-//! The control port, `crate::control`, uses a site and is unknown to it.
+//! The control port, `crate::control`, uses a site. The site does not know it.
 
 mod answers;
 mod backend;
@@ -87,7 +87,7 @@ impl Site {
         Builder::default()
     }
 
-    /// Returns what the connections of the Zopes run on. A site has it until it is dropped.
+    /// Returns the runtime of the Zopes' connections. A site has one until it is dropped.
     fn runtime(&self) -> io::Result<&Runtime> {
         self.runtime.as_ref().ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
@@ -143,7 +143,7 @@ impl Site {
         ledger_of_last_snapshot(self.path())
     }
 
-    /// Returns everything that was committed until now, for copies that no tool took care of.
+    /// Returns everything that was committed until now, for copies that were made without a snapshot.
     ///
     /// # Errors
     ///

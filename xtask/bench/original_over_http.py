@@ -1,4 +1,4 @@
-"""The original tool, so that it can speak HTTP on Python 2.7.
+"""Runs the original tool with a correction, so that it can speak HTTP on Python 2.7.
 
     python original_over_http.py ARGUMENT...
 

@@ -1,8 +1,7 @@
-//! `cargo xtask bench`: measures dsnap beside the original, other programs and floors.
+//! `cargo xtask bench`: compares dsnap with the original, other programs and floors.
 //!
-//! This builds what is measured, and installs the original if Python 2.7 is there. Measuring is the
-//! business of `xtask/bench`, a program of its own. The bench is not part of `ci`: times on a busy machine
-//! mean little.
+//! This builds the programs, and installs the original if Python 2.7 is there. `xtask/bench`, a separate
+//! program, measures them. The bench is not part of `ci`: times on a busy machine mean little.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,7 +43,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     bench.args(args).run()
 }
 
-/// Installs the original; none if that is not possible here.
+/// Installs the original. Returns `None` if that is not possible here.
 fn original() -> Result<Option<PathBuf>> {
     let folder = workspace::target()?.join("interop");
     fs::create_dir_all(&folder)?;

@@ -93,7 +93,7 @@ fn run_parts(options: &Options, folder: &Path, scratch: &Path) -> Result<String>
     Ok(format!("{}; {} answers of Zope 5 compared", summary?, answers?))
 }
 
-/// Does what mostly waits for servers beside what mostly computes.
+/// Runs work that mostly waits for servers in parallel with work that mostly computes.
 fn together<T: Send, U>(
     waiting: impl FnOnce() -> T + Send,
     computing: impl FnOnce() -> U,

@@ -47,10 +47,10 @@ Tasks:
                --zeo             Only run with a real ZEO server
                --all             Run with four generations of ZEO servers
                --keep            Leave the storages in target/interop, even after a success
-  bench      Measure dsnap beside the original, flock, curl and programs that do only what cannot be
-             avoided; needs an idle machine. Fails if calls of loaded methods take too long
+  bench      Measure dsnap, and compare it with the original, flock, curl and programs that do only what
+             cannot be avoided. Needs an idle machine; fails if calls of loaded methods take too long
                CASE...           Only these cases; `bench --help` lists them, and all options
-               --full            Also with up to a million files; this takes hours
+               --full            Also with up to a million files; this takes an hour or more
                --rounds N        Measure each program N times
                --json FILE       Write the results to FILE
                --write-docs      Write the figures and plots of docs/performance.md

@@ -1,7 +1,7 @@
 //! Installs packages of Python in the target folder, for `examples` and `interop`.
 //!
 //! A stamp, written last, marks an installation as complete; without it, everything is installed
-//! again. Which packages are needed is decided by the tasks.
+//! again. The tasks decide which packages they need.
 
 use std::ffi::OsStr;
 use std::fs;

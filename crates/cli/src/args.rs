@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn the_version_has_details_if_v_stands_beside_it() {
+    fn version_with_verbose_prints_the_details_of_the_build() {
         let prints = |line: &str| {
             let words = std::iter::once("dsnap").chain(line.split_whitespace()).map(OsString::from);
             let Ok(Parsed::Print(text)) = parse(words) else { panic!("{line}") };

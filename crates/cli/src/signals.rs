@@ -2,9 +2,8 @@
 //! the snapshot is still left. CHLD tells that COMMAND has ended.
 //!
 //! Not caught are the signals of a broken program, such as SEGV: the next run cleans up after it.
-//! Handlers store them as events. The main thread takes those over when it looks or waits: only it
-//! decides what to do, and a thread for that would make it wait for two changes of threads after
-//! COMMAND's end. A signal that is ignored when the program starts stays ignored. Signals are sent to
+//! Handlers store them as events. The main thread takes the events over when it looks or waits, because
+//! only it decides what to do. A separate thread would delay the end of COMMAND by two thread switches. A signal that is ignored when the program starts stays ignored. Signals are sent to
 //! COMMAND in [`spawn`](crate::spawn).
 
 use std::cell::RefCell;
@@ -51,7 +50,7 @@ pub(crate) struct Signals {
 #[derive(Debug)]
 struct Received {
     delivery: SignalDelivery<UnixStream, WithOrigin>,
-    /// The events that nobody has acted on, the oldest first.
+    /// The events that have not been handled yet, oldest first.
     events: VecDeque<SignalEvent>,
     /// The number of the first signal that asked the run to stop.
     first_stop: Option<i32>,

@@ -1,7 +1,7 @@
 //! Files of the journal, a bounded number at a time.
 //!
-//! A journal can have millions of files. Their names would fill the memory, so a recovery reads some
-//! transactions, rolls them forward, and reads the next. Only the names of the folders stay.
+//! A journal can have millions of files, whose names would fill the memory. So a recovery reads some
+//! transactions, rolls them forward, and reads the next ones. Only the names of the folders stay in memory.
 
 use std::collections::HashSet;
 
@@ -15,7 +15,7 @@ use crate::reasons::halfway;
 /// A committed transaction, or a part of it.
 #[derive(Debug)]
 struct Transaction {
-    /// Which of the folders in the journal it is.
+    /// The position of its folder among the committed ones.
     number: usize,
     files: Vec<JournalFile>,
 }
@@ -28,7 +28,7 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Adds files of the last transaction, or of the next one.
+    /// Adds files of the next transaction, or more files of the last one.
     pub(crate) fn push(&mut self, number: usize, files: Vec<JournalFile>) {
         self.len += files.len();
         self.transactions.push(Transaction { number, files });
@@ -39,7 +39,7 @@ impl Batch {
         self.len
     }
 
-    /// Finds out which files a later transaction replaces. This has to be done when all files are there.
+    /// Marks the files that a later transaction of the batch replaces. Call this when the batch is complete.
     fn mark_superseded(&mut self) {
         let newest_first = self.transactions.iter().rev().flat_map(|it| it.files.iter().rev());
         let mut newer = HashSet::new();
@@ -86,13 +86,13 @@ impl<'a> Batches<'a> {
         Self { folders, settings, known, next: 0, max_files }
     }
 
-    /// Returns the next batch. A large transaction is continued in the batch after it. So before that is
-    /// read, all files of this one must be out of the journal.
+    /// Returns the next batch. A large transaction may continue in the following batch. So all files of this
+    /// batch must be out of the journal before the next call.
     ///
     /// # Errors
     ///
-    /// A folder cannot be read, or contains what was not there when the storage was looked at; or the
-    /// caller wants to stop.
+    /// A folder cannot be read, or contains an entry that appeared after the survey and does not belong there;
+    /// or the caller wants to stop.
     pub(crate) fn next_batch(
         &mut self,
         keep_going: KeepGoing<'_>,
@@ -115,7 +115,7 @@ impl<'a> Batches<'a> {
             let files = self.read_files(room, keep_going)?;
             let is_whole = files.len() < room;
             batch.push(self.next, files);
-            // If some files may be left, this folder comes again.
+            // If some files may be left, this folder is read again.
             self.next += usize::from(is_whole);
         }
         Ok(batch)

@@ -49,10 +49,10 @@ pub(crate) fn in_pieces(
     }
 }
 
-/// Works through a folder whose entries vanish by that. `work` says whether there was something to do.
+/// Works through a folder whose entries `work` removes. `work` says whether it removed any.
 ///
 /// If a folder changes while it is read, some file systems (NFS) pass over entries. So a folder of
-/// several pieces is read again until there is nothing to do.
+/// several pieces is read again until one piece holds the rest, or nothing more can be removed.
 pub(crate) fn until_done<E: Iterator<Item = Result<Listed, Reason>>>(
     entries: impl Fn() -> Result<E, Reason>,
     mut work: impl FnMut(Vec<Listed>) -> Result<bool, Reason>,
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_folder_is_read_again_until_nothing_is_left_even_if_entries_are_passed_over() {
+    fn a_large_folder_is_read_again_until_one_piece_is_left_even_if_entries_are_passed_over() {
         let left: RefCell<Vec<_>> = RefCell::new((0..3 * MAX_LISTED).map(entry).collect());
         // As if every second entry were passed over.
         let entries = || Ok(left.borrow().clone().into_iter().step_by(2).map(Ok));

@@ -1,9 +1,9 @@
 //! Moving files into `A/`: from `B/`, then from the journal.
 //!
 //! Everything in `B/` is older than everything in the journal. Within the journal, a later
-//! transaction replaces files of an earlier one. A newer file may reach `A/` only when every older
-//! file of its name is gone, on disk. Otherwise a crash leaves a storage in which the next recovery
-//! replaces the new file by the old one. `recovery` keeps that order.
+//! transaction replaces files of an earlier one. A newer file may reach `A/` only after the removal
+//! of every older file of its name is on disk. Otherwise, after a crash, the next recovery may replace the
+//! new file with the old one. `recovery` keeps that order.
 
 use std::ffi::OsStr;
 use std::io;
@@ -74,8 +74,8 @@ pub(crate) fn remove_folders_below(b: &Folder, keep_going: KeepGoing<'_>) -> Res
     )
 }
 
-/// Removes a folder and the `.mark` files of a packing server in it. Anything else in it came after
-/// the survey, and stops the recovery: it must not be lost.
+/// Removes a folder and the `.mark` files of a packing server in it. Any other entry appeared
+/// after the survey. It stops the recovery, because it must not be lost.
 pub(crate) fn remove_emptied_folder(
     parent: &Folder,
     name: &OsStr,

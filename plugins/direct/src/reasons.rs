@@ -34,7 +34,7 @@ pub(crate) fn unfinished_at(
     halfway_through(format!("{action} {}: {}", text::path(&path), missing.text()), &missing)
 }
 
-/// Says what it means that something was found halfway which the survey would have refused.
+/// Explains a problem that the survey would have refused, but that appeared after it.
 pub(crate) fn halfway(found: Reason) -> Reason {
     halfway_through(found.text(), &found)
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use dsnap_engine::limits::MAX_RECENT_FOLDERS;
 use dsnap_engine::system::folder::Folder;
 
-/// Findings by place. All of them are below one folder; those below another one are forgotten.
+/// Findings by place below one folder. A look below another folder forgets them.
 #[derive(Debug)]
 pub(crate) struct Recent<T> {
     root: PathBuf,
@@ -21,7 +21,7 @@ impl<T> Default for Recent<T> {
 }
 
 impl<T: Clone> Recent<T> {
-    /// Returns what was found at a place, or looks there. The look may use the findings, too.
+    /// Returns the finding at a place, or calls `look` to find it. `look` may use the other findings.
     ///
     /// # Errors
     ///
@@ -43,7 +43,8 @@ impl<T: Clone> Recent<T> {
         Ok(found)
     }
 
-    /// Each finding may be a descriptor, so only some are kept. What is needed often soon comes back.
+    /// Each finding may hold a descriptor, so only some are kept. Findings that are often needed are soon
+    /// found again.
     fn keep(&mut self, place: &OsStr, found: T) {
         if self.found.len() >= MAX_RECENT_FOLDERS {
             self.found.clear();

@@ -29,7 +29,7 @@ pub(crate) fn recover(survey: Survey<'_>, caller: &dyn Caller) -> Result<(), Rea
     recover_in_batches(survey, MAX_BATCH_FILES, caller)
 }
 
-/// Does the same, with so many files of the journal between two syncs.
+/// Does the same, moving at most `batch_files` files of the journal between two syncs.
 fn recover_in_batches(
     mut survey: Survey<'_>,
     batch_files: usize,
@@ -55,7 +55,8 @@ fn recover_in_batches(
         sync::file_system(durability, a)?;
         moving::roll_forward(&batch, transactions, a, progress)?;
     }
-    // The disk may take long now. No folder may vanish before its files have arrived, on disk.
+    // The sync may take long, so progress is shown first. No folder may be removed before its files are in
+    // `A/` on disk.
     progress.report();
     sync::file_system(durability, a)?;
     remove_folders(&survey, durability, &keep_going)?;
@@ -83,7 +84,9 @@ fn remove_folders(
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+    use std::cell::{Cell, RefCell};
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::ffi::OsString;
     use std::fs;
     use std::path::Path;
 
@@ -92,7 +95,7 @@ mod tests {
     use dsnap_core::method::Message;
 
     use super::*;
-    use crate::sync::recorded;
+    use crate::sync::{recorded, recorded_so_far};
     use crate::testing::{self, NeverStops, TIDS};
 
     /// Keeps the last progress.
@@ -134,12 +137,8 @@ mod tests {
     }
 
     fn syncs_of_a_recovery(storage: &Storage) -> Vec<String> {
-        syncs_in_batches(storage, MAX_BATCH_FILES)
-    }
-
-    fn syncs_in_batches(storage: &Storage, files: usize) -> Vec<String> {
         let survey = Survey::take(storage, &NeverStops).unwrap();
-        let (recovered, syncs) = recorded(|| recover_in_batches(survey, files, &NeverStops));
+        let (recovered, syncs) = recorded(|| recover(survey, &NeverStops));
         recovered.unwrap();
         let name = |path: &Path| path.strip_prefix(storage.root()).unwrap().display().to_string();
         syncs.iter().map(|(what, path)| format!("{what} {}", name(path))).collect()
@@ -195,15 +194,57 @@ mod tests {
         assert_eq!(fs::read_to_string(storage.snapshot()).unwrap(), "shutdown");
     }
 
+    type Contents = BTreeMap<OsString, Vec<u8>>;
+
+    /// Notes at each question how many syncs were made, and what `A/` contains. A recovery asks before
+    /// each file, so no move is missed.
+    struct Witness<'a> {
+        storage: &'a Storage,
+        seen: RefCell<Vec<(usize, Contents)>>,
+    }
+
+    impl Caller for Witness<'_> {
+        fn say(&self, _message: Message<'_>) {}
+
+        fn should_stop(&self) -> bool {
+            let entries = fs::read_dir(self.storage.a()).unwrap().map(Result::unwrap);
+            let contents = entries.map(|it| (it.file_name(), fs::read(it.path()).unwrap()));
+            self.seen.borrow_mut().push((recorded_so_far(), contents.collect()));
+            false
+        }
+    }
+
+    /// Returns each file that reached `A/`, with the number of syncs before that.
+    fn moves(seen: &[(usize, Contents)]) -> Vec<(usize, &OsString)> {
+        let mut moves = Vec::new();
+        for pair in seen.windows(2) {
+            let ((syncs, before), (_, after)) = (&pair[0], &pair[1]);
+            let changed =
+                after.iter().filter(|(name, content)| before.get(*name) != Some(*content));
+            moves.extend(changed.map(|(name, _)| (*syncs, name)));
+        }
+        moves
+    }
+
     #[test]
     fn each_batch_of_the_journal_is_synced_before_the_next_one_reaches_a() {
-        for (files, batches) in [(100, 1), (8, 1), (5, 2), (3, 3), (2, 5), (1, 9)] {
+        for files in [100, 8, 5, 3, 2, 1] {
             let (_folder, storage) = testing::storage();
             commit_three(&storage);
-            let syncs = syncs_in_batches(&storage, files);
-            let of_a = syncs.iter().filter(|it| *it == "file system A").count();
-            assert!(of_a > batches, "{of_a} syncs with {files} files in a batch");
+            let survey = Survey::take(&storage, &NeverStops).unwrap();
+            let witness = Witness { storage: &storage, seen: RefCell::default() };
+            recorded(|| recover_in_batches(survey, files, &witness)).0.unwrap();
             assert_recovered(&storage);
+            let seen = witness.seen.into_inner();
+            let moves = moves(&seen);
+            assert!(moves.len() >= 5, "each of the five names reaches A: {moves:?}");
+            for at in moves.iter().map(|(syncs, _)| *syncs).collect::<BTreeSet<_>>() {
+                let names = moves.iter().filter(|(syncs, _)| *syncs == at).map(|(_, name)| *name);
+                let names: Vec<_> = names.collect();
+                let different: BTreeSet<_> = names.iter().collect();
+                assert!(names.len() <= files, "more than {files} between two syncs: {names:?}");
+                assert_eq!(different.len(), names.len(), "old and new without a sync: {names:?}");
+            }
         }
     }
 
@@ -246,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_into_the_journal_after_the_survey_stops_the_recovery_and_stays() {
+    fn an_entry_added_to_the_journal_after_the_survey_stops_the_recovery_and_is_kept() {
         let (_folder, storage) = testing::storage();
         commit_three(&storage);
         let survey = Survey::take(&storage, &NeverStops).unwrap();

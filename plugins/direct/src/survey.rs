@@ -139,7 +139,7 @@ impl<'a> Survey<'a> {
     }
 
     /// Checks that the committed transactions contain only what a server writes, and that nothing is
-    /// in the way of it.
+    /// in the way of their files.
     fn check_committed(&mut self, keep_going: KeepGoing<'_>) -> Result<(), Reason> {
         let Folders { a, journal, .. } = self.storage.folders();
         let (mut places, mut kept) = (FilePlaces::default(), Some(Batch::default()));
@@ -176,7 +176,7 @@ pub(crate) fn keep_looking(caller: &dyn Caller) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Says what a replica must not be beside.
+/// Explains that a replica must be the only thing to recover.
 fn not_alone(storage: &Storage, other: &str) -> Reason {
     let replica = text::path(storage.folders().journal.path_of(REPLICA));
     Reason::new(format!("{replica} exists, but {other}"))

@@ -44,7 +44,7 @@ fn not_synced(folder: &Folder, error: &io::Error) -> Reason {
 fn record(_what: &'static str, _folder: &std::path::Path) {}
 
 #[cfg(test)]
-pub(crate) use recording::{record, recorded};
+pub(crate) use recording::{record, recorded, recorded_so_far};
 
 /// Only a power cut would show what is synced, and in which order; unit tests read it here.
 #[cfg(test)]
@@ -66,5 +66,10 @@ mod recording {
     pub(crate) fn recorded<T>(work: impl FnOnce() -> T) -> (T, Syncs) {
         SYNCS.take();
         (work(), SYNCS.take())
+    }
+
+    /// Returns how many syncs the work has made until now.
+    pub(crate) fn recorded_so_far() -> usize {
+        SYNCS.with_borrow(Vec::len)
     }
 }

@@ -78,7 +78,7 @@ fn names_in(folder: &Path) -> BTreeSet<String> {
 /// Lets the method meet an archive, and checks what must hold for any archive.
 pub(crate) fn enter_with_replica(archive: &[u8]) {
     let (folder, _) = storage();
-    // A place beside the storage, to see what leaves it.
+    // A folder around the storage shows whether the archive writes outside of it.
     let inner = folder.path().join("storage");
     fs::create_dir(&inner).unwrap();
     for name in ["A", "B", "journal", "misc", "config"] {

@@ -130,7 +130,7 @@ fn connect_until(
                 wait(&socket, PollFlags::OUT, deadline)?;
                 sockopt::socket_error(&socket)??;
             }
-            // The server's queue of a socket with a path is full, and nothing reports when it is not.
+            // The queue of the server's Unix socket is full, and nothing reports when there is room again.
             Err(Errno::AGAIN) => std::thread::sleep(deadline.poll_interval()),
             Err(error) => return Err(error.into()),
         }

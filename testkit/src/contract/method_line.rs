@@ -21,7 +21,7 @@ impl MethodLine {
     ///
     /// # Errors
     ///
-    /// There is no word, or the line is malformed.
+    /// The line has no words, or is malformed.
     pub fn parse(words: &[OsString]) -> Result<Self, String> {
         let words = match words {
             [line] => {
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_with_the_placeholder_zeo_needs_a_zeo_server() {
+    fn a_line_with_the_zeo_placeholder_needs_a_zeo_server() {
         assert!(parse(&["zeo {zeo} 1 {access}"]).unwrap().needs_zeo());
         assert!(!parse(&["http {url} {access}"]).unwrap().needs_zeo());
     }

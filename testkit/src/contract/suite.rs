@@ -16,7 +16,8 @@ pub struct Suite<'a> {
     pub methods: &'a dyn Fn() -> Box<dyn Methods>,
     /// Whose answers the Zope of the simulated site gives.
     pub answers: ZopeVersion,
-    /// The ZEO server of the simulated site. A site whose method's line names one has one anyway.
+    /// The ZEO server of the simulated site. If this is `None` but the method's line contains `{zeo}`, the
+    /// site has one with the default options.
     pub zeo: Option<ZeoConfig>,
     /// Nothing else runs in this process: output on stdout and processes that are left behind
     /// come from the method.

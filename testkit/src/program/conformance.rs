@@ -23,8 +23,7 @@ use super::zeo_options::ZeoOptions;
 #[command(
     after_help = "Each check runs on a simulated site of its own. These placeholders in the line \
     get the site's values: {storage}, the storage's directory; {url}, the URL of the Zope's toolkit; \
-    {zeo}, the address of a ZEO server, which the site has if the line has this placeholder or the \
-    option --zeo is given; {access}, the file with user and password; {control}, HOST:PORT of the \
+    {zeo}, the address of the ZEO server (the site has one if the line contains {zeo}, or with --zeo); {access}, the file with user and password; {control}, HOST:PORT of the \
     control port. Relative paths on the line are relative to the working directory.\n\nThe exit status is 0 if the method \
     keeps its contract, 1 if it breaks a rule, and 2 if it cannot be tested."
 )]

@@ -25,10 +25,10 @@ const GONE: u8 = 69;
 #[derive(Args)]
 #[command(
     after_help = "`status` prints the code of the snapshot, or `in no snapshot`. `fault` without \
-    more words lists all faults.\n\nSERVER is one server alone: `zope1`, `zope2` and so on, or `zeo`. \
-    Without it, stop, start and crash mean the process that has the storage open (the ZEO server, if there \
-    is one), and fault means every server that can have it. A server that is started again listens at the \
-    same address.\n\nThe exit status is 0 if the order was executed, 75 if the storage \
+    more words lists all faults.\n\nSERVER names one server: `zope1`, `zope2` and so on, or `zeo`. \
+    Without SERVER, stop, start and crash affect the process that has the storage open (the ZEO server, if \
+    there is one), and fault affects every server that can have the fault. A restarted server keeps its \
+    address.\n\nThe exit status is 0 if the order was executed, 75 if the storage \
     is in use, 69 if no server has it open, and 1 if the server refused for another reason."
 )]
 pub(crate) struct CtlArgs {

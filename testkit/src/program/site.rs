@@ -32,7 +32,8 @@ pub(crate) struct SiteOptions {
     /// Milliseconds that the server takes to move one transaction out of the journal
     #[arg(long, value_name = "MS", default_value_t = 0)]
     flush_time: u64,
-    /// Add a fault: FAULT[:enter|:leave|:status][:TIMES][:zope|:zeo] (repeatable; `ctl DIR fault` lists all)
+    /// Add a fault: FAULT[:CALL][:TIMES][:zope|:zeo] (repeatable; `ctl DIR fault` lists all). CALL is enter,
+    /// leave or status; for a ZEO server also connect, login or register
     #[arg(long, value_name = "FAULT", value_parser = FaultSpec::parse)]
     fault: Vec<FaultSpec>,
 }

@@ -1,4 +1,4 @@
-//! The options of the ZEO server that a simulated site may have.
+//! The options for the ZEO server of a simulated site.
 
 use clap::Args;
 use dsnap_testkit::site::{Builder, ZeoAccount, ZeoConfig, ZeoVersion};
@@ -7,21 +7,20 @@ use super::choice::one_of;
 
 #[derive(Args)]
 pub(crate) struct ZeoOptions {
-    /// Let a ZEO server have the storage open, which announces VERSION [default: Z3101]; the Zopes
-    /// reach the storage through it
+    /// Put a ZEO server that announces VERSION [default: Z3101] between the storage and the Zopes
     #[arg(long = "zeo", value_name = "VERSION", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "Z3101", value_parser = one_of(ZeoVersion::ALL, ZeoVersion::name))]
     version: Option<ZeoVersion>,
-    /// The ZEO server listens on a socket with a path instead of a port
+    /// Make the ZEO server listen on a Unix socket instead of a port
     #[arg(long = "zeo-socket", requires = "version")]
     socket: bool,
-    /// The ZEO server wants the password that is in the file config/zeo-access of the storage
+    /// Make the ZEO server ask for the password in the file config/zeo-access of the storage
     #[arg(long = "zeo-password", requires = "version")]
     password: bool,
 }
 
 impl ZeoOptions {
-    /// Gives the options to a site.
+    /// Applies the options to a site.
     pub(crate) fn set(&self, site: Builder) -> Builder {
         match self.config() {
             Some(config) => site.zeo(config),

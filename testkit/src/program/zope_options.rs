@@ -26,11 +26,11 @@ pub(crate) struct ZopeOptions {
 }
 
 impl ZopeOptions {
-    /// Gives the options to a site.
+    /// Applies the options to a site.
     ///
     /// # Errors
     ///
-    /// They do not go together.
+    /// The options contradict each other.
     pub(crate) fn set(&self, site: Builder) -> io::Result<Builder> {
         if !self.xmlrpc && self.answers == ZopeVersion::Zope2 {
             return Err(io::Error::other(

@@ -16,7 +16,7 @@ use crate::fixture::{Fixture, State};
 use crate::marker::{self, Marker};
 use crate::transactions::Class;
 
-/// What a storage is made like, if it is new.
+/// How a new storage is made.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NewStorage {
     pub(super) format: Format,

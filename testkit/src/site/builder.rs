@@ -100,7 +100,7 @@ impl Builder {
         self
     }
 
-    /// Sets whose answers the Zopes give; those of Zope 2 by default.
+    /// Sets the version of Zope whose answers the Zopes give; Zope 2 by default.
     #[must_use]
     pub fn answers(mut self, version: ZopeVersion) -> Self {
         self.zope.version = version;

@@ -81,12 +81,12 @@ impl Exception {
         Self::new("exceptions", "AttributeError", words)
     }
 
-    /// Returns an exception with something for a terminal to obey.
+    /// Returns an exception with escape sequences that a terminal would obey.
     pub(super) fn with_escapes() -> Self {
         Self::of_storage(ESCAPES.to_owned())
     }
 
-    /// Returns the exception of a Zope whose ZEO server is gone.
+    /// Returns the exception of a Zope whose ZEO server is unavailable.
     pub(super) fn disconnected() -> Self {
         Self::new("ZEO.Exceptions", "ClientDisconnected", "")
     }

@@ -49,7 +49,7 @@ impl FaultSpec {
         Some(())
     }
 
-    /// Returns the fault, limited to the ZEO server if only that has such a call.
+    /// Checks that the parts fit together. Limits the fault to ZEO servers if only they have such a call.
     fn check(mut self, name: &str) -> Result<Self, String> {
         if let Some(call) = self.call {
             if !self.fault.can_affect(call) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// One fault: what happens to a call and to its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The call has its effect, and the answer comes later by this time.
+    /// The call has its effect, and the answer comes this much later.
     Slow(Duration),
     /// The call has its effect, and no answer ever comes.
     Silent,
@@ -38,7 +38,7 @@ pub enum Fault {
     WrongStorage,
     /// The server says that it cannot lock `misc/sublock`. No effect.
     Refused,
-    /// The Zope says that its ZEO server is gone. No effect.
+    /// The Zope says that its ZEO server is unavailable. No effect.
     Disconnected,
     /// The call has its effect, and the answer comes byte by byte.
     Trickle,
@@ -60,7 +60,7 @@ pub enum Fault {
     WrongPassword,
     /// The server says, when a client registers, that it has not authenticated.
     NotAuthenticated,
-    /// The server does not know the calls, as one without the patch of DirectoryStorage. No effect.
+    /// The server does not know the calls, like one without the patch for DirectoryStorage. No effect.
     Unpatched,
 }
 
@@ -94,7 +94,7 @@ impl Fault {
         (
             Self::Disconnected,
             "disconnected",
-            "no effect; the Zope says that its ZEO server is gone",
+            "no effect; the Zope says that its ZEO server is unavailable",
         ),
     ];
 

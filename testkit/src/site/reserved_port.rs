@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reserved_port_refuses_clients_until_somebody_listens_again_and_again() {
+    fn a_reserved_port_refuses_clients_whenever_no_server_listens() {
         let port = ReservedPort::reserve().unwrap();
         for _ in 0..2 {
             let refused = TcpStream::connect(port.address).unwrap_err();

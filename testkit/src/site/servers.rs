@@ -22,7 +22,7 @@ pub enum ServerName {
 }
 
 impl ServerName {
-    /// Tells whether a word is meant as the name of a server, although there may be none of it.
+    /// Tells whether a word looks like the name of a server. The site may have no such server.
     pub(crate) fn is_meant_by(word: &str) -> bool {
         word.starts_with("zope") || word == "zeo"
     }
@@ -97,8 +97,8 @@ impl Site {
 
     fn no_server(&self, name: &str) -> io::Error {
         let names: Vec<_> = self.servers().iter().map(ServerName::to_string).collect();
-        let names = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
-        let text = format!("this site has no server `{name}`; what it has: {names}");
+        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        let text = format!("this site has no server `{name}`; its servers: {names}");
         io::Error::new(io::ErrorKind::NotFound, text)
     }
 
@@ -178,7 +178,7 @@ impl Site {
         }
     }
 
-    /// Adds a fault at every server that it is for.
+    /// Adds a fault at every server to which it applies.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
-//! A simulated ZEO server in front of a simulated server, for clients that go without a Zope.
+//! A simulated ZEO server in front of a simulated server, for clients that need no Zope.
 //!
-//! It is the process that has the storage open: stopping it closes the storage, too. It answers as
-//! the real servers of each generation were recorded with DirectoryStorage, and real clients can load
-//! objects from it. It is read-only, because all commits come from the simulated server.
+//! The ZEO server is the process that has the storage open: stopping it closes the storage, too. It
+//! answers as the real servers of each generation were recorded with DirectoryStorage, and real clients
+//! can load objects from it. It refuses writes, because all commits come from the simulated server.
 //!
 //! Dependencies point down this list only:
 //!
@@ -81,7 +81,7 @@ impl Zeo {
         self.address.to_string()
     }
 
-    /// Returns the account whose password the server wants, if it wants any.
+    /// Returns the account whose password the server asks for, if it asks for one.
     pub(super) fn account(&self) -> Option<&ZeoAccount> {
         self.service.config.authentication.as_ref()
     }
@@ -130,7 +130,7 @@ impl Zeo {
 
     /// Ends everything at once. The socket's path remains.
     pub(super) fn crash(&self) {
-        // Nothing of this can fail.
+        // A crash cannot fail.
         let _ = self.end(|server| {
             server.crash();
             Ok(())

@@ -7,7 +7,7 @@ use super::exception::Exception;
 use super::faults::Call;
 use super::zeo::Zeo;
 
-/// The way of a Zope to the storage.
+/// The connection of a Zope to the storage.
 #[derive(Debug, Clone)]
 pub(super) enum StorageLink {
     /// The Zope has the storage open itself.

@@ -1,7 +1,7 @@
-//! A simulated Zope as a process: its port and its connections, and how it ends and comes back.
+//! A simulated Zope as a process: its port, its connections, how it stops, and how it starts again.
 //!
-//! What it answers is in `zope`. Its faults outlive it: they are what a test wants of the place, not
-//! of the process.
+//! Its answers are in `zope`. Its faults outlive a restart: a test sets them for the URL, not for the
+//! process.
 
 use std::future::pending;
 use std::io;
@@ -25,7 +25,7 @@ use super::faults::ActiveFaults;
 use super::reserved_port::ReservedPort;
 use super::zope::{PATH, ZopeContext, router};
 
-/// How long a Zope that is stopped goes on with the calls in progress.
+/// How long a Zope that is being stopped may work on the calls in progress.
 const LAST_CALLS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One Zope, which may be stopped and started.
@@ -48,7 +48,7 @@ struct Running {
 pub(super) enum End {
     /// The calls in progress are answered first.
     Stop,
-    /// All connections close at once. What the Zope had asked of the server still happens.
+    /// All connections close at once. Calls that the Zope had made to the server still have their effect.
     Crash,
 }
 
@@ -129,7 +129,7 @@ async fn serve_until(
             let _ = tokio::time::timeout(LAST_CALLS_TIMEOUT, graceful.shutdown()).await;
         }
         Ok(End::Crash) => {}
-        // The site goes, and its runtime ends every task.
+        // The site is being dropped, and its runtime ends every task.
         Err(_) => pending().await,
     }
     connections.shutdown().await;

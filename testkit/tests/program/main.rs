@@ -137,7 +137,7 @@ fn a_site_prints_a_ready_line_executes_orders_and_stops_cleanly() {
         assert_eq!(ctl(&order.split(' ').collect::<Vec<_>>()), good(""), "{order}");
     }
     for order in ["stop zope3", "crash zope3", "start zope3", "fault zope3 502"] {
-        let said = "dsnap-testkit: this site has no server `zope3`; what it has: zope1, zope2\n";
+        let said = "dsnap-testkit: this site has no server `zope3`; its servers: zope1, zope2\n";
         assert_eq!(ctl(&order.split(' ').collect::<Vec<_>>()), (Some(1), said.to_owned()));
     }
     assert_eq!(site.stop(), Some(0));
@@ -172,7 +172,7 @@ fn a_site_with_a_zeo_server_prints_its_address_and_stops_each_server_alone() {
     for order in ["fault zeo 502", "fault zope1 flood"] {
         assert!(ctl(order).1.contains(" cannot have this fault"), "{order}");
     }
-    let said = "dsnap-testkit: this site has no server `zope3`; what it has: zope1, zope2, zeo\n";
+    let said = "dsnap-testkit: this site has no server `zope3`; its servers: zope1, zope2, zeo\n";
     assert_eq!(ctl("stop zope3"), (Some(1), said.to_owned()));
     assert_eq!(ctl("status"), (Some(0), "in no snapshot\n".to_owned()));
     assert_eq!(site.stop(), Some(0));

@@ -19,7 +19,7 @@ fn run_gives_a_script_its_site_and_fails_if_a_snapshot_remains() {
 }
 
 #[test]
-fn run_tells_a_script_where_the_zeo_server_is_if_there_is_one() {
+fn run_gives_a_script_the_address_of_the_zeo_server_only_if_the_site_has_one() {
     let script = "exec 3<>/dev/tcp/${DSNAP_TESTKIT_ZEO%:*}/${DSNAP_TESTKIT_ZEO##*:}";
     let ran = testkit(&["run", "--zeo", "--", "bash", "-c", script]);
     assert_eq!(ran.status.code(), Some(0), "{ran:?}");

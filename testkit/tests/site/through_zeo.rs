@@ -1,5 +1,5 @@
-//! The Zopes of a site with a ZEO server: what they answer while that server is away, while it is busy,
-//! and with each of its faults.
+//! The Zopes of a site with a ZEO server: their answers while that server is down or busy, and with each of
+//! its faults.
 
 use std::thread;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use dsnap_testkit::site::{
 use crate::parallel::in_parallel;
 use crate::support::{call, call_at, wait_until};
 
-/// What Zope 2 answers if its ZEO server is gone, as recorded.
+/// What Zope 2 answers if its ZEO server is unavailable, as recorded.
 const DISCONNECTED: &str =
     "Unexpected Zope exception: &lt;class 'ZEO.Exceptions.ClientDisconnected'&gt; - </string>";
 /// What Zope 5 answers to any exception, as recorded.
@@ -23,7 +23,7 @@ fn site() -> Site {
 }
 
 #[test]
-fn while_the_zeo_server_is_away_the_zopes_are_disconnected_and_afterwards_they_work() {
+fn the_zopes_are_disconnected_while_the_zeo_server_is_down_and_work_afterwards() {
     let cases = [(ZopeVersion::Zope2, DISCONNECTED), (ZopeVersion::Zope5, BARE_500)];
     in_parallel(cases, |(version, words)| {
         let builder = Site::builder().zopes(2).answers(version).zeo(ZeoConfig::default());
@@ -61,7 +61,7 @@ fn a_call_in_progress_raises_client_disconnected_when_the_zeo_server_crashes() {
 }
 
 #[test]
-fn an_older_zeo_server_answers_nobody_while_it_enters_and_a_newer_one_does() {
+fn an_older_zeo_server_answers_no_zope_while_it_enters_and_a_newer_one_does() {
     for (version, answered) in [(ZeoVersion::Z308, "user/x"), (ZeoVersion::Z3101, "<nil/>")] {
         let zeo = ZeoConfig { version, ..ZeoConfig::default() };
         let site = Site::builder().zopes(2).zeo(zeo).start().unwrap();
@@ -130,7 +130,7 @@ fn each_fault_of_the_zeo_server_has_its_effect_and_the_next_call_works() {
 }
 
 #[test]
-fn behind_a_zeo_server_without_snapshots_a_zope_lacks_the_calls() {
+fn a_zope_of_a_zeo_server_without_snapshots_raises_attribute_error() {
     let zeo = ZeoConfig { version: ZeoVersion::Z5, ..ZeoConfig::default() };
     let site = Site::builder().zeo(zeo).start().unwrap();
     let answer = call(&site, "currentSnapshotCode", None);

@@ -79,7 +79,7 @@ fn play_the_conversation(version: ZeoVersion, unix: bool) {
 }
 
 #[test]
-fn a_name_that_the_server_does_not_have_ends_the_connection() {
+fn a_call_that_the_server_does_not_have_ends_the_connection() {
     in_parallel([Z308, Z3101], |version| {
         let site = site(version);
         for call in [&b"(J\x03\0\0\0K\0U\x06nosuch)t."[..], b"(J\x03\0\0\0K\0U\x08_private)t."] {
@@ -100,7 +100,7 @@ fn a_call_before_register_ends_the_connection() {
 }
 
 #[test]
-fn a_message_that_is_no_call_ends_the_connection() {
+fn a_message_that_is_not_a_call_ends_the_connection() {
     let site = site(Z3101);
     for message in [&b""[..], b"hello", b"cos\nsystem\n(U\x04truetR.", b"(K\x03K\0U\xff"] {
         assert!(Client::registered_at(&site).is_closed_after(message));
@@ -108,7 +108,7 @@ fn a_message_that_is_no_call_ends_the_connection() {
 }
 
 #[test]
-fn a_sign_of_life_is_not_answered() {
+fn a_keep_alive_message_is_not_answered() {
     let site = site(Z3101);
     let mut client = Client::registered_at(&site);
     client.send(b"(J\xff\xff\xff\xffK\x00U\x06.replyNt.");
@@ -159,7 +159,7 @@ fn an_exception_has_the_recorded_form_of_each_version() {
 }
 
 #[test]
-fn register_is_refused_as_a_read_only_server_refuses_it() {
+fn register_is_refused_for_writing_for_an_unknown_storage_and_twice() {
     in_parallel([Z303, Z308, Z4], |version| {
         let site = site(version);
         let mut client = Client::connected_to(&site);
@@ -189,7 +189,7 @@ fn invalidation(site: &Site, version: ZeoVersion, number: u8) -> Vec<u8> {
 }
 
 #[test]
-fn clients_are_told_of_commits_and_packs_with_numbers_that_collide_up_to_3_9() {
+fn registered_clients_are_told_of_commits_and_packs_in_numbered_messages_up_to_3_9() {
     in_parallel(SERVING, |version| {
         let site = site(version);
         let (mut client, mut early) = (Client::registered_at(&site), Client::connected_to(&site));
@@ -208,7 +208,7 @@ fn clients_are_told_of_commits_and_packs_with_numbers_that_collide_up_to_3_9() {
 }
 
 #[test]
-fn an_object_is_loaded_as_the_files_contain_it() {
+fn a_loaded_object_has_the_data_in_the_files() {
     in_parallel([Z308, Z3101], |version| {
         let site = site(version);
         let mut client = Client::registered_at(&site);

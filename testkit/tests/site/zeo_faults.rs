@@ -29,7 +29,7 @@ fn is_entered(site: &Site) -> bool {
 }
 
 #[test]
-fn a_silent_server_answers_the_next_call_only() {
+fn an_unanswered_call_has_its_effect_if_silent_and_none_if_deaf() {
     let (_site, mut client) = with_fault(Fault::Silent);
     client.send(ENTER);
     assert_eq!(client.call(CODE), ENTERED, "the call has its effect");
@@ -49,7 +49,7 @@ fn a_connection_is_reset_before_or_after_the_effect() {
 }
 
 #[test]
-fn half_of_an_answer_comes_and_then_the_end() {
+fn half_an_answer_is_followed_by_the_end_of_the_connection() {
     let (site, mut client) = with_fault(Fault::HalfAnswer);
     client.send(ENTER);
     let whole = [&[0, 0, 0, NONE.len() as u8], NONE].concat();
@@ -59,7 +59,7 @@ fn half_of_an_answer_comes_and_then_the_end() {
 }
 
 #[test]
-fn a_slow_answer_is_complete() {
+fn a_slow_answer_is_complete_and_the_call_has_its_effect() {
     let (site, mut client) = with_fault(Fault::Slow(Duration::from_millis(1)));
     assert_eq!(client.call(ENTER), NONE);
     assert!(is_entered(&site));
@@ -93,7 +93,7 @@ fn a_flood_consists_of_messages_that_nobody_asked_for() {
 }
 
 #[test]
-fn garbage_is_no_pickle() {
+fn a_garbage_answer_is_not_a_pickle() {
     let (site, mut client) = with_fault(Fault::Garbage);
     assert_eq!(client.call(ENTER)[..2], [0xff, 0xfe]);
     assert!(is_entered(&site));
@@ -127,7 +127,7 @@ fn an_exception_can_have_the_form_of_other_pythons() {
 }
 
 #[test]
-fn another_storage_can_be_behind_the_server() {
+fn a_server_can_enter_another_storage_instead() {
     let (site, mut client) = with_fault(Fault::WrongStorage);
     assert_eq!(client.call(ENTER), NONE);
     assert!(!is_entered(&site));
@@ -180,7 +180,7 @@ fn the_code_of_an_answer_can_be_wrong_or_missing() {
 }
 
 #[test]
-fn the_version_can_be_spoiled_like_an_answer() {
+fn a_fault_can_affect_the_announcement_of_the_version() {
     let site = site(ZeoVersion::Z3101);
     let connect = |fault| {
         site.zeo_fault(fault, Some(Call::Connect), Some(1));
@@ -223,7 +223,7 @@ fn an_unpatched_server_lists_no_methods_and_closes_after_a_call_of_one() {
 }
 
 #[test]
-fn after_any_fault_another_client_is_served() {
+fn after_any_fault_of_an_enter_another_client_is_served() {
     let all = Fault::ALL.into_iter().chain(Fault::ONLY_OF_ZEO).map(|(fault, ..)| fault);
     let of_zeo = all.filter(|fault| fault.is_of(ServerKind::Zeo) && fault.can_affect(Call::Enter));
     let of_zeo: Vec<_> = of_zeo.collect();
@@ -240,7 +240,7 @@ fn after_any_fault_another_client_is_served() {
 }
 
 #[test]
-fn while_an_older_server_enters_it_serves_nobody_else() {
+fn an_older_server_serves_no_other_client_while_it_enters() {
     for (version, waits) in [(ZeoVersion::Z309, true), (ZeoVersion::Z3101, false)] {
         let site = site(version);
         let server = site.server().unwrap();
@@ -258,7 +258,7 @@ fn while_an_older_server_enters_it_serves_nobody_else() {
 }
 
 #[test]
-fn a_stopped_server_closes_everything_and_comes_back_at_the_same_address() {
+fn a_stopped_server_closes_all_connections_and_restarts_at_the_same_address() {
     for unix in [false, true] {
         let site = site_with(ZeoConfig { unix, ..ZeoConfig::default() });
         let address = site.zeo_address().unwrap();
@@ -286,7 +286,7 @@ fn refuses(address: &str) -> bool {
 }
 
 #[test]
-fn a_server_that_is_stopped_during_an_enter_answers_nothing() {
+fn a_server_that_crashes_during_an_enter_answers_nothing() {
     for version in [ZeoVersion::Z308, ZeoVersion::Z4] {
         let site = site(version);
         let server = site.server().unwrap();
@@ -300,9 +300,9 @@ fn a_server_that_is_stopped_during_an_enter_answers_nothing() {
 }
 
 #[test]
-fn a_site_without_a_zeo_server_says_so() {
+fn stopping_a_zeo_server_that_the_site_does_not_have_is_refused() {
     let site = Site::builder().zopes(0).start().unwrap();
     assert_eq!(site.zeo_address(), None);
     let said = site.stop(ServerName::Zeo).unwrap_err().to_string();
-    assert_eq!(said, "this site has no server `zeo`; what it has: nothing");
+    assert_eq!(said, "this site has no server `zeo`; its servers: none");
 }

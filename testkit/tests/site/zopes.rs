@@ -26,7 +26,7 @@ fn is_up(url: &str) -> bool {
 }
 
 #[test]
-fn one_zope_ends_and_comes_back_on_its_port_while_the_other_answers() {
+fn one_zope_stops_and_restarts_on_its_port_while_the_other_answers() {
     type End = fn(&Site) -> std::io::Result<()>;
     let ends: [End; 2] = [|site| site.stop(SECOND), |site| site.crash(SECOND)];
     for end in ends {
@@ -101,12 +101,12 @@ fn a_fault_of_one_zope_outlives_its_restart_and_does_not_affect_the_other() {
 }
 
 #[test]
-fn a_server_that_the_site_does_not_have_is_refused_and_the_others_are_named() {
+fn an_unknown_server_is_refused_and_the_servers_of_the_site_are_named() {
     let site = two_zopes();
     assert_eq!(site.server_named("zope2").unwrap(), SECOND);
     for name in ["zope3", "zope0", "zope", "zope01"] {
         let error = site.server_named(name).unwrap_err().to_string();
-        let expected = format!("this site has no server `{name}`; what it has: zope1, zope2");
+        let expected = format!("this site has no server `{name}`; its servers: zope1, zope2");
         assert_eq!(error, expected);
     }
     let third = ServerName::Zope(2);

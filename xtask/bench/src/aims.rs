@@ -1,4 +1,4 @@
-//! What the figures should be: the limits that this project sets itself.
+//! The aims: limits that this project sets itself for the figures.
 
 use crate::results::{CaseResult, Report};
 use crate::units::{mebibytes, significant, time};
@@ -39,7 +39,7 @@ impl Aim {
     }
 }
 
-/// Compares the best times with the aims. Says nothing about what was not measured.
+/// Compares the best times with the aims. Aims whose case was not measured are left out.
 pub(crate) fn aims(report: &Report) -> Vec<Aim> {
     let ratios = RATIOS.iter().flat_map(|aim| ratio_aims(report, *aim));
     let growth = cases(report, "c").filter_map(|case| growth(report, case));

@@ -1,4 +1,4 @@
-//! The cases, one kind a file, and what they share.
+//! The cases, one file for each letter, and what they share.
 
 mod calls;
 mod clean;
@@ -44,7 +44,7 @@ pub(crate) struct Bench<'a> {
     rounds: Option<usize>,
     /// Whether the large cases are measured, too.
     full: bool,
-    /// The folder of this run, which vanishes.
+    /// The folder of this run, which is removed at its end.
     scratch: PathBuf,
     stopwatch: PathBuf,
 }
@@ -104,7 +104,7 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// dsnap, and those of the other programs that are there.
+/// Returns dsnap, and the other programs that are installed.
 fn subjects<const N: usize>(
     dsnap: Invocation,
     others: [(&'static str, Option<Invocation>); N],

@@ -1,5 +1,5 @@
-//! `dsnap-bench`: measures dsnap beside other programs, in one run. `cargo xtask bench` builds
-//! everything that it needs, and starts it.
+//! `dsnap-bench`: measures dsnap and the programs that it is compared with, in one run.
+//! `cargo xtask bench` builds everything that is measured, and starts this program.
 //!
 //! Each case (`cases`) is a list of programs that do the same work (`subject`). `rounds` measures them
 //! in turn, again and again, so that a busy moment of the machine slows all of them. `results` is what

@@ -4,31 +4,31 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-/// Measure dsnap beside other programs.
+/// Measure dsnap, and compare it with other programs.
 ///
 /// All programs of a case do the same work, in turn, so that a busy moment of the machine slows all of
-/// them. The machine should be idle. Ratios are those of dsnap's time to the other program's.
+/// them. Use an idle machine. A ratio is dsnap's time divided by the other program's.
 #[derive(Debug, Parser)]
 #[command(
     name = "cargo xtask bench",
     after_help = "Cases:\n  \
-        a  a run on a clean storage, against the original and `flock FILE true`\n  \
-        b  a run over HTTP, and one inside another, against curl making the same calls\n  \
-        c  the recovery of a full journal: bushy and chunky, sync on and off, against the original\n     \
-           and a program that only makes the system calls that cannot be avoided\n  \
+        a  a run on a clean storage, compared with the original and `flock FILE true`\n  \
+        b  a run over HTTP, compared with curl making the same calls; and a run inside a run\n  \
+        c  the recovery of a full journal: bushy and chunky, sync on and off, compared with the\n     \
+           original and with a program that makes only the system calls that cannot be avoided\n  \
         d  the recovery of a full B/\n  \
-        e  the start: `--version`, against an empty Rust program\n  \
-        f  a call of a loaded method, against a linked one\n  \
+        e  the start: `--version`, compared with an empty Rust program\n  \
+        f  a call of a loaded method, compared with a linked one\n  \
         g  a run with a conf of 10 000 lines\n  \
         h  how long the storage is frozen beyond COMMAND's own time\n\n\
-        What is missing is passed over: the original without Python 2.7, counts of system calls without\n\
-        strace. The results are kept as JSON, by default in target/bench."
+        Without Python 2.7, the original is not measured. Without strace, no system calls are counted.\n\
+        The results are kept as JSON, by default in target/bench."
 )]
 pub(crate) struct Options {
     /// Only these cases [default: all]
     #[arg(value_name = "CASE", value_parser = ["a", "b", "c", "d", "e", "f", "g", "h"])]
     pub(crate) cases: Vec<String>,
-    /// Also recover 200 000 and 1 000 000 files; this takes an hour and 10 GB
+    /// Also recover 200 000 and 1 000 000 files; this takes an hour or more, and 10 GB of disk
     #[arg(long)]
     pub(crate) full: bool,
     /// How often each program is measured [default: depends on the case]

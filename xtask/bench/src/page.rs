@@ -31,7 +31,8 @@ fn replaced(page: &str, figures: &str) -> Result<String> {
         let (before, rest) = page.split_once(BEGIN)?;
         Some((before, rest.split_once(END)?.1))
     };
-    let (before, after) = marked().with_context(|| format!("{PAGE} has lost its markers"))?;
+    let (before, after) =
+        marked().with_context(|| format!("{PAGE} lacks the line {BEGIN} or {END}"))?;
     Ok(format!("{before}{BEGIN}\n\n{figures}\n{END}{after}"))
 }
 
@@ -41,7 +42,7 @@ fn figures(report: &Report, plots: &[(String, String)]) -> String {
     let size = units::mebibytes(report.program_size / 1024);
     let machine = format!(
         "Measured with dsnap {} on a machine with {processors} processors, Linux {kernel} and {file_system}; \
-         the load before was {load}. The program has {size}.\n",
+         the load average before was {load}. The program is {size} large.\n",
         report.version
     );
     let plots = plots.iter().map(|(title, file)| format!("\n![{title}](performance/{file})\n"));

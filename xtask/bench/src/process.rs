@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::results::Sample;
 
-/// How long one program may take, in seconds. The original needs minutes for a million files.
+/// How long one program may take, in seconds. The original needs minutes for many files.
 const TIMEOUT: &str = "1800";
 
 /// A program with its arguments, and what the stopwatch does before it starts.
@@ -64,7 +64,8 @@ impl Invocation {
         self.run(command.args(["--kill-after=10", TIMEOUT])).map(drop)
     }
 
-    /// Counts the system calls of the program and of what it starts; none without strace.
+    /// Counts the system calls of the program and of the processes that it starts. Returns `None` without
+    /// strace.
     pub(crate) fn count_system_calls(&self, scratch: &Path) -> Option<u64> {
         let counts = scratch.join("strace");
         let mut command = Command::new("strace");

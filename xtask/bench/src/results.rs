@@ -172,7 +172,8 @@ impl Report {
     pub(crate) fn read(file: &Path) -> Result<Self> {
         let text =
             fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-        serde_json::from_str(&text).with_context(|| format!("{} has no results", file.display()))
+        serde_json::from_str(&text)
+            .with_context(|| format!("{} contains no results of the bench", file.display()))
     }
 
     pub(crate) fn write(&self, file: &Path) -> Result<()> {

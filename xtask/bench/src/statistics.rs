@@ -14,7 +14,7 @@ pub(crate) struct Ratio {
 }
 
 impl Ratio {
-    /// Compares times of the same rounds; none without a round.
+    /// Compares times of the same rounds. Returns `None` without a round.
     pub(crate) fn of(ours: &[f64], theirs: &[f64]) -> Option<Self> {
         let mut rounds: Vec<f64> =
             ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();

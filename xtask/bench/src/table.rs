@@ -13,7 +13,7 @@ const HEAD: [&str; 8] = [
     "CPU",
     "memory",
     "calls",
-    "dsnap takes (of the best; median; spread)",
+    "dsnap takes (best; median; spread)",
 ];
 
 type Row = [String; HEAD.len()];

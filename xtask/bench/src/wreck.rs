@@ -1,4 +1,4 @@
-//! Storages that a crash left full, and the plan of what no recovery of them can avoid.
+//! Crashed storages with many files to recover, and the plan of the calls that no recovery can avoid.
 //!
 //! A storage of the testkit gets older objects in `A/`, and transactions of [`FILES`] files each: one
 //! object that changes again and again, one that is new, one that is old; the files of each are the

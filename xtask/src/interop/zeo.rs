@@ -18,7 +18,7 @@ use crate::process::Program;
 const CASE_TIMEOUT: Duration = Duration::from_secs(240);
 /// The cases of one server.
 const CASES: [&str; 4] = ["tcp", "tcp digest", "unix", "unix digest"];
-/// Those that contain each address and each kind of login once.
+/// A few cases, with each kind of address and each kind of login once.
 const FEW_CASES: [&str; 2] = ["tcp", "unix digest"];
 
 /// Which programs are tested, where the scripts and the installations are, and where the storages go.

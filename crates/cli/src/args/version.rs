@@ -1,4 +1,4 @@
-//! What `--version -v` prints: what a bug report needs to know of a build.
+//! The output of `--version -v`: the facts about a build that a bug report needs.
 
 use std::ffi::OsString;
 
@@ -11,7 +11,7 @@ use super::Args;
 const FEATURES: [(&str, bool); 1] = [("zeo", cfg!(feature = "zeo"))];
 
 /// Says whether the command line asks for details of the version. clap stops reading at `--version`,
-/// and `-v` may stand behind it.
+/// but `-v` may follow it.
 pub(super) fn asks_for_details(words: &[OsString]) -> bool {
     let version = Arg::new("version").short('V').long("version").action(ArgAction::SetTrue);
     let command = Args::command().disable_version_flag(true).arg(version).ignore_errors(true);

@@ -1,10 +1,10 @@
 //! Writes messages and the live line to stderr, and results to stdout.
 //!
 //! Output that cannot be written (closed, full, a broken pipe, a stopped terminal) never changes a
-//! run. Pipes and sockets take what they have room for, and no write to them waits. What is left, and
-//! everything for a terminal or a file, is written by a separate thread: polling cannot replace that,
-//! because a terminal with room for one byte is ready, but a write of two bytes may block forever.
-//! Which messages are shown is decided in [`report`](crate::report).
+//! run. Pipes and sockets get as much as they have room for, without blocking. A separate thread writes the
+//! rest, and everything for a terminal or a file. Polling cannot replace the thread: a terminal with room
+//! for one byte is ready, but a write of two bytes may block forever.
+//! [`report`](crate::report) decides which messages are shown.
 
 use std::io::{self, IoSlice, IsTerminal, Write};
 use std::sync::mpsc::{self, Receiver, SyncSender};
@@ -123,7 +123,7 @@ impl Stderr {
         }
         match &mut self.writer {
             Some(writer) => writer.write(text),
-            // Without any threads, little but the failure of the run is reported.
+            // If no thread can be started, the run fails, and little more than its failure is reported.
             None => drop(io::stderr().write_all(&text)),
         }
     }
@@ -133,10 +133,10 @@ impl Stderr {
     }
 }
 
-/// Writes what stderr takes at once, and returns how many bytes that is. Not every kind of file can
-/// say that it would have to wait, and terminals are not asked.
+/// Writes as much to stderr as does not block, and returns the number of bytes. Terminals are left out, and
+/// not every kind of file supports such a write: then the number is 0.
 fn write_without_waiting(text: &[u8]) -> usize {
-    /// Stands for the position of the file itself.
+    /// Means the file's current position (-1 for `pwritev2`).
     const POSITION: u64 = u64::MAX;
     let stderr = io::stderr();
     if stderr.is_terminal() {

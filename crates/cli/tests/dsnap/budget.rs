@@ -1,9 +1,9 @@
-//! How many calls of the system each kind of run may make: a guard against work that creeps in unseen.
+//! How many system calls each kind of run may make: a guard against work that creeps in unnoticed.
 //!
 //! Times depend on how busy a machine is, so `cargo xtask bench` measures them. Counts do not, once
-//! three kinds are left out: what COMMAND does, calls about memory, and waiting, which the scheduler
-//! decides on. The budgets have room for other versions of the system, for longer paths, and for the long
-//! table of locks on a machine on which much is locked.
+//! three kinds of calls are left out: those of COMMAND, those about memory, and those that wait, whose
+//! number depends on the scheduler. The budgets have room for other versions of the system, longer paths,
+//! and the long table of locks of a machine on which many files are locked.
 
 use std::collections::HashSet;
 use std::fs;
@@ -13,7 +13,7 @@ use dsnap_testkit::{Fixture, State};
 
 use crate::support::{Dsnap, assert_free, site, storage, storage_with_conf};
 
-/// What is traced: all calls but those about memory, and those that wait.
+/// The calls that are traced: all except those about memory and those that wait.
 const TRACED: &str =
     "trace=!%memory,epoll_wait,futex,poll,ppoll,recvfrom,restart_syscall,sched_yield";
 
@@ -28,7 +28,7 @@ enum Cost {
     LongConf,
 }
 
-/// How many calls each may make, and what for. Raise a number only together with its reason.
+/// How many system calls each may make, and for what. Raise a number only together with its reason.
 const BUDGETS: [(Cost, usize, &str); 6] = [
     (Cost::Version, 60, "the loader, the runtime of Rust, and one write: no signal, no file"),
     (

@@ -1,5 +1,5 @@
-//! Sites of several Zopes and one ZEO server: asking that server itself, and what becomes of a run while
-//! one of them is away.
+//! Sites of several Zopes and one ZEO server: runs that ask the ZEO server itself, and runs while one of the
+//! servers is down.
 
 use std::fs;
 use std::net::TcpStream;
@@ -17,7 +17,7 @@ use crate::support::{
 const ZOPE_1: ServerName = ServerName::Zope(0);
 const ZOPE_2: ServerName = ServerName::Zope(1);
 
-/// What an ordinary run says that entered by the ZEO server.
+/// Returns the messages of an ordinary run that entered by the ZEO server.
 fn by_zeo() -> String {
     entered_by("zeo ZEO")
 }
@@ -33,7 +33,7 @@ fn waiting_run(site: &Site) -> Dsnap {
 }
 
 #[test]
-fn an_ordinary_run_asks_each_generation_of_servers_and_its_copy_contains_what_was_committed() {
+fn a_copy_made_with_any_generation_of_zeo_servers_contains_what_was_committed() {
     let cases = [
         (ZeoVersion::Z303, false, false),
         (ZeoVersion::Z308, true, false),
@@ -54,7 +54,7 @@ fn an_ordinary_run_asks_each_generation_of_servers_and_its_copy_contains_what_wa
 }
 
 #[test]
-fn while_no_zope_runs_the_zeo_server_is_asked() {
+fn the_zeo_server_is_asked_while_no_zope_runs() {
     let site = two_zopes();
     conf(&site, "http URL access\nhttp URL2 access\nzeo ZEO\nnodirect\n");
     site.stop(ZOPE_1).unwrap();
@@ -66,7 +66,7 @@ fn while_no_zope_runs_the_zeo_server_is_asked() {
 }
 
 #[test]
-fn of_several_zopes_one_that_answers_is_enough_to_enter_and_to_leave() {
+fn one_zope_that_answers_is_enough_to_enter_and_to_leave() {
     let site = two_zopes();
     conf(&site, "http URL access\nhttp URL2 access\nnodirect\n");
     site.stop(ZOPE_1).unwrap();
@@ -80,7 +80,7 @@ fn of_several_zopes_one_that_answers_is_enough_to_enter_and_to_leave() {
 }
 
 #[test]
-fn a_snapshot_that_a_zope_entered_is_left_by_the_zeo_server_if_no_zope_runs_any_more() {
+fn a_snapshot_entered_by_a_zope_is_left_by_the_zeo_server_if_no_zope_runs() {
     let site = two_zopes();
     conf(&site, "http URL access\nzeo ZEO\nnodirect\n");
     let running = waiting_run(&site).start();
@@ -91,7 +91,7 @@ fn a_snapshot_that_a_zope_entered_is_left_by_the_zeo_server_if_no_zope_runs_any_
 }
 
 #[test]
-fn while_the_zeo_server_is_away_the_files_are_used_and_afterwards_the_server_again() {
+fn dsnap_works_on_the_files_while_the_zeo_server_is_down_and_asks_it_afterwards() {
     let site = two_zopes();
     for crashes in [false, true] {
         if crashes { site.crash(ServerName::Zeo) } else { site.stop(ServerName::Zeo) }.unwrap();
@@ -104,7 +104,7 @@ fn while_the_zeo_server_is_away_the_files_are_used_and_afterwards_the_server_aga
 }
 
 #[test]
-fn no_leave_is_sent_for_the_snapshot_of_somebody_else() {
+fn no_leave_is_sent_for_a_snapshot_entered_by_someone_else() {
     let site = zeo_site();
     conf(&site, "zeo ZEO\nnodirect\n");
     site.server().unwrap().enter("stranger").unwrap();
@@ -193,7 +193,7 @@ fn refused(site: &Site, line: &str) -> Ran {
 }
 
 #[test]
-fn the_advice_for_a_zope_behind_an_unpatched_zeo_server_works_to_its_end() {
+fn following_the_hint_about_an_unpatched_zeo_server_makes_http_and_zeo_work() {
     let site = zeo_site();
     site.zeo_fault(Fault::Unpatched, None, None);
     refused(&site, "zeo ZEO").mentions("the storage 1 of the server at ZEO has no snapshots");
@@ -211,7 +211,7 @@ fn the_advice_for_a_zope_behind_an_unpatched_zeo_server_works_to_its_end() {
 }
 
 #[test]
-fn for_a_zeo_server_that_is_too_new_a_script_helps_as_the_hint_says() {
+fn a_script_enters_as_the_hint_says_if_the_zeo_server_is_too_new() {
     for version in [ZeoVersion::Z5, ZeoVersion::M5] {
         let zeo = ZeoConfig { version, ..ZeoConfig::default() };
         let site = Arc::new(site_builder().zeo(zeo).start().unwrap());

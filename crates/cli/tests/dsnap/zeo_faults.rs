@@ -1,5 +1,5 @@
-//! Each fault of a ZEO server, met by the method `zeo` and by a Zope in front of that server: COMMAND
-//! runs only in a snapshot that is locked, no snapshot remains, and the next run works.
+//! Each fault of a ZEO server, for a run by `zeo` and for a run by a Zope of that server: COMMAND runs only
+//! in a locked snapshot, no snapshot remains, and the next run works.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use crate::support::{Dsnap, Ran, assert_free, conf, in_parallel, site_builder};
 /// The lines that are tried. A fault that waits must not wait long.
 const LINES: [&str; 2] = ["zeo ZEO 1 zeo-access timeout=3", "http URL access timeout=3"];
 
-/// A fault, and what comes of it where it meets the enter once, and where it meets the question before
-/// the enter once: the status, and words on stderr. With no other line to try.
+/// A fault and its results with no other line to try: the exit status and words on stderr if the fault
+/// affects one enter, and the status if it affects one request for the code before that.
 struct Case {
     fault: Fault,
     entering: (i32, &'static str),
@@ -59,7 +59,7 @@ const FAULTS_OF_LOGIN: [(Fault, Call, &str); 2] = [
     (Fault::NotAuthenticated, Call::Register, "refuses access to the storage 1"),
 ];
 
-/// Says, as COMMAND, whether the storage is in a locked snapshot.
+/// A COMMAND that prints whether the storage is in a locked snapshot.
 const CHECK: &str = r#"case $(cat "$SNAPSHOT_DIRECTORY/misc/snapshot") in user/*) ;; *) echo "not frozen"; esac
 flock --nonblock "$SNAPSHOT_DIRECTORY/misc/sublock" true && echo "not locked"
 echo ran"#;
@@ -72,8 +72,8 @@ fn site_with(line: &str) -> Site {
     site
 }
 
-/// Lets a fault meet a call of the ZEO server once. A line that leads to another storage always does.
-fn meet(site: &Site, fault: Fault, call: Call) {
+/// Sets a fault for one call of the ZEO server. A line that leads to another storage always leads there.
+fn set_fault(site: &Site, fault: Fault, call: Call) {
     site.no_faults();
     match (fault, call) {
         (Fault::WrongStorage, Call::Enter) => site.zeo_fault(fault, None, None),
@@ -99,11 +99,11 @@ fn after_each_fault_of_a_zeo_server_no_snapshot_remains_and_the_next_run_works()
     in_parallel(cases, |(case, line)| {
         let Case { fault, entering: (status, words), asking } = *case;
         let (site, what) = (site_with(line), |call| format!("{call:?} {fault:?} {line}"));
-        meet(&site, fault, Call::Enter);
+        set_fault(&site, fault, Call::Enter);
         run(&site, status, &what(Call::Enter)).mentions(words).counts("\u{1b}", 0);
-        meet(&site, fault, Call::Leave);
+        set_fault(&site, fault, Call::Leave);
         run(&site, 0, &what(Call::Leave)).counts("Left snapshot mode", 1);
-        meet(&site, fault, Call::Status);
+        set_fault(&site, fault, Call::Status);
         run(&site, asking, &what(Call::Status));
         run(&site, 0, "the next run").counts("Left snapshot mode", 1);
     });
@@ -113,10 +113,10 @@ fn after_each_fault_of_a_zeo_server_no_snapshot_remains_and_the_next_run_works()
 fn after_a_failed_login_nothing_is_entered_and_what_was_entered_is_left() {
     in_parallel(FAULTS_OF_LOGIN, |(fault, call, words)| {
         let site = site_with(LINES[0]);
-        meet(&site, fault, call);
+        set_fault(&site, fault, call);
         run(&site, 125, words).mentions(words);
         let running = Dsnap::at(&site).sh("echo begun; read go; exit 7").open_stdin().start();
-        meet(&site, fault, call);
+        set_fault(&site, fault, call);
         let ran = running.end().counts("Left snapshot mode", 1);
         assert_eq!(ran.status.code(), Some(7), "{ran}");
         assert_free(&site);
@@ -128,7 +128,7 @@ fn the_tables_contain_every_fault_that_a_zeo_server_can_have() {
     let all = Fault::ALL.into_iter().chain(Fault::ONLY_OF_ZEO).map(|(fault, ..)| fault);
     let is_tried = |fault: &Fault| match fault {
         Fault::Slow(_) => true,
-        // That server is in the chapter `zeo`: a person must patch it.
+        // The chapter `zeo` has that server, because a person must patch it.
         Fault::Unpatched => true,
         fault => {
             let logins = FAULTS_OF_LOGIN.iter().map(|(fault, ..)| fault);

@@ -40,7 +40,7 @@ pub(crate) struct EnteredSnapshot<'a> {
     progress: Progress,
 }
 
-/// How far leaving is.
+/// The tries to leave so far.
 #[derive(Debug, Default)]
 struct Progress {
     /// When the first try began.
@@ -48,7 +48,7 @@ struct Progress {
     tries: u32,
     /// Why the last try failed.
     failure: Option<Reason>,
-    /// The snapshot is left or given up, or a try is under way: one that panics is the last.
+    /// The snapshot is left or given up, or a try is in progress. No other try follows a try that panics.
     is_over: bool,
 }
 
@@ -122,10 +122,10 @@ impl<'a> EnteredSnapshot<'a> {
     /// It could not be left; the text names the storage and the code. If an earlier run entered it,
     /// also: somebody uses it.
     pub(crate) fn leave(mut self) -> Result<(), Failure> {
-        self.leave_patiently()
+        self.leave_with_retries()
     }
 
-    fn leave_patiently(&mut self) -> Result<(), Failure> {
+    fn leave_with_retries(&mut self) -> Result<(), Failure> {
         loop {
             if let Some(end) = self.try_to_leave(false) {
                 return end;
@@ -351,7 +351,7 @@ pub(crate) fn cure_elsewhere(code: &Code) -> String {
 impl Drop for EnteredSnapshot<'_> {
     fn drop(&mut self) {
         if !self.progress.is_over {
-            let _ = self.leave_patiently();
+            let _ = self.leave_with_retries();
         }
     }
 }

@@ -169,7 +169,7 @@ pub(crate) struct Listener<'a> {
 
 impl Listener<'_> {
     /// Says whether it is time to ask the program again. A method that moves files asks for each of
-    /// them, and looking for signals takes a call of the system.
+    /// them, and looking for signals takes a system call.
     fn may_look(&self) -> bool {
         let now = Instant::now();
         let soon = |last| now.duration_since(last) < limits::STOP_LOOK_INTERVAL;

@@ -1,5 +1,5 @@
-//! Snapshots that are unlocked and on their way out. A storage whose server does not answer must not
-//! keep the others frozen: each is tried once, and only then those that failed are tried again.
+//! Leaves unlocked snapshots. A storage whose server does not answer must not keep the others frozen.
+//! So each snapshot is tried once, and only then the tries that failed are repeated.
 
 use dsnap_core::Reason;
 
@@ -11,11 +11,11 @@ use crate::run::snapshot::Snapshot;
 /// The snapshot of one storage, after its lock is released.
 pub(crate) struct Unlocked<'a> {
     member: &'a Member<'a>,
-    /// What is still to be left.
+    /// The snapshot that is still to be left.
     entered: Option<EnteredSnapshot<'a>>,
     /// Another server has opened the storage while the lock was held.
     restarted: bool,
-    /// A server came up then, and waits to be restarted.
+    /// A server was started meanwhile, and waits to be restarted.
     server_came_up: bool,
     /// Why the snapshot could not be left.
     not_left: Option<Reason>,

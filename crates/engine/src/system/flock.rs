@@ -113,7 +113,7 @@ impl FileLock {
         let mut file = &self.file;
         file.seek(io::SeekFrom::Start(0))?;
         file.write_all(content)?;
-        // Cutting a file costs the file system more than a look at it.
+        // Truncating a file takes the file system longer than reading its size.
         let length = content.len() as u64;
         if file.metadata()?.len() > length { file.set_len(length) } else { Ok(()) }
     }

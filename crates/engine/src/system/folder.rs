@@ -217,7 +217,7 @@ impl Folder {
         }
     }
 
-    /// Makes a folder with the mode of the one it is in. Returns it.
+    /// Makes a folder with the mode of its parent, and returns it.
     ///
     /// # Errors
     ///
@@ -227,7 +227,7 @@ impl Folder {
         rustix::fs::mkdirat(&self.0.fd, name, Mode::from_raw_mode(modes::FOLDER))?;
         let made = self.folder(name)?;
         let (parent, group) = (self.metadata()?, self.0.owner.group);
-        // Most are right as the system makes them, and there are many.
+        // A recovery makes many folders, and the system gives most of them the right mode and group.
         if !modes::is_folder_like(&made.metadata()?, &parent, group) {
             modes::make_folder_like(&open::reopen(made.0.fd.as_fd())?, &parent, group);
         }

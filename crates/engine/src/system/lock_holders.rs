@@ -72,7 +72,7 @@ pub fn is_held(path: &Path) -> bool {
     is_held_at_some_look(path, 1)
 }
 
-/// Says whether one of so many looks at the table of locks shows that the file at `path` is locked.
+/// Looks at the table of locks up to `looks` times. Says whether a look shows the file at `path` as locked.
 pub(crate) fn is_held_at_some_look(path: &Path, looks: u32) -> bool {
     LockFile::open(path).is_some_and(|file| (0..looks).any(|_| file.locker().is_some()))
 }

@@ -15,7 +15,7 @@ use crate::system::open;
 use crate::system::real_user::is_lowered;
 use crate::system::walk::{Part, Walk};
 
-/// The room that is made at first for the content of a file. Most of them are smaller.
+/// The size of the first buffer for the content of a file. Most files are smaller.
 const USUAL_SIZE: usize = 4096;
 
 /// Opens a regular file.
@@ -39,7 +39,7 @@ pub(crate) fn through_proc() -> io::Error {
     io::Error::other("its path leads through /proc, where root's own files could be meant")
 }
 
-/// Reads up to `max_size` bytes. A small file takes one call of the system, and one more for its end.
+/// Reads up to `max_size` bytes. A small file takes one system call, and one more for its end.
 pub(crate) fn read_up_to(file: impl Read, max_size: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::with_capacity(USUAL_SIZE);
     file.take(max_size).read_to_end(&mut content)?;

@@ -32,7 +32,7 @@ impl Client {
         self.registered.get().map_or("", String::as_str)
     }
 
-    /// Ends the connection at once, whatever its threads do.
+    /// Ends the connection at once. Its threads may be in the middle of a message.
     pub(super) fn close(&self) {
         self.life.end();
         self.stream.close();
@@ -75,7 +75,7 @@ impl Clients {
         self.changed.notify_all();
     }
 
-    /// Tells something to all clients that have registered.
+    /// Calls `tell` for each client that has registered.
     pub(super) fn tell_all(&self, tell: impl Fn(&Client)) {
         let known = self.known();
         known

@@ -1,4 +1,4 @@
-//! One connection: the version first, then one call after the other.
+//! One connection: first the version, then the calls, one after the other.
 
 use std::io;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub(super) fn serve(service: &Service, stream: Stream) {
         return client.outbox.end();
     };
     match converse(service, &client) {
-        // The client has closed, or it sent something that ends a real connection at once.
+        // The client has closed, or sent something that makes a real server close at once.
         Err(_) => {
             client.close();
             client.outbox.end();
@@ -36,7 +36,8 @@ pub(super) fn serve(service: &Service, stream: Stream) {
     service.clients.remove(number);
 }
 
-/// Serves a client until this server ends the connection; an error means that it ended otherwise.
+/// Serves a client until this server ends the connection. An error means that the client ended it, or
+/// that a message broke the protocol.
 fn converse(service: &Service, client: &Client) -> io::Result<Next> {
     let mut incoming = Incoming::of(&client.stream);
     match announce(service, client) {

@@ -22,8 +22,8 @@ impl Raised {
         Self::new("exceptions", "ValueError", words)
     }
 
-    /// Returns what the storage raises; `sublock` is that file's path. `None` if the server has
-    /// ended, which answers nothing any more.
+    /// Returns the exception that the storage raises; `sublock` is the path of `misc/sublock`. Returns
+    /// `None` if the server has ended, because it then answers nothing.
     pub(super) fn of(error: &ServerError, sublock: &str) -> Option<Self> {
         if *error == ServerError::Ended {
             return None;
@@ -69,7 +69,7 @@ impl Raised {
         Self::new("exceptions", "LookupError", format!("No such user: {user}"))
     }
 
-    /// DirectoryStorage has not the method that older servers need for `zeoLoad`.
+    /// DirectoryStorage lacks the method that older servers need for `zeoLoad`.
     pub(super) fn no_versions() -> Self {
         let words = "Full instance has no attribute 'modifiedInVersion'";
         Self::new("exceptions", "AttributeError", words)
@@ -83,7 +83,7 @@ impl Raised {
         Self::new("exceptions", "TypeError", words)
     }
 
-    /// An argument has another type than the call can use.
+    /// An argument has a type that the call cannot use.
     pub(super) fn wrong_type(name: &str) -> Self {
         Self::new("exceptions", "TypeError", format!("{name}(): an argument has the wrong type"))
     }

@@ -1,4 +1,4 @@
-//! Answers the calls of one client, each perhaps with a fault.
+//! Answers the calls of one client, with the faults that a test has set.
 
 use super::super::backend::Backend;
 use super::super::faults::{Call as Kind, Fault};
@@ -34,7 +34,7 @@ pub(super) fn announce(service: &Service, client: &Client) -> Next {
     Next::Continue
 }
 
-/// Sends a message as a fault wants it, after the call had its effect.
+/// Sends an answer as the fault demands, after the call had its effect.
 fn spoil(client: &Client, fault: Fault, message: Vec<u8>) -> Next {
     let delivery = match fault {
         Fault::Silent | Fault::Deaf => return Next::Continue,
@@ -56,7 +56,7 @@ fn spoil(client: &Client, fault: Fault, message: Vec<u8>) -> Next {
     Next::Continue
 }
 
-/// The call that a fault can be limited to, by the name of a method.
+/// Maps the name of a method to the kind of call to which a fault can be limited.
 fn kind_of(name: &str) -> Option<Kind> {
     match name {
         "enter_snapshot" => Some(Kind::Enter),
@@ -103,7 +103,7 @@ impl Handler<'_, '_> {
         ExceptionForm::of(self.service.config.version)
     }
 
-    /// Answers a call with a fault, which may keep it from having its effect.
+    /// Answers a call with a fault. Some faults keep the call from having its effect.
     fn handle_with(self, fault: Fault, call: &Call) -> Next {
         let refused = || refusal(&self.service.backend, &ServerError::SublockHeld);
         let (answer, form) = match fault {

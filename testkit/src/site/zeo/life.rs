@@ -1,9 +1,9 @@
-//! Whether a connection still lives: a thread that pauses on purpose ends at once with it.
+//! Whether a connection is still open, so that a thread that pauses on purpose ends with it at once.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Ends once, and wakes all that pause.
+/// The life of one connection. Its end wakes all threads that pause.
 #[derive(Debug, Default)]
 pub(super) struct Life {
     ended: Mutex<bool>,

@@ -1,4 +1,4 @@
-//! The address of a ZEO server, which stays its own while the server is stopped.
+//! The address of a ZEO server, which stays reserved while the server is stopped.
 
 use std::fs;
 use std::io;
@@ -44,7 +44,7 @@ impl Address {
         }
     }
 
-    /// Removes the socket, as a server does that is stopped.
+    /// Removes the socket, as a real server does when it is stopped.
     pub(super) fn clean_up(&self) -> io::Result<()> {
         match self {
             Self::Tcp(_) => Ok(()),
@@ -86,7 +86,7 @@ impl Listener {
         match self {
             Self::Tcp(listener) => {
                 let stream = listener.accept()?.0;
-                // Trickled bytes are not collected.
+                // Otherwise the kernel would collect trickled bytes, and send them together.
                 stream.set_nodelay(true)?;
                 Ok(Stream::Tcp(stream))
             }

@@ -46,7 +46,7 @@ impl Outbox {
         self.send(one_way(number, name, arguments), Delivery::Whole);
     }
 
-    /// Puts a code into every message from now on.
+    /// Adds a code to every message from now on.
     pub(super) fn authenticate(&self, codes: Codes) {
         self.push(Item::Authenticate(codes));
     }

@@ -23,10 +23,10 @@ pub(super) struct Service {
     turns: Turns,
 }
 
-/// Who is served now, and what the clients know.
+/// Which client is served now, and what the clients were told.
 #[derive(Debug, Default)]
 struct Turns {
-    /// Locked while the one thread of an older server serves somebody.
+    /// Locked while the one thread of an older server serves a client.
     one: Mutex<()>,
     told: Mutex<Told>,
 }
@@ -59,7 +59,7 @@ impl Service {
         has_one.then(|| self.turns.one.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Begins with what the server contains now.
+    /// Starts with the commits and packs that the server has now: clients are told only of later ones.
     pub(super) fn begin(&self, server: &Server) {
         let news = server.news();
         *self.told() = Told { at_start: news.commits, news };

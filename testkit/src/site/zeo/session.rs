@@ -31,7 +31,8 @@ pub(super) struct Session<'a> {
     challenge: Option<String>,
     is_authenticated: bool,
     is_registered: bool,
-    /// Set by the reply after which every message needs a code. Both directions begin like this.
+    /// Set once a login has succeeded: after its reply, every message needs a code. Both directions begin
+    /// with these codes.
     pub(super) new_codes: Option<Codes>,
 }
 

@@ -1,6 +1,6 @@
 //! The calls of a client that has registered: what DirectoryStorage answers through ZEO.
 //!
-//! Only those that a reading client makes exist. Calls that write are refused, because all commits
+//! Only the calls of a reading client are implemented. Calls that write are refused, because all commits
 //! come from the simulated server itself.
 
 use dsnap_engine::storage::format::Format;
@@ -43,7 +43,7 @@ const WRITING: &[&str] = &[
 pub(super) enum Answer {
     Result(Pickle),
     Raised(Raised),
-    /// The connection ends without a word.
+    /// The connection ends without an answer.
     Close,
 }
 
@@ -51,7 +51,7 @@ pub(super) enum Answer {
 pub(super) struct Caller<'a> {
     pub(super) service: &'a Service,
     pub(super) client: &'a Client,
-    /// The methods that clients may call besides the usual ones.
+    /// The methods that clients may call in addition to the usual ones.
     pub(super) methods: Pickle,
 }
 
@@ -197,7 +197,7 @@ impl Caller<'_> {
         let folder = backend.storage.given().display();
         let name = format!("{} filesystem at '{folder}'", format.name());
         let interface = [reply::text("zope.interface"), reply::text("Interface")];
-        // The oldest servers say no with a number.
+        // The oldest servers answer no with a number.
         let no = if self.is_before_3_8() { reply::number(0) } else { reply::truth(false) };
         let mut entries = vec![
             ("name", reply::text(&name)),

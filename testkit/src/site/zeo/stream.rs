@@ -1,4 +1,4 @@
-//! A connection on a port or on a socket with a path, and its messages as they arrive.
+//! A connection over TCP or a Unix socket, and its messages as they arrive.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -26,7 +26,7 @@ impl Stream {
         let _ = self.socket().shutdown(Shutdown::Both);
     }
 
-    /// Makes the end of the connection a reset. A socket with a path has none: there it is the end.
+    /// Makes the connection end with a reset. A Unix socket has no resets, so it just closes.
     pub(super) fn reset_at_end(&self) {
         let _ = self.socket().set_linger(Some(Duration::ZERO));
     }
@@ -73,7 +73,7 @@ impl<'a> Incoming<'a> {
         Self { stream, codes: None }
     }
 
-    /// Wants the right code with every message from now on.
+    /// Requires the right code with every message from now on.
     pub(super) fn authenticate(&mut self, codes: Codes) {
         self.codes = Some(codes);
     }
@@ -82,7 +82,7 @@ impl<'a> Incoming<'a> {
     ///
     /// # Errors
     ///
-    /// The client has closed, or a message has not the code that it needs.
+    /// The client has closed, or a message lacks the code that it needs.
     pub(super) fn receive(&mut self) -> io::Result<Vec<u8>> {
         let mut head = [0; 4];
         self.stream.read_exact(&mut head)?;

@@ -1,4 +1,4 @@
-//! Which ZEO server a site has, and what the generations of servers do differently.
+//! The ZEO server that a site has, and the differences between the generations of servers.
 
 /// The generation of ZEO servers that is simulated, by the version that it announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,7 +23,7 @@ pub enum ZeoVersion {
 /// All versions that clients have answered so far, oldest first.
 const ANSWERS: [&str; 8] = ["Z200", "Z201", "Z303", "Z308", "Z309", "Z310", "Z3101", "Z4"];
 
-/// From which answer of a client on a server of 3.9 and later names objects without a version.
+/// A server of 3.9 and later names objects without a version to clients that answer this or more.
 const WITHOUT_VERSIONS: &str = "Z309";
 
 impl ZeoVersion {
@@ -44,8 +44,8 @@ impl ZeoVersion {
         }
     }
 
-    /// Tells whether the server talks with a client that gives this answer: its own version or an
-    /// older one. ZEO 5 and later would accept an answer, but has nothing that this server has.
+    /// Tells whether the server accepts a client that gives this answer: its own version or an older
+    /// one. ZEO 5 and later accept some answers, too, but have none of the calls that are simulated.
     pub(super) fn accepts(self, answer: &str) -> bool {
         let known = ANSWERS.iter().position(|known| *known == answer);
         let own = ANSWERS.iter().position(|known| *known == self.name());
@@ -57,8 +57,8 @@ impl ZeoVersion {
         !matches!(self, Self::Z5 | Self::M5)
     }
 
-    /// Tells whether one thread serves all connections: while it enters a snapshot, nobody is
-    /// answered.
+    /// Tells whether one thread serves all connections. Such a server answers no client while it enters
+    /// a snapshot.
     pub(super) fn has_one_thread(self) -> bool {
         matches!(self, Self::Z303 | Self::Z308 | Self::Z309)
     }

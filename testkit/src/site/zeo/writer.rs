@@ -1,4 +1,4 @@
-//! Sends the messages of one connection, each as a whole or spoiled as a fault wants it.
+//! Sends the messages of one connection, each as a whole or spoiled as a fault demands.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub(super) enum Delivery {
     Endless,
     WithWrongCode,
     WithoutCode,
-    /// Never, because one-way messages without end come first.
+    /// Never: endless one-way messages are sent instead.
     BehindOthers,
 }
 

@@ -1,6 +1,6 @@
-//! A Zope of the same site as a client: what a call returns, and what becomes of it with a fault.
+//! A Zope of the same site as a client: what a call returns, also if the ZEO server has a fault.
 //!
-//! Nobody outside can see how the two processes of a site talk, so no socket is between them. A real
+//! Nobody outside can see how the two processes of a site talk, so no socket connects them. A real
 //! client has no time limit of its own. If its connection breaks, the call raises `ClientDisconnected`,
 //! and the next call finds a new connection.
 
@@ -68,7 +68,7 @@ impl Service {
         }
     }
 
-    /// Waits for the answer as long as a fault delays it; false if it does not arrive.
+    /// Waits for as long as a fault delays the answer. Returns false if the answer never arrives.
     fn arrives(&self, fault: Fault, server: &Server) -> bool {
         match fault {
             Fault::Slow(by) => !server.ends_within(by),

@@ -1,9 +1,9 @@
-//! A COMMAND that says how long it ran itself.
+//! A COMMAND that records how long it ran.
 //!
 //!     bench-command FILE MILLISECONDS
 //!
-//! Waits, and writes its first and its last instant to FILE, in microseconds since 1970. What lies
-//! between the snapshot and these instants is the cost of the program that ran it.
+//! Waits, and writes its first and its last instant to FILE, in microseconds since 1970. The rest of
+//! the snapshot's time is the cost of the program that started it.
 #![forbid(unsafe_code)]
 
 use std::env::args_os;

@@ -2,8 +2,8 @@
 //!
 //!     bench-floor PLAN STORAGE
 //!
-//! PLAN says which, one a line; the bench wrote it when it made the storage, so this program looks for
-//! nothing, checks nothing, and compares nothing. Parts of a line are separated by a tab:
+//! PLAN lists the calls, one on each line. The bench wrote it when it made the storage, so this program
+//! searches, checks and compares nothing. Tabs separate the parts of a line:
 //!
 //! | line | what is done |
 //! |---|---|

@@ -3,8 +3,8 @@
 //!     bench-stopwatch [--sync FILE] -- PROGRAM [ARG]...
 //!
 //! A program of its own, because Linux counts the memory of the starting process to the peak of the
-//! started one: this process is small. It has one child, so what its children used is what that child
-//! and its descendants used. With `--sync`, the time includes one record that is written to FILE and put
+//! started one: this process is small. It has one child, so the usage of its children is that of
+//! this child and its descendants. With `--sync`, the time includes one record that is written to FILE and put
 //! on disk before the program starts.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "the measurement is its output")]

@@ -1,6 +1,7 @@
-//! (f): a call of a loaded method, which gets a process of its own, beside a call of a linked one.
+//! (f): a call of a loaded method, which gets a process of its own, compared with a call of a linked one.
 //!
-//! `testkit/benches/calls.rs` makes the calls; it needs a process that can answer them.
+//! `testkit/benches/calls.rs` makes the calls: the program that calls a loaded method is started again to
+//! serve the call, so it must know how to do that.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +17,8 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Vec<CaseResult>> {
         fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let times: BTreeMap<String, Vec<u64>> = serde_json::from_str(&text)?;
     let programs = ["loaded", "linked"].into_iter().map(|name| {
-        let times = times.get(name).with_context(|| format!("{} has no {name}", file.display()))?;
+        let times =
+            times.get(name).with_context(|| format!("{} has no {name} calls", file.display()))?;
         Ok(Measured::new(name, samples(times), None))
     });
     let programs = programs.collect::<Result<_>>()?;

@@ -1,8 +1,8 @@
 //! (h): how long the storage is frozen beyond COMMAND's own time and the server's.
 //!
 //! A proxy between dsnap and the Zope notes when the answer to the enter passes, and when the request to
-//! leave does. COMMAND notes its own first and last instant. What remains is the time that dsnap costs
-//! while the storage is frozen: it includes the start and the end of COMMAND's process.
+//! leave does. COMMAND notes its own first and last instant. The rest is the time that dsnap adds
+//! while the storage is frozen. It includes the start and the end of COMMAND's process.
 
 mod proxy;
 
@@ -63,6 +63,7 @@ fn run(tool: &Invocation, proxy: &Proxy, instants: &Path) -> Result<Sample> {
 /// Reads the instants that COMMAND wrote.
 fn own_time(instants: &Path) -> Result<Duration> {
     let text = fs::read_to_string(instants).context("COMMAND wrote no instants")?;
-    let (first, last) = text.trim().split_once(' ').context("COMMAND wrote no two instants")?;
+    let (first, last) =
+        text.trim().split_once(' ').context("COMMAND did not write two instants")?;
     Ok(Duration::from_micros(last.parse::<u64>()? - first.parse::<u64>()?))
 }

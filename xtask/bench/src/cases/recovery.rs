@@ -23,17 +23,17 @@ const IN_B: Size = (20_000, 6);
 const LARGE_IN_B: Size = (200_000, 3);
 /// The original takes minutes for more.
 const MAX_FOR_ORIGINAL: u64 = 200_000;
-/// Tracing slows each call down by much.
+/// Tracing makes each call much slower.
 const MAX_COUNTED: u64 = 2_000;
 
-/// (c)
+/// Measures (c): recoveries of a full `journal/`.
 pub(super) fn of_journals(bench: &Bench<'_>) -> Result<Vec<CaseResult>> {
     let large = LARGE.iter().filter(|_| bench.full);
     let sizes = SIZES.iter().chain(large);
     measure_all(bench, "c", sizes.copied(), false)
 }
 
-/// (d)
+/// Measures (d): recoveries of a full `B/`.
 pub(super) fn of_b(bench: &Bench<'_>) -> Result<Vec<CaseResult>> {
     let size = if bench.full { LARGE_IN_B } else { IN_B };
     measure_all(bench, "d", [size], true)
@@ -94,11 +94,14 @@ fn measure(
 /// first one did.
 fn check(storage: &Path, recovered: &mut Option<usize>) -> Result<()> {
     for folder in ["B", "journal"] {
-        ensure!(fs::read_dir(storage.join(folder))?.next().is_none(), "{folder} is not empty");
+        ensure!(
+            fs::read_dir(storage.join(folder))?.next().is_none(),
+            "{folder}/ is not empty after the recovery"
+        );
     }
     let files = files_below(&storage.join("A"))?;
     let expected = *recovered.get_or_insert(files);
-    ensure!(files == expected, "A/ contains {files} files, and not {expected}");
+    ensure!(files == expected, "A/ contains {files} files instead of {expected}");
     Ok(())
 }
 

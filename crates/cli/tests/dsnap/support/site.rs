@@ -12,7 +12,7 @@ use super::outcome::Ran;
 use super::program::Dsnap;
 use super::storage::is_locked;
 
-/// Says what a site is to be.
+/// Returns the options of a site.
 pub(crate) fn site_builder() -> Builder {
     prefer_memory();
     Site::builder()
@@ -61,7 +61,7 @@ pub(crate) fn copies(dsnap: Dsnap, site: &Site, to: &str) -> (Ran, PathBuf) {
     (ran, copy)
 }
 
-/// Asserts that the site is in no snapshot and its server has everything back.
+/// Asserts that the site is in no snapshot, and that its server has recombined.
 #[track_caller]
 pub(crate) fn assert_free(site: &Site) {
     site.server().unwrap().wait_until_free();

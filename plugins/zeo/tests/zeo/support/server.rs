@@ -138,7 +138,7 @@ impl Server {
         Self::listen(Listener::Tcp(listener), address, tempfile::tempdir().unwrap(), script)
     }
 
-    /// Listens on a socket with a path.
+    /// Listens on a Unix socket.
     pub(crate) fn start_on_path(script: Script) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("zeo.sock");

@@ -22,7 +22,7 @@ pub(super) struct Proxy {
     ended: Arc<AtomicBool>,
 }
 
-/// When what passed.
+/// What passed, and when.
 #[derive(Debug, Default)]
 struct Passed {
     asked_to_enter: bool,
@@ -51,7 +51,9 @@ impl Passed {
 impl Proxy {
     /// Listens on a free port, and passes everything on to the server of `url`.
     pub(super) fn start(url: &str) -> Result<Self> {
-        let rest = url.strip_prefix("http://").context("the URL of the Zope has another scheme")?;
+        let rest = url
+            .strip_prefix("http://")
+            .context("the URL of the Zope does not begin with http://")?;
         let (server, path) = rest.split_once('/').context("the URL of the Zope has no path")?;
         let server: SocketAddr = server.parse()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
