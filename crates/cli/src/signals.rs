@@ -3,8 +3,9 @@
 //!
 //! Not caught are the signals of a broken program, such as SEGV: the next run cleans up after it.
 //! Handlers store them as events. The main thread takes the events over when it looks or waits, because
-//! only it decides what to do. A separate thread would delay the end of COMMAND by two thread switches. A signal that is ignored when the program starts stays ignored. Signals are sent to
-//! COMMAND in [`spawn`](crate::spawn).
+//! only it decides what to do. A separate thread would delay the end of COMMAND by two thread switches.
+//! A signal that is ignored when the program starts stays ignored. [`spawn`](crate::spawn) sends signals
+//! to COMMAND.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -39,6 +40,9 @@ const STOP_SIGNALS: [i32; 14] = [
     libc::SIGIO,
     libc::SIGSTKFLT,
 ];
+
+/// The pause between two looks for signals while the system cannot wait for them.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The signals that this process receives.
 #[derive(Debug)]
@@ -120,7 +124,11 @@ impl Signals {
     pub(crate) fn next(&self, deadline: Option<Instant>) -> Option<SignalEvent> {
         let mut received = self.received.borrow_mut();
         loop {
-            received.take_over();
+            // Events that wait already come first: a COMMAND that sends signals without end must not
+            // make this list grow.
+            if received.events.is_empty() {
+                received.take_over();
+            }
             if let Some(event) = received.events.pop_front() {
                 return Some(event);
             }
@@ -148,12 +156,14 @@ impl Signals {
 impl Received {
     /// Takes over the events that the handler has stored.
     fn take_over(&mut self) {
-        for event in self.delivery.pending().filter_map(|origin| SignalEvent::of(&origin)) {
-            if let SignalEvent::Stop { signal, .. } = event {
-                self.first_stop.get_or_insert(signal);
-            }
-            self.events.push_back(event);
-        }
+        let mut came: Vec<_> =
+            self.delivery.pending().filter_map(|origin| SignalEvent::of(&origin)).collect();
+        // The order of signals that came since the last look is not known. systemd sends TERM before
+        // HUP.
+        came.sort_by_key(|event| !event.is_term());
+        let first = came.iter().find_map(SignalEvent::stop);
+        self.first_stop = self.first_stop.or(first);
+        self.events.extend(came);
     }
 
     /// Waits until the handler has stored an event. Returns false if none has come at `deadline`.
@@ -164,15 +174,31 @@ impl Received {
             let mut asked = [PollFd::new(self.delivery.get_read(), PollFlags::IN)];
             match poll(&mut asked, left.as_ref()) {
                 Ok(0) => return false,
+                Ok(_) => return true,
                 Err(Errno::INTR) => {}
-                // After any other error, there is nothing better to do than to look.
-                Ok(_) | Err(_) => return true,
+                // The system has no memory for this now. Looking again after a pause is a way to wait.
+                Err(_) => {
+                    std::thread::sleep(LOOK_INTERVAL);
+                    return deadline.is_none_or(|it| Instant::now() < it);
+                }
             }
         }
     }
 }
 
 impl SignalEvent {
+    fn is_term(&self) -> bool {
+        self.stop() == Some(libc::SIGTERM)
+    }
+
+    /// Returns the number of a signal that asks the run to stop.
+    fn stop(&self) -> Option<i32> {
+        match self {
+            Self::ChildEnded => None,
+            Self::Stop { signal, .. } => Some(*signal),
+        }
+    }
+
     /// Returns what a signal means, or `None` if it is only the system's answer to a write of this
     /// program over the limit on the size of a file. The write then fails as on a full disk.
     fn of(origin: &Origin) -> Option<Self> {

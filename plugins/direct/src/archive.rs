@@ -200,6 +200,10 @@ fn place_problem(place: &Path, is_folder: bool) -> Option<&'static str> {
         return Some("does not belong in a replica");
     }
     let is_whole = parts.next().is_none();
+    // After an interrupted unpacking, the next recovery could not tell such files from those of a server.
+    if first.eq_ignore_ascii_case("B") && !is_whole {
+        return Some("does not belong in a replica");
+    }
     if is_whole && !is_folder && ["A", "B", "config"].iter().any(|folder| first == *folder) {
         return Some("is a file, but must be a folder");
     }

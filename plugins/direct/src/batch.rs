@@ -31,7 +31,10 @@ impl Batch {
     /// Adds files of the next transaction, or more files of the last one.
     pub(crate) fn push(&mut self, number: usize, files: Vec<JournalFile>) {
         self.len += files.len();
-        self.transactions.push(Transaction { number, files });
+        // A recovery that was stopped may have left a million empty folders.
+        if !files.is_empty() {
+            self.transactions.push(Transaction { number, files });
+        }
     }
 
     /// Returns how many files there are.

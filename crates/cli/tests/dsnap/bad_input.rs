@@ -254,6 +254,7 @@ fn a_replica_that_leads_out_of_the_storage_is_refused() {
         (named("A/../../escaped"), "its member `A/../../escaped` is outside the storage"),
         (named("misc/sublock"), "its member `misc/sublock` does not belong in a replica"),
         (named("./journal/x"), "its member `./journal/x` does not belong in a replica"),
+        (named("B/x.oid"), "its member `B/x.oid` does not belong in a replica"),
         (typed(tar::EntryType::Symlink), "its member `A/x` is neither a file nor a folder"),
         (typed(tar::EntryType::Link), "its member `A/x` is neither a file nor a folder"),
         (typed(tar::EntryType::Char), "its member `A/x` is neither a file nor a folder"),

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use dsnap_testkit::{Fixture, Site, State, locks};
 use nix::sys::signal::Signal::SIGTERM;
+use tempfile::TempDir;
 
 use crate::support::{
     BOTH, CHECK, Dsnap, GROUP, OWNER, assert_free, both, busy_site, chown_all, document, folder,
@@ -253,16 +254,31 @@ fn owners(path: &Path, seen: &mut Vec<u32>) {
     }
 }
 
-#[test]
-fn root_works_on_each_storage_with_its_own_owners_privileges() {
-    const OTHER: u32 = OWNER + 7;
-    let Some((_one, one)) = storage_of_another_user(State::Crashed) else { return };
-    let Some((_two, two)) = storage_of_another_user(State::Crashed) else { return };
-    chown_all(two.path(), OTHER, GROUP);
-    // Neither owner can look into the storage of the other one.
-    for fixture in [&one, &two] {
+/// The owner of the second storage.
+const OTHER: u32 = OWNER + 7;
+
+/// Two storages of different users, of whom neither can look into the storage of the other one.
+fn of_two_owners(state: State) -> Option<[(TempDir, Fixture); 2]> {
+    let (one, two) = (storage_of_another_user(state)?, storage_of_another_user(state)?);
+    chown_all(two.1.path(), OTHER, GROUP);
+    for (_, fixture) in [&one, &two] {
         fs::set_permissions(fixture.path(), Permissions::from_mode(0o700)).unwrap();
     }
+    Some([one, two])
+}
+
+#[test]
+fn a_server_that_was_started_meanwhile_is_seen_with_its_own_owners_privileges() {
+    let Some([(_one, one), (_two, two)]) = of_two_owners(State::Clean) else { return };
+    let script = "echo ' 4711' >\"$0/misc/lock\"; exit 9";
+    let ran = both_closed(&one, &two).args(["-q", "sh", "-c", script]).arg(two.path()).run();
+    let ran = ran.mentions("DIR2: a server was started while the snapshot was in use");
+    assert_eq!(ran.status.code(), Some(9), "{ran}");
+}
+
+#[test]
+fn root_works_on_each_storage_with_its_own_owners_privileges() {
+    let Some([(_one, one), (_two, two)]) = of_two_owners(State::Crashed) else { return };
     let roots = storage_with_conf(State::Crashed, "");
     for (first, others) in [(&one, [&two, &roots]), (&roots, [&one, &two])] {
         let dsnap = Dsnap::on(first).arg("--also").arg(others[0].path()).arg("--also");

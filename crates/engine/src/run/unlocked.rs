@@ -25,11 +25,17 @@ impl<'a> Unlocked<'a> {
     /// Unlocks a snapshot.
     pub(crate) fn new(member: &'a Member<'a>, snapshot: Snapshot<'a>) -> Self {
         let Snapshot { lock, entered, .. } = snapshot;
-        let (server_came_up, restarted) = (lock.server_came_up(), lock.main_lock_was_taken());
-        member.within(|| drop(lock));
+        // Made before the look: if that panics, `entered` is still left with the right privileges.
+        let mut made =
+            Self { member, entered, restarted: false, server_came_up: false, not_left: None };
+        (made.server_came_up, made.restarted) = member.within(move || {
+            let seen = (lock.server_came_up(), lock.main_lock_was_taken());
+            drop(lock);
+            seen
+        });
         member.session.program.report(Event::Unlocked);
         member.session.lock.begin_anew();
-        Self { member, entered, restarted, server_came_up, not_left: None }
+        made
     }
 
     /// Tries once to leave what this run entered, if that is still to do.
