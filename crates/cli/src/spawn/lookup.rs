@@ -37,7 +37,7 @@ pub(crate) fn find(program: &OsStr) -> Result<(), CommandEnd> {
             Err(error) if is_path && is_absent(&error) => return Err(CommandEnd::NotFound(error)),
             Err(error) if is_path => return Err(CommandEnd::CannotExecute(error)),
             // A later folder may contain a program that can be executed.
-            Err(error) if candidate.is_file() => why = why.or(Some(error)),
+            Err(error) if !is_absent(&error) && candidate.is_file() => why = why.or(Some(error)),
             Err(_) => {}
         }
     }
