@@ -32,6 +32,11 @@ pub(super) fn bytes(value: &[u8]) -> Pickle {
     }
 }
 
+/// Encodes a string of characters.
+pub(super) fn unicode(text: &str) -> Pickle {
+    [b"X", &length_of(text.as_bytes())[..], text.as_bytes()].concat()
+}
+
 /// Returns the four bytes of a length.
 fn length_of(value: &[u8]) -> [u8; 4] {
     u32::try_from(value.len()).unwrap_or(u32::MAX).to_le_bytes()
@@ -133,7 +138,7 @@ pub(super) fn exception(
     argument: Option<&[u8]>,
 ) -> Pickle {
     if form == ExceptionForm::Python3 {
-        return of_python_3(number_of_call, class, argument.unwrap_or_default());
+        return of_python_3(number_of_call, class, argument);
     }
     let instance = instance(form, class, argument);
     let raised = tuple(&[class.pickle(), instance]);
@@ -164,14 +169,58 @@ fn instance(form: ExceptionForm, class: Class, argument: Option<&[u8]>) -> Pickl
     }
 }
 
-/// Encodes an exception of ZODB with protocol 3, where strings are text.
-fn of_python_3(number_of_call: i64, class: Class, words: &[u8]) -> Pickle {
-    let unicode = |text: &[u8]| [b"X", &length_of(text)[..], text].concat();
-    let recon = Class::new("ZODB.POSException", "_recon").pickle();
-    let arguments = [&unicode(words)[..], b"\x85"].concat();
-    let state = [b"}", &unicode(b"args")[..], &arguments, b"s"].concat();
-    let instance = [&recon[..], &class.pickle(), &state, b"\x86R"].concat();
-    let result = [&class.pickle()[..], &instance, b"\x86"].concat();
-    let head = [&number(number_of_call)[..], b"K\x00", &unicode(b".reply")].concat();
-    [b"\x80\x03(", &head[..], &result, b"t."].concat()
+/// Encodes the reply that raises an exception with protocol 3, where words are text.
+fn of_python_3(number_of_call: i64, class: Class, argument: Option<&[u8]>) -> Pickle {
+    let arguments = arguments_of_python_3(argument);
+    let instance = match class.is_of_zodb() {
+        true => {
+            let recon = Class::new("ZODB.POSException", "_recon").pickle();
+            let state = [b"}", &unicode("args")[..], &arguments, b"s"].concat();
+            [&recon[..], &class.pickle(), &state, b"\x86R"].concat()
+        }
+        false => [&class.pickle()[..], &arguments, b"R"].concat(),
+    };
+    reply_of_python_3(number_of_call, 0, &[&class.pickle()[..], &instance, b"\x86"].concat())
+}
+
+/// Encodes the arguments of an exception with protocol 3.
+fn arguments_of_python_3(argument: Option<&[u8]>) -> Pickle {
+    match argument {
+        None => b")".to_vec(),
+        Some(words) => [&unicode(&String::from_utf8_lossy(words))[..], b"\x85"].concat(),
+    }
+}
+
+/// Encodes a reply with protocol 3.
+fn reply_of_python_3(number_of_call: i64, flag: i64, result: &[u8]) -> Pickle {
+    let head = [number(number_of_call), number(flag), unicode(".reply")].concat();
+    [b"\x80\x03(", &head[..], result, b"t."].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "(K\u{3}K\0X\u{6}\0\0\0.reply";
+
+    /// Returns what raises an exception with one argument on Python 3, after the protocol.
+    fn raised(class: Class) -> String {
+        let pickle = exception(3, ExceptionForm::Python3, class, Some(b"words"));
+        let rest = pickle.strip_prefix(b"\x80\x03").unwrap();
+        // The short tuples are the only bytes that are not ASCII.
+        rest.iter().copied().map(char::from).collect()
+    }
+
+    #[test]
+    fn on_python_3_only_exceptions_of_zodb_are_made_from_a_state() {
+        let lock_error = raised(Class::new("zc.lockfile", "LockError"));
+        let class = "czc.lockfile\nLockError\n";
+        let words = "X\u{5}\0\0\0words\u{85}";
+        assert_eq!(lock_error, format!("{HEAD}{class}{class}{words}R\u{86}t."));
+        let storage_error = raised(Class::new("DirectoryStorage.utils", "DirectoryStorageError"));
+        let class = "cDirectoryStorage.utils\nDirectoryStorageError\n";
+        let state = format!("}}X\u{4}\0\0\0args{words}s");
+        let recon = "cZODB.POSException\n_recon\n";
+        assert_eq!(storage_error, format!("{HEAD}{class}{recon}{class}{state}\u{86}R\u{86}t."));
+    }
 }
