@@ -11,7 +11,7 @@
 //! - `session`, `storage_calls`: which calls there are, and what they return
 //! - `service`: what the connections share; `clients`, `objects`
 //! - `outbox`, `writer`, `stream`, `listener`, `life`: sockets and messages
-//! - `errors`, `reply`, `pickle`, `digest`, `version`: the protocol's bytes
+//! - `errors`, `reply`, `digest`, `version`, `pickle`: the protocol's bytes
 
 mod clients;
 mod connection;

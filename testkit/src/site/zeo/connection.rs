@@ -48,11 +48,12 @@ fn converse(service: &Service, client: &Client) -> io::Result<Next> {
     if !service.config.version.accepts(&peer) {
         return Ok(Next::Close);
     }
+    let newest = service.config.version.newest_pickles();
     let mut session = Session::new(service, client, peer);
     loop {
         let message = incoming.receive()?;
         let turn = service.turn();
-        let Some(call) = Call::of(&message) else { return Ok(Next::Close) };
+        let Some(call) = Call::of(&message, newest) else { return Ok(Next::Close) };
         let next = Handler { service, client, session: &mut session }.handle(&call);
         drop(turn);
         if next != Next::Continue {

@@ -1,5 +1,7 @@
 //! The ZEO server that a site has, and the differences between the generations of servers.
 
+use super::pickle::{PYTHON_2, PYTHON_3, Protocol};
+
 /// The generation of ZEO servers that is simulated, by the version that it announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ZeoVersion {
@@ -55,6 +57,11 @@ impl ZeoVersion {
     /// Tells whether a storage can have methods of its own, such as those of a snapshot.
     pub(super) fn has_snapshots(self) -> bool {
         !matches!(self, Self::Z5 | Self::M5)
+    }
+
+    /// Returns the newest protocol of the pickles that the server understands.
+    pub(super) fn newest_pickles(self) -> Protocol {
+        if self.has_snapshots() { PYTHON_2 } else { PYTHON_3 }
     }
 
     /// Tells whether one thread serves all connections. Such a server answers no client while it enters
