@@ -79,6 +79,33 @@ fn play_the_conversation(version: ZeoVersion, unix: bool) {
 }
 
 #[test]
+fn a_code_entered_as_unicode_is_answered_as_unicode() {
+    let site = site(Z3101);
+    let mut client = Client::registered_at(&site);
+    let (unicode, bytes) = (&b"X\x06\0\0\0user/x"[..], &b"U\x06user/x"[..]);
+    for (argument, answer) in [(&b"X\x01\0\0\0x"[..], unicode), (b"U\x01x", bytes)] {
+        let enter = [b"(J\x03\0\0\0K\0U\x0eenter_snapshot(", argument, b"tt."].concat();
+        assert_eq!(client.call(&enter), NONE);
+        assert_eq!(client.call(CODE), [b"(K\x03K\0U\x06.reply", answer, b"t."].concat());
+        assert_eq!(client.call(LEAVE), NONE, "the kind of string does not matter");
+        site.server().unwrap().wait_until_free();
+    }
+}
+
+#[test]
+fn a_byte_string_that_is_not_ascii_is_refused_as_a_code() {
+    let site = site(Z3101);
+    let mut client = Client::registered_at(&site);
+    let refused = client.call(b"(J\x03\0\0\0K\0U\x0eenter_snapshot(U\x01\xfftt.");
+    assert!(refused.starts_with(b"(K\x03K\0U\x06.reply(cexceptions\nUnicodeEncodeError\n"));
+    assert_eq!(
+        client.call(CODE),
+        b"(K\x03K\0U\x06.replyU\x06user/\xfft.",
+        "the snapshot is broken"
+    );
+}
+
+#[test]
 fn a_call_that_the_server_does_not_have_ends_the_connection() {
     in_parallel([Z308, Z3101], |version| {
         let site = site(version);
