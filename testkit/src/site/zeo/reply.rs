@@ -2,6 +2,11 @@
 
 use super::version::ZeoVersion;
 
+/// The flag of a reply that is a result.
+const RESULT: i64 = 0;
+/// The flag of a reply that is an exception, from ZEO 5 on.
+const EXCEPTION: i64 = 2;
+
 /// The bytes of a value.
 pub(super) type Pickle = Vec<u8>;
 
@@ -118,6 +123,8 @@ pub(super) enum ExceptionForm {
     Classic,
     /// ZEO 4 with Python 3.
     Python3,
+    /// ZEO 5 and later: the name of the class, and no class.
+    Zeo5,
 }
 
 impl ExceptionForm {
@@ -125,6 +132,7 @@ impl ExceptionForm {
         match version {
             ZeoVersion::Z303 => Self::Nested,
             ZeoVersion::Z308 => Self::WithMessage,
+            ZeoVersion::Z5 | ZeoVersion::M5 => Self::Zeo5,
             _ => Self::WithArguments,
         }
     }
@@ -137,8 +145,10 @@ pub(super) fn exception(
     class: Class,
     argument: Option<&[u8]>,
 ) -> Pickle {
-    if form == ExceptionForm::Python3 {
-        return of_python_3(number_of_call, class, argument);
+    match form {
+        ExceptionForm::Python3 => return of_python_3(number_of_call, class, argument),
+        ExceptionForm::Zeo5 => return of_zeo_5(number_of_call, class, argument),
+        _ => {}
     }
     let instance = instance(form, class, argument);
     let raised = tuple(&[class.pickle(), instance]);
@@ -180,7 +190,20 @@ fn of_python_3(number_of_call: i64, class: Class, argument: Option<&[u8]>) -> Pi
         }
         false => [&class.pickle()[..], &arguments, b"R"].concat(),
     };
-    reply_of_python_3(number_of_call, 0, &[&class.pickle()[..], &instance, b"\x86"].concat())
+    reply_of_python_3(number_of_call, &[&class.pickle()[..], &instance, b"\x86"].concat())
+}
+
+/// Encodes the reply that raises an exception by the name of its class, as ZEO 5 and later do.
+fn of_zeo_5(number_of_call: i64, class: Class, argument: Option<&[u8]>) -> Pickle {
+    let module = if class.module == "exceptions" { "builtins" } else { class.module };
+    let name = unicode(&format!("{module}.{}", class.name));
+    let arguments = arguments_of_python_3(argument);
+    let state = match class.is_of_zodb() {
+        true => [b"}", &unicode("args")[..], &arguments, b"s"].concat(),
+        false => arguments,
+    };
+    let raised = [&name[..], &state, b"\x86"].concat();
+    message_of_python_3(number_of_call, EXCEPTION, &raised)
 }
 
 /// Encodes the arguments of an exception with protocol 3.
@@ -192,7 +215,16 @@ fn arguments_of_python_3(argument: Option<&[u8]>) -> Pickle {
 }
 
 /// Encodes a reply with protocol 3.
-fn reply_of_python_3(number_of_call: i64, flag: i64, result: &[u8]) -> Pickle {
+pub(super) fn reply_of_python_3(number_of_call: i64, result: &[u8]) -> Pickle {
+    message_of_python_3(number_of_call, RESULT, result)
+}
+
+/// Encodes an identifier with protocol 3.
+pub(super) fn bytes_of_python_3(id: [u8; 8]) -> Pickle {
+    [b"C\x08", &id[..]].concat()
+}
+
+fn message_of_python_3(number_of_call: i64, flag: i64, result: &[u8]) -> Pickle {
     let head = [number(number_of_call), number(flag), unicode(".reply")].concat();
     [b"\x80\x03(", &head[..], result, b"t."].concat()
 }
