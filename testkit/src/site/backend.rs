@@ -12,6 +12,7 @@ use super::faults::Call;
 use super::server::Server;
 use super::server_config::ServerConfig;
 use super::server_error::ServerError;
+use super::shared::CodeKind;
 use crate::fixture::{Fixture, State};
 use crate::marker::{self, Marker};
 use crate::transactions::Class;
@@ -77,12 +78,22 @@ impl Backend {
         self.server()?.enter(code)
     }
 
+    /// Enters under a code that is this kind of string.
+    pub(super) fn enter_as(&self, code: &str, kind: CodeKind) -> Result<(), ServerError> {
+        self.server()?.enter_as(code, kind)
+    }
+
     pub(super) fn leave(&self, code: &str) -> Result<(), ServerError> {
         self.server()?.leave(code)
     }
 
     pub(super) fn code(&self) -> Result<Option<String>, ServerError> {
         self.server()?.code()
+    }
+
+    /// Returns the code, and the kind of string that it is.
+    pub(super) fn code_and_kind(&self) -> Result<Option<(String, CodeKind)>, ServerError> {
+        self.server()?.code_and_kind()
     }
 
     /// Makes a call; returns the snapshot code if that was asked for.

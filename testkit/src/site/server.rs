@@ -21,7 +21,7 @@ use super::files::Files;
 use super::flusher;
 use super::server_config::{ServerConfig, Step};
 use super::server_error::ServerError;
-use super::shared::{Commits, Locks, Shared, Snapshot, State};
+use super::shared::{CodeKind, Commits, Locks, Shared, Snapshot, State};
 use crate::marker::Marker;
 
 /// How long a test waits for the server at most.
@@ -130,8 +130,17 @@ impl Server {
     ///
     /// The server has ended.
     pub fn code(&self) -> Result<Option<String>, ServerError> {
+        self.code_and_kind().map(|code| code.map(|(code, _)| code))
+    }
+
+    /// Returns the code, and the kind of string that it is.
+    pub(super) fn code_and_kind(&self) -> Result<Option<(String, CodeKind)>, ServerError> {
         let state = self.shared.state();
-        if state.ending { Err(ServerError::Ended) } else { Ok(state.snapshot.code.clone()) }
+        let snapshot = &state.snapshot;
+        if state.ending {
+            return Err(ServerError::Ended);
+        }
+        Ok(snapshot.code.clone().map(|code| (code, snapshot.code_kind)))
     }
 
     /// Enters a snapshot: moves the journal into `A/`, sets the code, writes `misc/snapshot`,
@@ -141,7 +150,12 @@ impl Server {
     ///
     /// The storage is in another snapshot, the code is not ASCII, or the server ends.
     pub fn enter(&self, code: &str) -> Result<(), ServerError> {
-        self.shared.enter(&format!("user/{code}"))?;
+        self.enter_as(code, CodeKind::of_xml(code))
+    }
+
+    /// Enters under a code that is this kind of string.
+    pub(super) fn enter_as(&self, code: &str, kind: CodeKind) -> Result<(), ServerError> {
+        self.shared.enter(&format!("user/{code}"), kind)?;
         self.shared.state().locks.sublock = None;
         Ok(())
     }
@@ -161,7 +175,7 @@ impl Server {
     ///
     /// The storage is in a snapshot, or the server ends.
     pub fn pack(&self) -> Result<(), ServerError> {
-        self.shared.enter("packing")
+        self.shared.enter("packing", CodeKind::Bytes)
     }
 
     /// Ends packing.
@@ -254,7 +268,7 @@ impl Server {
             drop(commits);
         }
         // In a snapshot this is refused, and that is how the real server ends, too.
-        let closed = if quick { Ok(()) } else { self.shared.enter("shutdown") };
+        let closed = if quick { Ok(()) } else { self.shared.enter("shutdown", CodeKind::Bytes) };
         self.crash();
         match closed {
             Err(ServerError::DiskFull) => Err(io::ErrorKind::StorageFull.into()),

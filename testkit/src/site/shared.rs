@@ -47,11 +47,29 @@ pub(super) struct Commits {
     pub(super) total: usize,
 }
 
+/// The kind of Python's strings that a snapshot code is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum CodeKind {
+    /// A byte string: each character of the code is a byte.
+    #[default]
+    Bytes,
+    Unicode,
+}
+
+impl CodeKind {
+    /// Returns what Python's XML parser makes of a code.
+    pub(super) fn of_xml(code: &str) -> Self {
+        if code.is_ascii() { Self::Bytes } else { Self::Unicode }
+    }
+}
+
 /// Snapshot mode, as the server sees it.
 #[derive(Debug, Default)]
 pub(super) struct Snapshot {
     /// `user/CODE`, `packing`, `shutdown`, `startup`, `recombining/…`.
     pub(super) code: Option<String>,
+    /// The kind of string that the code is, if there is one.
+    pub(super) code_kind: CodeKind,
     pub(super) entering: bool,
     /// How many callers want to enter: one does, the others wait for it.
     pub(super) callers: usize,

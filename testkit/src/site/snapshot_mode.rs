@@ -6,21 +6,21 @@ use dsnap_engine::system::flock::FileLock;
 
 use super::server_config::Step;
 use super::server_error::ServerError;
-use super::shared::{Shared, State};
+use super::shared::{CodeKind, Shared, State};
 use crate::marker::Marker;
 
 impl Shared {
     /// Enters under a code. A second caller waits for the first.
-    pub(super) fn enter(&self, code: &str) -> Result<(), ServerError> {
+    pub(super) fn enter(&self, code: &str, kind: CodeKind) -> Result<(), ServerError> {
         self.state().snapshot.callers += 1;
         self.notify();
-        let entered = self.enter_in_turn(code);
+        let entered = self.enter_in_turn(code, kind);
         self.state().snapshot.callers -= 1;
         self.notify();
         entered
     }
 
-    fn enter_in_turn(&self, code: &str) -> Result<(), ServerError> {
+    fn enter_in_turn(&self, code: &str, kind: CodeKind) -> Result<(), ServerError> {
         let mut state = self.wait_while(|state| state.snapshot.entering && !state.ending);
         if state.ending {
             return Err(ServerError::Ended);
@@ -30,16 +30,17 @@ impl Shared {
         }
         state.snapshot.entering = true;
         drop(state);
-        let entered = self.flush_and_write_code(code);
+        let entered = self.flush_and_write_code(code, kind);
         self.state().snapshot.entering = false;
         self.notify();
         entered
     }
 
-    fn flush_and_write_code(&self, code: &str) -> Result<(), ServerError> {
+    fn flush_and_write_code(&self, code: &str, kind: CodeKind) -> Result<(), ServerError> {
         let mut state = self.flush_journal()?;
         let committed = state.commits.total - state.commits.journal.len();
         state.snapshot.code = Some(code.to_owned());
+        state.snapshot.code_kind = kind;
         let broken = match (code.is_ascii(), state.disk_full) {
             (false, _) => Some(ServerError::NotAscii(code.to_owned())),
             (true, true) => Some(ServerError::DiskFull),

@@ -4,14 +4,18 @@
 //! answers as the real servers of each generation were recorded with DirectoryStorage, and real clients
 //! can load objects from it. It refuses writes, because all commits come from the simulated server.
 //!
+//! ZEO 5 and later cannot serve a DirectoryStorage, and of its calls only `register` is simulated: every
+//! other call ends the connection, as a snapshot call does on a real server. So does the first message in
+//! msgpack. Such clients are not told of commits.
+//!
 //! Dependencies point down this list only:
 //!
 //! - `zope_client`: the Zopes of the site
 //! - `connection`: a thread for each client; `handler`: its calls, perhaps with faults
-//! - `session`, `storage_calls`: which calls there are, and what they return
+//! - `session`, `storage_calls`, `statistics`: which calls there are, and what they return
 //! - `service`: what the connections share; `clients`, `objects`
 //! - `outbox`, `writer`, `stream`, `listener`, `life`: sockets and messages
-//! - `errors`, `reply`, `pickle`, `digest`, `version`: the protocol's bytes
+//! - `errors`, `reply`, `digest`, `version`, `pickle`: the protocol's bytes
 
 mod clients;
 mod connection;
@@ -26,6 +30,7 @@ mod pickle;
 mod reply;
 mod service;
 mod session;
+mod statistics;
 mod storage_calls;
 mod stream;
 mod version;

@@ -27,7 +27,7 @@ fn the_server_announces_its_version_first() {
 
 #[test]
 fn the_server_closes_after_an_answer_that_it_does_not_know() {
-    for (version, answer) in [(Z308, "Z309"), (Z4, "Z999"), (Z5, "Z5"), (M5, "M5")] {
+    for (version, answer) in [(Z308, "Z309"), (Z4, "Z999"), (Z5, "Z4"), (M5, "Z999")] {
         let site = site(version);
         let mut client = Client::to(&site);
         client.receive().unwrap();
@@ -43,6 +43,66 @@ fn an_older_answer_is_accepted() {
         client.receive().unwrap();
         client.send(answer.as_bytes());
         assert_eq!(client.call(REGISTER), NONE, "{answer}");
+    }
+}
+
+/// Connects, and answers with this version.
+fn answering(site: &Site, answer: &[u8]) -> Client {
+    let mut client = Client::to(site);
+    client.receive().unwrap();
+    client.send(answer);
+    client
+}
+
+#[test]
+fn zeo_5_registers_a_client_with_the_last_transaction_and_closes_after_a_snapshot_call() {
+    const METHODS: &[u8] = b"(J\x03\0\0\0K\0U\x13getExtensionMethods)t.";
+    for version in [Z5, M5] {
+        let site = site(version);
+        let last = site.ledger_until_now().unwrap().transactions().last().unwrap().tid;
+        let registered = [b"\x80\x03(K\x03K\0X\x06\0\0\0.replyC\x08", &last[..], b"t."].concat();
+        let python_3 = b"\x80\x03(K\x03K\0X\x08\0\0\0registerX\x01\0\0\x001\x88\x86t.";
+        for call in [ENTER, LEAVE, CODE, METHODS] {
+            assert!(answering(&site, b"Z5").is_closed_after(call), "before register");
+            let mut client = answering(&site, b"Z5");
+            assert_eq!(client.call(python_3), registered);
+            assert!(client.is_closed_after(call), "{}", call.escape_ascii());
+        }
+        let msgpack = b"\x94\x03\xc2\xa8register\x92\xa11\xc3";
+        assert!(answering(&site, b"M5").is_closed_after(msgpack), "msgpack is not simulated");
+        assert_eq!(site.server().unwrap().code().unwrap(), None);
+    }
+}
+
+#[test]
+fn zeo_5_raises_an_exception_by_its_name() {
+    let site = site(Z5);
+    let mut client = answering(&site, b"Z5");
+    let head = "\u{3}(K\u{3}K\u{2}X\u{6}\0\0\0.reply";
+    let unknown = client.call(b"(J\x03\0\0\0K\0U\x08register(U\x05otherK\x01tt.");
+    let words = "X\u{16}\0\0\0unknown storage: other";
+    let raised = format!("{head}X\u{13}\0\0\0builtins.ValueError{words}");
+    assert_eq!(unknown, [b"\x80", raised.as_bytes(), b"\x85\x86t."].concat());
+    let writing = client.call(b"(J\x03\0\0\0K\0U\x08register(U\x011K\0tt.");
+    let raised = format!("{head}X\u{1f}\0\0\0ZODB.POSException.ReadOnlyError}}X\u{4}\0\0\0args)s");
+    assert_eq!(writing, [b"\x80", raised.as_bytes(), b"\x86t."].concat());
+}
+
+#[test]
+fn the_question_ruok_is_answered_with_statistics_by_zeo_4_and_ends_the_connection() {
+    for (version, is_answered) in [(Z3101, false), (Z4, true)] {
+        let site = site(version);
+        let last = site.ledger_until_now().unwrap().transactions().last().unwrap().tid_hex();
+        let last = last.to_lowercase();
+        let mut client = answering(&site, b"ruok");
+        let answer = client.receive();
+        assert_eq!(answer.is_some(), is_answered, "{version:?}");
+        if let Some(answer) = answer {
+            let statistics: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+            assert_eq!(statistics["1"]["last-transaction"], last);
+            assert_eq!(statistics["1"]["connections"], 0);
+            assert_eq!(client.receive(), None, "{version:?}");
+        }
     }
 }
 
@@ -76,6 +136,33 @@ fn play_the_conversation(version: ZeoVersion, unix: bool) {
     }
     site.server().unwrap().wait_until_free();
     assert_eq!(client.call(CODE), NONE);
+}
+
+#[test]
+fn a_code_entered_as_unicode_is_answered_as_unicode() {
+    let site = site(Z3101);
+    let mut client = Client::registered_at(&site);
+    let (unicode, bytes) = (&b"X\x06\0\0\0user/x"[..], &b"U\x06user/x"[..]);
+    for (argument, answer) in [(&b"X\x01\0\0\0x"[..], unicode), (b"U\x01x", bytes)] {
+        let enter = [b"(J\x03\0\0\0K\0U\x0eenter_snapshot(", argument, b"tt."].concat();
+        assert_eq!(client.call(&enter), NONE);
+        assert_eq!(client.call(CODE), [b"(K\x03K\0U\x06.reply", answer, b"t."].concat());
+        assert_eq!(client.call(LEAVE), NONE, "the kind of string does not matter");
+        site.server().unwrap().wait_until_free();
+    }
+}
+
+#[test]
+fn a_byte_string_that_is_not_ascii_is_refused_as_a_code() {
+    let site = site(Z3101);
+    let mut client = Client::registered_at(&site);
+    let refused = client.call(b"(J\x03\0\0\0K\0U\x0eenter_snapshot(U\x01\xfftt.");
+    assert!(refused.starts_with(b"(K\x03K\0U\x06.reply(cexceptions\nUnicodeEncodeError\n"));
+    assert_eq!(
+        client.call(CODE),
+        b"(K\x03K\0U\x06.replyU\x06user/\xfft.",
+        "the snapshot is broken"
+    );
 }
 
 #[test]

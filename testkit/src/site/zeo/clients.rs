@@ -85,6 +85,12 @@ impl Clients {
             .for_each(|it| tell(it));
     }
 
+    /// Returns how many clients have registered.
+    pub(super) fn registered(&self) -> usize {
+        let known = self.known();
+        known.clients.values().filter(|client| client.registered.get().is_some()).count()
+    }
+
     /// Ends all connections, and accepts no new ones.
     pub(super) fn close(&self) {
         let mut known = self.known();

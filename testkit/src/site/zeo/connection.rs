@@ -10,7 +10,14 @@ use super::outbox::Outbox;
 use super::pickle::Call;
 use super::service::Service;
 use super::session::Session;
+use super::statistics;
 use super::stream::{Incoming, Stream};
+use super::writer::Delivery;
+
+/// The question that monitoring programs send instead of a version.
+const ARE_YOU_OK: &str = "ruok";
+/// The version whose messages are not pickles.
+const MSGPACK: &str = "M5";
 
 /// Serves a client until one of the two closes.
 pub(super) fn serve(service: &Service, stream: Stream) {
@@ -44,15 +51,26 @@ fn converse(service: &Service, client: &Client) -> io::Result<Next> {
         Next::Continue => {}
         next => return Ok(next),
     }
+    let version = service.config.version;
     let peer = String::from_utf8_lossy(&incoming.receive()?).into_owned();
-    if !service.config.version.accepts(&peer) {
+    if peer == ARE_YOU_OK && version.has_statistics() {
+        client.outbox.send(statistics::of(service), Delivery::Whole);
         return Ok(Next::Close);
     }
+    if !version.accepts(&peer) {
+        return Ok(Next::Close);
+    }
+    if peer == MSGPACK {
+        // Such messages are not simulated: the first one ends the connection.
+        incoming.receive()?;
+        return Ok(Next::Close);
+    }
+    let newest = version.newest_pickles();
     let mut session = Session::new(service, client, peer);
     loop {
         let message = incoming.receive()?;
         let turn = service.turn();
-        let Some(call) = Call::of(&message) else { return Ok(Next::Close) };
+        let Some(call) = Call::of(&message, newest) else { return Ok(Next::Close) };
         let next = Handler { service, client, session: &mut session }.handle(&call);
         drop(turn);
         if next != Next::Continue {

@@ -93,10 +93,13 @@ impl Handler<'_, '_> {
 
     fn fault(&self, call: &Call) -> Option<Fault> {
         let kind = kind_of(&call.name)?;
-        if kind.is_of_snapshot() && !self.session.is_registered() {
-            return None;
-        }
-        self.service.faults.next_for(kind)
+        self.has(kind).then(|| self.service.faults.next_for(kind)).flatten()
+    }
+
+    /// Tells whether the client can make such a call now. Otherwise, it ends the connection.
+    fn has(&self, kind: Kind) -> bool {
+        let is_early = kind.is_of_snapshot() && !self.session.is_registered();
+        !is_early && (kind == Kind::Register || self.service.config.version.has_snapshots())
     }
 
     fn form(&self) -> ExceptionForm {
@@ -132,6 +135,9 @@ impl Handler<'_, '_> {
         let message = match answer {
             Answer::Close => return Next::Close,
             _ if call.one_way => return Next::Continue,
+            Answer::Result(result) if form == ExceptionForm::Zeo5 => {
+                reply::reply_of_python_3(call.number, &result)
+            }
             Answer::Result(result) => reply::reply(call.number, &result),
             Answer::Raised(Raised { class, argument }) => {
                 reply::exception(call.number, form, class, argument.as_deref())

@@ -4,11 +4,21 @@
 //! the memo, because ZEO switches it off. Everything else is refused: a message that cannot be decoded
 //! ends the connection, as in a real server. Crates for pickles also use the memo, so that a short
 //! message can need any amount of memory.
+//!
+//! Servers on Python 2.7 refuse protocol 3 and its byte strings, too.
 
 use std::fmt;
 
 /// How many values a message may contain; a call has about ten. This bounds the nesting, too.
 const MAX_VALUES: usize = 1000;
+
+/// A protocol of pickles, by its number. Each one has all instructions of the earlier ones.
+pub(super) type Protocol = u8;
+
+/// The newest protocol of Python 2.7.
+pub(super) const PYTHON_2: Protocol = 2;
+/// The newest protocol that ZEO 5 and later are sent. It adds a type for bytes.
+pub(super) const PYTHON_3: Protocol = 3;
 
 /// A value in a message.
 #[derive(Clone, PartialEq, Eq)]
@@ -16,6 +26,7 @@ pub(super) enum Value {
     None,
     Number(i64),
     Bytes(Vec<u8>),
+    Unicode(String),
     /// A tuple or a list.
     Items(Vec<Value>),
     /// A value without a meaning for this server, such as a dictionary or a fraction.
@@ -37,6 +48,7 @@ impl fmt::Debug for Value {
             Self::None => f.write_str("None"),
             Self::Number(number) => write!(f, "{number}"),
             Self::Bytes(bytes) => write!(f, "b\"{}\"", bytes.escape_ascii()),
+            Self::Unicode(text) => write!(f, "{text:?}"),
             Self::Items(items) => f.debug_list().entries(items).finish(),
             Self::Other => f.write_str("?"),
         }
@@ -52,10 +64,11 @@ impl Value {
         }
     }
 
-    /// Returns a string, if it is one.
+    /// Returns a string of either kind, if it is one.
     pub(super) fn text(&self) -> Option<&str> {
         match self {
             Self::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
+            Self::Unicode(text) => Some(text),
             _ => None,
         }
     }
@@ -65,6 +78,7 @@ impl Value {
         match self {
             Self::None | Self::Number(0) => false,
             Self::Bytes(bytes) => !bytes.is_empty(),
+            Self::Unicode(text) => !text.is_empty(),
             Self::Items(items) => !items.is_empty(),
             _ => true,
         }
@@ -72,9 +86,9 @@ impl Value {
 }
 
 impl Call {
-    /// Decodes a message.
-    pub(super) fn of(message: &[u8]) -> Option<Self> {
-        let Value::Items(parts) = decode(message)? else { return None };
+    /// Decodes a message for a server that understands pickles up to `newest`.
+    pub(super) fn of(message: &[u8], newest: Protocol) -> Option<Self> {
+        let Value::Items(parts) = decode(message, newest)? else { return None };
         let [Value::Number(number), flag, name, Value::Items(arguments)] = &parts[..] else {
             // The replies with which clients keep a connection alive have no arguments.
             return Self::keeping_alive(&parts);
@@ -91,8 +105,8 @@ impl Call {
 }
 
 /// Decodes the one value of a pickle.
-fn decode(pickle: &[u8]) -> Option<Value> {
-    let mut machine = Machine { rest: pickle, stack: Vec::new(), values: 0 };
+fn decode(pickle: &[u8], newest: Protocol) -> Option<Value> {
+    let mut machine = Machine { rest: pickle, newest, stack: Vec::new(), values: 0 };
     while machine.step()? {}
     machine.stack.pop()?.value()
 }
@@ -114,6 +128,7 @@ impl Item {
 
 struct Machine<'a> {
     rest: &'a [u8],
+    newest: Protocol,
     stack: Vec<Item>,
     values: usize,
 }
@@ -125,8 +140,9 @@ impl Machine<'_> {
         match code {
             b'.' => return Some(false),
             b'(' => self.stack.push(Item::Mark),
-            // The protocol, and places in the memo, which nothing looks at.
-            b'\x80' | b'q' => drop(self.take(1)?),
+            b'\x80' => self.begin()?,
+            // Places in the memo, which nothing looks at.
+            b'q' => drop(self.take(1)?),
             b'r' => drop(self.take(4)?),
             b't' | b'l' => self.collect()?,
             b'd' => self.collapse()?,
@@ -139,6 +155,12 @@ impl Machine<'_> {
             }
         }
         Some(true)
+    }
+
+    /// Reads which protocol the pickle needs.
+    fn begin(&mut self) -> Option<()> {
+        let protocol = self.take(1)?[0];
+        (protocol <= self.newest).then_some(())
     }
 
     /// Reads a value that does not consist of others.
@@ -154,8 +176,10 @@ impl Machine<'_> {
             b'\x88' => Value::Number(1),
             b'\x89' => Value::Number(0),
             b'U' => self.bytes(1)?,
-            b'T' | b'X' | b'B' => self.bytes(4)?,
-            b'C' => self.bytes(1)?,
+            b'T' => self.bytes(4)?,
+            b'X' => self.unicode()?,
+            b'B' if self.newest >= PYTHON_3 => self.bytes(4)?,
+            b'C' if self.newest >= PYTHON_3 => self.bytes(1)?,
             // A fraction, or a number of more than four bytes.
             b'G' => self.take(8).map(|_| Value::Other)?,
             b'\x8a' => self.bytes(1).map(|_| Value::Other)?,
@@ -181,6 +205,12 @@ impl Machine<'_> {
         let Value::Number(length) = self.number(length)? else { return None };
         let bytes = self.take(usize::try_from(length).ok()?)?;
         Some(Value::Bytes(bytes.to_vec()))
+    }
+
+    /// Reads a string of characters, which is UTF-8.
+    fn unicode(&mut self) -> Option<Value> {
+        let Value::Bytes(bytes) = self.bytes(4)? else { return None };
+        String::from_utf8(bytes).ok().map(Value::Unicode)
     }
 
     /// Reads a number or a truth value that is written as a line of text.
@@ -256,30 +286,55 @@ mod tests {
         Some(Call { number: 3, one_way: false, name: name.to_owned(), arguments })
     }
 
+    fn of_python_2(message: &[u8]) -> Option<Call> {
+        Call::of(message, PYTHON_2)
+    }
+
     #[test]
     fn the_calls_of_a_snapshot_client_are_decoded() {
-        let none = Call::of(b"(J\x03\0\0\0K\0U\x0fgetAuthProtocol)t.");
+        let none = of_python_2(b"(J\x03\0\0\0K\0U\x0fgetAuthProtocol)t.");
         assert_eq!(none, call("getAuthProtocol", vec![]));
-        let register = Call::of(b"(J\x03\0\0\0K\0U\x08register(U\x011K\x01tt.");
+        let register = of_python_2(b"(J\x03\0\0\0K\0U\x08register(U\x011K\x01tt.");
         assert_eq!(register, call("register", vec![text("1"), Value::Number(1)]));
-        let enter = Call::of(b"(J\x03\0\0\0K\0U\x0eenter_snapshot(U\x08host-123tt.");
+        let enter = of_python_2(b"(J\x03\0\0\0K\0U\x0eenter_snapshot(U\x08host-123tt.");
         assert_eq!(enter, call("enter_snapshot", vec![text("host-123")]));
     }
 
     #[test]
     fn a_call_may_be_written_as_real_clients_write_it() {
-        let call_of_python_2 = Call::of(b"(K\x03I00\nU\x08register(U\x011I01\ntt.");
+        let call_of_python_2 = of_python_2(b"(K\x03I00\nU\x08register(U\x011I01\ntt.");
         assert_eq!(call_of_python_2, call("register", vec![text("1"), Value::Number(1)]));
-        let tuple = Call::of(b"(K\x03K\x00U\rauth_response((U\x01uU\x01cU\x01rttt.");
+        let tuple = of_python_2(b"(K\x03K\x00U\rauth_response((U\x01uU\x01cU\x01rttt.");
         let parts = Value::Items(vec![text("u"), text("c"), text("r")]);
         assert_eq!(tuple, call("auth_response", vec![parts]));
-        let python_3 = Call::of(b"\x80\x03(K\x03\x89X\x04\0\0\0ping(}X\x01\0\0\0aG12345678s]tt.");
-        assert_eq!(python_3, call("ping", vec![Value::Other, Value::Items(vec![])]));
+        let protocol_2 = of_python_2(b"\x80\x02(K\x03\x89U\x04ping(}X\x01\0\0\0aG12345678s]tt.");
+        assert_eq!(protocol_2, call("ping", vec![Value::Other, Value::Items(vec![])]));
+    }
+
+    #[test]
+    fn protocol_3_and_its_byte_strings_are_refused_by_python_2_only() {
+        for message in [
+            &b"\x80\x03(K\x03\x89X\x04\0\0\0pingX\x01\0\0\0a\x85t."[..],
+            b"(K\x03\x89X\x04\0\0\0pingC\x01a\x85t.",
+            b"(K\x03\x89X\x04\0\0\0pingB\x01\0\0\0a\x85t.",
+        ] {
+            assert_eq!(of_python_2(message), None, "{}", message.escape_ascii());
+            let of_python_3 = Call::of(message, PYTHON_3).unwrap();
+            assert_eq!(of_python_3.arguments[0].text(), Some("a"), "{}", message.escape_ascii());
+        }
+        assert_eq!(Call::of(b"\x80\x04(K\x03\x89X\x04\0\0\0ping)t.", PYTHON_3), None);
+    }
+
+    #[test]
+    fn a_unicode_string_keeps_its_kind_and_must_be_utf_8() {
+        let entered = of_python_2(b"(K\x03K\0U\x0eenter_snapshot(X\x01\0\0\0xtt.");
+        assert_eq!(entered, call("enter_snapshot", vec![Value::Unicode("x".to_owned())]));
+        assert_eq!(of_python_2(b"(K\x03K\0U\x0eenter_snapshot(X\x01\0\0\0\xfftt."), None);
     }
 
     #[test]
     fn a_reply_that_keeps_the_connection_alive_is_a_message_without_arguments() {
-        let alive = Call::of(b"(J\xff\xff\xff\xffK\x00U\x06.replyNt.").unwrap();
+        let alive = of_python_2(b"(J\xff\xff\xff\xffK\x00U\x06.replyNt.").unwrap();
         assert_eq!((alive.number, alive.one_way, alive.name.as_str()), (-1, true, ".reply"));
     }
 
@@ -297,7 +352,7 @@ mod tests {
             b"s.",
             b"",
         ] {
-            assert_eq!(Call::of(message), None, "{}", message.escape_ascii());
+            assert_eq!(of_python_2(message), None, "{}", message.escape_ascii());
         }
     }
 }

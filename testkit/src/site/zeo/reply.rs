@@ -2,6 +2,11 @@
 
 use super::version::ZeoVersion;
 
+/// The flag of a reply that is a result.
+const RESULT: i64 = 0;
+/// The flag of a reply that is an exception, from ZEO 5 on.
+const EXCEPTION: i64 = 2;
+
 /// The bytes of a value.
 pub(super) type Pickle = Vec<u8>;
 
@@ -30,6 +35,11 @@ pub(super) fn bytes(value: &[u8]) -> Pickle {
         Ok(length) => [&[b'U', length], value].concat(),
         Err(_) => [b"T", &length_of(value)[..], value].concat(),
     }
+}
+
+/// Encodes a string of characters.
+pub(super) fn unicode(text: &str) -> Pickle {
+    [b"X", &length_of(text.as_bytes())[..], text.as_bytes()].concat()
 }
 
 /// Returns the four bytes of a length.
@@ -113,6 +123,8 @@ pub(super) enum ExceptionForm {
     Classic,
     /// ZEO 4 with Python 3.
     Python3,
+    /// ZEO 5 and later: the name of the class, and no class.
+    Zeo5,
 }
 
 impl ExceptionForm {
@@ -120,6 +132,7 @@ impl ExceptionForm {
         match version {
             ZeoVersion::Z303 => Self::Nested,
             ZeoVersion::Z308 => Self::WithMessage,
+            ZeoVersion::Z5 | ZeoVersion::M5 => Self::Zeo5,
             _ => Self::WithArguments,
         }
     }
@@ -132,8 +145,10 @@ pub(super) fn exception(
     class: Class,
     argument: Option<&[u8]>,
 ) -> Pickle {
-    if form == ExceptionForm::Python3 {
-        return of_python_3(number_of_call, class, argument.unwrap_or_default());
+    match form {
+        ExceptionForm::Python3 => return of_python_3(number_of_call, class, argument),
+        ExceptionForm::Zeo5 => return of_zeo_5(number_of_call, class, argument),
+        _ => {}
     }
     let instance = instance(form, class, argument);
     let raised = tuple(&[class.pickle(), instance]);
@@ -164,14 +179,80 @@ fn instance(form: ExceptionForm, class: Class, argument: Option<&[u8]>) -> Pickl
     }
 }
 
-/// Encodes an exception of ZODB with protocol 3, where strings are text.
-fn of_python_3(number_of_call: i64, class: Class, words: &[u8]) -> Pickle {
-    let unicode = |text: &[u8]| [b"X", &length_of(text)[..], text].concat();
-    let recon = Class::new("ZODB.POSException", "_recon").pickle();
-    let arguments = [&unicode(words)[..], b"\x85"].concat();
-    let state = [b"}", &unicode(b"args")[..], &arguments, b"s"].concat();
-    let instance = [&recon[..], &class.pickle(), &state, b"\x86R"].concat();
-    let result = [&class.pickle()[..], &instance, b"\x86"].concat();
-    let head = [&number(number_of_call)[..], b"K\x00", &unicode(b".reply")].concat();
-    [b"\x80\x03(", &head[..], &result, b"t."].concat()
+/// Encodes the reply that raises an exception with protocol 3, where words are text.
+fn of_python_3(number_of_call: i64, class: Class, argument: Option<&[u8]>) -> Pickle {
+    let arguments = arguments_of_python_3(argument);
+    let instance = match class.is_of_zodb() {
+        true => {
+            let recon = Class::new("ZODB.POSException", "_recon").pickle();
+            let state = [b"}", &unicode("args")[..], &arguments, b"s"].concat();
+            [&recon[..], &class.pickle(), &state, b"\x86R"].concat()
+        }
+        false => [&class.pickle()[..], &arguments, b"R"].concat(),
+    };
+    reply_of_python_3(number_of_call, &[&class.pickle()[..], &instance, b"\x86"].concat())
+}
+
+/// Encodes the reply that raises an exception by the name of its class, as ZEO 5 and later do.
+fn of_zeo_5(number_of_call: i64, class: Class, argument: Option<&[u8]>) -> Pickle {
+    let module = if class.module == "exceptions" { "builtins" } else { class.module };
+    let name = unicode(&format!("{module}.{}", class.name));
+    let arguments = arguments_of_python_3(argument);
+    let state = match class.is_of_zodb() {
+        true => [b"}", &unicode("args")[..], &arguments, b"s"].concat(),
+        false => arguments,
+    };
+    let raised = [&name[..], &state, b"\x86"].concat();
+    message_of_python_3(number_of_call, EXCEPTION, &raised)
+}
+
+/// Encodes the arguments of an exception with protocol 3.
+fn arguments_of_python_3(argument: Option<&[u8]>) -> Pickle {
+    match argument {
+        None => b")".to_vec(),
+        Some(words) => [&unicode(&String::from_utf8_lossy(words))[..], b"\x85"].concat(),
+    }
+}
+
+/// Encodes a reply with protocol 3.
+pub(super) fn reply_of_python_3(number_of_call: i64, result: &[u8]) -> Pickle {
+    message_of_python_3(number_of_call, RESULT, result)
+}
+
+/// Encodes an identifier with protocol 3.
+pub(super) fn bytes_of_python_3(id: [u8; 8]) -> Pickle {
+    [b"C\x08", &id[..]].concat()
+}
+
+fn message_of_python_3(number_of_call: i64, flag: i64, result: &[u8]) -> Pickle {
+    let head = [number(number_of_call), number(flag), unicode(".reply")].concat();
+    [b"\x80\x03(", &head[..], result, b"t."].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "(K\u{3}K\0X\u{6}\0\0\0.reply";
+
+    /// Returns what raises an exception with one argument on Python 3, after the protocol.
+    fn raised(class: Class) -> String {
+        let pickle = exception(3, ExceptionForm::Python3, class, Some(b"words"));
+        let rest = pickle.strip_prefix(b"\x80\x03").unwrap();
+        // The short tuples are the only bytes that are not ASCII.
+        rest.iter().copied().map(char::from).collect()
+    }
+
+    #[test]
+    fn on_python_3_only_exceptions_of_zodb_are_made_from_a_state() {
+        let lock_error = raised(Class::new("zc.lockfile", "LockError"));
+        let class = "czc.lockfile\nLockError\n";
+        let words = "X\u{5}\0\0\0words\u{85}";
+        assert_eq!(lock_error, format!("{HEAD}{class}{class}{words}R\u{86}t."));
+        let storage_error = raised(Class::new("DirectoryStorage.utils", "DirectoryStorageError"));
+        let class = "cDirectoryStorage.utils\nDirectoryStorageError\n";
+        let state = format!("}}X\u{4}\0\0\0args{words}s");
+        let recon = "cZODB.POSException\n_recon\n";
+        assert_eq!(storage_error, format!("{HEAD}{class}{recon}{class}{state}\u{86}R\u{86}t."));
+    }
 }

@@ -56,6 +56,16 @@ impl<'a> Session<'a> {
 
     /// Answers a call.
     pub(super) fn answer(&mut self, call: &Call) -> Answer {
+        if self.service.config.version.has_snapshots() {
+            return self.answer_before_zeo_5(call);
+        }
+        match call.name.as_str() {
+            "register" => self.register(call).unwrap_or_else(Answer::Raised),
+            _ => Answer::Close,
+        }
+    }
+
+    fn answer_before_zeo_5(&mut self, call: &Call) -> Answer {
         let wants_login = self.service.config.authentication.clone();
         match (call.name.as_str(), wants_login) {
             ("getAuthProtocol", None) => Answer::Result(reply::none()),
@@ -110,7 +120,7 @@ impl<'a> Session<'a> {
             return Err(Raised::wrong_arguments(&call.name, 2, call.arguments.len()));
         };
         let name = name.text().unwrap_or_default();
-        if self.service.config.authentication.is_some() && !self.is_authenticated {
+        if self.wants_login() && !self.is_authenticated {
             return Err(Raised::unauthenticated());
         }
         if self.is_registered {
@@ -123,8 +133,22 @@ impl<'a> Session<'a> {
             return Err(Raised::read_only());
         }
         self.is_registered = true;
+        Ok(Answer::Result(self.registered()))
+    }
+
+    /// ZEO 5 and later know no passwords.
+    fn wants_login(&self) -> bool {
+        self.service.config.authentication.is_some() && self.service.config.version.has_snapshots()
+    }
+
+    /// Encodes what `register` returns; ZEO 5 and later return the last transaction.
+    fn registered(&self) -> Pickle {
+        if !self.service.config.version.has_snapshots() {
+            let last = self.service.objects.last(self.service.catch_up());
+            return reply::bytes_of_python_3(last.unwrap_or_default());
+        }
         self.client.register(&self.peer);
-        Ok(Answer::Result(reply::none()))
+        reply::none()
     }
 
     /// Encodes the names of the methods that a client may call besides the usual ones: those of

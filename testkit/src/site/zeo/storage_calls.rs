@@ -7,6 +7,7 @@ use dsnap_engine::storage::format::Format;
 
 use super::super::backend::Backend;
 use super::super::server_error::ServerError;
+use super::super::shared::CodeKind;
 use super::clients::Client;
 use super::errors::Raised;
 use super::objects::{Id, Revision};
@@ -224,16 +225,15 @@ fn loaded(revision: &Revision) -> [Pickle; 2] {
 /// Answers a call of DirectoryStorage's own methods.
 pub(super) fn snapshot_call(storage: &Backend, call: &Call) -> Answer {
     let done = match (call.name.as_str(), &call.arguments[..]) {
-        ("get_snapshot_code", []) => storage.code().map(|code| match code {
-            Some(code) => reply::text(&code),
-            None => reply::none(),
-        }),
+        ("get_snapshot_code", []) => storage
+            .code_and_kind()
+            .map(|code| code.map_or_else(reply::none, |(code, kind)| written(&code, kind))),
         ("enter_snapshot" | "leave_snapshot", [code]) => {
-            let Some(code) = code.text() else {
+            let Some((code, kind)) = code_and_kind(code) else {
                 return Answer::Raised(Raised::wrong_type(&call.name));
             };
             let enters = call.name == "enter_snapshot";
-            let done = if enters { storage.enter(code) } else { storage.leave(code) };
+            let done = if enters { storage.enter_as(&code, kind) } else { storage.leave(&code) };
             done.map(|()| reply::none())
         }
         (name, arguments) => {
@@ -242,6 +242,29 @@ pub(super) fn snapshot_call(storage: &Backend, call: &Call) -> Answer {
         }
     };
     done.map_or_else(|error| refusal(storage, &error), Answer::Result)
+}
+
+/// Reads a snapshot code.
+fn code_and_kind(value: &Value) -> Option<(String, CodeKind)> {
+    match value {
+        // One character for each byte: a code with other bytes than ASCII is refused as not ASCII.
+        Value::Bytes(bytes) => {
+            Some((bytes.iter().map(|byte| char::from(*byte)).collect(), CodeKind::Bytes))
+        }
+        Value::Unicode(text) => Some((text.clone(), CodeKind::Unicode)),
+        _ => None,
+    }
+}
+
+/// Encodes a snapshot code as the kind of string that it is.
+fn written(code: &str, kind: CodeKind) -> Pickle {
+    match kind {
+        CodeKind::Unicode => reply::unicode(code),
+        CodeKind::Bytes => {
+            let bytes = code.chars().filter_map(|character| u8::try_from(character).ok());
+            reply::bytes(&bytes.collect::<Vec<_>>())
+        }
+    }
 }
 
 /// Answers that the storage refused something. A server that has ended closes its connections.

@@ -1,5 +1,7 @@
 //! The ZEO server that a site has, and the differences between the generations of servers.
 
+use super::pickle::{PYTHON_2, PYTHON_3, Protocol};
+
 /// The generation of ZEO servers that is simulated, by the version that it announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ZeoVersion {
@@ -14,14 +16,17 @@ pub enum ZeoVersion {
     Z3101,
     /// ZEO 4.2 and 4.3.
     Z4,
-    /// ZEO 5 and 6. It has no snapshot methods: it closes the connection after the version.
+    /// ZEO 5 and 6. It has no snapshot methods: a call of one ends the connection.
     Z5,
-    /// ZEO 5 and 6 with msgpack. It closes the connection, too.
+    /// ZEO 5 and 6 with msgpack: the same server, which announces another version.
     M5,
 }
 
-/// All versions that clients have answered so far, oldest first.
+/// All versions before ZEO 5 that clients have answered so far, oldest first.
 const ANSWERS: [&str; 8] = ["Z200", "Z201", "Z303", "Z308", "Z309", "Z310", "Z3101", "Z4"];
+
+/// What a client of ZEO 5 and later answers, to both of its announcements.
+const ANSWERS_OF_ZEO_5: [&str; 2] = ["Z5", "M5"];
 
 /// A server of 3.9 and later names objects without a version to clients that answer this or more.
 const WITHOUT_VERSIONS: &str = "Z309";
@@ -45,8 +50,11 @@ impl ZeoVersion {
     }
 
     /// Tells whether the server accepts a client that gives this answer: its own version or an older
-    /// one. ZEO 5 and later accept some answers, too, but have none of the calls that are simulated.
+    /// one. ZEO 5 and later accept no older one.
     pub(super) fn accepts(self, answer: &str) -> bool {
+        if !self.has_snapshots() {
+            return ANSWERS_OF_ZEO_5.contains(&answer);
+        }
         let known = ANSWERS.iter().position(|known| *known == answer);
         let own = ANSWERS.iter().position(|known| *known == self.name());
         known.zip(own).is_some_and(|(known, own)| known <= own)
@@ -55,6 +63,17 @@ impl ZeoVersion {
     /// Tells whether a storage can have methods of its own, such as those of a snapshot.
     pub(super) fn has_snapshots(self) -> bool {
         !matches!(self, Self::Z5 | Self::M5)
+    }
+
+    /// Tells whether the server answers the question `ruok`. ZEO 4.1 does, too, but announces the same
+    /// version as ZODB3 3.10, which does not.
+    pub(super) fn has_statistics(self) -> bool {
+        matches!(self, Self::Z4 | Self::Z5 | Self::M5)
+    }
+
+    /// Returns the newest protocol of the pickles that the server understands.
+    pub(super) fn newest_pickles(self) -> Protocol {
+        if self.has_snapshots() { PYTHON_2 } else { PYTHON_3 }
     }
 
     /// Tells whether one thread serves all connections. Such a server answers no client while it enters
@@ -117,7 +136,14 @@ mod tests {
         assert_eq!(accepted(ZeoVersion::Z3101), ANSWERS[..7]);
         assert_eq!(accepted(ZeoVersion::Z4), ANSWERS);
         assert!(!ZeoVersion::Z4.accepts("Z999"));
-        assert!(accepted(ZeoVersion::Z5).is_empty());
+    }
+
+    #[test]
+    fn zeo_5_accepts_pickles_and_msgpack_but_no_older_version() {
+        for version in [ZeoVersion::Z5, ZeoVersion::M5] {
+            assert!(version.accepts("Z5") && version.accepts("M5"));
+            assert!(!ANSWERS.into_iter().any(|answer| version.accepts(answer)));
+        }
     }
 
     #[test]
