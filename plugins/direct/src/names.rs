@@ -27,7 +27,7 @@ impl Names {
         starts.sort_unstable_by_key(|start| name_at(bytes, *start));
     }
 
-    /// Tells whether there are none.
+    /// Tells whether the list is empty.
     pub(crate) fn is_empty(&self) -> bool {
         self.starts.is_empty()
     }

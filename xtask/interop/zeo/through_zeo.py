@@ -151,9 +151,9 @@ def make_root(folder):
 
 
 def needs_root():
-    """Tells whether this client cannot make the root object: under Python 2.7, ZODB3 3.7 does not accept the
-    exception which says that there is none yet. The clients of ZEO 4.3 must make it, because they cannot
-    load it from a DirectoryStorage."""
+    """Tells whether this client cannot make the root object. A client makes it after the exception that says
+    that the object is missing, and under Python 2.7, ZODB3 3.7 cannot read that exception. The clients of
+    ZEO 4.3 must make the object, because they cannot load it from a DirectoryStorage."""
     from ZEO.zrpc.connection import Connection
     return Connection.current_protocol == 'Z303'
 
