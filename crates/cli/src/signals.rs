@@ -10,6 +10,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::unix::net::UnixStream;
 use std::process;
 use std::time::{Duration, Instant};
@@ -53,7 +54,9 @@ pub(crate) struct Signals {
 /// What has come so far.
 #[derive(Debug)]
 struct Received {
-    delivery: SignalDelivery<UnixStream, WithOrigin>,
+    /// It stays until the process ends. Dropping it would take a handler away from each signal in turn, and
+    /// copy all others each time: that takes longer than everything else that a short run computes.
+    delivery: ManuallyDrop<SignalDelivery<UnixStream, WithOrigin>>,
     /// The events that have not been handled yet, oldest first.
     events: VecDeque<SignalEvent>,
     /// The number of the first signal that asked the run to stop.
@@ -95,6 +98,7 @@ impl Signals {
         let delivery = SignalDelivery::with_pipe(woken, waker, WithOrigin::default(), all)?;
         // COMMAND inherits the signal mask of this thread.
         SigSet::all().thread_unblock()?;
+        let delivery = ManuallyDrop::new(delivery);
         let received = Received { delivery, events: VecDeque::new(), first_stop: None };
         Ok(Self { received: RefCell::new(received) })
     }

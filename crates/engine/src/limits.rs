@@ -118,8 +118,6 @@ pub const MAX_RECORDS: usize = 64;
 pub const MAX_MOUNT_TABLE: u64 = 16 << 20;
 /// The table of locks. What does not fit is unknown.
 pub const MAX_LOCK_TABLE: u64 = 16 << 20;
-/// How often the table of locks is read before a lock that it lacks counts as free.
-pub const LOCK_TABLE_READS: u32 = 3;
 /// `/etc/machine-id`: 32 digits and a line feed.
 pub const MAX_MACHINE_ID: u64 = 64;
 /// What the system says about one descriptor: locks stand at the beginning.

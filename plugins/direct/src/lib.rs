@@ -92,9 +92,6 @@ impl SnapshotMethod for Direct {
             Ok(storage) => storage,
             Err(reason) => return Entered::Refused(reason),
         };
-        if lock_holders::is_held(&storage.lock()) {
-            return Entered::Unavailable(storage_is_open(&storage));
-        }
         let looked = replica::look_before_locking(&storage, &|| keep_looking(request.caller));
         if let Err(reason) = looked {
             return Entered::Failed(reason);
@@ -139,6 +136,10 @@ impl SnapshotMethod for Direct {
 fn take_locks(storage: &Storage) -> Result<(FileLock, FileLock), Entered> {
     let lock = storage.take_lock(main_lock::NAME).map_err(|error| match error {
         LockError::Held => Entered::Unavailable(storage_is_open(storage)),
+        // Not to be allowed to lock matters only while nobody else has the lock.
+        LockError::Io(_) if lock_holders::is_held(&storage.lock()) => {
+            Entered::Unavailable(storage_is_open(storage))
+        }
         LockError::Io(error) => cannot_lock(storage, main_lock::NAME, &error),
     })?;
     let sublock = storage.take_lock(snapshot_lock::SUBLOCK).map_err(|error| match error {

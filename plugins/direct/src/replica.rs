@@ -9,6 +9,7 @@ use std::path::Path;
 use dsnap_core::Reason;
 use dsnap_engine::limits::MAX_REPLICA_FOLDERS;
 use dsnap_engine::storage::{Folders, REPLICA, Storage};
+use dsnap_engine::system::lock_holders;
 
 use crate::archive::{Member, Trouble, folder_of, is_conf, read_members};
 use crate::attributes::NewFolder;
@@ -121,7 +122,8 @@ pub(crate) fn look_before_locking(
     keep_going: KeepGoing<'_>,
 ) -> Result<(), Reason> {
     let Folders { journal, .. } = storage.folders();
-    if journal.look(REPLICA).is_ok() {
+    // A server that has the storage open is none of our business.
+    if journal.look(REPLICA).is_ok() && !lock_holders::is_held(&storage.lock()) {
         let _ = Replica::read(storage, keep_going);
     }
     keep_going()

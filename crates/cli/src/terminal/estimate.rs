@@ -1,32 +1,33 @@
 //! How fast a recovery is, and how long it still takes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dsnap_engine::{durations, limits};
-use indicatif::ProgressBar;
 
-/// Estimates how long a recovery still takes. `indicatif` estimates; the live line draws.
+/// Estimates how long a recovery still takes: as if the rest went as fast as all of it so far.
 #[derive(Debug)]
-pub(crate) struct Estimate(ProgressBar);
+pub(crate) struct Estimate {
+    began: Instant,
+}
 
 impl Estimate {
     /// Begins to measure.
     pub(crate) fn begin() -> Self {
-        Self(ProgressBar::hidden())
+        Self { began: Instant::now() }
     }
 
     /// Takes how much is done. Returns the rate and the time left, to be written after the numbers.
     pub(crate) fn words(&self, done: u64, of: Option<u64>) -> String {
-        self.0.set_position(done);
-        if let Some(of) = of {
-            self.0.set_length(of);
-        }
-        self.0.tick();
-        if self.0.elapsed() < limits::MIN_RATE_TIME {
-            return String::new();
-        }
-        words(self.0.per_sec(), of.map(|_| self.0.eta()))
+        after(self.began.elapsed(), done, of)
     }
+}
+
+fn after(elapsed: Duration, done: u64, of: Option<u64>) -> String {
+    if elapsed < limits::MIN_RATE_TIME || done == 0 {
+        return String::new();
+    }
+    let left = of.map(|of| elapsed.mul_f64(of.saturating_sub(done) as f64 / done as f64));
+    words(done as f64 / elapsed.as_secs_f64(), left)
 }
 
 fn words(rate: f64, left: Option<Duration>) -> String {
@@ -40,13 +41,11 @@ mod tests {
 
     #[test]
     fn a_rate_is_told_after_a_while_and_the_time_left_if_the_total_is_known() {
-        let bar = |of| {
-            let elapsed = ProgressBar::hidden().with_elapsed(Duration::from_secs(10));
-            Estimate(elapsed).words(5000, of)
-        };
-        assert_eq!(Estimate::begin().words(5000, Some(10_000)), "");
-        assert!(bar(None).ends_with("/s"), "{}", bar(None));
-        assert!(bar(Some(10_000)).ends_with(" left"), "{}", bar(Some(10_000)));
-        assert_eq!(words(1234.6, Some(Duration::from_secs(70))), ", 1235/s, 1 min 10 s left");
+        let ten = Duration::from_secs(10);
+        assert_eq!(after(Duration::from_millis(1), 5000, Some(10_000)), "");
+        assert_eq!(after(ten, 0, Some(10_000)), "");
+        assert_eq!(after(ten, 5000, None), ", 500/s");
+        assert_eq!(after(ten, 5000, Some(40_000)), ", 500/s, 1 min 10 s left");
+        assert_eq!(after(ten, 5001, Some(5000)), ", 500/s, 0 s left");
     }
 }

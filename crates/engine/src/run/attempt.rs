@@ -219,7 +219,9 @@ impl<'a> Attempt<'a> {
         let failure = match self.lock_fresh(step, entered.as_mut()) {
             Ok(lock) => {
                 let entered_by = Some(step.label.clone());
-                let snapshot = Snapshot::new(self.storage(), lock, self.began);
+                // A server that has the storage open would have removed a `shutdown`.
+                let was_open = lock.snapshot_file().content != Content::Shutdown;
+                let snapshot = Snapshot::new(self.storage(), lock, was_open, self.began);
                 return Round::Found(Box::new(Snapshot { entered, entered_by, ..snapshot }));
             }
             Err(failure) => failure,
@@ -310,9 +312,10 @@ impl<'a> Attempt<'a> {
     /// Uses the storage as it is where no method worked: after a clean shutdown, or in a snapshot
     /// that the user accepts.
     fn without_method(&self) -> Result<Snapshot<'a>, Failure> {
+        let openness = self.session().openness();
         let outcome = MethodOutcome::Nothing {
             files_refused: self.tried.files_refused(),
-            closed: self.session().openness() == Openness::Closed,
+            closed: openness == Openness::Closed,
         };
         let file = snapshot_lock::read_snapshot_file(self.storage())?;
         if self.verdict(outcome, &file)? != Verdict::Fresh && self.accepted_age(&file).is_none() {
@@ -328,7 +331,7 @@ impl<'a> Attempt<'a> {
             }
             _ => return Err(self.why_not_usable(file)),
         };
-        Ok(Snapshot::new(self.storage(), lock, timestamp))
+        Ok(Snapshot::new(self.storage(), lock, openness == Openness::Open, timestamp))
     }
 
     fn conclude(&self, last: Failure) -> NotRun {

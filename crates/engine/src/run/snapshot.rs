@@ -19,15 +19,22 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) entered_by: Option<String>,
     /// Never later than the state in `A/`.
     pub(crate) timestamp: SystemTime,
+    /// Whether a server had the storage open when it was locked.
+    pub(crate) was_open: bool,
     /// The last transaction in `A/`, if it can be read.
     pub(crate) tid: Option<[u8; 8]>,
 }
 
 impl<'a> Snapshot<'a> {
     /// Describes the snapshot that is locked, as one that nobody entered for this run.
-    pub(crate) fn new(storage: &Storage, lock: SnapshotLock<'a>, timestamp: SystemTime) -> Self {
+    pub(crate) fn new(
+        storage: &Storage,
+        lock: SnapshotLock<'a>,
+        was_open: bool,
+        timestamp: SystemTime,
+    ) -> Self {
         let tid = storage.last_transaction();
-        Self { lock, entered: None, entered_by: None, timestamp, tid }
+        Self { lock, entered: None, entered_by: None, timestamp, was_open, tid }
     }
 }
 

@@ -24,15 +24,16 @@ pub(crate) struct Unlocked<'a> {
 impl<'a> Unlocked<'a> {
     /// Unlocks a snapshot.
     pub(crate) fn new(member: &'a Member<'a>, snapshot: Snapshot<'a>) -> Self {
-        let Snapshot { lock, entered, .. } = snapshot;
+        let Snapshot { lock, entered, was_open, .. } = snapshot;
         // Made before the look: if that panics, `entered` is still left with the right privileges.
         let mut made =
             Self { member, entered, restarted: false, server_came_up: false, not_left: None };
-        (made.server_came_up, made.restarted) = member.within(move || {
-            let seen = (lock.server_came_up(), lock.main_lock_was_taken());
+        made.restarted = member.within(move || {
+            let restarted = lock.main_lock_was_taken();
             drop(lock);
-            seen
+            restarted
         });
+        made.server_came_up = made.restarted && !was_open;
         member.session.program.report(Event::Unlocked);
         member.session.lock.begin_anew();
         made

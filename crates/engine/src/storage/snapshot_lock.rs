@@ -25,7 +25,6 @@ pub struct SnapshotLock<'a> {
     storage: &'a Storage,
     sublock: FileLock,
     seen: SnapshotFile,
-    was_open: bool,
     stamp: Option<LockStamp>,
 }
 
@@ -43,8 +42,7 @@ impl<'a> SnapshotLock<'a> {
             return Err(Failure::in_use(format!("{path} was replaced while it was locked")));
         }
         let seen = read_snapshot_file(storage)?;
-        let (was_open, stamp) = (is_open(storage), LockStamp::of(storage));
-        Ok(Self { storage, sublock, seen, was_open, stamp })
+        Ok(Self { storage, sublock, seen, stamp: LockStamp::of(storage) })
     }
 
     /// Returns `misc/snapshot` as it was when the lock was taken.
@@ -70,23 +68,11 @@ impl<'a> SnapshotLock<'a> {
         check_unchanged(self.storage, &self.seen)
     }
 
-    /// Says whether a server was started on a closed storage since the lock was taken.
-    pub fn server_came_up(&self) -> bool {
-        let is_held = || lock_holders::is_held(&self.storage.lock());
-        !self.was_open && (self.main_lock_was_taken() || is_held())
-    }
-
     /// Says whether another server has taken `misc/lock` since this lock was taken. A server that is
     /// started now can leave no snapshot until it is restarted.
     pub fn main_lock_was_taken(&self) -> bool {
         self.stamp.is_some_and(|stamp| stamp.has_changed(self.storage))
     }
-}
-
-/// Says whether the system shows that a process has the storage open. The table of locks may lack one
-/// while others come and go, and then a server would seem to be started during the snapshot.
-fn is_open(storage: &Storage) -> bool {
-    lock_holders::is_held_at_some_look(&storage.lock(), limits::LOCK_TABLE_READS)
 }
 
 /// Checks that `misc/snapshot` is still as it was seen.

@@ -69,12 +69,7 @@ impl Holder {
 
 /// Says whether the system shows that the file at `path` is locked. `false` means *unknown*.
 pub fn is_held(path: &Path) -> bool {
-    is_held_at_some_look(path, 1)
-}
-
-/// Looks at the table of locks up to `looks` times. Says whether a look shows the file at `path` as locked.
-pub(crate) fn is_held_at_some_look(path: &Path, looks: u32) -> bool {
-    LockFile::open(path).is_some_and(|file| (0..looks).any(|_| file.locker().is_some()))
+    LockFile::open(path).is_some_and(|file| file.locker().is_some())
 }
 
 /// Says whether the system shows locks at all. `ProcSubset=pid` of systemd hides them.
