@@ -19,6 +19,12 @@ pub(crate) fn unfinished(what: impl Display) -> Reason {
     unfinished_without_hint(what).hint(RUN_AGAIN)
 }
 
+/// Explains what any failure means once a recovery has begun to change files.
+pub(crate) fn of_recovery(reason: Reason) -> Reason {
+    let is_explained = reason.hints().iter().any(|hint| *hint == RUN_AGAIN);
+    if is_explained { reason } else { halfway(reason) }
+}
+
 /// Says on which entry of a folder a recovery stopped halfway. `action` is what could not be done,
 /// for example `cannot remove`. If a permission is missing, the first hint gives it.
 pub(crate) fn unfinished_at(
@@ -96,6 +102,16 @@ mod tests {
         assert!(reason.text().contains("; nothing is lost, but "), "{reason}");
         assert!(reason.hints()[0].ends_with(" /proc/sys"), "{reason}");
         assert_eq!(reason.hints()[1], RUN_AGAIN);
+    }
+
+    #[test]
+    fn a_failure_after_the_first_change_says_once_that_nothing_is_lost() {
+        let folder = Folder::open(Path::new("/proc/sys")).unwrap();
+        let broken = io::Error::from(nix::errno::Errno::EIO);
+        let reason = of_recovery(unreadable(&folder, "", &broken));
+        let expected = "/proc/sys: Input/output error; nothing is lost, but A/ is not a snapshot until the storage is recovered";
+        assert_eq!((reason.text(), reason.hints()), (expected, &[RUN_AGAIN.to_owned()][..]));
+        assert_eq!(of_recovery(reason.clone()), reason);
     }
 
     #[test]

@@ -6,18 +6,32 @@ use std::path::{Path, PathBuf};
 
 use dsnap_engine::limits::MAX_RECENT_FOLDERS;
 use dsnap_engine::system::folder::Folder;
+use nix::sys::resource::{Resource, getrlimit};
 
 /// Findings by place below one folder. A look below another folder forgets them.
 #[derive(Debug)]
 pub(crate) struct Recent<T> {
     root: PathBuf,
     found: HashMap<OsString, T>,
+    /// How many findings are kept.
+    most: usize,
 }
 
 impl<T> Default for Recent<T> {
     fn default() -> Self {
-        Self { root: PathBuf::new(), found: HashMap::new() }
+        Self { root: PathBuf::new(), found: HashMap::new(), most: most(descriptors()) }
     }
+}
+
+/// Returns how many findings are kept if this process may have so many descriptors: a quarter at most is
+/// for them.
+fn most(descriptors: u64) -> usize {
+    usize::try_from(descriptors / 4).unwrap_or(usize::MAX).clamp(1, MAX_RECENT_FOLDERS)
+}
+
+/// Returns how many descriptors this process may have.
+fn descriptors() -> u64 {
+    getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft)
 }
 
 impl<T: Clone> Recent<T> {
@@ -33,7 +47,8 @@ impl<T: Clone> Recent<T> {
         look: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
         if self.root != root.path() {
-            *self = Self { root: root.path().to_owned(), found: HashMap::new() };
+            self.found.clear();
+            self.root = root.path().to_owned();
         }
         if let Some(found) = self.found.get(place.as_os_str()) {
             return Ok(found.clone());
@@ -46,9 +61,22 @@ impl<T: Clone> Recent<T> {
     /// Each finding may hold a descriptor, so only some are kept. Findings that are often needed are soon
     /// found again.
     fn keep(&mut self, place: &OsStr, found: T) {
-        if self.found.len() >= MAX_RECENT_FOLDERS {
+        if self.found.len() >= self.most {
             self.found.clear();
         }
         self.found.insert(place.to_owned(), found);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_most_a_quarter_of_the_descriptors_that_this_process_may_have_is_kept() {
+        assert_eq!(most(64), 16);
+        assert_eq!(most(1024), MAX_RECENT_FOLDERS);
+        assert_eq!(most(u64::MAX), MAX_RECENT_FOLDERS);
+        assert_eq!(most(2), 1);
     }
 }

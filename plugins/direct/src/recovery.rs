@@ -17,7 +17,7 @@ use crate::moving;
 use crate::progress::Progress;
 use crate::snapshot_file::{remove_snapshot_file, write_snapshot_file};
 use crate::survey::Survey;
-use crate::{sync, unpack};
+use crate::{reasons, sync, unpack};
 
 /// Rolls the storage forward and closes it.
 ///
@@ -36,10 +36,22 @@ fn recover_in_batches(
     caller: &dyn Caller,
 ) -> Result<(), Reason> {
     let (storage, durability) = (survey.storage, Durability::of(survey.settings));
+    remove_snapshot_file(storage, durability)?;
+    move_all(&mut survey, batch_files, caller)
+        .and_then(|()| write_snapshot_file(storage, durability))
+        .map_err(reasons::of_recovery)
+}
+
+/// Moves everything into `A/`, and removes what is empty then.
+fn move_all(
+    survey: &mut Survey<'_>,
+    batch_files: usize,
+    caller: &dyn Caller,
+) -> Result<(), Reason> {
+    let (storage, durability) = (survey.storage, Durability::of(survey.settings));
     let Folders { a, b, journal, .. } = storage.folders();
     let progress = &mut Progress::new(caller, survey.files());
     let keep_going = progress.keep_going();
-    remove_snapshot_file(storage, durability)?;
     if let Some(replica) = &survey.replica {
         unpack::unpack(replica, storage, durability, progress)?;
     }
@@ -59,8 +71,7 @@ fn recover_in_batches(
     // `A/` on disk.
     progress.report();
     sync::file_system(durability, a)?;
-    remove_folders(&survey, durability, &keep_going)?;
-    write_snapshot_file(storage, durability)
+    remove_folders(survey, durability, &keep_going)
 }
 
 /// Removes the folders that are empty now, and the transactions that were never committed.

@@ -269,13 +269,14 @@ impl<'a> Attempt<'a> {
             Some(_) => (MethodOutcome::Held(&self.entering.code), limits::SUBLOCK_TIMEOUT),
             None => (MethodOutcome::Done, Duration::ZERO),
         };
-        let file = snapshot_lock::read_snapshot_file(storage)?;
+        let mut file = snapshot_lock::read_snapshot_file(storage)?;
         if let Some(entered) = entered.as_mut()
             && self.verdict(outcome, &file)? != Verdict::Fresh
             && self.entering.may_have_ended_server(step)
         {
             entered.closed();
             self.entering.roll_forward(step, &file.content)?;
+            file = snapshot_lock::read_snapshot_file(storage)?;
         }
         let mut check = |file: &SnapshotFile| {
             if let Some(entered) = entered.as_mut() {
@@ -286,7 +287,7 @@ impl<'a> Attempt<'a> {
                 other => Err(self.disagreement(step, other, &file.content)),
             }
         };
-        check(&snapshot_lock::read_snapshot_file(storage)?)?;
+        check(&file)?;
         let lock = SnapshotLock::lock(storage, timeout)?;
         check(lock.snapshot_file())?;
         Ok(lock)
