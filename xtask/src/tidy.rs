@@ -33,10 +33,10 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::process::Program;
-use crate::{output, workspace};
 use metadata::Member;
 use modules::Crate;
+use xtask_base::process::Program;
+use xtask_base::{output, workspace};
 
 /// Something that breaks a rule: where it is, and what cures it.
 #[derive(Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::tree::{Times, difference};
-use crate::process::{Finished, Program};
+use xtask_base::process::{Finished, Program};
 
 /// How long one program may take; the slowest takes a second.
 const STEP_TIMEOUT: Duration = Duration::from_secs(120);
