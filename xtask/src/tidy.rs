@@ -10,6 +10,7 @@ mod documents;
 mod edges;
 mod floors;
 mod items;
+mod links;
 mod manifests;
 mod markdown;
 mod messages;
@@ -132,6 +133,7 @@ impl Checkout {
         findings.extend(documents::changelog(self));
         findings.extend(promises::promises(self));
         findings.extend(messages::messages(self));
+        findings.extend(links::links(self));
         findings
     }
 

@@ -5,6 +5,10 @@
 //! may use the files of an earlier one.
 #![forbid(unsafe_code)]
 
+mod book;
+mod screenshots;
+mod tools;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,7 +22,10 @@ use xtask_base::{output, workspace};
 type Part = (&'static str, &'static str, fn(&Dist) -> Result<()>);
 
 /// All parts, in the order in which they are made.
-const PARTS: &[Part] = &[];
+const PARTS: &[Part] = &[
+    ("book", "the pages of docs in HTML", book::make),
+    ("screenshots", "pictures of the book in a browser, wide and narrow", screenshots::make),
+];
 
 /// The folders of a distribution.
 struct Dist {

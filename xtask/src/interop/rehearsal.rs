@@ -156,7 +156,7 @@ fn restore_all(crashed: &Crashed, backed_up: &Path, folder: &Path) -> Result<Vec
     Ok(storages)
 }
 
-/// Makes a storage of a copy of `A` and `config`, as docs/backup.md says.
+/// Makes a storage of a copy of `A` and `config`, as docs/restore.md says.
 fn restore(storage: &Path) -> Result<PathBuf> {
     for folder in ["B", "journal", "misc"] {
         fs::create_dir(storage.join(folder))?;
