@@ -107,7 +107,9 @@ pub fn is_well_formed(target: &str) -> bool {
     !target.contains(char::is_whitespace)
         && match (known, target.strip_prefix("mailto:")) {
             (Some(rest), _) => authority(rest),
-            (None, Some(address)) => address.split_once('@').is_some_and(|(_, host)| authority(host)),
+            (None, Some(address)) => {
+                address.split_once('@').is_some_and(|(_, host)| authority(host))
+            }
             (None, None) => false,
         }
 }
@@ -158,10 +160,13 @@ mod tests {
 
     #[test]
     fn an_external_link_needs_a_known_scheme_and_a_host() {
-        for good in ["https://rust-lang.org", "http://example.org:80/x?y#z", "mailto:a@example.org"] {
+        for good in ["https://rust-lang.org", "http://example.org:80/x?y#z", "mailto:a@example.org"]
+        {
             assert!(is_external(good) && is_well_formed(good), "{good}");
         }
-        for bad in ["https://", "https:/example.org", "htps://example.org", "https://a b.org", "mailto:a"] {
+        for bad in
+            ["https://", "https:/example.org", "htps://example.org", "https://a b.org", "mailto:a"]
+        {
             assert!(is_external(bad) && !is_well_formed(bad), "{bad}");
         }
         assert!(!is_external("a.md#b:c") && !is_external("#x"));

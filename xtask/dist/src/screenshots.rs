@@ -69,7 +69,10 @@ struct Browser {
 pub(crate) fn make(dist: &Dist) -> Result<()> {
     tools::debian("chromium", "chromium")?;
     let (book, pictures) = (dist.out.join("book"), dist.work.join("screenshots"));
-    ensure!(book.is_dir(), "the part book makes what is shown: `cargo xtask dist book screenshots`");
+    ensure!(
+        book.is_dir(),
+        "the part book makes what is shown: `cargo xtask dist book screenshots`"
+    );
     python::remove(&pictures)?;
     fs::create_dir_all(&pictures)?;
     let browser = Browser { book, profile: pictures.join("profile"), pictures };

@@ -27,7 +27,8 @@ pub(super) fn check(book: &Path) -> Result<(usize, usize)> {
 
 /// Reads a folder of the book. Only pages have content.
 fn read(folder: &Path, name: &str, files: &mut BTreeMap<String, Option<Page>>) -> Result<()> {
-    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let entries =
+        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     for entry in entries {
         let entry = entry?;
         let name = format!("{name}{}", entry.file_name().to_string_lossy());
@@ -89,7 +90,9 @@ mod tests {
 
     #[test]
     fn links_and_names_are_those_of_elements() {
-        let page = parsed("<a href='b.html?x#y' id=z>&lt;a href=no></a><img src=c.svg><!-- <a href=no> --><script>'<a href=no>'</script>");
+        let page = parsed(
+            "<a href='b.html?x#y' id=z>&lt;a href=no></a><img src=c.svg><!-- <a href=no> --><script>'<a href=no>'</script>",
+        );
         assert_eq!(page.links.into_iter().collect::<Vec<_>>(), ["b.html?x#y", "c.svg"]);
         assert_eq!(page.names.into_iter().collect::<Vec<_>>(), ["z"]);
     }
@@ -100,7 +103,10 @@ mod tests {
                     <a href='#gone'><a href='x.svg#gone'><a href='https://example.org'><a href='../a.html'>";
         let files = BTreeMap::from([
             ("a.html".to_owned(), Some(parsed(html))),
-            ("b/b.html".to_owned(), Some(parsed("<h2 id=there></h2><a href='../a.html'><img src='../x.svg'>"))),
+            (
+                "b/b.html".to_owned(),
+                Some(parsed("<h2 id=there></h2><a href='../a.html'><img src='../x.svg'>")),
+            ),
             ("x.svg".to_owned(), None),
         ]);
         let expected = ["#gone", "../a.html", "b/b.html#gone", "gone.html", "x.svg#gone"];

@@ -29,7 +29,8 @@ type Files = BTreeMap<String, Vec<u8>>;
 /// Writes the sources of the book into a new folder.
 pub(super) fn write(root: &Path, folder: &Path) -> Result<()> {
     let read = |path: &str| {
-        fs::read(root.join(path)).with_context(|| format!("cannot read {path}, to which a page links"))
+        fs::read(root.join(path))
+            .with_context(|| format!("cannot read {path}, to which a page links"))
     };
     let names = Program::new("git").args(["ls-files", "-z", DOCS]).dir(root).quiet()?.stdout;
     let mut files = Files::new();
@@ -65,7 +66,8 @@ fn arranged(docs: Files, read: impl Fn(&str) -> Result<Vec<u8>>) -> Result<Files
         arranged.insert(place(&name), content);
     }
     for path in outside.iter().filter(|path| path.ends_with(".md")) {
-        let title = title(&arranged[&place(path)]).with_context(|| format!("{path} has no heading"))?;
+        let title =
+            title(&arranged[&place(path)]).with_context(|| format!("{path} has no heading"))?;
         writeln!(others, "- [{title}]({})", in_book(path))?;
     }
     if let Some(summary) = arranged.get_mut(&format!("{PAGES}/{SUMMARY}"))
@@ -102,7 +104,8 @@ fn moved(name: &str, mut page: String) -> Result<(String, BTreeSet<String>)> {
         if markdown::is_external(&target) || path.is_empty() {
             continue;
         }
-        let to = markdown::resolve(name, path).with_context(|| format!("{name}: {target} leads out"))?;
+        let to =
+            markdown::resolve(name, path).with_context(|| format!("{name}: {target} leads out"))?;
         if !to.starts_with(DOCS) {
             outside.insert(to.clone());
         }

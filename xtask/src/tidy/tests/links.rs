@@ -10,7 +10,8 @@ fn found(files: &[(&str, &str)]) -> Vec<String> {
 
 #[test]
 fn a_link_leads_to_a_file_a_folder_or_a_heading() {
-    let text = "# A\n\n[a](#a) [b](docs/b.md) [c](docs/b.md#the-b) [d](docs) [e](https://example.org/x)\n";
+    let text =
+        "# A\n\n[a](#a) [b](docs/b.md) [c](docs/b.md#the-b) [d](docs) [e](https://example.org/x)\n";
     assert_eq!(found(&[("A.md", text), ("docs/b.md", "# The B\n")]), [""; 0]);
 }
 
