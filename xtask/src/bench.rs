@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::interop::install;
-use crate::process::Program;
-use crate::{output, workspace};
+use xtask_base::process::Program;
+use xtask_base::{output, workspace};
 
 /// The program that measures.
 const BENCH: &str = "dsnap-bench";

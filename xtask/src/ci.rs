@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::test::WithoutRoot;
-use crate::workspace::{build, cargo};
-use crate::{demo, examples, header, interop, output, roundtrip, test, tidy, tools};
+use crate::{demo, examples, header, interop, roundtrip, test, tidy, tools};
+use xtask_base::output;
+use xtask_base::workspace::{build, cargo};
 
 type Step = (&'static str, fn() -> Result<()>);
 

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::process::Program;
-use crate::{output, workspace};
+use xtask_base::process::Program;
+use xtask_base::{output, workspace};
 
 /// Builds both programs, runs the demonstration, and returns its exit status.
 pub(crate) fn run() -> Result<ExitCode> {

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::process::Program;
-use crate::{output, python, workspace};
+use xtask_base::process::Program;
+use xtask_base::{output, python, workspace};
 
 /// The modules of Python that examples and checks need.
 const MODULES: [&str; 2] = ["pytest>=7", "PyYAML>=6"];

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
-use crate::{output, workspace};
+use xtask_base::{output, workspace};
 
 const HEADER: &str = "include/dsnap.h";
 

@@ -23,10 +23,10 @@ use std::{iter, panic, thread};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::process::Program;
-use crate::python::remove;
-use crate::{output, workspace};
 use rehearsal::{Crashed, Tools};
+use xtask_base::process::Program;
+use xtask_base::python::remove;
+use xtask_base::{output, workspace};
 
 /// How long making all storages, or opening all results, may take; each takes seconds.
 const SCRIPT_TIMEOUT: Duration = Duration::from_secs(300);

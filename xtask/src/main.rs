@@ -1,29 +1,28 @@
 //! `cargo xtask TASK`: the workspace's own commands, so that nobody needs more than cargo.
 //!
-//! Each task is one file with one `run`. `process` starts programs, `output` prints, `workspace`
-//! knows where things are. The program dsnap is in `crates/cli`.
+//! Each task is one file with one `run`. `xtask-base` starts programs, prints, and knows where things
+//! are. The program dsnap is in `crates/cli`.
 
 #![forbid(unsafe_code)]
 
 mod bench;
 mod ci;
 mod demo;
+mod dist;
 mod examples;
 mod header;
 mod interop;
-mod output;
-mod process;
-mod python;
 mod roundtrip;
 mod test;
 mod tidy;
 mod tools;
-mod workspace;
 
 use std::env::args;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+
+use xtask_base::output;
 
 use crate::test::WithoutRoot;
 
@@ -54,6 +53,8 @@ Tasks:
                --rounds N        Measure each program N times
                --json FILE       Write the results to FILE
                --write-docs      Write the figures and plots of docs/performance.md
+  dist       Make what people install, in target/dist: packages, programs, manual pages, the book
+               PART...           Only these parts; `dist --help` lists them
   ci         Run tools, fmt, tidy, header, clippy, doc, alone (dsnap compiles without what tests
              add), deny, test, roundtrip, demo, examples and interop; stop at the first failure.
              Fails without root
@@ -69,7 +70,7 @@ fn main() -> ExitCode {
 
 fn run(args: &[String]) -> Result<ExitCode> {
     let (task, rest) = args.split_first().map_or(("help", args), |(task, rest)| (task, rest));
-    if !matches!(task, "bench" | "test" | "interop" | "header") && !rest.is_empty() {
+    if !matches!(task, "bench" | "dist" | "test" | "interop" | "header") && !rest.is_empty() {
         bail!("{task} takes no arguments\n\n{HELP}");
     }
     match task {
@@ -77,6 +78,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
         "test" => test::run(rest, WithoutRoot::Skip)?,
         "examples" => examples::run()?,
         "bench" => bench::run(rest)?,
+        "dist" => dist::run(rest)?,
         "tidy" => tidy::run()?,
         "tools" => tools::run()?,
         "header" => header::run(rest)?,

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::process::Program;
-use crate::{output, workspace};
+use xtask_base::process::Program;
+use xtask_base::{output, workspace};
 
 const SANITIZED: [&str; 3] =
     ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"];

@@ -11,8 +11,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::process::environment;
-use crate::{output, workspace};
+use xtask_base::process::environment;
+use xtask_base::{output, workspace};
 
 /// Set to 1, this makes a scenario fail if it needs root and does not have it.
 const REQUIRE_ROOT: &str = "DSNAP_TEST_REQUIRE_ROOT";

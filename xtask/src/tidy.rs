@@ -10,6 +10,7 @@ mod documents;
 mod edges;
 mod floors;
 mod items;
+mod links;
 mod manifests;
 mod markdown;
 mod messages;
@@ -33,10 +34,10 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::process::Program;
-use crate::{output, workspace};
 use metadata::Member;
 use modules::Crate;
+use xtask_base::process::Program;
+use xtask_base::{output, workspace};
 
 /// Something that breaks a rule: where it is, and what cures it.
 #[derive(Debug, PartialEq, Eq)]
@@ -132,6 +133,7 @@ impl Checkout {
         findings.extend(documents::changelog(self));
         findings.extend(promises::promises(self));
         findings.extend(messages::messages(self));
+        findings.extend(links::links(self));
         findings
     }
 

@@ -7,7 +7,7 @@ use std::env;
 
 use anyhow::{Result, bail};
 
-use crate::process::environment;
+use xtask_base::process::environment;
 
 /// The programs, and the packages that contain them.
 const TOOLS: [(&str, &str); 12] = [
@@ -49,7 +49,7 @@ fn is_there(program: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workspace;
+    use xtask_base::workspace;
 
     #[test]
     fn a_program_is_found_on_the_path() {

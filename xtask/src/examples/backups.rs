@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 
-use crate::process::Program;
-use crate::{output, workspace};
+use xtask_base::process::Program;
+use xtask_base::{output, workspace};
 
 const BACKUPS: [&str; 4] =
     ["backup-tar.sh", "backup-rsync.sh", "backup-restic.sh", "backup-borg.sh"];

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::process::Program;
-use crate::{output, workspace};
+use xtask_base::process::Program;
+use xtask_base::{output, workspace};
 
 /// How long one check may take.
 const TIMEOUT: Duration = Duration::from_secs(60);

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::{Program, environment};
-use crate::{output, python};
+use xtask_base::process::{Program, environment};
+use xtask_base::{output, python};
 
 /// The last version of virtualenv that supports Python 2.7.
 const VIRTUALENV: &str = "virtualenv==20.15.1";

@@ -11,8 +11,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::rehearsal::{Crashed, Tools, check_same, copy};
-use crate::process::Program;
-use crate::python::remove;
+use xtask_base::process::Program;
+use xtask_base::python::remove;
 
 /// The calls at which strace kills. It ignores names with `?` that the kernel does not have.
 const CALLS: &str = "?rename,?renameat,?renameat2,?unlink,?unlinkat,?rmdir,?mkdir,?mkdirat,\

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::tree::{Times, difference};
-use crate::process::{Finished, Program};
+use xtask_base::process::{Finished, Program};
 
 /// How long one program may take; the slowest takes a second.
 const STEP_TIMEOUT: Duration = Duration::from_secs(120);
@@ -156,7 +156,7 @@ fn restore_all(crashed: &Crashed, backed_up: &Path, folder: &Path) -> Result<Vec
     Ok(storages)
 }
 
-/// Makes a storage of a copy of `A` and `config`, as docs/backup.md says.
+/// Makes a storage of a copy of `A` and `config`, as docs/restore.md says.
 fn restore(storage: &Path) -> Result<PathBuf> {
     for folder in ["B", "journal", "misc"] {
         fs::create_dir(storage.join(folder))?;

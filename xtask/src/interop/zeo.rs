@@ -11,8 +11,8 @@ use std::{fs, panic, thread};
 use anyhow::{Context, Result};
 
 use super::install::{self, MAIN_ZEO, OTHER_ZEOS, ZeoServer};
-use crate::output;
-use crate::process::Program;
+use xtask_base::output;
+use xtask_base::process::Program;
 
 /// How long one case may take; it takes some seconds.
 const CASE_TIMEOUT: Duration = Duration::from_secs(240);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::rehearsal::Tools;
-use crate::process::Program;
+use xtask_base::process::Program;
 
 /// How long all calls may take.
 const CALLS_TIMEOUT: Duration = Duration::from_secs(120);

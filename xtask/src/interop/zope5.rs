@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::output;
-use crate::process::Program;
+use xtask_base::output;
+use xtask_base::process::Program;
 
 /// How long all runs and requests may take.
 const CASES_TIMEOUT: Duration = Duration::from_secs(120);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use crate::process::Program;
+use xtask_base::process::Program;
 
 /// A package of the workspace.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ mod circles;
 mod documents;
 mod floors;
 mod items;
+mod links;
 mod manifests;
 mod messages;
 mod opens;

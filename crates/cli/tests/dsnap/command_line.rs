@@ -43,12 +43,12 @@ fn help_fits_80_columns_and_explains_methods_variables_and_statuses() {
 }
 
 #[test]
-fn the_readme_has_the_same_statuses() {
-    let readme = include_str!("../../../../README.md");
+fn the_page_about_runs_has_the_same_statuses() {
+    let page = include_str!("../../../../docs/runs.md");
     for status in
         [exit_status::IN_USE, exit_status::BROKEN, exit_status::OVERDUE, exit_status::FAILED]
     {
-        assert!(readme.contains(&format!("| {status} |")), "{status}");
+        assert!(page.contains(&format!("| {status} |")), "{status}");
     }
 }
 

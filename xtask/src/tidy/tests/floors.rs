@@ -52,7 +52,7 @@ struct Workspace(PathBuf);
 impl Workspace {
     fn new(test: &str) -> Self {
         let name = format!("floors-test-{}-{test}", std::process::id());
-        let workspace = Self(crate::workspace::target().unwrap().join(name));
+        let workspace = Self(xtask_base::workspace::target().unwrap().join(name));
         workspace.package("host", "");
         let root = "[workspace]\nmembers = [\"crates/*\"]\n[workspace.dependencies]\nhost = { package = \"dsnap-host\", path = \"crates/host\" }\n";
         fs::write(workspace.0.join("Cargo.toml"), root).unwrap();

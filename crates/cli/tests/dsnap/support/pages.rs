@@ -1,6 +1,5 @@
 //! The pages of the documentation, and a reader who does what they say.
 
-mod links;
 mod markdown;
 mod place;
 mod reader;
@@ -9,7 +8,6 @@ mod stubs;
 
 use std::path::Path;
 
-pub(crate) use links::broken_links;
 pub(crate) use markdown::Page;
 pub(crate) use reader::Reader;
 pub(crate) use spans::{CommandLines, command_lines};

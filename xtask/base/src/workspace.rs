@@ -10,10 +10,10 @@ use anyhow::{Context, Result};
 
 use crate::process::Program;
 
-/// The root of the checkout: the parent folder of this package.
-pub(crate) fn root() -> PathBuf {
+/// The root of the checkout, two folders above this package.
+pub fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.parent().unwrap_or(package).to_owned()
+    package.ancestors().nth(2).unwrap_or(package).to_owned()
 }
 
 /// The folder of built programs, usually `target/debug`.
@@ -23,7 +23,7 @@ fn built() -> Result<PathBuf> {
 }
 
 /// The target folder, in which tasks keep their files.
-pub(crate) fn target() -> Result<PathBuf> {
+pub fn target() -> Result<PathBuf> {
     let built = built()?;
     Ok(built.parent().context("xtask is in no target folder")?.to_owned())
 }
@@ -37,25 +37,25 @@ pub(crate) fn target() -> Result<PathBuf> {
 const EVERYTHING: [&str; 4] = ["--workspace", "--lib", "--tests", "--examples"];
 
 /// Builds what the tests need, and returns the folder of the programs.
-pub(crate) fn build() -> Result<PathBuf> {
+pub fn build() -> Result<PathBuf> {
     cargo().args(["build", "--locked"]).args(EVERYTHING).run()?;
     built()
 }
 
 /// Builds the programs and nothing else, and returns their folder. After a fresh clone, this is
 /// quicker than [`build`].
-pub(crate) fn build_programs() -> Result<PathBuf> {
+pub fn build_programs() -> Result<PathBuf> {
     cargo().args(["build", "--locked", "-p", "dsnap", "-p", "dsnap-testkit"]).run()?;
     built()
 }
 
 /// Builds a program as users get it, with no feature that another package asks for. Returns its path.
-pub(crate) fn build_release(package: &str) -> Result<PathBuf> {
+pub fn build_release(package: &str) -> Result<PathBuf> {
     cargo().args(["build", "--release", "--locked", "-p", package]).run()?;
     Ok(target()?.join("release").join(package))
 }
 
 /// Cargo, run at the root of the checkout.
-pub(crate) fn cargo() -> Program {
+pub fn cargo() -> Program {
     Program::cargo().dir(&root())
 }

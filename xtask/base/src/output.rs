@@ -7,12 +7,12 @@ use std::fmt::Display;
 use std::io::{Write, stderr, stdout};
 
 /// Writes a line to stdout.
-pub(crate) fn line(text: impl Display) {
+pub fn line(text: impl Display) {
     let mut out = stdout().lock();
     _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
 
 /// Writes a line to stderr.
-pub(crate) fn error(text: impl Display) {
+pub fn error(text: impl Display) {
     _ = writeln!(stderr().lock(), "{text}");
 }

@@ -16,14 +16,14 @@ use crate::output;
 use crate::process::Program;
 
 /// How long one step of an installation may take.
-pub(crate) const INSTALL_TIMEOUT: Duration = Duration::from_secs(300);
+pub const INSTALL_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Held while something is installed: `ci` installs in the background, and a step that needs the
 /// installation waits for it.
 static INSTALLING: Mutex<()> = Mutex::new(());
 
 /// Calls `install` unless `folder` contains a complete installation of `pins`.
-pub(crate) fn once(folder: &Path, pins: &str, install: impl FnOnce() -> Result<()>) -> Result<()> {
+pub fn once(folder: &Path, pins: &str, install: impl FnOnce() -> Result<()>) -> Result<()> {
     let _alone = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
     let stamp = folder.join("complete");
     if fs::read_to_string(&stamp).is_ok_and(|found| found == pins) {
@@ -36,7 +36,7 @@ pub(crate) fn once(folder: &Path, pins: &str, install: impl FnOnce() -> Result<(
 
 /// Installs packages for Python 3 in a folder unless they are there. No virtual environment is made,
 /// because Python 3 often comes without the module for that.
-pub(crate) fn modules(folder: &Path, packages: &[&str]) -> Result<()> {
+pub fn modules(folder: &Path, packages: &[&str]) -> Result<()> {
     once(folder, &packages.join("\n"), || {
         let names = packages.join(", ");
         output::line(format_args!("installing {names}; this happens once and may take a minute"));
@@ -46,13 +46,13 @@ pub(crate) fn modules(folder: &Path, packages: &[&str]) -> Result<()> {
 }
 
 /// Makes `pip install` of a Python, without arguments.
-pub(crate) fn pip(python: impl AsRef<OsStr>) -> Program {
+pub fn pip(python: impl AsRef<OsStr>) -> Program {
     let pip = ["-m", "pip", "--quiet", "--disable-pip-version-check", "install"];
     Program::within(INSTALL_TIMEOUT, python).args(pip)
 }
 
 /// Removes a folder if it exists.
-pub(crate) fn remove(folder: &Path) -> Result<()> {
+pub fn remove(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(e) if e.kind() != ErrorKind::NotFound => {
             Err(e).with_context(|| format!("cannot remove {}", folder.display()))

@@ -21,36 +21,40 @@ use anyhow::{Context, Result, anyhow, bail};
 const TIMED_OUT: [i32; 2] = [124, 137];
 
 /// A program to be started, and its command line for messages.
-pub(crate) struct Program {
+#[derive(Debug)]
+pub struct Program {
     command: Command,
     line: String,
     limit: Option<Duration>,
 }
 
 /// How a program ended, and what it wrote.
-pub(crate) struct Finished {
+#[derive(Debug)]
+pub struct Finished {
     line: String,
     status: ExitStatus,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
+    /// What it wrote to stdout.
+    pub stdout: String,
+    /// What it wrote to stderr.
+    pub stderr: String,
 }
 
 impl Program {
     /// Makes a program without a time limit.
-    pub(crate) fn new(program: impl AsRef<OsStr>) -> Self {
+    pub fn new(program: impl AsRef<OsStr>) -> Self {
         let line = program.as_ref().to_string_lossy().into_owned();
         Self { command: Command::new(program), line, limit: None }
     }
 
     /// Makes the cargo that runs this task.
-    pub(crate) fn cargo() -> Self {
+    pub fn cargo() -> Self {
         let mut cargo = Self::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.line = "cargo".into();
         cargo
     }
 
     /// Makes a program that is ended, with everything it started, after `limit`.
-    pub(crate) fn within(limit: Duration, program: impl AsRef<OsStr>) -> Self {
+    pub fn within(limit: Duration, program: impl AsRef<OsStr>) -> Self {
         let line = program.as_ref().to_string_lossy().into_owned();
         let mut command = Command::new("timeout");
         command.arg("--kill-after=10").arg(limit.as_secs().to_string()).arg(program);
@@ -58,41 +62,45 @@ impl Program {
         Self { command, line, limit: Some(limit) }
     }
 
-    pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+    /// Adds an argument.
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.line.push(' ');
         self.line.push_str(&arg.as_ref().to_string_lossy());
         self.command.arg(arg);
         self
     }
 
-    pub(crate) fn args(self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+    /// Adds arguments.
+    pub fn args(self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
         args.into_iter().fold(self, Self::arg)
     }
 
-    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+    /// Sets a variable of its environment.
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
         self
     }
 
-    pub(crate) fn dir(mut self, dir: &Path) -> Self {
+    /// Starts it in this folder.
+    pub fn dir(mut self, dir: &Path) -> Self {
         self.command.current_dir(dir);
         self
     }
 
     /// Puts `dir` first on the PATH of this program and of what it starts.
-    pub(crate) fn path_first(self, dir: &Path) -> Result<Self> {
+    pub fn path_first(self, dir: &Path) -> Result<Self> {
         let rest = environment("PATH").unwrap_or_default();
         let path = env::join_paths([dir.to_owned()].into_iter().chain(env::split_paths(&rest)))?;
         Ok(self.env("PATH", path))
     }
 
     /// Runs it with the streams of xtask, and returns how it ended.
-    pub(crate) fn status(mut self) -> Result<ExitStatus> {
+    pub fn status(mut self) -> Result<ExitStatus> {
         self.command.status().with_context(|| format!("cannot start `{}`", self.line))
     }
 
     /// Runs it with the streams of xtask; any exit status but 0 is an error.
-    pub(crate) fn run(self) -> Result<()> {
+    pub fn run(self) -> Result<()> {
         let line = self.line.clone();
         match self.status()? {
             status if status.success() => Ok(()),
@@ -101,7 +109,7 @@ impl Program {
     }
 
     /// Runs it and keeps what it writes.
-    pub(crate) fn output(mut self) -> Result<Finished> {
+    pub fn output(mut self) -> Result<Finished> {
         let output =
             self.command.output().with_context(|| format!("cannot start `{}`", self.line))?;
         if let (Some(limit), Some(code)) = (self.limit, output.status.code())
@@ -118,24 +126,25 @@ impl Program {
     }
 
     /// Runs it and keeps what it writes; any exit status but 0 is an error that shows all of it.
-    pub(crate) fn quiet(self) -> Result<Finished> {
+    pub fn quiet(self) -> Result<Finished> {
         let finished = self.output()?;
         if finished.success() { Ok(finished) } else { Err(finished.failure()) }
     }
 }
 
 impl Finished {
-    pub(crate) fn success(&self) -> bool {
+    /// Says whether its exit status was 0.
+    pub fn success(&self) -> bool {
         self.status.success()
     }
 
     /// Makes an error of it: the status, then both streams.
-    pub(crate) fn failure(&self) -> anyhow::Error {
+    pub fn failure(&self) -> anyhow::Error {
         anyhow!("`{}` failed: {}\n{}{}", self.line, self.status, self.stdout, self.stderr)
     }
 }
 
 /// Reads a variable of the environment.
-pub(crate) fn environment(name: &str) -> Option<OsString> {
+pub fn environment(name: &str) -> Option<OsString> {
     env::var_os(name)
 }

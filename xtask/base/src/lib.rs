@@ -1,0 +1,9 @@
+//! What `xtask` and the programs behind it share: starting programs, printing, Python, links of
+//! pages, and where things are.
+#![forbid(unsafe_code)]
+
+pub mod markdown;
+pub mod output;
+pub mod process;
+pub mod python;
+pub mod workspace;

@@ -1,0 +1,36 @@
+//! The pages of `docs` as a book in HTML, by mdBook. Every link in it leads somewhere.
+//!
+//! `cargo xtask tidy` checks the links of the pages as forges show them. In the book they are others: mdBook
+//! makes the anchors and the names of files, and pages outside of `docs` have other places. So the finished
+//! book is checked, too.
+
+mod links;
+mod source;
+
+use anyhow::Result;
+use xtask_base::process::Program;
+use xtask_base::{output, python, workspace};
+
+use crate::{Dist, tools};
+
+/// The version of mdBook, so that a book is the same wherever it is built.
+const MDBOOK: &str = "0.5.4";
+
+/// Builds the book, and checks its links.
+///
+/// # Errors
+///
+/// mdBook cannot be installed or fails, or a link leads nowhere.
+pub(crate) fn make(dist: &Dist) -> Result<()> {
+    let mdbook = tools::cargo_tool(dist, "mdbook", MDBOOK)?;
+    let (sources, book) = (dist.work.join("book"), dist.out.join("book"));
+    python::remove(&sources)?;
+    python::remove(&book)?;
+    source::write(&workspace::root(), &sources)?;
+    // The pages are in the main folder of `docs`, because forges show them there.
+    let build = Program::new(mdbook).env("MDBOOK_BOOK__SRC", source::PAGES);
+    build.arg("build").arg(&sources).arg("--dest-dir").arg(&book).quiet()?;
+    let (pages, links) = links::check(&book)?;
+    output::line(format_args!("{pages} pages, {links} links, none of them broken"));
+    Ok(())
+}
