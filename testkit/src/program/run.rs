@@ -6,8 +6,8 @@ use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitCode, ExitStatus};
 
-use clap::Args;
-use dsnap_testkit::Site;
+use crate::Site;
+use clap::{Args, ValueHint};
 use procfs::process::Process;
 use rustix::process::{Pid, Signal};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
@@ -23,7 +23,7 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     options: SiteOptions,
     /// The storage: a new directory, or one that dsnap-testkit made [default: temporary]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     storage: Option<std::path::PathBuf>,
     /// The script and its arguments
     #[arg(required = true, last = true, value_name = "SCRIPT")]
