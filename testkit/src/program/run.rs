@@ -19,6 +19,13 @@ use super::print;
 use super::site::SiteOptions;
 
 #[derive(Args)]
+#[command(
+    after_help = "The script finds these variables: DSNAP_TESTKIT_STORAGE, the storage; DSNAP_TESTKIT_URL, \
+    the URL of each Zope's toolkit, with blanks between them; DSNAP_TESTKIT_ACCESS, the file with user and \
+    password; DSNAP_TESTKIT_ZEO, the address of the ZEO server, if there is one.\n\nThe exit status is that of \
+    the script (128+N if signal N killed it), 1 if the script leaves the storage in a snapshot, and 2 if the \
+    site or the script cannot be started."
+)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     options: SiteOptions,

@@ -11,6 +11,9 @@ use clap::{Args, ValueHint};
 use super::print;
 
 #[derive(Args)]
+#[command(
+    after_help = "The exit status is 0 if the copy is right, 1 if it is wrong, and 2 if it cannot be checked."
+)]
 pub(crate) struct VerifyArgs {
     /// The copy: a directory that contains A/, or a copied A/ itself
     #[arg(value_hint = ValueHint::DirPath)]

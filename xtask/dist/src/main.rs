@@ -5,6 +5,8 @@
 //! may use the files of an earlier one.
 #![forbid(unsafe_code)]
 
+mod manual;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,7 +20,8 @@ use xtask_base::{output, workspace};
 type Part = (&'static str, &'static str, fn(&Dist) -> Result<()>);
 
 /// All parts, in the order in which they are made.
-const PARTS: &[Part] = &[];
+const PARTS: &[Part] =
+    &[("manual", "manual pages, and completions for bash, zsh and fish", manual::make)];
 
 /// The folders of a distribution.
 struct Dist {
