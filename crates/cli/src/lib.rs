@@ -7,6 +7,16 @@
 //! `args` parses the command line, `resolve` works out what it means, and `actions` does it, with
 //! `dsnap-engine`. Printing (`terminal`, `report`), results for other programs (`documents`), the
 //! environment (`environment`), signals (`signals`) and COMMAND (`spawn`) have one room or file each.
+//!
+//! # Features
+//!
+//! All are on by default. `dsnap --version -v` lists those of a build.
+//!
+//! | feature | with it | without it |
+//! |---|---|---|
+//! | `loading` | a line of `snapshot.conf` can name a method in a library | such a line is refused |
+//! | `tls` | the method `http` can ask a server over `https://` | such a line is refused |
+//! | `zeo` | the method `zeo` is built in | `zeo` is looked for as a library |
 #![forbid(unsafe_code)]
 
 mod actions;
