@@ -5,6 +5,7 @@
 //! may use the files of an earlier one.
 #![forbid(unsafe_code)]
 
+mod crates;
 mod manual;
 
 use std::fs;
@@ -20,8 +21,10 @@ use xtask_base::{output, workspace};
 type Part = (&'static str, &'static str, fn(&Dist) -> Result<()>);
 
 /// All parts, in the order in which they are made.
-const PARTS: &[Part] =
-    &[("manual", "manual pages, and completions for bash, zsh and fish", manual::make)];
+const PARTS: &[Part] = &[
+    ("manual", "manual pages, and completions for bash, zsh and fish", manual::make),
+    ("crates", "the packages for crates.io, each built from its archive", crates::make),
+];
 
 /// The folders of a distribution.
 struct Dist {

@@ -3,12 +3,13 @@
 //! Nothing of them is written here. Options come from the definitions that the programs use, and longer texts
 //! from `--help` and from the pages in `docs`:
 //!
-//! - `programs` and `formats` say what stands in which page,
+//! - `programs` and `formats` make the pages; `contents` says which pages in `docs` are part of them,
 //! - `help` and `markdown` read the two kinds of text; `document` finds the sections of a page in `docs`, and
 //!   `links` says where its links lead,
 //! - `page` puts a manual page together, and `completions` writes those of the shells.
 
 mod completions;
+mod contents;
 mod document;
 mod formats;
 mod help;

@@ -6,51 +6,15 @@ use anyhow::{Context, Result};
 use pulldown_cmark::HeadingLevel;
 use roff::Roff;
 
+use super::contents::{CONF, GUIDE, GUIDE_SECTIONS, METHOD};
 use super::document::{Document, Section};
-use super::links::anchor;
 use super::page::Page;
-
-/// A page in `docs` of which a manual page contains some.
-pub(super) struct Content {
-    pub(super) document: &'static str,
-    /// The manual page: its name and section.
-    pub(super) page: (&'static str, &'static str),
-    /// The sections that the manual page contains; empty if it contains all.
-    sections: &'static [&'static str],
-}
-
-const CONF: (&str, &str) = ("snapshot.conf", "5");
-const METHOD: (&str, &str) = ("dsnap-method", "7");
-const GUIDE: &str = "docs/writing-a-method.md";
-
-/// Every page in `docs` of which a manual page contains some.
-pub(super) const CONTENTS: [Content; 4] = [
-    Content { document: "docs/snapshot-conf.md", page: CONF, sections: &[] },
-    Content { document: "docs/zeo.md", page: CONF, sections: &[] },
-    Content { document: "docs/abi.md", page: METHOD, sections: &[] },
-    Content { document: GUIDE, page: METHOD, sections: &GUIDE_SECTIONS },
-];
-
-const GUIDE_SECTIONS: [&str; 5] = [
-    "What a method does",
-    "What the script gets, and what it returns",
-    "Its privileges",
-    "Install it",
-    "When a method misbehaves",
-];
 
 /// How many paragraphs of the guide say what a method is.
 const GUIDE_INTRODUCTION: usize = 2;
 
 /// What nobody needs in a manual page.
 const LEFT_OUT: [&str; 2] = ["Try it", "How this is tested"];
-
-impl Content {
-    /// Says whether the manual page contains the section with this anchor. The whole document has an empty one.
-    pub(super) fn contains(&self, target: &str) -> bool {
-        self.sections.is_empty() || self.sections.iter().any(|title| anchor(title) == target)
-    }
-}
 
 /// Makes `snapshot.conf(5)`.
 pub(super) fn conf(root: &Path, date: &str) -> Result<Page> {

@@ -5,7 +5,7 @@
 
 use roff::{Inline, roman};
 
-use super::formats::CONTENTS;
+use super::contents::CONTENTS;
 use super::page::reference;
 
 /// Where links are found: in a document, as part of a manual page.
@@ -49,10 +49,4 @@ impl Links<'_> {
             None => format!("{folder}/{file}"),
         }
     }
-}
-
-/// Makes the anchor of a heading.
-pub(super) fn anchor(heading: &str) -> String {
-    let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
-    kept.collect::<String>().to_lowercase().replace(' ', "-")
 }

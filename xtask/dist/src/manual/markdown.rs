@@ -23,8 +23,8 @@ pub(super) fn show(events: &[Event<'_>], links: Links<'_>) -> Result<Roff> {
 }
 
 /// A text while it is written.
+// wide: one field for each part of a document that can be open
 struct Writer<'l> {
-    // wide: one field for each part of a document that can be open
     links: Links<'l>,
     roff: Roff,
     /// The words of the current paragraph, heading or cell.
