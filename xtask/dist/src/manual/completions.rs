@@ -3,8 +3,11 @@
 use clap::Command;
 use clap_complete::Shell;
 
-/// The shells, and how the file for a program is named so that the shell finds it.
-const SHELLS: [(Shell, fn(&str) -> String); 3] = [
+/// How the file for a program is named.
+type FileName = fn(&str) -> String;
+
+/// The shells, and the names by which they find the file for a program.
+const SHELLS: [(Shell, FileName); 3] = [
     (Shell::Bash, |program| format!("bash/{program}")),
     (Shell::Zsh, |program| format!("zsh/_{program}")),
     (Shell::Fish, |program| format!("fish/{program}.fish")),
@@ -17,11 +20,7 @@ pub(super) fn all() -> Vec<(String, Vec<u8>)> {
     pairs.map(|(program, (shell, file_name))| completion(program, shell, file_name)).collect()
 }
 
-fn completion(
-    mut program: Command,
-    shell: Shell,
-    file_name: fn(&str) -> String,
-) -> (String, Vec<u8>) {
+fn completion(mut program: Command, shell: Shell, file_name: FileName) -> (String, Vec<u8>) {
     let (name, mut text) = (program.get_name().to_owned(), Vec::new());
     clap_complete::generate(shell, &mut program, &name, &mut text);
     (file_name(&name), with_one_label(&name, &String::from_utf8_lossy(&text)).into_bytes())

@@ -32,7 +32,7 @@ impl Links<'_> {
             return Shown::WordsAnd(roman(format!(" <{target}>")));
         }
         let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
-        let file = if file.is_empty() { self.document.to_owned() } else { self.from_root(file) };
+        let file = if file.is_empty() { self.document.to_owned() } else { self.path_of(file) };
         match CONTENTS.iter().find(|it| it.document == file && it.contains(anchor)) {
             Some(content) if content.page.0 == self.page => Shown::Words,
             Some(content) => Shown::Instead(reference(content.page.0, content.page.1)),
@@ -41,7 +41,7 @@ impl Links<'_> {
     }
 
     /// Names a file from the root of the checkout. Links are relative to the folder of their document.
-    fn from_root(&self, file: &str) -> String {
+    fn path_of(&self, file: &str) -> String {
         let folder = self.document.rsplit_once('/').map_or("", |(folder, _)| folder);
         match file.strip_prefix("../") {
             Some(file) => file.to_owned(),
