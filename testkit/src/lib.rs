@@ -6,7 +6,7 @@
 //! not change, [`locks::Holder`] is another process that holds a lock, and [`contract`] tests
 //! snapshot methods. The layout's rules are those of `dsnap-engine`, never a second copy.
 //!
-//! Dependencies between the modules point down this list only: `contract`; `control`; `site`;
+//! Dependencies between the modules point down this list only: `program`; `contract`; `control`; `site`;
 //! `fixture`; `marker`; `ledger`; `transactions`, `writing`; `locks` and `tree` stand alone.
 #![forbid(unsafe_code)]
 
@@ -16,6 +16,7 @@ mod fixture;
 mod ledger;
 pub mod locks;
 mod marker;
+pub mod program;
 pub mod site;
 mod transactions;
 pub mod tree;

@@ -1,13 +1,80 @@
-//! The commands of `dsnap-testkit`: one file each; `print`, `choice`, `zope_options` and `zeo_options`.
+//! The program `dsnap-testkit`: the testkit for everybody who does not write Rust.
+//!
+//! Each command is one file, with one `run`; the rest of this library does the work. [`command`] defines the
+//! command line, from which the manual page and the completions of a shell are made, too.
 
-pub(crate) mod choice;
-pub(crate) mod conformance;
-pub(crate) mod ctl;
-pub(crate) mod demo;
-pub(crate) mod make;
-pub(crate) mod print;
-pub(crate) mod run;
-pub(crate) mod site;
-pub(crate) mod verify;
-pub(crate) mod zeo_options;
-pub(crate) mod zope_options;
+mod choice;
+mod conformance;
+mod ctl;
+mod demo;
+mod make;
+mod print;
+mod run;
+mod site;
+mod verify;
+mod zeo_options;
+mod zope_options;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// Rehearse dsnap, and scripts that use it, on a simulated site.
+#[derive(Parser)]
+#[command(name = "dsnap-testkit", version)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show what dsnap does, on a site with ongoing commits
+    Demo(demo::DemoArgs),
+    /// Make a storage in the state that a server or a crash left
+    Make(make::MakeArgs),
+    /// Run a simulated site until a signal stops it
+    Site(site::SiteArgs),
+    /// Test whether a snapshot method keeps its contract
+    Conformance(conformance::ConformanceArgs),
+    /// Send an order to a running site
+    Ctl(ctl::CtlArgs),
+    /// Run a script with a site of its own; fail if it leaves the storage in a snapshot
+    Run(run::RunArgs),
+    /// Check that a copy of a site's storage contains exactly what was committed
+    Verify(verify::VerifyArgs),
+}
+
+/// Defines the command line: the commands, their options, and all that `--help` says.
+pub fn command() -> clap::Command {
+    Args::command()
+}
+
+/// Runs the program: reads the arguments of this process, and returns its exit status.
+///
+/// A program's `main` must call this before anything else: each call of a loaded method starts the program
+/// again, and is answered here.
+pub fn main() -> ExitCode {
+    dsnap_host::answer_isolated_call();
+    let result = match Args::parse().command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Make(args) => make::run(&args),
+        Command::Site(args) => site::run(&args),
+        Command::Conformance(args) => conformance::run(&args),
+        Command::Ctl(args) => ctl::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Verify(args) => verify::run(&args),
+    };
+    result.unwrap_or_else(|error| {
+        print::error(&error);
+        ExitCode::from(2)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_definition_is_consistent() {
+        super::command().debug_assert();
+    }
+}

@@ -79,7 +79,11 @@ fn doc() -> Result<()> {
 /// Checks that the programs compile with the features that they themselves ask for. Tests and the
 /// steps after them use programs with the features of the whole workspace.
 fn alone() -> Result<()> {
-    let user_builds: [&[&str]; 2] = [&["-p", "dsnap"], &["-p", "dsnap", "-p", "dsnap-testkit"]];
+    let user_builds: [&[&str]; 3] = [
+        &["-p", "dsnap"],
+        &["-p", "dsnap", "--no-default-features"],
+        &["-p", "dsnap", "-p", "dsnap-testkit"],
+    ];
     user_builds.into_iter().try_for_each(|it| cargo().args(["check", "--locked"]).args(it).run())
 }
 

@@ -21,6 +21,7 @@ mod promises;
 mod public;
 mod resolve;
 mod rooms;
+mod rust_versions;
 mod sources;
 mod test_code;
 mod uses;
@@ -164,7 +165,8 @@ fn read(name: &str) -> Result<Option<File>> {
 /// Applies every rule; any finding is an error.
 pub(crate) fn run() -> Result<()> {
     let checkout = Checkout::read()?;
-    let findings = checkout.findings();
+    let mut findings = checkout.findings();
+    findings.extend(rust_versions::rust_versions(&workspace::root())?);
     for finding in &findings {
         output::line(finding);
     }

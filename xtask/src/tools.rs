@@ -10,10 +10,11 @@ use anyhow::{Result, bail};
 use xtask_base::process::environment;
 
 /// The programs, and the packages that contain them.
-const TOOLS: [(&str, &str); 12] = [
+const TOOLS: [(&str, &str); 13] = [
     ("borg", "borgbackup"),
     ("cc", "gcc libc6-dev"),
     ("cpio", "cpio"),
+    ("man", "man-db"),
     ("promtool", "prometheus"),
     ("python3", "python3 python3-pip"),
     ("restic", "restic"),

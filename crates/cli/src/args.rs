@@ -10,6 +10,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use clap::ValueHint::{CommandWithArguments, DirPath, FilePath, Other};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser};
@@ -38,6 +39,7 @@ pub(crate) struct Args {
     pub(crate) instead: InsteadArgs,
     /// The operands: everything from the first argument that is not an option.
     #[arg(trailing_var_arg = true, hide = true, value_name = "COMMAND")]
+    #[arg(value_hint = CommandWithArguments)]
     pub(crate) operands: Vec<OsString>,
     /// What is said instead of another error, if an option took another option for its value.
     #[arg(skip)]
@@ -50,21 +52,22 @@ pub(crate) struct MethodArgs {
     /// Storage directory (the one that contains A)
     // `--st` stays this option's name when others that begin with it are added. An empty value is
     // an error of its own, which clap's parser for paths would report as a missing one.
-    #[arg(long, alias = "st", value_name = "DIR", allow_hyphen_values = true,
-        value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    #[arg(long, alias = "st", value_name = "DIR", value_hint = DirPath)]
+    #[arg(allow_hyphen_values = true, value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub(crate) storage: Option<PathBuf>,
     /// Freeze this storage, too; repeatable
-    #[arg(long, value_name = "DIR", allow_hyphen_values = true,
-        value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    #[arg(long, value_name = "DIR", value_hint = DirPath)]
+    #[arg(allow_hyphen_values = true, value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub(crate) also: Vec<PathBuf>,
     /// Conf file (default: DIR/config/snapshot.conf)
-    #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
+    #[arg(long, value_name = "FILE", value_hint = FilePath, allow_hyphen_values = true)]
     pub(crate) snapshot_conf: Option<OsString>,
     /// Use this conf line instead of a file; repeatable
-    #[arg(long = "method", value_name = "LINE", allow_hyphen_values = true)]
+    #[arg(long = "method", value_name = "LINE", value_hint = Other, allow_hyphen_values = true)]
     pub(crate) lines: Vec<OsString>,
     /// Look for loadable methods in DIR; repeatable
-    #[arg(long = "plugin-dir", value_name = "DIR", allow_hyphen_values = true)]
+    #[arg(long = "plugin-dir", value_name = "DIR", value_hint = DirPath)]
+    #[arg(allow_hyphen_values = true)]
     pub(crate) plugin_dirs: Vec<PathBuf>,
 }
 
@@ -72,25 +75,27 @@ pub(crate) struct MethodArgs {
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct RunArgs {
     /// Keep trying for this long (default: 0, one try)
-    #[arg(short = 't', long, value_name = "DURATION", allow_hyphen_values = true)]
+    #[arg(short = 't', long, value_name = "DURATION", value_hint = Other)]
+    #[arg(allow_hyphen_values = true)]
     pub(crate) wait: Option<OsString>,
     /// Pause between two tries (default: 10)
-    #[arg(short = 's', long, value_name = "DURATION", allow_hyphen_values = true)]
+    #[arg(short = 's', long, value_name = "DURATION", value_hint = Other)]
+    #[arg(allow_hyphen_values = true)]
     pub(crate) pause: Option<OsString>,
     /// Kill COMMAND this long after a signal to dsnap
-    #[arg(short, long, value_name = "DURATION", allow_hyphen_values = true)]
+    #[arg(short, long, value_name = "DURATION", value_hint = Other, allow_hyphen_values = true)]
     pub(crate) kill_after: Option<OsString>,
     /// Write the result of the run to FILE, as JSON
-    #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
+    #[arg(long, value_name = "FILE", value_hint = FilePath, allow_hyphen_values = true)]
     pub(crate) report: Option<PathBuf>,
     /// Write metrics of the run to FILE, for Prometheus
-    #[arg(long, value_name = "FILE", allow_hyphen_values = true)]
+    #[arg(long, value_name = "FILE", value_hint = FilePath, allow_hyphen_values = true)]
     pub(crate) metrics: Option<PathBuf>,
     /// End COMMAND once the snapshot is this old
-    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
+    #[arg(long, value_name = "DURATION", value_hint = Other, allow_hyphen_values = true)]
     pub(crate) max_hold: Option<OsString>,
     /// Accept an existing snapshot of at most this age
-    #[arg(long, value_name = "AGE", allow_hyphen_values = true)]
+    #[arg(long, value_name = "AGE", value_hint = Other, allow_hyphen_values = true)]
     pub(crate) accept_existing: Option<OsString>,
 }
 
@@ -119,7 +124,7 @@ pub(crate) struct InsteadArgs {
     #[arg(long)]
     pub(crate) recover: bool,
     /// With --recover: also end the snapshot CODE
-    #[arg(long, value_name = "CODE", allow_hyphen_values = true)]
+    #[arg(long, value_name = "CODE", value_hint = Other, allow_hyphen_values = true)]
     pub(crate) code: Option<OsString>,
     /// With --recover: this copy is of one moment
     #[arg(long)]
@@ -130,6 +135,11 @@ pub(crate) struct InsteadArgs {
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Defines the command line: the options, and all that `--help` says.
+pub fn command() -> clap::Command {
+    Args::command()
 }
 
 /// A command line without errors.
@@ -174,7 +184,7 @@ pub(crate) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Parsed,
 }
 
 fn try_parse(words: &[OsString]) -> clap::error::Result<Args> {
-    let mut command = Args::command();
+    let mut command = command();
     let matches = command.try_get_matches_from_mut(words)?;
     let args = Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
     Ok(Args { took_option: took_option(&command, &matches), ..args })
@@ -222,7 +232,7 @@ fn usage_error(error: &clap::Error) -> UsageError {
 
 /// Lists the names of all long options.
 pub(crate) fn long_options() -> Vec<String> {
-    let mut command = Args::command();
+    let mut command = command();
     command.build();
     command.get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)).collect()
 }
@@ -249,7 +259,7 @@ mod tests {
 
     #[test]
     fn the_definition_is_consistent() {
-        Args::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]

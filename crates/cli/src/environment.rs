@@ -10,6 +10,10 @@ use std::path::PathBuf;
 use dsnap_engine::run::nested::Inherited;
 use dsnap_engine::system::credential_folder::CredentialFolder;
 
+use crate::manual::{
+    CREDENTIALS, JOURNAL, LIBRARY_FOLDER, NO_COLOUR, OUTER_RUN, PLUGIN_PATH, SEARCH_PATH, TERMINAL,
+};
+
 /// The variables of the caller's environment that matter, beside those that COMMAND inherits.
 #[derive(Debug, Default)]
 pub(crate) struct CallerEnvironment {
@@ -33,7 +37,7 @@ pub(crate) fn read() -> CallerEnvironment {
 /// Reads the variables that an outer run set, whether of this tool or of the original.
 fn outer_run() -> Option<Inherited> {
     Some(Inherited {
-        version: env::var_os("SNAPSHOT_VERSION")?,
+        version: env::var_os(OUTER_RUN.name)?,
         directory: env::var_os("SNAPSHOT_DIRECTORY"),
         code: env::var_os("SNAPSHOT_CODE"),
         directories: env::var_os("SNAPSHOT_DIRECTORIES"),
@@ -47,10 +51,10 @@ fn outer_run() -> Option<Inherited> {
 ///
 /// A program with raised privileges ignores the variable, because its caller set it.
 fn plugin_path() -> Vec<PathBuf> {
-    let path = env::var_os("DSNAP_PLUGIN_PATH").filter(|_| !has_raised_privileges());
+    let path = env::var_os(PLUGIN_PATH.name).filter(|_| !has_raised_privileges());
     let beside_program = env::current_exe()
         .ok()
-        .and_then(|program| Some(program.parent()?.parent()?.join("lib/dsnap")));
+        .and_then(|program| Some(program.parent()?.parent()?.join(LIBRARY_FOLDER)));
     let named = path.iter().flat_map(env::split_paths).filter(|folder| folder.is_absolute());
     named.chain(beside_program).collect()
 }
@@ -58,7 +62,7 @@ fn plugin_path() -> Vec<PathBuf> {
 /// Finds the credentials of a systemd service. A program with raised privileges has none, because its
 /// caller set the variable.
 fn credentials() -> CredentialFolder {
-    let folder = env::var_os("CREDENTIALS_DIRECTORY").filter(|_| !has_raised_privileges());
+    let folder = env::var_os(CREDENTIALS.name).filter(|_| !has_raised_privileges());
     CredentialFolder::new(folder.map(PathBuf::from))
 }
 
@@ -83,24 +87,24 @@ pub(crate) fn arguments() -> impl Iterator<Item = OsString> {
 
 /// Returns device and inode of the stream that leads to systemd's journal.
 pub(crate) fn journal_stream() -> Option<(u64, u64)> {
-    let stream = env::var("JOURNAL_STREAM").ok()?;
+    let stream = env::var(JOURNAL.name).ok()?;
     let (device, inode) = stream.split_once(':')?;
     Some((device.parse().ok()?, inode.parse().ok()?))
 }
 
 /// Tells whether a terminal can clear a line. A terminal without a name is assumed not to.
 pub(crate) fn terminal_can_erase() -> bool {
-    env::var_os("TERM").is_some_and(|name| !name.is_empty() && name != "dumb")
+    env::var_os(TERMINAL.name).is_some_and(|name| !name.is_empty() && name != "dumb")
 }
 
 /// Tells whether the user wants no colours: see <https://no-color.org>.
 pub(crate) fn refuses_colour() -> bool {
-    env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+    env::var_os(NO_COLOUR.name).is_some_and(|value| !value.is_empty())
 }
 
 /// Lists the folders that are searched for a COMMAND without a slash.
 pub(crate) fn search_path() -> Vec<PathBuf> {
     // The C library's default if PATH is not set.
-    let path = env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
+    let path = env::var_os(SEARCH_PATH.name).unwrap_or_else(|| "/bin:/usr/bin".into());
     env::split_paths(&path).collect()
 }

@@ -1,53 +1,8 @@
-//! `dsnap`: runs COMMAND while a DirectoryStorage is in snapshot mode.
-//!
-//! [`args`] parses the command line, [`resolve`] works out what it means, and [`actions`] does it, with
-//! `dsnap-engine`. Printing ([`terminal`], [`report`]), results for other programs ([`documents`]), the
-//! environment ([`environment`]), signals ([`signals`]) and COMMAND ([`spawn`]) have one room or file
-//! each.
+//! The program `dsnap`. The library of this package is all of it.
 #![forbid(unsafe_code)]
 
-mod actions;
-mod args;
-mod chronicle;
-mod core_dumps;
-mod documents;
-mod environment;
-mod report;
-mod resolve;
-mod signals;
-mod spawn;
-mod terminal;
-
-use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
-use dsnap_engine::exit_status;
-
-use crate::args::{Parsed, UsageError};
-use crate::terminal::output;
-
 fn main() -> ExitCode {
-    dsnap_host::answer_isolated_call();
-    core_dumps::disable();
-    // The snapshot is left while the panic unwinds.
-    let status = panic::catch_unwind(AssertUnwindSafe(program));
-    ExitCode::from(status.unwrap_or_else(|_| report::print_panic(spawn::has_started())))
-}
-
-fn program() -> u8 {
-    let invocation = match args::parse(environment::arguments()) {
-        Ok(Parsed::Print(text)) => {
-            output::print_result(text.trim_end());
-            return 0;
-        }
-        Ok(Parsed::Args(args)) => resolve::resolve(*args, environment::read()),
-        Err(error) => Err(error),
-    };
-    match invocation {
-        Ok(invocation) => actions::act(&invocation),
-        Err(UsageError { message, hint }) => {
-            output::print_message(&format!("usage: {message}\nhint: {hint}"));
-            exit_status::FAILED
-        }
-    }
+    dsnap::main()
 }

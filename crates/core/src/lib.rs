@@ -18,3 +18,8 @@ pub mod text;
 pub use code::Code;
 pub use method::SnapshotMethod;
 pub use reason::Reason;
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

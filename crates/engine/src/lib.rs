@@ -22,3 +22,8 @@ pub mod run;
 pub mod server;
 pub mod storage;
 pub mod system;
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

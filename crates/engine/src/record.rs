@@ -12,7 +12,7 @@ pub mod run_record;
 pub use crate::record::last_run::LastRun;
 
 /// The name of the file in `misc/`.
-pub(crate) const FILE: &str = "dsnap.lock";
+pub const FILE: &str = "dsnap.lock";
 
 #[cfg(test)]
 mod properties;

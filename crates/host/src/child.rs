@@ -24,10 +24,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::library::{Library, Listener};
 use crate::lines::Meter;
-use crate::wire::{self, Answer, Bytes, Call, Verb};
-
-/// The first argument of a program that is started to make one call.
-pub(crate) const ISOLATED_CALL: &str = "--isolated-call";
+use crate::wire::{self, Answer, Bytes, Call, ISOLATED_CALL, Verb};
 
 /// Makes the one call for which this process was started, and exits. Returns at once in any other
 /// process.

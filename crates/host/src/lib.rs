@@ -7,11 +7,15 @@
 //!
 //! `main` of such a program begins with [`answer_isolated_call`].
 //!
+//! Without the feature `loading` (on by default), only linked methods can be used.
+//!
 //! Deliberately elsewhere: exporting methods from a library (`dsnap-sdk`), and which method a run
 //! tries when (`dsnap-engine`).
 
+#[cfg(feature = "loading")]
 mod child;
 pub mod isolated;
+#[cfg(feature = "loading")]
 mod library;
 mod lines;
 mod loaded;
@@ -20,5 +24,15 @@ mod search;
 pub mod signals;
 mod wire;
 
+#[cfg(feature = "loading")]
 pub use child::answer_isolated_call;
-pub use registry::{CAN_LOAD, ListedMethod, MethodDetails, Registry};
+pub use registry::{CAN_LOAD, KIND_OF_BUILD, ListedMethod, MethodDetails, Registry};
+
+/// Does nothing: this build loads no library, so no call needs a process of its own.
+#[cfg(not(feature = "loading"))]
+pub fn answer_isolated_call() {}
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

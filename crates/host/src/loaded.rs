@@ -20,9 +20,8 @@ use dsnap_core::{Reason, text};
 use dsnap_engine::system::users;
 use dsnap_engine::{limits, quoting};
 
-use crate::child::ISOLATED_CALL;
 use crate::isolated::{IsolatedProcess, ProcessEnd};
-use crate::wire::{self, Answer, Bytes, Call, MethodDescription, Verb};
+use crate::wire::{self, Answer, Bytes, Call, ISOLATED_CALL, MethodDescription, Verb};
 
 /// A library that was found, checked and opened.
 #[derive(Debug)]

@@ -16,7 +16,14 @@ use crate::loaded::{LoadedMethod, Plugin};
 use crate::search::{SearchPath, open_trusted};
 
 /// Whether this build can load libraries. A static build cannot.
-pub const CAN_LOAD: bool = !cfg!(target_feature = "crt-static");
+pub const CAN_LOAD: bool = cfg!(feature = "loading") && !cfg!(target_feature = "crt-static");
+
+/// What kind of build this is, with regard to libraries.
+pub const KIND_OF_BUILD: &str = match (cfg!(feature = "loading"), CAN_LOAD) {
+    (true, true) => "a build that loads libraries",
+    (true, false) => "a static build",
+    (false, _) => "a build without the feature `loading`",
+};
 
 /// All methods that a program can use.
 #[derive(Debug)]
@@ -146,7 +153,7 @@ impl Registry {
         if !CAN_LOAD {
             let file = text::path(file);
             return Err(Reason::new(format!(
-                "this build of dsnap is static and cannot load {file}"
+                "this dsnap is {KIND_OF_BUILD}, which cannot load {file}"
             )));
         }
         let plugin = Plugin::new(file.clone(), open_trusted(&file)?, self.program.clone());

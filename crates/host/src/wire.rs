@@ -10,6 +10,9 @@ use std::path::Path;
 use dsnap_engine::limits;
 use serde::{Deserialize, Serialize};
 
+/// The first argument of a program that is started to make one call.
+pub(crate) const ISOLATED_CALL: &str = "--isolated-call";
+
 /// The function to call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Verb {

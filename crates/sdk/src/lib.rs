@@ -85,3 +85,8 @@ macro_rules! export {
         };
     };
 }
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -161,3 +161,8 @@ fn storage_is_open(storage: &Storage) -> Reason {
 fn cannot_lock(storage: &Storage, name: &str, error: &io::Error) -> Entered {
     Entered::Refused(storage.folders().misc.error(name, "cannot be locked", error))
 }
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -66,3 +66,8 @@ impl SnapshotMethod for Exec {
         self.check_files(request).map_or_else(Status::Refused, |()| Status::CannotTell)
     }
 }
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

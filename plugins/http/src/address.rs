@@ -51,6 +51,7 @@ impl Address {
     }
 
     /// Returns the host, for messages.
+    #[cfg(feature = "tls")]
     pub(crate) fn host(&self) -> String {
         text::harmless(self.url.host_str().unwrap_or_default())
     }

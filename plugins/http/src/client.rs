@@ -19,13 +19,13 @@ use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION,
 };
 use reqwest::{Client, StatusCode, redirect, retry};
-use rustls::ClientConfig;
 use tower::util::MapResponseLayer;
 
 use crate::access::Credentials;
 use crate::address::Address;
 use crate::addresses::Addresses;
 use crate::send_error::SendError;
+use crate::tls;
 
 const USER_AGENT: &str = concat!("dsnap/", env!("CARGO_PKG_VERSION"));
 
@@ -47,7 +47,7 @@ pub(crate) struct Response {
 pub(crate) struct HttpClient<'a> {
     pub(crate) address: &'a Address,
     pub(crate) credentials: &'a Credentials,
-    pub(crate) tls: &'a ClientConfig,
+    pub(crate) tls: &'a tls::Config,
     pub(crate) addresses: &'a Addresses,
     pub(crate) deadline: &'a Deadline<'a>,
 }
@@ -88,8 +88,7 @@ impl HttpClient<'_> {
             connected.store(true, Ordering::Relaxed);
             connection
         });
-        Client::builder()
-            .tls_backend_preconfigured(self.tls.clone())
+        tls::add(Client::builder(), self.tls)
             .connector_layer(note_connected)
             .dns_resolver(self.addresses.clone())
             .connect_timeout(connect_timeout)

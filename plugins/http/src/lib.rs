@@ -5,7 +5,8 @@
 //! uses:
 //!
 //! - `line`, `address` and `access` for the line and the files that it names,
-//! - `client`, `addresses`, `tls`, `certificate` and `send_error` for one HTTP request,
+//! - `client`, `addresses`, `tls`, `certificate` and `send_error` for one HTTP request; without the feature
+//!   `tls`, `no_tls` takes the place of `tls` and `certificate`,
 //! - `answer`, `xml` and `fault` for what the response says,
 //! - `secrets` for what a server's words must not repeat,
 //! - `trace` for what `-vv` shows of a call.
@@ -15,12 +16,17 @@ mod access;
 mod address;
 mod addresses;
 mod answer;
+#[cfg(feature = "tls")]
 mod certificate;
 mod client;
 mod fault;
 mod line;
+#[cfg(any(test, not(feature = "tls")))]
+#[cfg_attr(feature = "tls", allow(dead_code, reason = "only its test uses it"))]
+mod no_tls;
 mod secrets;
 mod send_error;
+#[cfg(feature = "tls")]
 mod tls;
 mod toolkit;
 mod trace;
@@ -33,6 +39,8 @@ use dsnap_core::method::{CheckedLine, Entered, Left, Request, SnapshotMethod, St
 use dsnap_engine::system::credential_folder::CredentialFolder;
 use dsnap_engine::{limits, server};
 
+#[cfg(not(feature = "tls"))]
+use crate::no_tls as tls;
 use crate::toolkit::Toolkit;
 
 /// Asks a running Zope: `http URL ACCESS [ca=FILE]`.
@@ -91,3 +99,8 @@ impl SnapshotMethod for Http {
         }
     }
 }
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

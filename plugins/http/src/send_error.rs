@@ -10,7 +10,6 @@ use dsnap_core::{Reason, text};
 use dsnap_engine::server::call_error::CallError;
 use dsnap_engine::server::deadline::{Deadline, DeadlineError};
 use dsnap_engine::{durations, limits};
-use rustls::AlertDescription;
 
 use crate::address::{Address, URL_HINT};
 use crate::secrets::Secrets;
@@ -92,8 +91,8 @@ impl SendError {
             Self::Deadline(DeadlineError::Stopped | DeadlineError::StoppedWithoutAnswer) => {
                 CallError::NoAnswer(Reason::new(format!("stopped before {url} answered")))
             }
-            Self::Http(error) => match alert(error) {
-                Some(alert) => CallError::Refused(tls::refused_by_alert(url, alert)),
+            Self::Http(error) => match tls::refusal(url, &error_chain(error)) {
+                Some(reason) => CallError::Refused(reason),
                 None => incomplete(url, secrets, error),
             },
             Self::Body(error) => incomplete(url, secrets, error),
@@ -112,15 +111,6 @@ impl SendError {
 
 fn no_connection(url: &str) -> String {
     format!("no connection to {url} within {}", durations::limit_in_words(limits::CONNECT_TIMEOUT))
-}
-
-/// Finds the alert that a server sent instead of an answer.
-fn alert(error: &reqwest::Error) -> Option<AlertDescription> {
-    let find = |error: &&(dyn Error + 'static)| match error.downcast_ref() {
-        Some(rustls::Error::AlertReceived(alert)) => Some(*alert),
-        _ => None,
-    };
-    error_chain(error).iter().find_map(find)
 }
 
 /// Explains an answer that is not complete, or no HTTP.

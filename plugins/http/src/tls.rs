@@ -11,6 +11,7 @@ use std::sync::Arc;
 use dsnap_core::{Reason, text};
 use dsnap_engine::limits;
 use dsnap_engine::system::named_file;
+use reqwest::ClientBuilder;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore, crypto};
@@ -19,13 +20,21 @@ use crate::address::Address;
 use crate::certificate::{self, Verifier};
 use crate::secrets::Secrets;
 
+/// How TLS is spoken to one server.
+pub(crate) type Config = ClientConfig;
+
+/// Makes an HTTP client speak TLS in this way.
+pub(crate) fn add(client: ClientBuilder, config: &Config) -> ClientBuilder {
+    client.tls_backend_preconfigured(config.clone())
+}
+
 /// Makes the TLS configuration for an address. An `https://` server must have a certificate of an
 /// authority in the `ca=` file, or without such a file, of one that this machine trusts.
 ///
 /// # Errors
 ///
 /// There are no authorities to trust, or the file cannot be read.
-pub(crate) fn config(address: &Address, ca: Option<&Path>) -> Result<ClientConfig, Reason> {
+pub(crate) fn config(address: &Address, ca: Option<&Path>) -> Result<Config, Reason> {
     let provider = Arc::new(crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -94,9 +103,16 @@ pub(crate) fn failure(
     })
 }
 
-/// Says why a server sent an alert instead of an answer. The call was not made, even if the alert came
-/// after the handshake: in TLS 1.3, a server sees only then that the client has no certificate.
-pub(crate) fn refused_by_alert(url: &str, alert: AlertDescription) -> Reason {
+/// Says why a server sent an alert instead of an answer, if it did. The call was not made, even if the alert
+/// came after the handshake: in TLS 1.3, a server sees only then that the client has no certificate.
+pub(crate) fn refusal(url: &str, errors: &[&(dyn Error + 'static)]) -> Option<Reason> {
+    errors.iter().find_map(|error| match error.downcast_ref() {
+        Some(rustls::Error::AlertReceived(alert)) => Some(refused_by_alert(url, *alert)),
+        _ => None,
+    })
+}
+
+fn refused_by_alert(url: &str, alert: AlertDescription) -> Reason {
     use AlertDescription as A;
     match alert {
         A::ProtocolVersion | A::InsufficientSecurity => no_secure_version(url, &format!("{alert:?}")),

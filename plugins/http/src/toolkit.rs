@@ -12,7 +12,6 @@ use dsnap_engine::server::deadline::{Deadline, TimeLimits};
 use dsnap_engine::server::{self, Server};
 use dsnap_engine::system::credential_folder::CredentialFolder;
 use dxr::Value;
-use rustls::ClientConfig;
 
 use crate::access::Credentials;
 use crate::address::URL_HINT;
@@ -27,7 +26,7 @@ use crate::{tls, xml};
 pub(crate) struct Toolkit<'a> {
     line: Line,
     credentials: Credentials,
-    tls: ClientConfig,
+    tls: tls::Config,
     limits: TimeLimits<'a>,
     /// The file that a server locks before it leaves.
     sublock: PathBuf,

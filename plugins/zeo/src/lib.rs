@@ -96,3 +96,8 @@ impl SnapshotMethod for Zeo {
         }
     }
 }
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

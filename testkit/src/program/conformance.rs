@@ -5,14 +5,14 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
+use crate::contract::{Finding, MethodLine, Outcome, Suite};
+use crate::site::ZopeVersion;
+use clap::{Args, ValueHint};
 use dsnap_core::method::Methods;
 use dsnap_direct::Direct;
 use dsnap_exec::Exec;
 use dsnap_host::Registry;
 use dsnap_http::Http;
-use dsnap_testkit::contract::{Finding, MethodLine, Outcome, Suite};
-use dsnap_testkit::site::ZopeVersion;
 use dsnap_zeo::Zeo;
 
 use super::choice::one_of;
@@ -32,7 +32,7 @@ pub(crate) struct ConformanceArgs {
     #[arg(long)]
     loaded: bool,
     /// Search this directory for libraries (repeatable)
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     plugin_dir: Vec<PathBuf>,
     /// Answer like Zope 2.13 (zope2) or like Zope 4 to 6 (zope5)
     #[arg(long, value_name = "VERSION", default_value = "zope2")]
@@ -45,6 +45,7 @@ pub(crate) struct ConformanceArgs {
     quick: bool,
     /// The method's line of snapshot.conf, as one argument or as words
     #[arg(required = true, trailing_var_arg = true, value_name = "METHOD-LINE")]
+    #[arg(value_hint = ValueHint::Other)]
     line: Vec<OsString>,
 }
 

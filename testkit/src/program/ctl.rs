@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Args;
-use dsnap_testkit::control::port_file;
+use crate::control::port_file;
+use clap::{Args, ValueHint};
 
 use super::print;
 
@@ -33,10 +33,12 @@ const GONE: u8 = 69;
 )]
 pub(crate) struct CtlArgs {
     /// The storage of a running site
+    #[arg(value_hint = ValueHint::DirPath)]
     dir: PathBuf,
     /// The order: enter [CODE], leave [CODE], stop [SERVER], start [SERVER], crash [SERVER], commit N,
     /// pack, end-packing, status, fault [SERVER] [FAULT... | none]
     #[arg(required = true, trailing_var_arg = true, value_name = "ORDER")]
+    #[arg(value_hint = ValueHint::Other)]
     words: Vec<String>,
 }
 

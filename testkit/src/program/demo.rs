@@ -9,8 +9,8 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
-use dsnap_testkit::site::ZopeVersion;
+use crate::site::ZopeVersion;
+use clap::{Args, ValueHint};
 
 use super::choice::one_of;
 use super::print;
@@ -35,6 +35,7 @@ What to try next:
 pub(crate) struct DemoArgs {
     /// The program to show
     #[arg(long, value_name = "PROGRAM", default_value = "dsnap")]
+    #[arg(value_hint = ValueHint::ExecutablePath)]
     dsnap: PathBuf,
     /// Answer like Zope 2.13 (zope2) or like Zope 4 to 6 (zope5); without this option, the last chapter
     /// shows the other one, too

@@ -4,8 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
-use dsnap_testkit::{Class, Fixture, Format, State};
+use crate::{Class, Fixture, Format, State};
+use clap::{Args, ValueHint};
 
 use super::choice::one_of;
 use super::print;
@@ -13,6 +13,7 @@ use super::print;
 #[derive(Args)]
 pub(crate) struct MakeArgs {
     /// The storage's directory, new or empty
+    #[arg(value_hint = ValueHint::DirPath)]
     dir: PathBuf,
     /// The state in which the storage was left
     #[arg(long, default_value = "crashed", value_parser = one_of(State::ALL, State::name))]

@@ -6,8 +6,8 @@ use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitCode, ExitStatus};
 
-use clap::Args;
-use dsnap_testkit::Site;
+use crate::Site;
+use clap::{Args, ValueHint};
 use procfs::process::Process;
 use rustix::process::{Pid, Signal};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
@@ -19,11 +19,18 @@ use super::print;
 use super::site::SiteOptions;
 
 #[derive(Args)]
+#[command(
+    after_help = "The script finds these variables: DSNAP_TESTKIT_STORAGE, the storage; DSNAP_TESTKIT_URL, \
+    the URL of each Zope's toolkit, with blanks between them; DSNAP_TESTKIT_ACCESS, the file with user and \
+    password; DSNAP_TESTKIT_ZEO, the address of the ZEO server, if there is one.\n\nThe exit status is that of \
+    the script (128+N if signal N killed it), 1 if the script leaves the storage in a snapshot, and 2 if the \
+    site or the script cannot be started."
+)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     options: SiteOptions,
     /// The storage: a new directory, or one that dsnap-testkit made [default: temporary]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     storage: Option<std::path::PathBuf>,
     /// The script and its arguments
     #[arg(required = true, last = true, value_name = "SCRIPT")]

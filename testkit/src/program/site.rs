@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Args;
-use dsnap_testkit::Site;
-use dsnap_testkit::control::Control;
-use dsnap_testkit::site::FaultSpec;
+use crate::Site;
+use crate::control::Control;
+use crate::site::FaultSpec;
+use clap::{Args, ValueHint};
 use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -41,12 +41,12 @@ pub(crate) struct SiteOptions {
 #[derive(Args)]
 pub(crate) struct SiteArgs {
     /// The storage: a new directory, or one that dsnap-testkit made
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     storage: PathBuf,
     #[command(flatten)]
     options: SiteOptions,
     /// Also write the ready line (storage, URLs, ZEO server and access file as JSON) to this file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     ready_file: Option<PathBuf>,
 }
 

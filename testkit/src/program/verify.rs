@@ -5,17 +5,21 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
-use dsnap_testkit::site::ledgers;
+use crate::site::ledgers;
+use clap::{Args, ValueHint};
 
 use super::print;
 
 #[derive(Args)]
+#[command(
+    after_help = "The exit status is 0 if the copy is right, 1 if it is wrong, and 2 if it cannot be checked."
+)]
 pub(crate) struct VerifyArgs {
     /// The copy: a directory that contains A/, or a copied A/ itself
+    #[arg(value_hint = ValueHint::DirPath)]
     copy: PathBuf,
     /// The site's storage
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     site: PathBuf,
 }
 

@@ -1,7 +1,7 @@
 //! The options for the ZEO server of a simulated site.
 
+use crate::site::{Builder, ZeoAccount, ZeoConfig, ZeoVersion};
 use clap::Args;
-use dsnap_testkit::site::{Builder, ZeoAccount, ZeoConfig, ZeoVersion};
 
 use super::choice::one_of;
 

@@ -2,8 +2,8 @@
 
 use std::io;
 
+use crate::site::{Builder, ZopeVersion};
 use clap::{ArgAction, Args};
-use dsnap_testkit::site::{Builder, ZopeVersion};
 
 use super::choice::{on_or_off, one_of};
 

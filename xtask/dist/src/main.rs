@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 mod book;
+mod crates;
+mod manual;
 mod screenshots;
 mod tools;
 
@@ -23,8 +25,10 @@ type Part = (&'static str, &'static str, fn(&Dist) -> Result<()>);
 
 /// All parts, in the order in which they are made.
 const PARTS: &[Part] = &[
+    ("manual", "manual pages, and completions for bash, zsh and fish", manual::make),
     ("book", "the pages of docs in HTML", book::make),
     ("screenshots", "pictures of the book in a browser, wide and narrow", screenshots::make),
+    ("crates", "the packages for crates.io, each built from its archive", crates::make),
 ];
 
 /// The folders of a distribution.

@@ -12,6 +12,7 @@ mod opens;
 mod promises;
 mod public;
 mod rooms;
+mod rust_versions;
 mod sources;
 
 use super::metadata::{Dependency, Kind, Member};

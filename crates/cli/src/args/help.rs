@@ -2,6 +2,9 @@
 //!
 //! The options are described where they are defined, in [`args`](crate::args). No line may be
 //! wider than a terminal of 80 columns.
+//!
+//! The manual page is made from these texts, too. So [`DETAILS`] keeps to a form: paragraphs, and headings
+//! that end with a colon, above indented lists of a term, two spaces and its meaning.
 
 /// The widest help, in columns.
 pub(crate) const MAX_COLUMNS: usize = 80;

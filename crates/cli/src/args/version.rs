@@ -8,7 +8,11 @@ use dsnap_core::abi::DSNAP_ABI_VERSION;
 use super::Args;
 
 /// The features with which the program can be built.
-const FEATURES: [(&str, bool); 1] = [("zeo", cfg!(feature = "zeo"))];
+const FEATURES: [(&str, bool); 3] = [
+    ("loading", cfg!(feature = "loading")),
+    ("tls", cfg!(feature = "tls")),
+    ("zeo", cfg!(feature = "zeo")),
+];
 
 /// Says whether the command line asks for details of the version. clap stops reading at `--version`,
 /// but `-v` may follow it.

@@ -10,7 +10,7 @@ use dsnap_core::{Reason, text};
 use dsnap_engine::conf::plan::Step;
 use dsnap_engine::exit_status;
 use dsnap_engine::run::session::Session;
-use dsnap_host::{CAN_LOAD, ListedMethod, Registry};
+use dsnap_host::{CAN_LOAD, KIND_OF_BUILD, ListedMethod, Registry};
 use serde::Serialize;
 
 /// The version of the JSON document. It changes when a field changes its meaning.
@@ -180,7 +180,7 @@ impl fmt::Display for Listing {
             method.write(f, widest)?;
         }
         if !self.can_load {
-            writeln!(f, "this dsnap is a static build, which cannot load methods from libraries")?;
+            writeln!(f, "this dsnap is {KIND_OF_BUILD}, which cannot load methods from libraries")?;
         }
         for Rejected { file, reason, hints } in &self.rejected {
             // Some reasons name the file already.

@@ -25,6 +25,9 @@ use crate::storage::Storage;
 use crate::system::privileges::Privileges;
 use crate::{durations, limits};
 
+/// Where a storage has its conf.
+pub const DEFAULT_FILE: &str = "config/snapshot.conf";
+
 /// The method that is tried last unless a line says otherwise.
 const LAST_RESORT: &str = "direct";
 /// The line that forbids the last resort.
@@ -135,7 +138,7 @@ impl Plan {
                 planner.plan_file(path, file, false, locks_reach)
             }
             Source::Default => {
-                let path = storage.given().join("config/snapshot.conf");
+                let path = storage.given().join(DEFAULT_FILE);
                 let file = ConfFile::open(&path, owner, privileges).and_then(ConfFile::regular);
                 planner.plan_file(&path, file, true, locks_reach)
             }

@@ -13,5 +13,6 @@ mod question;
 mod secrets;
 mod status;
 mod support;
+#[cfg(feature = "tls")]
 mod tls;
 mod trace;

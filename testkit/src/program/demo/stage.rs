@@ -7,9 +7,9 @@ use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 
+use crate::Site;
+use crate::site::{Server, ZopeVersion};
 use dsnap_engine::quoting::quoted;
-use dsnap_testkit::Site;
-use dsnap_testkit::site::{Server, ZopeVersion};
 use tempfile::TempDir;
 
 use super::print;
