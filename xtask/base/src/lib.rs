@@ -5,4 +5,5 @@
 pub mod output;
 pub mod process;
 pub mod python;
+pub mod wheel;
 pub mod workspace;
