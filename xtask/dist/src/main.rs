@@ -5,6 +5,11 @@
 //! may use the files of an earlier one.
 #![forbid(unsafe_code)]
 
+mod commit;
+mod container;
+mod tools;
+mod wheel;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,11 +19,19 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use xtask_base::{output, workspace};
 
+use commit::Commit;
+
 /// A kind of result: its name on the command line, what it is, and how it is made.
 type Part = (&'static str, &'static str, fn(&Dist) -> Result<()>);
 
 /// All parts, in the order in which they are made.
-const PARTS: &[Part] = &[];
+const PARTS: &[Part] = &[
+    ("wheel", "the testkit for Python, with a pytest plugin", wheel::make),
+    ("container", "container images: recipe, programs, and a rehearsal", container::make),
+];
+
+/// The version of all results.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The folders of a distribution.
 struct Dist {
@@ -26,12 +39,18 @@ struct Dist {
     out: PathBuf,
     /// Working files.
     work: PathBuf,
+    /// What it is made from.
+    commit: Commit,
 }
 
 impl Dist {
     fn open() -> Result<Self> {
         let target = workspace::target()?;
-        let dist = Self { out: target.join("dist"), work: target.join("dist-work") };
+        let dist = Self {
+            out: target.join("dist"),
+            work: target.join("dist-work"),
+            commit: Commit::head()?,
+        };
         for folder in [&dist.out, &dist.work] {
             fs::create_dir_all(folder)
                 .with_context(|| format!("cannot make {}", folder.display()))?;

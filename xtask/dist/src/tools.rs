@@ -1,0 +1,68 @@
+//! Programs and packages of other projects that the parts need, in fixed versions.
+//!
+//! A missing one is installed: crates and Python packages below `target/dist-work`, Debian's packages into
+//! the system if root runs the task. What cannot be installed is an error, so no check is left out.
+
+use std::env;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use xtask_base::process::{Program, environment};
+use xtask_base::{output, python};
+
+use crate::Dist;
+
+/// How long Debian's package manager may take.
+const APT_TIMEOUT: Duration = Duration::from_secs(900);
+
+/// Installs packages for Python 3 into a folder of the working files, and returns that folder.
+pub(crate) fn python(dist: &Dist, folder: &str, packages: &[&str]) -> Result<PathBuf> {
+    let folder = dist.work.join(folder);
+    python::modules(&folder, packages)?;
+    Ok(folder)
+}
+
+/// Installs a package of Debian unless its program is on the PATH.
+pub(crate) fn debian(program: &str, package: &str) -> Result<()> {
+    if is_there(program) {
+        return Ok(());
+    }
+    if !is_root()? {
+        bail!("{program} is missing\nhint: apt-get install --no-install-recommends {package}");
+    }
+    output::line(format_args!("installing {package}"));
+    // A new machine has no lists of packages yet, or old ones.
+    if apt_get(&["install", package]).is_err() {
+        apt_get(&["update"])?;
+        apt_get(&["install", package]).with_context(|| format!("cannot install {package}"))?;
+    }
+    if !is_there(program) {
+        bail!("the package {package} is installed, but {program} is not on the PATH");
+    }
+    Ok(())
+}
+
+/// Says whether this process may install packages and change roots.
+pub(crate) fn is_root() -> Result<bool> {
+    Ok(Program::new("id").arg("-u").quiet()?.stdout.trim() == "0")
+}
+
+/// Runs apt-get without questions; another one may hold its lock for a while.
+fn apt_get(args: &[&str]) -> Result<()> {
+    let options = ["-qq", "--yes", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=600"];
+    let apt = Program::within(APT_TIMEOUT, "apt-get").env("DEBIAN_FRONTEND", "noninteractive");
+    apt.args(options).args(args).quiet().map(drop)
+}
+
+/// Returns the path of a program that is on the PATH.
+pub(crate) fn path_of(program: &str) -> Result<PathBuf> {
+    let path = environment("PATH").unwrap_or_default();
+    let mut paths = env::split_paths(&path).map(|folder| folder.join(program));
+    paths.find(|path| path.is_file()).with_context(|| format!("{program} is not on the PATH"))
+}
+
+/// Says whether a program is in a folder of the PATH.
+fn is_there(program: &str) -> bool {
+    path_of(program).is_ok()
+}
