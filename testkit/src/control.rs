@@ -19,7 +19,7 @@ use crate::site::{FaultSpec, ServerError, ServerName};
 
 /// The orders, for people.
 const ORDERS: &str = "enter [CODE], leave [CODE], stop [SERVER], start [SERVER], crash [SERVER], \
-    commit N, pack, end-packing, status, fault [SERVER] [FAULT... | none]";
+    commit N, pack, end-packing, status, check, fault [SERVER] [FAULT... | none]";
 /// The code of an order without one.
 const DEFAULT_CODE: &str = "testkit";
 
@@ -150,6 +150,7 @@ fn execute(site: &Site, words: &[&str]) -> Result<String, OrderError> {
         ["status"] => {
             return Ok(site.server()?.code()?.unwrap_or_else(|| "in no snapshot".to_owned()));
         }
+        ["check"] => check(site)?,
         ["fault", server, words @ ..] if ServerName::is_meant_by(server) => {
             return fault(site, Some(site.server_named(server)?), words);
         }
@@ -160,6 +161,14 @@ fn execute(site: &Site, words: &[&str]) -> Result<String, OrderError> {
         }
     }
     Ok(String::new())
+}
+
+/// Fails if the storage is still in a snapshot when no client enters or leaves any more.
+fn check(site: &Site) -> Result<(), String> {
+    match site.remaining_snapshot() {
+        None => Ok(()),
+        Some(code) => Err(format!("the storage is still in the snapshot {code}")),
+    }
 }
 
 /// Adds or removes faults at one server or at all, or lists them.

@@ -6,6 +6,7 @@
 
 mod backups;
 mod checks;
+mod wheel;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use anyhow::Result;
 use xtask_base::process::Program;
 use xtask_base::{output, python, workspace};
 
-/// The modules of Python that examples and checks need.
+/// The modules of Python that examples and checks need, besides those for the wheel.
 const MODULES: [&str; 2] = ["pytest>=7", "PyYAML>=6"];
 
 /// The scripts that are rehearsed, and the options of their sites.
@@ -29,7 +30,8 @@ const EXAMPLE_TIMEOUT: Duration = Duration::from_secs(300);
 pub(crate) fn run() -> Result<()> {
     let programs = workspace::build()?;
     let modules = modules()?;
-    testkit(&programs, &modules)?;
+    testkit(&programs)?;
+    wheel::run(&programs, &modules)?;
     backups::run(&programs)?;
     checks::run(&programs, &modules)
 }
@@ -39,8 +41,8 @@ fn folder() -> PathBuf {
     workspace::root().join("docs/examples")
 }
 
-/// Runs the examples of the testkit.
-fn testkit(programs: &Path, modules: &Path) -> Result<()> {
+/// Runs the examples of the testkit in bash and Rust.
+fn testkit(programs: &Path) -> Result<()> {
     let examples = workspace::root().join("testkit/examples");
 
     for (script, options) in REHEARSALS {
@@ -52,17 +54,12 @@ fn testkit(programs: &Path, modules: &Path) -> Result<()> {
 
     output::line("Rust: rehearse.rs");
     let rust = Program::within(EXAMPLE_TIMEOUT, programs.join("examples/rehearse"));
-    rust.path_first(programs)?.run()?;
-
-    output::line("pytest: conftest.py, test_backup.py");
-    let pytest = Program::within(EXAMPLE_TIMEOUT, "python3").args(["-m", "pytest", "-q", "-p"]);
-    let pytest = pytest.arg("no:cacheprovider").dir(&examples).env("PYTHONPATH", modules);
-    pytest.env("PYTHONDONTWRITEBYTECODE", "1").path_first(programs)?.run()
+    rust.path_first(programs)?.run()
 }
 
 /// Installs the modules unless they are there, and returns their folder.
 pub(crate) fn modules() -> Result<PathBuf> {
     let folder = workspace::target()?.join("python");
-    python::modules(&folder, &MODULES)?;
+    python::modules(&folder, &[MODULES, xtask_base::wheel::MODULES].concat())?;
     Ok(folder)
 }

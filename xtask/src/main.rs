@@ -33,7 +33,8 @@ Tasks:
   demo       Show what dsnap does, on simulated sites with Zope 2 and Zope 5
   test       Run all tests; needs nothing but Rust. Arguments are passed to `cargo test`.
              Scenarios that need root are skipped without it
-  examples   Run the examples of the testkit and of docs/examples; needs what `tools` checks
+  examples   Run the examples of the testkit and of docs/examples, and the Python wheel of the testkit;
+             needs what `tools` checks
   tools      Check that the programs are there that examples and other checks need
   tidy       Check the rules of the project that no compiler checks
   header     Write crates/core/include/dsnap.h from the Rust definitions

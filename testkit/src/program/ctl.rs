@@ -24,7 +24,8 @@ const GONE: u8 = 69;
 
 #[derive(Args)]
 #[command(
-    after_help = "`status` prints the code of the snapshot, or `in no snapshot`. `fault` without \
+    after_help = "`status` prints the code of the snapshot, or `in no snapshot`. `check` waits until \
+    no client enters or leaves any more, and fails if the storage is still in a snapshot. `fault` without \
     more words lists all faults.\n\nSERVER names one server: `zope1`, `zope2` and so on, or `zeo`. \
     Without SERVER, stop, start and crash affect the process that has the storage open (the ZEO server, if \
     there is one), and fault affects every server that can have the fault. A restarted server keeps its \
@@ -36,7 +37,7 @@ pub(crate) struct CtlArgs {
     #[arg(value_hint = ValueHint::DirPath)]
     dir: PathBuf,
     /// The order: enter [CODE], leave [CODE], stop [SERVER], start [SERVER], crash [SERVER], commit N,
-    /// pack, end-packing, status, fault [SERVER] [FAULT... | none]
+    /// pack, end-packing, status, check, fault [SERVER] [FAULT... | none]
     #[arg(required = true, trailing_var_arg = true, value_name = "ORDER")]
     #[arg(value_hint = ValueHint::Other)]
     words: Vec<String>,

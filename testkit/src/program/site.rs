@@ -1,4 +1,4 @@
-//! `dsnap-testkit site`: runs a simulated site until a signal stops it.
+//! `dsnap-testkit site`: runs a simulated site until a signal, or the end of stdin, stops it.
 
 use std::fs::Permissions;
 use std::io::{self, Write};
@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread;
 
 use crate::Site;
 use crate::control::Control;
@@ -13,7 +14,7 @@ use crate::site::FaultSpec;
 use clap::{Args, ValueHint};
 use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use signal_hook::iterator::{Handle, Signals};
 
 use super::print;
 use super::zeo_options::ZeoOptions;
@@ -48,6 +49,9 @@ pub(crate) struct SiteArgs {
     /// Also write the ready line (storage, URLs, ZEO server and access file as JSON) to this file
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     ready_file: Option<PathBuf>,
+    /// Also end when stdin is closed: the site then ends with a test that is killed
+    #[arg(long)]
+    end_with_stdin: bool,
 }
 
 impl SiteOptions {
@@ -84,10 +88,22 @@ pub(crate) fn run(args: &SiteArgs) -> io::Result<ExitCode> {
         write_whole(file, &format!("{ready}\n"))?;
     }
     print::line(&ready);
+    if args.end_with_stdin {
+        close_with_stdin(signals.handle());
+    }
     signals.forever().next();
     drop(control);
     site.stop_server()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Ends the wait for a signal when stdin is closed. The kernel closes it even if the caller is killed.
+fn close_with_stdin(signals: Handle) {
+    thread::spawn(move || {
+        // An input that cannot be read has ended, too.
+        _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        signals.close();
+    });
 }
 
 /// Writes a file at once: a reader that waits for it must never see half of a line.

@@ -146,6 +146,16 @@ fn a_site_prints_a_ready_line_executes_orders_and_stops_cleanly() {
 }
 
 #[test]
+fn a_site_can_end_with_its_stdin() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("ds");
+    let ended = testkit(&["site", "--storage", dir.to_str().unwrap(), "--end-with-stdin"]);
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    assert!(ended.stdout.starts_with(b"{\"access\":"), "{ended:?}");
+    assert_eq!(fs::read_to_string(dir.join("misc/snapshot")).unwrap(), "shutdown");
+}
+
+#[test]
 fn a_site_with_a_zeo_server_prints_its_address_and_stops_each_server_alone() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("ds");

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 
-use super::support::{TESTKIT, assert_reported, begin_run, testkit};
+use super::support::{Scene, TESTKIT, assert_reported, begin_run, ctl, testkit};
 
 #[test]
 fn run_gives_a_script_its_site_and_fails_if_a_snapshot_remains() {
@@ -43,6 +43,15 @@ fn run_reports_a_broken_snapshot() {
     assert_reported(&[], "ctl enter ü; ctl crash", "without a code");
     assert_reported(&[], "ctl enter x; ctl stop", "user/x");
     assert_reported(&[], "ctl pack", "packing");
+}
+
+#[test]
+fn check_fails_while_a_snapshot_remains_and_accepts_a_storage_that_is_recombining() {
+    let scene = Scene::quiet();
+    scene.ctl(&["check", "enter x", "commit 30"]);
+    let remains = "dsnap-testkit: the storage is still in the snapshot user/x\n".to_owned();
+    assert_eq!(ctl(&scene.dir, &["check"]), (Some(1), remains));
+    scene.ctl(&["leave x", "check", "crash", "check"]);
 }
 
 #[test]

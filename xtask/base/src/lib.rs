@@ -6,4 +6,5 @@ pub mod markdown;
 pub mod output;
 pub mod process;
 pub mod python;
+pub mod wheel;
 pub mod workspace;

@@ -6,10 +6,13 @@
 #![forbid(unsafe_code)]
 
 mod book;
+mod commit;
+mod container;
 mod crates;
 mod manual;
 mod screenshots;
 mod tools;
+mod wheel;
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,6 +23,8 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use xtask_base::{output, workspace};
 
+use commit::Commit;
+
 /// A kind of result: its name on the command line, what it is, and how it is made.
 type Part = (&'static str, &'static str, fn(&Dist) -> Result<()>);
 
@@ -28,8 +33,13 @@ const PARTS: &[Part] = &[
     ("manual", "manual pages, and completions for bash, zsh and fish", manual::make),
     ("book", "the pages of docs in HTML", book::make),
     ("screenshots", "pictures of the book in a browser, wide and narrow", screenshots::make),
+    ("wheel", "the testkit for Python, with a pytest plugin", wheel::make),
+    ("container", "container images: recipe, programs, and a rehearsal", container::make),
     ("crates", "the packages for crates.io, each built from its archive", crates::make),
 ];
+
+/// The version of all results.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The folders of a distribution.
 struct Dist {
@@ -37,12 +47,18 @@ struct Dist {
     out: PathBuf,
     /// Working files.
     work: PathBuf,
+    /// What it is made from.
+    commit: Commit,
 }
 
 impl Dist {
     fn open() -> Result<Self> {
         let target = workspace::target()?;
-        let dist = Self { out: target.join("dist"), work: target.join("dist-work") };
+        let dist = Self {
+            out: target.join("dist"),
+            work: target.join("dist-work"),
+            commit: Commit::head()?,
+        };
         for folder in [&dist.out, &dist.work] {
             fs::create_dir_all(folder)
                 .with_context(|| format!("cannot make {}", folder.display()))?;

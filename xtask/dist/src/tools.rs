@@ -1,15 +1,15 @@
 //! Programs and packages of other projects that the parts need, in fixed versions.
 //!
-//! A missing one is installed: crates below `target/dist-work`, Debian's packages into the system if root
-//! runs the task. What cannot be installed is an error, so no check is left out.
+//! A missing one is installed: crates and Python packages below `target/dist-work`, Debian's packages into
+//! the system if root runs the task. What cannot be installed is an error, so no check is left out.
 
 use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use xtask_base::output;
 use xtask_base::process::{Program, environment};
+use xtask_base::{output, python};
 
 use crate::Dist;
 
@@ -37,6 +37,13 @@ pub(crate) fn cargo_tool(dist: &Dist, name: &str, version: &str) -> Result<PathB
             .with_context(|| format!("cannot install {name} {version}"))?;
     }
     Ok(program)
+}
+
+/// Installs packages for Python 3 into a folder of the working files, and returns that folder.
+pub(crate) fn python(dist: &Dist, folder: &str, packages: &[&str]) -> Result<PathBuf> {
+    let folder = dist.work.join(folder);
+    python::modules(&folder, packages)?;
+    Ok(folder)
 }
 
 /// Installs a package of Debian unless its program is on the PATH.
@@ -71,8 +78,14 @@ fn apt_get(args: &[&str]) -> Result<()> {
     apt.args(options).args(args).quiet().map(drop)
 }
 
+/// Returns the path of a program that is on the PATH.
+pub(crate) fn path_of(program: &str) -> Result<PathBuf> {
+    let path = environment("PATH").unwrap_or_default();
+    let mut paths = env::split_paths(&path).map(|folder| folder.join(program));
+    paths.find(|path| path.is_file()).with_context(|| format!("{program} is not on the PATH"))
+}
+
 /// Says whether a program is in a folder of the PATH.
 fn is_there(program: &str) -> bool {
-    let path = environment("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    path_of(program).is_ok()
 }

@@ -11,7 +11,7 @@
 //! | `console ctrl-c` | starts the command as in another terminal, waits for its first lines, and ends it with Ctrl-C at the end of the section |
 //! | `sh` that begins with `#!` | writes the file that the first comment names: `# NAME` or `# NAME: what it is` |
 //! | `sh` otherwise | types each line, which must exit with 0 |
-//! | `c`, `rust`, `toml` | writes the file that the first comment names |
+//! | `c`, `rust`, `python`, `toml` | writes the file that the first comment names |
 //! | `ini` | lets `systemd-analyze` verify a service with these settings |
 //! | `conf` | writes the file that its first comment names; without one, the conf of `/srv/ds`, where `dsnap` must understand each line |
 //! | `cron` | runs the command of each line, with the environment that cron gives it |

@@ -6,6 +6,7 @@ use std::ffi::CString;
 use std::fs;
 use std::io::Read;
 
+use nix::errno::Errno;
 use nix::unistd::{self, Gid, Group, Uid, User};
 
 use crate::limits::MAX_DATABASE_FILE;
@@ -26,12 +27,20 @@ pub(super) struct Groups {
 ///
 /// The database cannot be read.
 pub(super) fn of_user(user: Uid) -> nix::Result<Groups> {
-    let Some(known) = User::from_uid(user)? else {
+    let Some(known) = unknown_if_no_file(User::from_uid(user))? else {
         let overflow = overflow_group();
         return Ok(Groups { primary: overflow, all: vec![overflow] });
     };
     let name = CString::new(known.name).unwrap_or_default();
     Ok(Groups { primary: known.gid, all: unistd::getgrouplist(&name, known.gid)? })
+}
+
+/// Takes an answer of the database. An empty container image has no `/etc/passwd`, so it knows nobody.
+fn unknown_if_no_file(answer: nix::Result<Option<User>>) -> nix::Result<Option<User>> {
+    match answer {
+        Err(Errno::ENOENT) => Ok(None),
+        answer => answer,
+    }
 }
 
 /// The group that stands for all groups that have no number here.
@@ -77,6 +86,14 @@ mod tests {
         assert_eq!(groups.all, [groups.primary]);
         assert_eq!(groups.primary, overflow_group());
         assert!(!is_own_group_of(groups.primary.as_raw(), 54_321));
+    }
+
+    #[test]
+    fn a_database_without_a_file_knows_nobody_and_one_that_fails_is_an_error() {
+        assert!(matches!(unknown_if_no_file(Err(Errno::ENOENT)), Ok(None)));
+        assert!(matches!(unknown_if_no_file(Err(Errno::EIO)), Err(Errno::EIO)));
+        let root = unknown_if_no_file(User::from_uid(Uid::from_raw(0))).unwrap();
+        assert_eq!(root.unwrap().name, "root");
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl Reader {
         match block.kind() {
             "console" => self.runs(block),
             "sh" if !block.is_script() => self.runs_all(block),
-            "sh" | "c" | "rust" | "toml" => self.writes(block, named(block)),
+            "sh" | "c" | "rust" | "python" | "toml" => self.writes(block, named(block)),
             "ini" => self.checks_unit(block),
             "conf" => self.writes_conf(block),
             "cron" => self.runs_jobs(block),

@@ -1,0 +1,3 @@
+"""The tests of the package run pytest, which is under test itself."""
+
+pytest_plugins = "pytester"
