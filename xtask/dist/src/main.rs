@@ -5,6 +5,18 @@
 //! may use the files of an earlier one.
 #![forbid(unsafe_code)]
 
+mod check;
+mod commit;
+mod packages;
+mod programs;
+mod reproducible;
+mod sbom;
+mod summary;
+mod sums;
+mod tarball;
+mod tools;
+mod tree;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,11 +26,27 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use xtask_base::{output, workspace};
 
+use commit::Commit;
+
 /// A kind of result: its name on the command line, what it is, and how it is made.
 type Part = (&'static str, &'static str, fn(&Dist) -> Result<()>);
 
 /// All parts, in the order in which they are made.
-const PARTS: &[Part] = &[];
+const PARTS: &[Part] = &[
+    ("programs", "dsnap and dsnap-testkit, for glibc 2.17 and static", programs::make),
+    ("sbom", "what is in the programs (CycloneDX), and the licenses of that", sbom::make),
+    ("tarball", "the programs and everything around them, to unpack", tarball::make),
+    ("packages", "the Debian package and the rpm", packages::make),
+    ("check", "tries the results in root folders of their own; needs root", check::make),
+    ("sums", "SHA256SUMS", sums::make),
+    (ONLY_IF_NAMED, "makes all this twice, and compares (only if it is named)", reproducible::make),
+];
+
+/// The part that is not made with all others.
+const ONLY_IF_NAMED: &str = "reproducible";
+
+/// The version of all results.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The folders of a distribution.
 struct Dist {
@@ -26,12 +54,18 @@ struct Dist {
     out: PathBuf,
     /// Working files.
     work: PathBuf,
+    /// What it is made from.
+    commit: Commit,
 }
 
 impl Dist {
     fn open() -> Result<Self> {
         let target = workspace::target()?;
-        let dist = Self { out: target.join("dist"), work: target.join("dist-work") };
+        let dist = Self {
+            out: target.join("dist"),
+            work: target.join("dist-work"),
+            commit: Commit::head()?,
+        };
         for folder in [&dist.out, &dist.work] {
             fs::create_dir_all(folder)
                 .with_context(|| format!("cannot make {}", folder.display()))?;
@@ -65,13 +99,28 @@ fn main() -> ExitCode {
 }
 
 fn make(options: &Options) -> Result<()> {
-    let dist = Dist::open()?;
-    let wanted = |name: &str| options.parts.is_empty() || options.parts.iter().any(|it| it == name);
-    for (name, what, part) in PARTS.iter().filter(|(name, ..)| wanted(name)) {
+    let (dist, start) = (Dist::open()?, Instant::now());
+    for (name, what, part) in PARTS.iter().filter(|(name, ..)| is_wanted(name, &options.parts)) {
         output::line(format_args!("\n== {name}: {what}"));
         let start = Instant::now();
         part(&dist).with_context(|| format!("dist: {name} failed"))?;
         output::line(format_args!("== {name}: made in {:.1} s", start.elapsed().as_secs_f64()));
     }
-    Ok(())
+    summary::print(&dist.out, start.elapsed())
+}
+
+fn is_wanted(name: &str, named: &[String]) -> bool {
+    if named.is_empty() { name != ONLY_IF_NAMED } else { named.iter().any(|it| it == name) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_that_takes_hours_is_made_only_if_it_is_named() {
+        assert!(is_wanted("programs", &[]) && !is_wanted(ONLY_IF_NAMED, &[]));
+        let named = [ONLY_IF_NAMED.to_owned()];
+        assert!(is_wanted(ONLY_IF_NAMED, &named) && !is_wanted("programs", &named));
+    }
 }

@@ -1,0 +1,85 @@
+//! Programs and packages of other projects that the parts need, in fixed versions.
+//!
+//! A missing one is installed: crates and Python packages below `target/dist-work`, Debian's packages into
+//! the system if root runs the task. What cannot be installed is an error, so no check is left out.
+
+use std::env;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use xtask_base::process::{Program, environment};
+use xtask_base::{output, python};
+
+use crate::Dist;
+
+/// How long Debian's package manager may take.
+const APT_TIMEOUT: Duration = Duration::from_secs(900);
+
+/// Returns the path of a program from a crate, and installs it first if it is not there.
+pub(crate) fn cargo_tool(dist: &Dist, name: &str, version: &str) -> Result<PathBuf> {
+    let root = dist.work.join("tools").join(format!("{name}-{version}"));
+    let program = root.join("bin").join(name);
+    if !program.is_file() {
+        output::line(format_args!(
+            "installing {name} {version}; this happens once and takes some minutes"
+        ));
+        let install = ["install", "--quiet", "--locked", "--version", version, name, "--root"];
+        let mut cargo = Program::cargo().args(install).arg(&root);
+        // The tools run for seconds, so compiling them quickly matters more than fast programs.
+        for (setting, value) in [("LTO", "off"), ("OPT_LEVEL", "0"), ("CODEGEN_UNITS", "16")] {
+            cargo = cargo.env(&format!("CARGO_PROFILE_RELEASE_{setting}"), value);
+        }
+        let shared = dist.work.join("tools/build");
+        cargo
+            .env("CARGO_TARGET_DIR", shared)
+            .run()
+            .with_context(|| format!("cannot install {name} {version}"))?;
+    }
+    Ok(program)
+}
+
+/// Installs packages for Python 3 into a folder of the working files, and returns that folder.
+pub(crate) fn python(dist: &Dist, folder: &str, packages: &[&str]) -> Result<PathBuf> {
+    let folder = dist.work.join(folder);
+    python::modules(&folder, packages)?;
+    Ok(folder)
+}
+
+/// Installs a package of Debian unless its program is on the PATH.
+pub(crate) fn debian(program: &str, package: &str) -> Result<()> {
+    if is_there(program) {
+        return Ok(());
+    }
+    if !is_root()? {
+        bail!("{program} is missing\nhint: apt-get install --no-install-recommends {package}");
+    }
+    output::line(format_args!("installing {package}"));
+    // A new machine has no lists of packages yet, or old ones.
+    if apt_get(&["install", package]).is_err() {
+        apt_get(&["update"])?;
+        apt_get(&["install", package]).with_context(|| format!("cannot install {package}"))?;
+    }
+    if !is_there(program) {
+        bail!("the package {package} is installed, but {program} is not on the PATH");
+    }
+    Ok(())
+}
+
+/// Says whether this process may install packages and change roots.
+pub(crate) fn is_root() -> Result<bool> {
+    Ok(Program::new("id").arg("-u").quiet()?.stdout.trim() == "0")
+}
+
+/// Runs apt-get without questions; another one may hold its lock for a while.
+fn apt_get(args: &[&str]) -> Result<()> {
+    let options = ["-qq", "--yes", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=600"];
+    let apt = Program::within(APT_TIMEOUT, "apt-get").env("DEBIAN_FRONTEND", "noninteractive");
+    apt.args(options).args(args).quiet().map(drop)
+}
+
+/// Says whether a program is in a folder of the PATH.
+fn is_there(program: &str) -> bool {
+    let path = environment("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
