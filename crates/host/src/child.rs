@@ -31,7 +31,11 @@ use crate::wire::{self, Answer, Bytes, Call, ISOLATED_CALL, Verb};
 ///
 /// `main` must call this before anything else. A program that uses a [`Registry`](crate::Registry)
 /// is started again for each call of a library, with a first argument that only this function knows.
+///
+/// In a static program, it also settles where users, groups and hosts are looked up.
 pub fn answer_isolated_call() {
+    #[cfg(all(target_feature = "crt-static", target_env = "gnu"))]
+    crate::static_lookup::use_built_in_sources();
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().as_deref() != Some(OsStr::new(ISOLATED_CALL)) {
         return;

@@ -22,6 +22,8 @@ mod loaded;
 mod registry;
 mod search;
 pub mod signals;
+#[cfg(all(target_feature = "crt-static", target_env = "gnu"))]
+mod static_lookup;
 mod wire;
 
 #[cfg(feature = "loading")]

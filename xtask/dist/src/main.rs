@@ -6,12 +6,21 @@
 #![forbid(unsafe_code)]
 
 mod book;
+mod check;
 mod commit;
 mod container;
 mod crates;
 mod manual;
+mod packages;
+mod programs;
+mod reproducible;
+mod sbom;
 mod screenshots;
+mod summary;
+mod sums;
+mod tarball;
 mod tools;
+mod tree;
 mod wheel;
 
 use std::fs;
@@ -33,10 +42,20 @@ const PARTS: &[Part] = &[
     ("manual", "manual pages, and completions for bash, zsh and fish", manual::make),
     ("book", "the pages of docs in HTML", book::make),
     ("screenshots", "pictures of the book in a browser, wide and narrow", screenshots::make),
+    ("programs", "dsnap and dsnap-testkit, for glibc 2.17 and static", programs::make),
+    ("sbom", "what is in the programs (CycloneDX), and the licenses of that", sbom::make),
+    ("tarball", "the programs and everything around them, to unpack", tarball::make),
+    ("packages", "the Debian package and the rpm", packages::make),
+    ("check", "tries the results in root folders of their own; needs root", check::make),
     ("wheel", "the testkit for Python, with a pytest plugin", wheel::make),
     ("container", "container images: recipe, programs, and a rehearsal", container::make),
     ("crates", "the packages for crates.io, each built from its archive", crates::make),
+    ("sums", "SHA256SUMS", sums::make),
+    (ONLY_IF_NAMED, "makes all this twice, and compares (only if it is named)", reproducible::make),
 ];
+
+/// The part that is not made with all others.
+const ONLY_IF_NAMED: &str = "reproducible";
 
 /// The version of all results.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -92,13 +111,28 @@ fn main() -> ExitCode {
 }
 
 fn make(options: &Options) -> Result<()> {
-    let dist = Dist::open()?;
-    let wanted = |name: &str| options.parts.is_empty() || options.parts.iter().any(|it| it == name);
-    for (name, what, part) in PARTS.iter().filter(|(name, ..)| wanted(name)) {
+    let (dist, start) = (Dist::open()?, Instant::now());
+    for (name, what, part) in PARTS.iter().filter(|(name, ..)| is_wanted(name, &options.parts)) {
         output::line(format_args!("\n== {name}: {what}"));
         let start = Instant::now();
         part(&dist).with_context(|| format!("dist: {name} failed"))?;
         output::line(format_args!("== {name}: made in {:.1} s", start.elapsed().as_secs_f64()));
     }
-    Ok(())
+    summary::print(&dist.out, start.elapsed())
+}
+
+fn is_wanted(name: &str, named: &[String]) -> bool {
+    if named.is_empty() { name != ONLY_IF_NAMED } else { named.iter().any(|it| it == name) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_that_takes_hours_is_made_only_if_it_is_named() {
+        assert!(is_wanted("programs", &[]) && !is_wanted(ONLY_IF_NAMED, &[]));
+        let named = [ONLY_IF_NAMED.to_owned()];
+        assert!(is_wanted(ONLY_IF_NAMED, &named) && !is_wanted("programs", &named));
+    }
 }
