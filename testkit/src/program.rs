@@ -2,6 +2,11 @@
 //!
 //! Each command is one file, with one `run`; the rest of this library does the work. [`command`] defines the
 //! command line, from which the manual page and the completions of a shell are made, too.
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    rustdoc::invalid_html_tags,
+    reason = "the comments of options are the text of --help"
+)]
 
 mod choice;
 mod conformance;
