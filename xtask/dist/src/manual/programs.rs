@@ -20,7 +20,7 @@ const SECTIONS: [(&str, &str); 5] = [
     ("EXAMPLES", "Example: "),
 ];
 
-/// The sections of the README that are examples.
+/// The sections of docs/everyday.md that are examples.
 const EXAMPLES: [&str; 4] =
     ["Test the setup", "Back up", "Run it from cron", "Back up several storages together"];
 
@@ -89,11 +89,11 @@ fn add_files(page: &mut Page) {
 }
 
 fn add_examples(page: &mut Page, root: &Path) -> Result<()> {
-    let readme = Document::read(root, "README.md")?;
+    let everyday = Document::read(root, "docs/everyday.md")?;
     for title in EXAMPLES {
         let mut roff = Roff::new();
         roff.control("SS", [title]);
-        roff.extend([readme.show(title, page.name())?]);
+        roff.extend([everyday.show(title, page.name())?]);
         page.add(&roff);
     }
     Ok(())
