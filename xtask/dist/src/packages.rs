@@ -27,11 +27,12 @@ const CARGO_GENERATE_RPM: &str = "0.21.1";
 /// The files of the crate that the tools read, beside the list of files.
 const DESCRIPTION: &str = include_str!("../packaging/package.toml");
 const CHANGELOG: &str = include_str!("../packaging/changelog");
-const SCRIPTS: [(&str, &str); 4] = [
+const SCRIPTS: [(&str, &str); 5] = [
     ("deb/postinst", include_str!("../packaging/deb/postinst")),
     ("deb/prerm", include_str!("../packaging/deb/prerm")),
     ("rpm/post_install", include_str!("../packaging/rpm/post_install")),
     ("rpm/pre_uninstall", include_str!("../packaging/rpm/pre_uninstall")),
+    ("rpm/post_uninstall", include_str!("../packaging/rpm/post_uninstall")),
 ];
 
 /// Returns the path of the Debian package.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use xtask_base::workspace;
 
 use crate::Dist;
@@ -18,6 +18,13 @@ use crate::programs::{Linkage, PROGRAMS};
 pub(crate) const EXECUTABLE: u32 = 0o755;
 /// The mode of all other files.
 pub(crate) const READABLE: u32 = 0o644;
+
+/// The folders with completions, and where each shell looks for them.
+const COMPLETIONS: [(&str, &str); 3] = [
+    ("bash", "share/bash-completion/completions"),
+    ("fish", "share/fish/vendor_completions.d"),
+    ("zsh", "share/zsh/site-functions"),
+];
 
 /// Files to install, by their places.
 #[derive(Debug, Default)]
@@ -105,13 +112,8 @@ impl Tree {
     /// Adds man pages and completions, which the part `manual` has made.
     fn add_manual(&mut self, dist: &Dist) -> Result<()> {
         self.copy_folder("share/man", &dist.out.join("man"))?;
-        let folder = dist.out.join("completions");
-        for entry in
-            fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?
-        {
-            let entry = entry?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            self.copy(completion(&name)?, &entry.path(), READABLE)?;
+        for (shell, place) in COMPLETIONS {
+            self.copy_folder(place, &dist.out.join("completions").join(shell))?;
         }
         Ok(())
     }
@@ -137,7 +139,7 @@ impl Tree {
         let root = workspace::root();
         self.copy("include/dsnap.h", &root.join("crates/core/include/dsnap.h"), READABLE)?;
         let pc = include_str!("../packaging/dsnap.pc").replace("@VERSION@", crate::VERSION);
-        self.add("lib/pkgconfig/dsnap.pc", pc.into_bytes(), READABLE)?;
+        self.add("share/pkgconfig/dsnap.pc", pc.into_bytes(), READABLE)?;
         let guide = include_str!("../packaging/interface.md");
         self.add("share/dsnap/README.md", guide.into(), READABLE)?;
         for (place, text) in template::sources(&root)? {
@@ -147,31 +149,9 @@ impl Tree {
     }
 }
 
-/// Returns where a shell looks for a file with completions.
-fn completion(name: &str) -> Result<String> {
-    let place = match name.rsplit_once('.') {
-        Some((program, "bash")) => format!("share/bash-completion/completions/{program}"),
-        Some((_, "fish")) => format!("share/fish/vendor_completions.d/{name}"),
-        _ => {
-            ensure!(name.starts_with('_'), "{name} is for no shell that this task knows");
-            format!("share/zsh/site-functions/{name}")
-        }
-    };
-    Ok(place)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn completions_are_where_their_shell_looks() {
-        let place = |name| completion(name).unwrap();
-        assert_eq!(place("dsnap.bash"), "share/bash-completion/completions/dsnap");
-        assert_eq!(place("_dsnap"), "share/zsh/site-functions/_dsnap");
-        assert_eq!(place("dsnap.fish"), "share/fish/vendor_completions.d/dsnap.fish");
-        assert!(completion("dsnap.elv").is_err());
-    }
 
     #[test]
     fn two_files_cannot_have_one_place() {

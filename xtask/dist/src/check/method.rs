@@ -22,6 +22,6 @@ pub(super) fn install(dist: &Dist, root: &Root) -> Result<()> {
 /// Reads a variable of the installed `dsnap.pc`. Its folders are relative to the file.
 fn pkg_config(root: &Root, variable: &str) -> Result<PathBuf> {
     let pkg_config = Program::new("pkg-config").args(["--variable", variable, "dsnap"]);
-    let path = pkg_config.env("PKG_CONFIG_LIBDIR", root.folder.join("usr/lib/pkgconfig"));
+    let path = pkg_config.env("PKG_CONFIG_LIBDIR", root.folder.join("usr/share/pkgconfig"));
     Ok(path.quiet()?.stdout.trim().into())
 }

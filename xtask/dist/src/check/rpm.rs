@@ -8,8 +8,18 @@ use super::method;
 use super::root::{Debian, Root};
 use crate::{Dist, packages, tools};
 
-/// What rpm and the other programs keep for themselves.
-const KEPT: [&str; 4] = ["./var/lib/rpm", "./var/lib/dpkg", "./var/log/", "./var/cache/man"];
+/// What rpm and the other programs keep for themselves; and folders that belong to packages of the shells and
+/// of pkg-config, which this Debian does not have.
+const KEPT: [&str; 8] = [
+    "./var/lib/rpm",
+    "./var/lib/dpkg",
+    "./var/log/",
+    "./var/cache/man",
+    "./usr/share/bash-completion",
+    "./usr/share/fish",
+    "./usr/share/zsh",
+    "./usr/share/pkgconfig",
+];
 
 /// Installs the package, uses everything in it, upgrades it over itself, and removes it.
 pub(super) fn check(dist: &Dist, debian: &Debian) -> Result<()> {
@@ -24,7 +34,7 @@ pub(super) fn check(dist: &Dist, debian: &Debian) -> Result<()> {
     root.script(include_str!("use_package.sh"))?;
     root.script("rm /usr/lib/dsnap/libdsnap_line.so && rmdir /usr/lib/dsnap")?;
     rpm(&root).args(["--erase", "dsnap"]).quiet()?;
-    root.script("! command -v dirstorage_snapshot")?;
+    root.script("test -z \"$(find /usr /etc -name '*dsnap*' -o -name 'dirstorage_snapshot*')\"")?;
     root.ensure_only(&before, &KEPT)
 }
 

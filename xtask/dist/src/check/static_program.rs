@@ -16,6 +16,9 @@ const PASSWD: &str = "plone:x:54321:54321::/:/\n";
 /// Sources that are libraries. A static program must not load them, and must still know the name.
 const NSSWITCH: &str = "passwd: sss\ngroup: sss\n";
 
+/// The storage is no server's, and the folder of a container does not show whether that is so.
+const DIRECT: [&str; 4] = ["--storage", "/ds", "--method", "direct"];
+
 /// Runs the program with itself as COMMAND, because the folder contains no other one.
 pub(super) fn check(dist: &Dist, _: &Debian) -> Result<()> {
     let root = Root::empty(&dist.work, "static")?;
@@ -35,25 +38,22 @@ pub(super) fn check(dist: &Dist, _: &Debian) -> Result<()> {
 
 /// Recovers the storage, and runs a command in its snapshot.
 fn run(root: &Root) -> Result<()> {
-    let run =
-        root.program("/dsnap").args(["--storage", "/ds", "/dsnap", "--list-methods"]).quiet()?;
+    let run = root.program("/dsnap").args(DIRECT).args(["/dsnap", "--list-methods"]).quiet()?;
     let (out, err) = (&run.stdout, &run.stderr);
     ensure!(
         out.contains("static build, which cannot load methods from libraries"),
         "it lists:\n{out}"
     );
-    ensure!(err.ends_with("Left snapshot mode\n"), "it says:\n{err}");
+    ensure!(err.ends_with("Unlocked snapshot mode\n"), "it says:\n{err}");
     Ok(())
 }
 
-/// Makes the program name the storage owner, in a message about a file that the owner cannot read.
+/// Makes the program name the storage owner, in a message about a folder that the owner cannot use.
 fn name_the_owner(root: &Root) -> Result<()> {
-    let conf = root.folder.join("ds/config/snapshot.conf");
-    fs::write(&conf, "")?;
-    fs::set_permissions(&conf, fs::Permissions::from_mode(0o600))?;
-    Program::new("chown").arg("root:root").arg(&conf).quiet()?;
-    let list = root.program("/dsnap").args(["--list-methods", "--storage", "/ds"]).output()?;
-    let said = format!("{}{}", list.stdout, list.stderr);
-    ensure!(said.contains("by user plone"), "it does not name the user plone:\n{said}");
+    let misc = root.folder.join("ds/misc");
+    Program::new("chown").args(["-R", "root:root"]).arg(&misc).quiet()?;
+    fs::set_permissions(&misc, fs::Permissions::from_mode(0o700))?;
+    let run = root.program("/dsnap").args(DIRECT).args(["/dsnap", "--version"]).output()?;
+    ensure!(run.stderr.contains("by user plone"), "it does not name the user:\n{}", run.stderr);
     Ok(())
 }

@@ -1,10 +1,13 @@
 # Uses what a package has installed: the programs, a loaded method, the old name, and the pages.
+set -eu
 
 dsnap --version -v
 dsnap --list-methods | grep 'line .* loaded from /usr/lib/dsnap/libdsnap_line.so'
 
 # A copy that is taken with the loaded method holds everything that was committed.
-rm -rf /tmp/use && mkdir /tmp/use && cd /tmp/use
+rm -rf /tmp/use
+mkdir /tmp/use
+cd /tmp/use
 cat >rehearse <<'END'
 set -eu
 port=$(cat "$DSNAP_TESTKIT_STORAGE/misc/dsnap-testkit.port")
@@ -21,7 +24,8 @@ cd / && rm -r /tmp/use
 # The whole text of each page, with nothing to complain about.
 for page in dsnap snapshot.conf dsnap-testkit dsnap-method dirstorage_snapshot; do
     man "$page" >/tmp/page 2>/tmp/complaints
-    grep -q DirectoryStorage /tmp/page
+    grep -q '^NAME' /tmp/page
+    test "$(wc -l </tmp/page)" -gt 100
     test ! -s /tmp/complaints || { cat /tmp/complaints; exit 1; }
 done
 rm /tmp/page /tmp/complaints

@@ -11,11 +11,15 @@ use crate::tree::{File, READABLE, Tree};
 const ZSH_OF_DEBIAN: &str = "share/zsh/vendor-completions/";
 const ZSH: &str = "share/zsh/site-functions/";
 
+/// Where Debian's programs look for what is new in a package.
+const CHANGELOG: &str = "share/doc/dsnap/changelog.gz";
+
 /// Makes the tree of the Debian package.
 pub(super) fn debian(tree: Tree) -> Result<Tree> {
     let mut tree = for_usr(tree)?.map(|place, file| match place.as_str() {
         // The file `copyright` contains the one, and refers to Debian's copy of the other.
         "share/doc/dsnap/LICENSE-MIT" | "share/doc/dsnap/LICENSE-APACHE" => Ok(None),
+        "share/doc/dsnap/CHANGELOG.md" => Ok(Some((CHANGELOG.to_owned(), compressed(&file)?))),
         _ => Ok(Some((place.replace(ZSH, ZSH_OF_DEBIAN), file))),
     })?;
     let copyright = include_str!("../../packaging/copyright");
