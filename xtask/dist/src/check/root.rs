@@ -23,6 +23,10 @@ const BOOTSTRAP_TIMEOUT: Duration = Duration::from_secs(1200);
 /// How long a script in a root may run.
 const SCRIPT_TIMEOUT: Duration = Duration::from_secs(300);
 
+/// Enters a root. It becomes a mount of its own first, so that programs in it can see which file system it is.
+const ENTER: &str =
+    r#"mount --bind "$0" "$0"; mount -t proc proc "$0/proc"; exec chroot "$0" "$@""#;
+
 /// An installed Debian with man-db, which checks copy and do not change.
 pub(super) struct Debian {
     folder: PathBuf,
@@ -99,12 +103,12 @@ impl Root {
     /// Makes a program in it, without the environment of this process.
     pub(super) fn program(&self, program: &str) -> Program {
         let path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-        let root = format!("--root={}", self.folder.display());
         let variables = ["LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive", "HOME=/root", path];
         let env =
             Program::within(SCRIPT_TIMEOUT, "env").arg("--ignore-environment").args(variables);
-        let namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
-        env.args(namespaces).arg(root).arg(program)
+        let namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child"];
+        let enter = env.args(namespaces).args(["sh", "-euc", ENTER]);
+        enter.arg(&self.folder).arg(program)
     }
 
     /// Lists the paths of everything in it.
