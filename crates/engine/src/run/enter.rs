@@ -45,6 +45,7 @@ impl<'a> Entering<'a> {
     /// Calls the method. What a server may come to hold is recorded before.
     pub(crate) fn enter(&self, step: &Step) -> Entered {
         let can_hold = step.method.works_with() == WorksWith::Owner;
+        let may_still_come = self.run_lock.remembers_line(&self.code, &step.line);
         if can_hold && let Err(error) = self.run_lock.record_intent(self.record(step)) {
             let path = text::path(self.session.storage.run_lock());
             let error = text::error(&error);
@@ -70,7 +71,12 @@ impl<'a> Entering<'a> {
         if may_hold(&entered) || matches!(entered, Entered::Done) {
             self.first_enter.note(began);
         }
-        if can_hold && !may_hold(&entered) {
+        if matches!(entered, Entered::Unknown(_) | Entered::LikelyFailed(_)) {
+            // A server that was started while the method asked may be the one that enters.
+            self.run_lock.asked(&self.code, &step.line, LockStamp::of(self.session.storage));
+        }
+        // An answer says nothing about an earlier enter under this code that may still come.
+        if can_hold && !may_hold(&entered) && !may_still_come {
             self.settle(step);
         }
         entered
