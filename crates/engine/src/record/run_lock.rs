@@ -115,6 +115,12 @@ impl RunLock {
         self.written.borrow().records.iter().any(|record| &record.code == code)
     }
 
+    /// Says whether an enter under this code is not known to be over.
+    pub(crate) fn may_still_enter(&self, code: &Code) -> bool {
+        let unknown = |it: &Record| it.is_of(code, None) && it.evidence == Evidence::Unknown;
+        self.written.borrow().records.iter().any(unknown)
+    }
+
     /// Says whether a record with this code and line is kept.
     pub(crate) fn remembers_line(&self, code: &Code, line: &[u8]) -> bool {
         self.written.borrow().records.iter().any(|record| record.is_of(code, Some(line)))

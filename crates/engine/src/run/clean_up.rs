@@ -143,6 +143,8 @@ impl Orphan<'_> {
                 Some(Evidence::Here) => {}
                 _ => return Ok(()),
             }
+            // Once a leave was sent, no run enters under this code again.
+            self.run_lock.set_evidence(code, &self.record.line, Evidence::Here);
         }
         let step = self.step();
         let left = self.leave_by(step, Evidence::Here);
