@@ -23,9 +23,10 @@
 //! `enter::is_settled`, `pending_enter::effect`, `leave::Shown`, `Evidence::observe`, `server::enter` and
 //! `server::leave` decide here, too. That the order of the steps is that of the code, `replay` checks.
 //!
-//! The model assumes that a request ends with the server that it was sent to, that two requests to enter
-//! under one code arrive in their order, and that a server which has written `misc/snapshot` ends its
-//! enter within the time that `pending_enter` waits.
+//! The model assumes that a request ends with the server that it was sent to, that no second request to
+//! enter under one code is on its way when a snapshot is left, that an empty `misc/snapshot` is of no
+//! administrator, and that a server which has written `misc/snapshot` ends its enter within the time that
+//! `pending_enter` waits. `faults` shows what comes of it otherwise.
 //!
 //! Not in it: several storages, methods that close the storage, servers of other storages.
 

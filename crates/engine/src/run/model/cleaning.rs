@@ -1,6 +1,6 @@
 //! Cleaning up after earlier runs: what is due for each record is decided by the real function.
 
-use super::state::{Leave, Lines, Phase, Why};
+use super::state::{Leave, Lines, Name, Phase, Record, Why, number};
 use super::tool::Tool;
 use crate::record::evidence::Evidence;
 use crate::run::due::{Due, Found};
@@ -21,16 +21,20 @@ impl Tool<'_> {
                 self.phase(next);
             }
             Some(Due::Leave) => return self.leave_orphan(number),
-            Some(Due::LeaveElsewhere) => self.leave_of(number, Evidence::Elsewhere),
+            Some(Due::LeaveElsewhere) => return self.leave_of(number, Evidence::Elsewhere),
             Some(Due::OpenAgain) => unreachable!("no method of the model closes the storage"),
         }
         Some(())
     }
 
     fn due(&self, other: usize) -> Option<Due> {
-        let record = self.state.runs[other].record.filter(|_| other != self.run)?;
+        let record = self.state.runs[other].record?;
+        let name = Name::Run(number(other), record.code);
+        if name == self.name() {
+            return None;
+        }
         let found = Found {
-            code: &self.state.name(other).code(),
+            code: &name.code(),
             evidence: record.evidence,
             may_close: false,
             file: &self.state.disk.file.real(),
@@ -47,16 +51,18 @@ impl Tool<'_> {
             self.phase(Phase::Failed);
             return Some(());
         }
-        let unknown = self.state.runs[other].record?.evidence == Evidence::Unknown;
-        if unknown && !self.enter_is_over(self.state.name(other)) {
-            return None;
+        let record = self.state.runs[other].record?;
+        if record.evidence == Evidence::Unknown {
+            self.enter_is_over(Name::Run(number, record.code)).then_some(())?;
+            self.state.write_record(other, Some(Record { evidence: Evidence::Here, ..record }));
         }
-        self.leave_of(number, Evidence::Here);
-        Some(())
+        self.leave_of(number, Evidence::Here)
     }
 
-    fn leave_of(&mut self, number: u8, evidence: Evidence) {
-        let (name, why) = (self.state.name(usize::from(number)), Why::Orphan(number));
+    fn leave_of(&mut self, number: u8, evidence: Evidence) -> Option<()> {
+        let code = self.state.runs[usize::from(number)].record?.code;
+        let (name, why) = (Name::Run(number, code), Why::Orphan(number));
         self.phase(Phase::Leaving(Leave { name, evidence, why, is_last: false, failed: false }));
+        Some(())
     }
 }

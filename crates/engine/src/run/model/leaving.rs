@@ -66,7 +66,8 @@ impl Tool<'_> {
     }
 
     fn settle(&mut self, name: Name) {
-        if let Name::Run(run, _) = name {
+        let Name::Run(run, code) = name else { return };
+        if self.state.runs[usize::from(run)].record.is_some_and(|record| record.code == code) {
             self.state.write_record(run.into(), None);
         }
     }

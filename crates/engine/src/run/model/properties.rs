@@ -96,7 +96,7 @@ fn is_known(state: &State) -> bool {
         Name::Admin => true,
         Name::Run(run, code) => {
             let run = &state.runs[usize::from(run)];
-            run.not_left || run.record.is_some() && run.code == code
+            run.not_left || run.record.is_some_and(|record| record.code == code)
         }
     };
     held(state).all(known)

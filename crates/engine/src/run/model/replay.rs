@@ -22,17 +22,18 @@ use crate::record::evidence::Evidence;
 const DISTURBANCES: u8 = 3;
 
 /// Says whether the model has a way on which the first run says this, and comes to this end.
-fn has_way(conf: Conf, before: Before, said: &[Said], end: End) -> bool {
+fn has_way(case: &Case, said: &[Said], end: End) -> bool {
     (0..=DISTURBANCES).any(|disturbances| {
         let (rules, world) = (Rules::OURS, World::REAL);
-        let site = Site { runs: vec![conf, Conf::Direct], disturbances, tries: 1, rules, world };
+        let site =
+            Site { runs: vec![case.conf, Conf::Direct], disturbances, tries: 1, rules, world };
         let mut state = site.begin();
-        prepare(&mut state, before);
-        search(&site, state, said, end)
+        prepare(&mut state, case.before);
+        search(&site, case, state, said, end)
     })
 }
 
-fn search(site: &Site, begin: State, said: &[Said], end: End) -> bool {
+fn search(site: &Site, case: &Case, begin: State, said: &[Said], end: End) -> bool {
     let (mut seen, mut open) = (HashSet::new(), vec![(begin, 0)]);
     while let Some((state, at)) = open.pop() {
         if at == said.len() && state.runs[0].phase == Phase::Over && end_of(&state) == end {
@@ -40,11 +41,7 @@ fn search(site: &Site, begin: State, said: &[Said], end: End) -> bool {
         }
         let mut actions = Vec::new();
         site.actions(&state, &mut actions);
-        // In no case a run is killed, or the disk is full.
-        let happens = |action: &Action| {
-            !matches!(action, Action::Run(_, Does::Killed) | Action::People(Deed::DiskFills))
-        };
-        for action in actions.into_iter().filter(happens) {
+        for action in actions.into_iter().filter(|action| happens(case, &state, *action)) {
             let Some((next, words)) = site.step(&state, action) else { continue };
             if said[at..].starts_with(&words) && seen.insert((next.clone(), at + words.len())) {
                 open.push((next, at + words.len()));
@@ -52,6 +49,24 @@ fn search(site: &Site, begin: State, said: &[Said], end: End) -> bool {
         }
     }
     false
+}
+
+/// Says whether something may happen in a case. In none a run is killed, or the disk is full.
+fn happens(case: &Case, state: &State, action: Action) -> bool {
+    use Enter::{
+        EnteredBehindProxy, EnteredWithoutAnswer, HeldAndLeft, HeldAndStopped, NoAnswer,
+        ProxyFails, ServerEnds,
+    };
+    let asked = matches!(state.runs[0].phase, Phase::Asked(_));
+    match action {
+        Action::Run(_, Does::Killed) | Action::People(Deed::DiskFills) => false,
+        Action::Run(_, Does::ProxyFails) => matches!(case.enter, EnteredBehindProxy | ProxyFails),
+        Action::Run(_, Does::TimesOut) if asked => {
+            matches!(case.enter, EnteredWithoutAnswer | NoAnswer | ServerEnds)
+        }
+        Action::People(Deed::Leave) => matches!(case.enter, HeldAndLeft | HeldAndStopped),
+        _ => true,
+    }
 }
 
 /// Makes the state before the run. The second run was killed earlier, if there was one.
@@ -81,7 +96,7 @@ fn prepare(state: &mut State, before: Before) {
 
 fn killed(state: &mut State, evidence: Evidence) {
     state.runs[1].phase = Phase::Killed;
-    state.runs[1].record = Some(Record { evidence, restarted: false });
+    state.runs[1].record = Some(Record { code: 0, evidence, restarted: false });
 }
 
 fn end_of(state: &State) -> End {
@@ -151,8 +166,8 @@ fn every_run_is_a_way_of_the_model(conf: Conf) {
     let mut known = HashSet::new();
     for case in cases(conf) {
         let (said, end) = play(case);
-        if known.insert((case.before, said.clone(), end)) {
-            assert!(has_way(conf, case.before, &said, end), "{case:?}\n{said:?}\n{end:?}");
+        if known.insert((case.before, case.enter, said.clone(), end)) {
+            assert!(has_way(&case, &said, end), "{case:?}\n{said:?}\n{end:?}");
         }
     }
     println!("{conf:?}: {} runs, {} of them different", cases(conf).len(), known.len());
@@ -177,15 +192,22 @@ const ORDINARY: [Said; 7] = [
     Said::Leaving,
     Said::Left,
 ];
+const HELD: Case = Case {
+    conf: Conf::Direct,
+    before: Before::Open,
+    enter: Enter::Held,
+    leave: Leave::Left,
+    meanwhile: Meanwhile::Nothing,
+};
 const LEFT: End = End { file: "absent", record: false };
 
 #[test]
 fn two_steps_in_the_wrong_order_are_no_way_of_the_model() {
-    assert!(has_way(Conf::Direct, Before::Open, &ORDINARY, LEFT));
+    assert!(has_way(&HELD, &ORDINARY, LEFT));
     for at in 1..ORDINARY.len() {
         let mut said = ORDINARY;
         said.swap(at - 1, at);
-        assert!(!has_way(Conf::Direct, Before::Open, &said, LEFT), "{said:?}");
+        assert!(!has_way(&HELD, &said, LEFT), "{said:?}");
     }
 }
 
@@ -195,8 +217,8 @@ fn a_run_that_leaves_out_a_step_is_no_way_of_the_model() {
     for at in (0..ORDINARY.len()).filter(|at| ORDINARY[*at] != Said::Command) {
         let mut said = ORDINARY.to_vec();
         said.remove(at);
-        assert!(!has_way(Conf::Direct, Before::Open, &said, LEFT), "{said:?}");
+        assert!(!has_way(&HELD, &said, LEFT), "{said:?}");
     }
     let kept = End { record: true, ..LEFT };
-    assert!(!has_way(Conf::Direct, Before::Open, &ORDINARY, kept), "the record is settled");
+    assert!(!has_way(&HELD, &ORDINARY, kept), "the record is settled");
 }

@@ -112,6 +112,9 @@ fn go_on_entering(state: &mut State, world: &World) -> Option<Option<Answer>> {
             state.server.usage = Usage::Snapshot(name);
             state.server.entering = Some(Entering::Write(name));
         }
+        Entering::Write(Name::Admin) if state.disk.full && world.empty_file_is_of_a_run => {
+            return None;
+        }
         Entering::Write(name) if state.disk.full => {
             (state.disk.file, state.server.entering) = (File::Empty, None);
             enters_end(state, world, name);

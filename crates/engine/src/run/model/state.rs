@@ -89,6 +89,8 @@ pub(super) enum Request {
 /// The record of a run in `misc/dsnap.lock`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Record {
+    /// Under which of its codes the run entered.
+    pub(super) code: u8,
     pub(super) evidence: Evidence,
     /// `misc/lock` was taken since.
     pub(super) restarted: bool,

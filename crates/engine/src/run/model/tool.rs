@@ -47,7 +47,8 @@ impl Tool<'_> {
         }
         let backlog = self.state.disk.backlog;
         let run = &mut self.state.runs[self.run];
-        if run.record.is_none() {
+        let unknown = |record: Record| record.evidence == Evidence::Unknown;
+        if !run.record.is_some_and(unknown) {
             (run.owes, run.code) = (backlog, run.tries);
         }
         run.tries += 1;
@@ -65,9 +66,10 @@ impl Tool<'_> {
             self.say(Said::LineFailed);
             return self.direct(lines);
         }
-        let earlier = self.state.runs[self.run].record.is_some();
+        let code = self.state.runs[self.run].code;
+        let earlier = self.state.runs[self.run].record.is_some_and(|it| it.code == code);
         let lines = Lines { earlier, ..lines };
-        let record = Record { evidence: Evidence::Unknown, restarted: false };
+        let record = Record { code, evidence: Evidence::Unknown, restarted: false };
         self.state.write_record(self.run, Some(record));
         self.say(Said::Asking);
         self.phase(Phase::Asking(lines));
