@@ -23,10 +23,11 @@
 //! `enter::is_settled`, `pending_enter::effect`, `leave::Shown`, `Evidence::observe`, `server::enter` and
 //! `server::leave` decide here, too. That the order of the steps is that of the code, `replay` checks.
 //!
-//! The model assumes that a request ends with the server that it was sent to, that no second request to
-//! enter under one code is on its way when a snapshot is left, that an empty `misc/snapshot` is of no
-//! administrator, and that a server which has written `misc/snapshot` ends its enter within the time that
-//! `pending_enter` waits. `faults` shows what comes of it otherwise.
+//! The model assumes that a request ends with the server that it was sent to; that no second request to
+//! enter under one code is on its way when a snapshot is left; that no request to enter is on its way
+//! while the server cannot write another code on a full disk; and that a server which has written
+//! `misc/snapshot` ends its enter within the time that `pending_enter` waits. `faults` shows what would
+//! happen otherwise.
 //!
 //! Not in it: several storages, methods that close the storage, servers of other storages.
 

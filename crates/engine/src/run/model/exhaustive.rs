@@ -46,6 +46,10 @@ fn two_runs_that_try_again_keep_the_promises_under_a_disturbance() {
 
 #[test]
 #[ignore = "takes minutes; see the first comment of this file"]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the bounds of this test are no setting of the program"
+)]
 fn every_order_within_the_bounds_of_the_environment_keeps_the_promises() {
     let bounds = std::env::var("DSNAP_MODEL").unwrap_or_else(|_| "2,2,2".to_owned());
     let bounds: Vec<u8> = bounds.split(',').map(|it| it.parse().unwrap()).collect();

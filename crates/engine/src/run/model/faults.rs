@@ -83,8 +83,8 @@ fn a_second_request_under_one_code_that_comes_after_the_leave_freezes_the_server
 }
 
 #[test]
-fn an_empty_file_of_an_administrator_passes_for_the_late_enter_of_a_run() {
-    let world = World { empty_file_is_of_a_run: false, ..World::REAL };
+fn an_empty_file_of_somebody_else_passes_for_the_late_enter_of_a_run() {
+    let world = World { empty_file_is_own: false, ..World::REAL };
     let (_, state) = broken(KNOWN, Site { world, ..site(&[Conf::Direct], 3, Rules::OURS) });
     assert_eq!((state.disk.file, state.server.usage), (File::Empty, Usage::Snapshot(Name::Admin)));
 }

@@ -1,6 +1,6 @@
 //! People and programs besides the runs: an administrator, a full disk, a kill.
 
-use super::server;
+use super::server::{self, Reply};
 use super::site::World;
 use super::state::{Disk, File, Holder, Name, Phase, State, number};
 
@@ -46,7 +46,9 @@ pub(super) fn act(state: &mut State, world: &World, deed: Deed) -> Option<()> {
         (Deed::Enter | Deed::Leave, _) if waits || !world.administrator => return None,
         (Deed::Enter, _) => server::enter(state, Name::Admin).is_none().then_some(())?,
         (Deed::Leave, File::User(name)) => {
-            server::leave(state, name);
+            if server::leave(state, name) == Reply::Done {
+                server::enters_end(state, world, name);
+            }
         }
         (Deed::Leave, _) => return None,
         (Deed::Lock, _) => state.disk.sublock = Holder::Admin,

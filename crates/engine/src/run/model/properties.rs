@@ -6,8 +6,11 @@ use super::site::Site;
 use super::state::number;
 use super::state::{Entering, File, Holder, Name, Phase, Request, Run, State, Usage, Used, Why};
 
+/// A condition on a state.
+type Condition = fn(&Site, &State) -> bool;
+
 /// The promises, by name.
-pub(super) const PROMISES: [(&str, fn(&Site, &State) -> bool); 7] = [
+pub(super) const PROMISES: [(&str, Condition); 7] = [
     ("while COMMAND runs, A/ is not written", |_, state| is_frozen(state)),
     ("A/ holds all that was committed before the run entered", |_, state| is_complete(state)),
     ("no two runs hold the storage", |_, state| is_alone(state)),
@@ -18,7 +21,7 @@ pub(super) const PROMISES: [(&str, fn(&Site, &State) -> bool); 7] = [
 ];
 
 /// What is reached.
-pub(super) const REACHED: [(&str, fn(&Site, &State) -> bool); 11] = [
+pub(super) const REACHED: [(&str, Condition); 11] = [
     ("all runs end", |_, state| state.runs.iter().all(|run| run.phase == Phase::Over)),
     ("COMMAND runs in a snapshot that was entered", |_, state| runs_in(state, Used::Entered)),
     ("COMMAND runs in a closed storage", |_, state| runs_in(state, Used::Closed)),

@@ -112,7 +112,9 @@ fn go_on_entering(state: &mut State, world: &World) -> Option<Option<Answer>> {
             state.server.usage = Usage::Snapshot(name);
             state.server.entering = Some(Entering::Write(name));
         }
-        Entering::Write(Name::Admin) if state.disk.full && world.empty_file_is_of_a_run => {
+        Entering::Write(name)
+            if state.disk.full && world.empty_file_is_own && waits(state, name) =>
+        {
             return None;
         }
         Entering::Write(name) if state.disk.full => {
@@ -136,8 +138,14 @@ fn go_on_entering(state: &mut State, world: &World) -> Option<Option<Answer>> {
     Some(None)
 }
 
+/// Says whether a request to enter under another name is on its way.
+fn waits(state: &State, name: Name) -> bool {
+    let other = |it: &Request| matches!(it, Request::Enter(of) if *of != name);
+    state.requests.iter().any(other)
+}
+
 /// Takes every enter under a name as over.
-fn enters_end(state: &mut State, world: &World, name: Name) {
+pub(super) fn enters_end(state: &mut State, world: &World, name: Name) {
     if world.enters_end_together {
         state.requests.retain(|it| *it != Request::Enter(name));
     }

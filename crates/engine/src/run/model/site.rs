@@ -42,8 +42,9 @@ impl Rules {
 pub(super) struct World {
     /// Somebody enters and leaves by hand.
     pub(super) administrator: bool,
-    /// An administrator does not enter on a full disk: an empty `misc/snapshot` is that of a run.
-    pub(super) empty_file_is_of_a_run: bool,
+    /// While the server cannot write its code, no request to enter under another code is on its way. So
+    /// an empty `misc/snapshot` is that of the run which waits for it.
+    pub(super) empty_file_is_own: bool,
     /// A request ends with the server that it was sent to.
     pub(super) requests_end_with_server: bool,
     /// When the server ends an enter, or leaves, no other request to enter under that code is on its way.
@@ -53,7 +54,7 @@ pub(super) struct World {
 impl World {
     pub(super) const REAL: Self = Self {
         administrator: true,
-        empty_file_is_of_a_run: true,
+        empty_file_is_own: true,
         requests_end_with_server: true,
         enters_end_together: true,
     };
