@@ -10,6 +10,7 @@ pub(crate) mod advice;
 mod attempt;
 mod clean_up;
 pub(crate) mod copy;
+mod due;
 mod enter;
 pub mod environment;
 pub mod event;
@@ -20,6 +21,8 @@ pub mod job;
 mod leave;
 mod locked;
 pub mod member;
+#[cfg(test)]
+mod model;
 pub mod nested;
 pub mod new_code;
 mod pending_enter;

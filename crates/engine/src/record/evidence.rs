@@ -5,7 +5,7 @@ use dsnap_core::Code;
 use crate::storage::snapshot_file::{Content, SnapshotFile};
 
 /// What is known of a snapshot under a code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Evidence {
     /// The enter was sent; whether it has had its effect is not known.
     Unknown,

@@ -22,6 +22,7 @@ use crate::record::evidence::Evidence;
 use crate::record::run_record::RunRecord;
 use crate::storage::Storage;
 use crate::storage::durability::Durability;
+use crate::storage::main_lock::LockStamp;
 use crate::system::flock::{FileLock, LockError};
 use crate::system::folder::Folder;
 use crate::system::lock_holders;
@@ -112,6 +113,26 @@ impl RunLock {
     /// Says whether a record with this code is kept.
     pub fn remembers(&self, code: &Code) -> bool {
         self.written.borrow().records.iter().any(|record| &record.code == code)
+    }
+
+    /// Says whether an enter under this code is not known to be over.
+    pub(crate) fn may_still_enter(&self, code: &Code) -> bool {
+        let unknown = |it: &Record| it.is_of(code, None) && it.evidence == Evidence::Unknown;
+        self.written.borrow().records.iter().any(unknown)
+    }
+
+    /// Says whether a record with this code and line is kept.
+    pub(crate) fn remembers_line(&self, code: &Code, line: &[u8]) -> bool {
+        self.written.borrow().records.iter().any(|record| record.is_of(code, Some(line)))
+    }
+
+    /// Writes what `misc/lock` was when the line had been asked, if that is not what it was before.
+    pub(crate) fn asked(&self, code: &Code, line: &[u8], main_lock: Option<LockStamp>) {
+        let is_it = |known: &Record| known.is_of(code, Some(line)) && known.main_lock != main_lock;
+        let known = self.written.borrow().records.iter().position(is_it);
+        if let Some(known) = known {
+            self.change(|written| written.records[known].main_lock = main_lock);
+        }
     }
 
     /// Writes which run this is. If that fails (a full disk), others merely cannot see it.

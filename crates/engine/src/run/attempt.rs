@@ -248,7 +248,7 @@ impl<'a> Attempt<'a> {
         let Err(failure) = entered.leave() else { return };
         let reason = failure.into_reason();
         self.session().program.report(Event::NotLeft(reason.clone()));
-        // What this storage's server holds is entered again by a later try, or found by a later run.
+        // What this storage's server holds is left by a later try, or by a later run.
         if elsewhere {
             self.not_left.get_or_insert(reason);
         }

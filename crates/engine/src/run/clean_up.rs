@@ -12,12 +12,12 @@ use crate::failure::Failure;
 use crate::record::entry::Record;
 use crate::record::evidence::Evidence;
 use crate::record::run_lock::RunLock;
+use crate::run::due::{Due, Found};
 use crate::run::event::Event;
 use crate::run::leave::{self, EnteredSnapshot};
 use crate::run::session::Session;
 use crate::run::{copy, pending_enter, recorded_line};
-use crate::storage::main_lock::Openness;
-use crate::storage::snapshot_file::{self, Content};
+use crate::storage::snapshot_file;
 use crate::storage::snapshot_lock::{self, SnapshotLock};
 use crate::system::lock_holders;
 use crate::system::process::{Host, Life};
@@ -92,43 +92,30 @@ enum Purpose {
 
 impl Orphan<'_> {
     fn clean_up(&self) -> Result<(), Failure> {
-        let file = snapshot_lock::read_snapshot_file(self.session.storage)?;
-        let openness = self.session.openness();
-        if self.may_have_closed(&file.content, openness) {
-            return self.open_again();
-        }
-        let closed = openness == Openness::Closed;
-        if !closed && (file.is_held_by(&self.record.code) || self.may_be_unwritten(&file.content)) {
-            return self.leave();
-        }
-        match self.record.evidence {
-            // While no server has this storage open, nothing is sent.
-            Evidence::Elsewhere if closed => {}
-            Evidence::Elsewhere => self.leave_elsewhere()?,
-            Evidence::Unknown if !closed && !self.server_was_restarted() => {}
-            _ => self.settle(),
-        }
-        Ok(())
-    }
-
-    /// Says whether the server may be in the recorded snapshot although it could not write its code.
-    fn may_be_unwritten(&self, content: &Content) -> bool {
-        let elsewhere = self.record.evidence == Evidence::Elsewhere;
-        *content == Content::Empty && !elsewhere && !self.server_was_restarted()
-    }
-
-    /// Says whether the recorded enter may be what closed the storage.
-    fn may_have_closed(&self, content: &Content, openness: Openness) -> bool {
-        let (shutdown, closed) = (*content == Content::Shutdown, openness == Openness::Closed);
-        match self.record.evidence {
-            // Where a server did not close it, the run may have been killed while `direct` did.
-            Evidence::Closed => closed || shutdown && openness == Openness::Unknown,
-            Evidence::Unknown => {
-                let restarted = openness == Openness::Unknown && self.server_was_restarted();
-                shutdown && self.record.may_close && (closed || restarted)
+        match self.due()? {
+            Due::OpenAgain => self.open_again(),
+            Due::Leave => self.leave(),
+            Due::LeaveElsewhere => self.leave_elsewhere(),
+            Due::Nothing => Ok(()),
+            Due::Settle => {
+                self.settle();
+                Ok(())
             }
-            Evidence::Here | Evidence::Elsewhere => false,
         }
+    }
+
+    fn due(&self) -> Result<Due, Failure> {
+        let file = snapshot_lock::read_snapshot_file(self.session.storage)?;
+        let Record { code, evidence, may_close, .. } = self.record;
+        let found = Found {
+            code,
+            evidence: *evidence,
+            may_close: *may_close,
+            file: &file,
+            openness: self.session.openness(),
+            restarted: &|| self.server_was_restarted(),
+        };
+        Ok(found.due())
     }
 
     /// Says whether the server that was asked is known to have ended, because another one has taken
@@ -156,6 +143,8 @@ impl Orphan<'_> {
                 Some(Evidence::Here) => {}
                 _ => return Ok(()),
             }
+            // Once a leave was sent, no run enters under this code again.
+            self.run_lock.set_evidence(code, &self.record.line, Evidence::Here);
         }
         let step = self.step();
         let left = self.leave_by(step, Evidence::Here);

@@ -45,6 +45,7 @@ impl<'a> Entering<'a> {
     /// Calls the method. What a server may come to hold is recorded before.
     pub(crate) fn enter(&self, step: &Step) -> Entered {
         let can_hold = step.method.works_with() == WorksWith::Owner;
+        let earlier_may_come = self.run_lock.remembers_line(&self.code, &step.line);
         if can_hold && let Err(error) = self.run_lock.record_intent(self.record(step)) {
             let path = text::path(self.session.storage.run_lock());
             let error = text::error(&error);
@@ -70,7 +71,11 @@ impl<'a> Entering<'a> {
         if may_hold(&entered) || matches!(entered, Entered::Done) {
             self.first_enter.note(began);
         }
-        if can_hold && !may_hold(&entered) {
+        if matches!(entered, Entered::Unknown(_) | Entered::LikelyFailed(_)) {
+            // A server that was started while the method asked may be the one that enters.
+            self.run_lock.asked(&self.code, &step.line, LockStamp::of(self.session.storage));
+        }
+        if can_hold && is_settled(&entered, earlier_may_come) {
             self.settle(step);
         }
         entered
@@ -116,6 +121,12 @@ impl<'a> Entering<'a> {
         pending_enter::wait(self.session, &self.code, step.method.may_close(), until)
             .unwrap_or(Some(Evidence::Unknown))
     }
+}
+
+/// Says whether nothing is held after this result, and nothing may come. A result says nothing about an
+/// earlier enter under the same code.
+pub(super) fn is_settled(entered: &Entered, earlier_may_come: bool) -> bool {
+    !may_hold(entered) && !earlier_may_come
 }
 
 /// Says whether the server holds a snapshot after this result, or may come to hold one.

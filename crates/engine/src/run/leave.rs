@@ -52,6 +52,27 @@ struct Progress {
     is_over: bool,
 }
 
+/// What `misc/snapshot` shows after a leave of a snapshot whose code it has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// The snapshot has ended.
+    Ended,
+    /// The file is empty, which says nothing.
+    Nothing,
+    /// The file still contains the code.
+    Code,
+}
+
+impl Shown {
+    pub(super) fn after_leave(file: &SnapshotFile, code: &Code) -> Self {
+        match file.content {
+            Content::Empty => Self::Nothing,
+            _ if file.is_held_by(code) => Self::Code,
+            _ => Self::Ended,
+        }
+    }
+}
+
 /// Which run entered a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
@@ -273,11 +294,11 @@ impl<'a> EnteredSnapshot<'a> {
     /// may be lost, or come from another server. Where it is empty, the line that entered is believed.
     fn confirmed_by_file(&self, step: &Step, answer: Result<(), Failure>) -> Result<(), Failure> {
         let file = snapshot_lock::read_snapshot_file(self.session.storage)?;
-        let shows = match file.content {
-            Content::Empty if self.entered_by(step) => return answer,
-            Content::Empty => "is still empty",
-            _ if file.is_held_by(&self.code) => "still holds its code",
-            _ => return Ok(()),
+        let shows = match Shown::after_leave(&file, &self.code) {
+            Shown::Ended => return Ok(()),
+            Shown::Nothing if self.entered_by(step) => return answer,
+            Shown::Nothing => "is still empty",
+            Shown::Code => "still holds its code",
         };
         answer.and_then(|()| {
             Err(Failure::permanent(format!(

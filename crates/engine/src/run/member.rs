@@ -63,9 +63,10 @@ impl Tries {
         Self { code, began, first_enter, entered_by: None, not_left: None }
     }
 
-    /// Takes a new code, unless the enter under the old one may still come.
+    /// Takes a new code, unless the enter under the old one may still come. Once it is over, a leave
+    /// under the old code may still be on its way, and would overtake another enter under it.
     pub(crate) fn renew(&mut self, run_lock: &RunLock) {
-        if !run_lock.remembers(&self.code) {
+        if !run_lock.may_still_enter(&self.code) {
             let Self { code, began, first_enter, .. } = Self::new();
             (self.code, self.began, self.first_enter) = (code, began, first_enter);
         }
@@ -133,5 +134,32 @@ impl<'a> Member<'a> {
     /// first: as long as it fails again, the others are not frozen in vain.
     pub(crate) fn enter_order(&self) -> impl Ord + use<> {
         (Reverse(self.failed_at()), self.reporter.number())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::entry::{self, Record};
+    use crate::record::evidence::Evidence;
+    use crate::storage::testing::storage;
+
+    #[test]
+    fn a_code_is_used_again_only_while_its_enter_may_still_come() {
+        let (_folder, storage) = storage();
+        let lock = RunLock::take(&storage).unwrap();
+        for (evidence, again) in [
+            (Evidence::Unknown, true),
+            (Evidence::Here, false),
+            (Evidence::Elsewhere, false),
+            (Evidence::Closed, false),
+        ] {
+            let mut tries = Tries::new();
+            let code = tries.code.clone();
+            let record = entry::tests::record(code.as_str());
+            lock.record_intent(Record { evidence, ..record }).unwrap();
+            tries.renew(&lock);
+            assert_eq!(tries.code == code, again, "{evidence:?}");
+        }
     }
 }

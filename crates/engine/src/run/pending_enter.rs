@@ -12,7 +12,7 @@ use crate::limits;
 use crate::record::evidence::Evidence;
 use crate::run::session::Session;
 use crate::storage::main_lock::Openness;
-use crate::storage::snapshot_file::Content;
+use crate::storage::snapshot_file::{Content, SnapshotFile};
 use crate::storage::snapshot_lock;
 use crate::system::flock::{self, LockState};
 use crate::system::lock_holders;
@@ -30,22 +30,38 @@ pub(crate) fn wait(
     may_close: bool,
     until: impl Fn() -> Instant,
 ) -> Result<Option<Evidence>, Reason> {
-    let (mut server, mut code_seen) = (Server { seen: true }, None);
+    let (mut server, mut code_seen) = (Server { seen: true }, None::<Instant>);
     loop {
         let file = snapshot_lock::read_snapshot_file(session.storage)?;
-        if file.may_be_held_by(code) {
-            let since = *code_seen.get_or_insert_with(Instant::now);
-            if is_over(session, since) {
-                return Ok(Some(Evidence::Here));
-            }
-        } else if server.ended(session) {
-            let closed = may_close && file.content == Content::Shutdown;
-            return Ok(closed.then_some(Evidence::Closed));
-        } else if Instant::now() >= until() {
+        let is_shown = file.may_be_held_by(code);
+        if is_shown {
+            code_seen.get_or_insert_with(Instant::now);
+        }
+        let over = || code_seen.is_some_and(|since| is_over(session, since));
+        if let Some(effect) = effect(&file, code, may_close, over, || server.ended(session)) {
+            return Ok(effect);
+        }
+        if !is_shown && Instant::now() >= until() {
             return Ok(Some(Evidence::Unknown));
         }
         std::thread::sleep(limits::FILE_POLL_INTERVAL);
     }
+}
+
+/// Returns the effect of an enter, if it is known: it has written `misc/snapshot` and is over, or its
+/// server has ended.
+pub(super) fn effect(
+    file: &SnapshotFile,
+    code: &Code,
+    may_close: bool,
+    is_over: impl FnOnce() -> bool,
+    has_ended: impl FnOnce() -> bool,
+) -> Option<Option<Evidence>> {
+    if file.may_be_held_by(code) {
+        return is_over().then_some(Some(Evidence::Here));
+    }
+    let closed = may_close && file.content == Content::Shutdown;
+    has_ended().then_some(closed.then_some(Evidence::Closed))
 }
 
 /// Says whether an enter is over that has written `misc/snapshot`, or has failed to, as was seen at

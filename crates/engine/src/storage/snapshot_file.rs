@@ -89,6 +89,12 @@ impl SnapshotFile {
         Ok(Self { content, modified: found.modified().ok(), inode: found.ino() })
     }
 
+    /// Makes a file with this content, for tests that have no storage.
+    #[cfg(test)]
+    pub(crate) fn with(content: Content) -> Self {
+        Self { content, ..Self::absent() }
+    }
+
     fn absent() -> Self {
         Self { content: Content::Absent, modified: None, inode: 0 }
     }

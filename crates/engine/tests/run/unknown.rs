@@ -198,3 +198,29 @@ fn a_wrong_server_is_left_by_its_own_line_and_not_tried_again() {
     let known = "wrong: a snapshot was entered, but misc/snapshot of this storage is `user/other`: the line leads to the server of another storage, or its method did nothing";
     assert_eq!(count(known), 1, "{said:?}");
 }
+
+#[test]
+fn an_enter_that_may_still_come_stays_on_record_if_a_later_try_under_its_code_is_refused() {
+    let refused = Entered::Refused(because("401"));
+    let scenario = Scenario::open()
+        .server_method("zope", vec![(nothing(), lost()), (nothing(), refused)], Vec::new())
+        .job(|job| (job.wait, job.pause) = (Duration::from_secs(60), Duration::from_millis(1)));
+    assert_eq!(scenario.run().status(), 125);
+    assert_eq!(states(&scenario), [Evidence::Unknown]);
+}
+
+#[test]
+fn a_server_that_is_started_while_a_method_asks_may_be_the_one_that_enters_late() {
+    let restarts: SideEffect =
+        Box::new(|storage, _| std::fs::write(storage.lock(), "another server").unwrap());
+    let refused = Entered::Refused(because("401"));
+    let scenario = Scenario::open().server_method(
+        "zope",
+        vec![(restarts, lost()), (nothing(), refused)],
+        Vec::new(),
+    );
+    assert_eq!(scenario.run().status(), 125);
+    // The second run finds the record.
+    assert_eq!(scenario.run().status(), 125);
+    assert_eq!(states(&scenario), [Evidence::Unknown]);
+}
