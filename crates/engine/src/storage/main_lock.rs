@@ -2,7 +2,7 @@
 //!
 //! The lock itself is tried. While somebody holds it, a trial disturbs nobody. But a server fails to start
 //! in the moment in which a trial has the lock. So once a trial got the lock, it is not tried again before
-//! [`MainLock::begin_anew`], and `/proc` must show whether a server has been started since.
+//! `MainLock::begin_anew`, and `/proc` must show whether a server has been started since.
 //!
 //! `/proc` is not asked first: the kernel takes 10 to 20 ms for the first answer.
 
