@@ -30,9 +30,13 @@ mod wire;
 pub use child::answer_isolated_call;
 pub use registry::{CAN_LOAD, KIND_OF_BUILD, ListedMethod, MethodDetails, Registry};
 
-/// Does nothing: this build loads no library, so no call needs a process of its own.
+/// Answers nothing: this build loads no library, so no call needs a process of its own. In a static
+/// program, this settles where users, groups and hosts are looked up.
 #[cfg(not(feature = "loading"))]
-pub fn answer_isolated_call() {}
+pub fn answer_isolated_call() {
+    #[cfg(all(target_feature = "crt-static", target_env = "gnu"))]
+    static_lookup::use_built_in_sources();
+}
 
 /// The examples of the README.
 #[cfg(doctest)]

@@ -108,6 +108,8 @@ def running(service, box):
 
 
 def main():
+    # `timeout` ends a rehearsal that hangs. What it has started must end, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     file = str(CONTEXT / "compose.yaml")
     compose = yaml.safe_load(output(["docker-compose", "--file", file, "config"]))
     services = compose["services"]

@@ -26,8 +26,11 @@ fn after(elapsed: Duration, done: u64, of: Option<u64>) -> String {
     if elapsed < limits::MIN_RATE_TIME || done == 0 {
         return String::new();
     }
-    let left = of.map(|of| elapsed.mul_f64(of.saturating_sub(done) as f64 / done as f64));
-    words(done as f64 / elapsed.as_secs_f64(), left)
+    let seconds = elapsed.as_secs_f64();
+    let left = of.map(|of| seconds * (of.saturating_sub(done) as f64 / done as f64));
+    // A loaded method may count to any number, also to one that takes longer than a duration can be.
+    let left = left.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    words(done as f64 / seconds, left)
 }
 
 fn words(rate: f64, left: Option<Duration>) -> String {
@@ -47,5 +50,7 @@ mod tests {
         assert_eq!(after(ten, 5000, None), ", 500/s");
         assert_eq!(after(ten, 5000, Some(40_000)), ", 500/s, 1 min 10 s left");
         assert_eq!(after(ten, 5001, Some(5000)), ", 500/s, 0 s left");
+        assert_eq!(after(ten, 1, Some(u64::MAX)), ", 0/s");
+        assert_eq!(after(Duration::MAX, u64::MAX, Some(u64::MAX)), ", 1/s, 0 s left");
     }
 }

@@ -12,6 +12,9 @@ use nix::unistd::{self, Gid, Group, Uid, User};
 use crate::limits::MAX_DATABASE_FILE;
 use crate::system::reading;
 
+/// The file of the database of users.
+const DATABASE: &str = "/etc/passwd";
+
 /// The groups of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Groups {
@@ -27,7 +30,7 @@ pub(super) struct Groups {
 ///
 /// The database cannot be read.
 pub(super) fn of_user(user: Uid) -> nix::Result<Groups> {
-    let Some(known) = unknown_if_no_file(User::from_uid(user))? else {
+    let Some(known) = unknown_if_no_file(User::from_uid(user), DATABASE)? else {
         let overflow = overflow_group();
         return Ok(Groups { primary: overflow, all: vec![overflow] });
     };
@@ -35,10 +38,11 @@ pub(super) fn of_user(user: Uid) -> nix::Result<Groups> {
     Ok(Groups { primary: known.gid, all: unistd::getgrouplist(&name, known.gid)? })
 }
 
-/// Takes an answer of the database. An empty container image has no `/etc/passwd`, so it knows nobody.
-fn unknown_if_no_file(answer: nix::Result<Option<User>>) -> nix::Result<Option<User>> {
+/// Takes an answer of the database. An empty container image has no `file`, so it knows nobody. Other
+/// sources of the database may give the same error, and then the user is not known to be unknown.
+fn unknown_if_no_file(answer: nix::Result<Option<User>>, file: &str) -> nix::Result<Option<User>> {
     match answer {
-        Err(Errno::ENOENT) => Ok(None),
+        Err(Errno::ENOENT) if fs::exists(file).is_ok_and(|exists| !exists) => Ok(None),
         answer => answer,
     }
 }
@@ -64,7 +68,7 @@ pub(super) fn is_own_group_of(group: u32, user: u32) -> bool {
 /// name. Only the file can be listed: a directory service often refuses that.
 fn is_primary_group_of_others(group: u32, user: u32) -> bool {
     let mut users = Vec::new();
-    let file = reading::open("/etc/passwd".as_ref());
+    let file = reading::open(DATABASE.as_ref());
     let read = file.and_then(|file| file.take(MAX_DATABASE_FILE).read_to_end(&mut users));
     read.is_err() || users.split(|byte| *byte == b'\n').any(|line| has_group(line, group, user))
 }
@@ -90,9 +94,11 @@ mod tests {
 
     #[test]
     fn a_database_without_a_file_knows_nobody_and_one_that_fails_is_an_error() {
-        assert!(matches!(unknown_if_no_file(Err(Errno::ENOENT)), Ok(None)));
-        assert!(matches!(unknown_if_no_file(Err(Errno::EIO)), Err(Errno::EIO)));
-        let root = unknown_if_no_file(User::from_uid(Uid::from_raw(0))).unwrap();
+        let absent = "/no/such/passwd";
+        assert!(matches!(unknown_if_no_file(Err(Errno::ENOENT), absent), Ok(None)));
+        assert!(matches!(unknown_if_no_file(Err(Errno::EIO), absent), Err(Errno::EIO)));
+        assert!(matches!(unknown_if_no_file(Err(Errno::ENOENT), DATABASE), Err(Errno::ENOENT)));
+        let root = unknown_if_no_file(User::from_uid(Uid::from_raw(0)), absent).unwrap();
         assert_eq!(root.unwrap().name, "root");
     }
 

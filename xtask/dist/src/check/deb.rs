@@ -12,6 +12,10 @@ const INSTALL: &str = "dpkg --install /*.deb";
 /// What dpkg and its helpers keep for themselves: locks, logs and backups of their own lists.
 const KEPT: [&str; 4] = ["./var/lib/dpkg/", "./var/log/", "./var/cache/man", "./var/lib/dpkg"];
 
+/// Fails if dpkg or update-alternatives still know the package.
+const NOTHING_LEFT: &str = "test -z \"$(find /var/lib/dpkg/info /var/lib/dpkg/alternatives \
+                            -name 'dsnap.*' -o -name dirstorage_snapshot)\"";
+
 /// Installs the package, uses everything in it, upgrades it over itself, and removes it.
 pub(super) fn check(dist: &Dist, debian: &Debian) -> Result<()> {
     let root = debian.copy("deb")?;
@@ -26,8 +30,23 @@ pub(super) fn check(dist: &Dist, debian: &Debian) -> Result<()> {
     // The library of the check is no part of the package.
     root.script("rm /usr/lib/dsnap/libdsnap_line.so && rmdir /usr/lib/dsnap")?;
     root.script("dpkg --remove dsnap && ! command -v dirstorage_snapshot && dpkg --purge dsnap")?;
-    root.script(
-        "! ls /var/lib/dpkg/info/dsnap.* /var/lib/dpkg/alternatives/dirstorage_snapshot 2>&1",
-    )?;
-    root.ensure_only(&before, &KEPT)
+    root.script(NOTHING_LEFT)?;
+    root.ensure_only(&before, &KEPT)?;
+    beside_the_original(dist, debian)
+}
+
+/// Installs and removes the package where the original is installed under its own name: as a file, and as
+/// a link. The name stays the original's.
+fn beside_the_original(dist: &Dist, debian: &Debian) -> Result<()> {
+    let root = debian.copy("deb-original")?;
+    root.put(&packages::deb(dist))?;
+    for original in ["cp /bin/true", "ln -s /bin/true"] {
+        root.script(&format!("{original} /usr/bin/dirstorage_snapshot"))?;
+        root.script(&format!("{INSTALL} | grep 'dirstorage_snapshot is another program'"))?;
+        root.script("cmp /usr/bin/dirstorage_snapshot /bin/true && dpkg --purge dsnap")?;
+        root.script("cmp /usr/bin/dirstorage_snapshot /bin/true")?;
+        root.script("rm /usr/bin/dirstorage_snapshot")?;
+        root.script(NOTHING_LEFT)?;
+    }
+    Ok(())
 }
