@@ -12,8 +12,8 @@ PROGRAMS = ("dsnap", "dsnap-testkit")
 class Programs(BuildHookInterface):
     """Reads two variables: DSNAP_PROGRAMS, the folder of the programs, and DSNAP_PLATFORM.
 
-    Without DSNAP_PLATFORM, the wheel is for machines like this one: nothing is known of the C library
-    that the programs need.
+    Without DSNAP_PLATFORM, the wheel is for machines like this one, because this hook does not know which C
+    library the programs need.
     """
 
     def initialize(self, version, build_data):
@@ -23,7 +23,7 @@ class Programs(BuildHookInterface):
         for name in PROGRAMS:
             program = Path(folder, name)
             if not os.access(str(program), os.X_OK):
-                raise SystemExit("there is no program {}".format(program))
+                raise SystemExit("{} is not an executable file: build it first".format(program))
             build_data["force_include"][str(program)] = "dsnap_testkit/bin/" + name
         here = sysconfig.get_platform().replace("-", "_").replace(".", "_")
         build_data["pure_python"] = False

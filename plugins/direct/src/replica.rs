@@ -122,7 +122,7 @@ pub(crate) fn look_before_locking(
     keep_going: KeepGoing<'_>,
 ) -> Result<(), Reason> {
     let Folders { journal, .. } = storage.folders();
-    // A server that has the storage open is none of our business.
+    // If a server has the storage open, `direct` refuses it, so there is nothing to read.
     if journal.look(REPLICA).is_ok() && !lock_holders::is_held(&storage.lock()) {
         let _ = Replica::read(storage, keep_going);
     }

@@ -114,8 +114,8 @@ pub fn is_well_formed(target: &str) -> bool {
         }
 }
 
-/// Resolves a relative path against the page on which it stands; both begin at the same root. Returns
-/// none for a path that leads out of the root.
+/// Resolves a path relative to the page that contains it; both begin at the same root. Returns `None` for a
+/// path that leads out of the root.
 pub fn resolve(page: &str, path: &str) -> Option<String> {
     let folder = page.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();

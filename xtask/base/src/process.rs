@@ -1,6 +1,6 @@
 //! Starts programs and reads the environment: the only file of xtask that does.
 //!
-//! Every failure becomes an error that shows the command as one would type it. A program that
+//! Every failure becomes an error that shows the command as a user would type it. A program that
 //! hangs is ended by coreutils' `timeout`, with its whole process group. Each task decides for
 //! itself what a failure means.
 
@@ -133,7 +133,7 @@ impl Program {
 }
 
 impl Finished {
-    /// Says whether its exit status was 0.
+    /// Tells whether its exit status was 0.
     pub fn success(&self) -> bool {
         self.status.success()
     }

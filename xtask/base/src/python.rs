@@ -34,7 +34,7 @@ pub fn once(folder: &Path, pins: &str, install: impl FnOnce() -> Result<()>) -> 
     fs::write(&stamp, pins).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
-/// Installs packages for Python 3 in a folder unless they are there. No virtual environment is made,
+/// Installs packages for Python 3 in a folder unless they are there. It makes no virtual environment,
 /// because Python 3 often comes without the module for that.
 pub fn modules(folder: &Path, packages: &[&str]) -> Result<()> {
     once(folder, &packages.join("\n"), || {
@@ -45,7 +45,7 @@ pub fn modules(folder: &Path, packages: &[&str]) -> Result<()> {
     })
 }
 
-/// Makes `pip install` of a Python, without arguments.
+/// Makes `pip install` for this Python; the caller adds the packages.
 pub fn pip(python: impl AsRef<OsStr>) -> Program {
     let pip = ["-m", "pip", "--quiet", "--disable-pip-version-check", "install"];
     Program::within(INSTALL_TIMEOUT, python).args(pip)

@@ -1,6 +1,6 @@
-//! The Python wheel of the testkit: how it is built, installed, and tried.
+//! Builds, installs and tries the Python wheel of the testkit.
 //!
-//! `examples` builds it with the programs of the tests, `dist` with those that people get. Both try the test
+//! `examples` builds it with the programs of the tests, `dist` with those that people get. Both run the test
 //! that the documentation shows. The sources are in `testkit/python`.
 
 use std::fs;
@@ -70,7 +70,7 @@ pub fn install(
     Ok(python)
 }
 
-/// Makes a run of pytest. The environment has the plugin; if it has no pytest, `modules` has.
+/// Makes a run of pytest. The environment contains the plugin, and either it or `modules` contains pytest.
 pub fn pytest(python: &Path, modules: &Path, tests: &Path) -> Program {
     let pytest = Program::within(TEST_TIMEOUT, python).args(["-m", "pytest", "-q", "-p"]);
     with_modules(pytest.arg("no:cacheprovider").arg(tests), modules)
@@ -86,17 +86,21 @@ pub fn try_documented_test(python: &Path, modules: &Path, folder: &Path) -> Resu
     pytest(python, modules, &green).quiet()?;
     let failed = pytest(python, modules, &red).output()?;
     let says_why = WORDS.iter().all(|words| failed.stdout.contains(words));
-    ensure!(!failed.success() && says_why, "not red, or without the reason: {}", failed.failure());
+    ensure!(
+        !failed.success() && says_why,
+        "the test does not fail, or does not say why: {}",
+        failed.failure()
+    );
     Ok(())
 }
 
-/// Returns the first block of Python.
+/// Returns the first block of Python on a page.
 fn documented_test(page: &str) -> Option<String> {
     let (_, block) = page.split_once("\n```python\n")?;
     Some(block.split_once("```")?.0.to_owned())
 }
 
-/// Lets a Python find modules. It writes no compiled ones into the checkout.
+/// Lets a Python find modules, without writing compiled ones into the checkout.
 fn with_modules(python: Program, modules: &Path) -> Program {
     python.env("PYTHONPATH", modules).env("PYTHONDONTWRITEBYTECODE", "1")
 }

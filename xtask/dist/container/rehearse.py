@@ -1,8 +1,8 @@
 """Does what `docker compose run --rm rehearse` does, without an engine: rehearse.py CONTEXT STORE BASE.
 
 Reads compose.yaml as docker-compose understands it, builds the images of its services with buildah, and runs
-their commands in them. The folder STORE gets images and volumes. The image of the rehearsal is built on the programs
-in the folder BASE, in the place of a Debian. Containers of one buildah share network and processes with the
+their commands in them. Images and volumes are kept in the folder STORE. The image of the rehearsal is built on the
+programs in the folder BASE, in the place of a Debian. Containers of one buildah share network and processes with the
 machine; the services of the file share them with each other. Also runs the image that contains only dsnap, as two
 users.
 """
@@ -28,7 +28,7 @@ ENGLISH = dict(os.environ, LC_ALL="C.UTF-8")
 
 
 def output(command, status=0):
-    """Runs a command, and returns what it says. Another status than expected ends this program."""
+    """Runs a command, and returns what it prints. An unexpected exit status ends this program."""
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=ENGLISH)
     if done.returncode != status:
         sys.exit(f"`{shlex.join(command)}` exited with status {done.returncode}, not {status}:\n{done.stdout}")

@@ -1,6 +1,6 @@
-//! The pages of `docs` as a book in HTML, by mdBook. Every link in it leads somewhere.
+//! Makes a book in HTML of the pages of `docs`, with mdBook, and checks its links.
 //!
-//! `cargo xtask tidy` checks the links of the pages as forges show them. In the book they are others: mdBook
+//! `cargo xtask tidy` checks the links of the pages as forges show them. The links of the book differ: mdBook
 //! makes the anchors and the names of files, and pages outside of `docs` have other places. So the finished
 //! book is checked, too.
 

@@ -1,7 +1,7 @@
 //! The part `manual`: manual pages, and completions for bash, zsh and fish.
 //!
-//! Nothing of them is written here. Options come from the definitions that the programs use, and longer texts
-//! from `--help` and from the pages in `docs`:
+//! This part contains no text of its own. Options come from the definitions that the programs use, and longer
+//! texts from `--help` and from the pages in `docs`:
 //!
 //! - `programs` and `formats` make the pages; `contents` says which pages in `docs` are part of them,
 //! - `help` and `markdown` read the two kinds of text; `document` finds the sections of a page in `docs`, and

@@ -94,7 +94,7 @@ fn build(dist: &Dist, linkage: Linkage, program: &str) -> Result<PathBuf> {
     Ok(target_dir.join(TARGET).join("release").join(program))
 }
 
-/// Makes cargo, or for an old C library `cargo zigbuild`: zig links with any version of glibc.
+/// Makes `cargo build`, or for an old C library `cargo zigbuild`: zig links with any version of glibc.
 fn cargo(dist: &Dist, linkage: Linkage) -> Result<Program> {
     if linkage == Linkage::Static {
         return Ok(Program::cargo().arg("build"));
@@ -122,13 +122,13 @@ fn zig(dist: &Dist) -> Result<PathBuf> {
     Ok(tools::python(dist, "ziglang", &[ZIG])?.join("ziglang/zig"))
 }
 
-/// Keeps what zig compiles for later uses below the working files.
+/// Lets zig keep its caches below the working files.
 fn with_zig_caches(dist: &Dist, program: Program) -> Program {
     let folder = dist.work.join("zig");
     program.env("ZIG_GLOBAL_CACHE_DIR", &folder).env("ZIG_LOCAL_CACHE_DIR", &folder)
 }
 
-/// Returns the flags that keep the places of sources on this machine out of the programs.
+/// Returns the flags that keep source paths of this machine out of the programs.
 fn without_paths() -> Result<Vec<String>> {
     let home = environment("HOME").context("HOME is not set")?;
     let cargo =
@@ -144,7 +144,8 @@ fn check(linkage: Linkage, program: &Path) -> Result<()> {
         Linkage::Glibc => elf::check_glibc(&bytes, OLDEST_GLIBC),
         Linkage::Static => elf::check_static(&bytes),
     };
-    let needs = needs.with_context(|| format!("{} is not as it should be", program.display()))?;
+    let needs =
+        needs.with_context(|| format!("{} would not start everywhere", program.display()))?;
     output::line(format_args!("{}: {} bytes, {needs}", program.display(), bytes.len()));
     Ok(())
 }

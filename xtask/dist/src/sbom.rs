@@ -1,7 +1,7 @@
-//! What the programs are made of: a bill of materials (CycloneDX), and the licenses of all that.
+//! Lists the crates in the programs, in a bill of materials (CycloneDX), and their licenses.
 //!
 //! cargo-cyclonedx writes the folder of the checkout into its result, so its result differs from clone to
-//! clone. Here, cargo lists what the programs contain, and this file only writes it down.
+//! clone. Here, cargo lists what the programs contain, and this file only writes that list.
 
 mod cyclonedx;
 mod dependencies;

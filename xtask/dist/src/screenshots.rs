@@ -1,4 +1,4 @@
-//! Pictures of the book in a real browser, for a person who looks at them; and a check that no page is wider
+//! Takes pictures of the book in a real browser, for a person to look at, and checks that no page is wider
 //! than a small screen.
 //!
 //! The pictures are working files. Headless Chromium has no windows narrower than 500 pixels, so each page is
@@ -69,10 +69,7 @@ struct Browser {
 pub(crate) fn make(dist: &Dist) -> Result<()> {
     tools::debian("chromium", "chromium")?;
     let (book, pictures) = (dist.out.join("book"), dist.work.join("screenshots"));
-    ensure!(
-        book.is_dir(),
-        "the part book makes what is shown: `cargo xtask dist book screenshots`"
-    );
+    ensure!(book.is_dir(), "the book has not been made: run `cargo xtask dist book screenshots`");
     python::remove(&pictures)?;
     fs::create_dir_all(&pictures)?;
     let browser = Browser { book, profile: pictures.join("profile"), pictures };

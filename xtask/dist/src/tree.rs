@@ -71,7 +71,7 @@ impl Tree {
         }
     }
 
-    /// Moves and changes files: `change` gets each file and its place, and returns both as they shall be.
+    /// Moves and changes files: `change` gets each file and its place, and returns both as they should be.
     pub(crate) fn map(
         self,
         change: impl Fn(String, File) -> Result<Option<(String, File)>>,

@@ -1,7 +1,7 @@
 //! The Python wheel of the testkit: programs for glibc 2.17, module, and pytest plugin.
 //!
-//! A wheel that is not what it says is never left in the folder of the results: its metadata, its platform, and
-//! a test in a new environment are checked first.
+//! The wheel is copied to the results only after three checks: its metadata, its platform, and a test in a
+//! new environment.
 
 use std::fs;
 use std::path::Path;

@@ -21,7 +21,7 @@
 //!
 //! The model does not restate a rule where it can ask the code: `freshness::verdict`, `due::Found`,
 //! `enter::is_settled`, `pending_enter::effect`, `leave::Shown`, `Evidence::observe`, `server::enter` and
-//! `server::leave` decide here, too. That the order of the steps is that of the code, `replay` checks.
+//! `server::leave` decide here, too. `replay` checks that the order of the steps is that of the code.
 //!
 //! The model assumes that a request ends with the server that it was sent to; that no second request to
 //! enter under one code is on its way when a snapshot is left; that no request to enter is on its way
@@ -29,7 +29,7 @@
 //! `misc/snapshot` ends its enter within the time that `pending_enter` waits. `faults` shows what would
 //! happen otherwise.
 //!
-//! Not in it: several storages, methods that close the storage, servers of other storages.
+//! The model leaves out several storages, methods that close the storage, and servers of other storages.
 
 mod answers;
 mod cleaning;

@@ -1,10 +1,10 @@
 //! `misc/lock`: does a server have the storage open?
 //!
-//! The lock itself is tried. While somebody holds it, a trial disturbs nobody. But a server fails to start
-//! in the moment in which a trial has the lock. So once a trial got the lock, it is not tried again before
-//! `MainLock::begin_anew`, and `/proc` must show whether a server has been started since.
+//! `MainLock` tries to lock the file. While a server holds the lock, a trial disturbs nobody. But if a trial
+//! gets the lock, a server that starts in this moment fails. So after such a trial, there is no other one
+//! before `MainLock::begin_anew`: until then, `/proc/locks` shows whether a server has been started.
 //!
-//! `/proc` is not asked first: the kernel takes 10 to 20 ms for the first answer.
+//! `/proc/locks` is not read first, because the kernel takes 10 to 20 ms for the first answer.
 
 use std::cell::Cell;
 use std::fs::Metadata;
@@ -27,12 +27,12 @@ pub(crate) enum Openness {
     Open,
     /// No process does, on any machine that can reach the storage.
     Closed,
-    /// It cannot be told: locks are not known to reach other machines, or the lock cannot be tried.
+    /// Not known: locks may not reach other machines, or the lock cannot be tried.
     Unknown,
 }
 
-/// Which file `misc/lock` was at one moment, and when it was written last: a process that takes the
-/// lock writes its pid into the file.
+/// Which file `misc/lock` was at one moment, and when it was last written. A process that takes the
+/// lock writes its pid into the file, so the stamp shows a restart of the server.
 ///
 /// A stamp is compared with other stamps only, never with a clock. The machine that wrote the file may
 /// have another time, and clocks are set back.
@@ -63,8 +63,8 @@ impl LockStamp {
         Self { inode: found.ino(), seconds: found.mtime(), nanoseconds: found.mtime_nsec() }
     }
 
-    /// Says whether another process is known to have taken the lock since. A file that is gone was
-    /// taken by no process.
+    /// Says whether another process is known to have taken the lock since. If the file is gone, no
+    /// process has.
     pub(crate) fn has_changed(self, storage: &Storage) -> bool {
         Self::of(storage).is_some_and(|now| now != self && now != Self::ABSENT)
     }
@@ -124,7 +124,8 @@ impl MainLock {
         flock::try_state(&self.storage.folders().misc, NAME)
     }
 
-    /// Allows one more trial that gets the lock: enough has happened since the last one.
+    /// Allows one more trial that gets the lock: too much has happened since the last one for its result to
+    /// count.
     pub(crate) fn begin_anew(&self) {
         self.was_free.set(false);
     }

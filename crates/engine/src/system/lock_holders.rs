@@ -1,8 +1,8 @@
-//! Who holds a lock: read from `/proc`, without touching the lock.
+//! Reads from `/proc` who holds a lock, without touching the lock.
 //!
-//! Real servers failed to start because of a shared trial lock, so a run looks here. `/proc` shows
-//! nothing of other pid namespaces and machines: a lock that it does not show is unknown, never
-//! free.
+//! A trial lock can make a server fail that is starting, so `--status` looks here, and so does a run
+//! whose trial got the lock. `/proc` shows nothing of other pid namespaces and machines: a lock that
+//! it does not show is unknown, never free.
 
 use std::fmt;
 use std::fs::File;

@@ -27,7 +27,7 @@ class Finished:
 
 
 class Failure(AssertionError):
-    """A program ended otherwise than expected. The text contains what the program said."""
+    """A program did not end as expected. The text contains what the program said."""
 
     def __init__(self, finished: Finished) -> None:
         super().__init__(repr(finished))
@@ -40,7 +40,7 @@ class Failure(AssertionError):
 
 
 def line(command: List[str]) -> str:
-    """Returns a command as one would type it."""
+    """Returns a command as a user would type it."""
     return " ".join(map(shlex.quote, command))
 
 

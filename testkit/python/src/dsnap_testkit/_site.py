@@ -85,12 +85,12 @@ class Site(Storage):
         self.ctl("stop", *named(server))
 
     def start(self, server: Optional[str] = None) -> None:
-        """Starts a server again; it keeps its address."""
+        """Starts a server again, at the same address."""
         __tracebackhide__ = True
         self.ctl("start", *named(server))
 
     def crash(self, server: Optional[str] = None) -> None:
-        """Ends a server like kill -9."""
+        """Kills a server, as `kill -9` does."""
         __tracebackhide__ = True
         self.ctl("crash", *named(server))
 
@@ -105,7 +105,7 @@ class Site(Storage):
         self.ctl("fault", *named(server), "none")
 
     def check(self) -> None:
-        """Raises a Failure if the storage is still in a snapshot when no client enters or leaves any more."""
+        """Raises a Failure if the storage is still in a snapshot once all calls of clients have ended."""
         __tracebackhide__ = True
         self.ctl("check")
 
@@ -157,14 +157,14 @@ def running(directory: Path, options: List[Any]) -> Iterator[Site]:
     command = command_of(["dsnap-testkit", "site", "--storage", directory, *options])
     with tempfile.TemporaryFile() as stderr:
         process = subprocess.Popen(
-            # With its stdin, the site ends even if this process is killed.
+            # The site ends when its stdin is closed, so it ends even if this process is killed.
             command + ["--end-with-stdin"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
             encoding="utf-8",
             env=environment(),
-            # Ctrl-C is for the test; the site must still answer while the test ends.
+            # Ctrl-C must end the test only: the site must still answer while the test ends.
             start_new_session=True,
         )
         try:

@@ -1,8 +1,8 @@
 //! The sources of the book: the files of `docs`, and the files outside of it to which pages link.
 //!
-//! A page links to `../CHANGELOG.md`, because forges show it there. A book contains only what is below its
-//! folder. So such a file is copied to `source/`, and links to it are changed. A page that is copied in this
-//! way becomes a chapter.
+//! A page links to a file such as `../CHANGELOG.md`, because that works on forges. A book contains only what
+//! is below its folder. So such a file is copied to `source/`, and links to it are changed. A page that is
+//! copied in this way becomes a chapter.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -16,7 +16,7 @@ use xtask_base::process::Program;
 /// The folder of the pages, beside `book.toml`.
 pub(super) const PAGES: &str = "src";
 const DOCS: &str = "docs/";
-/// Files of `docs` that mdBook reads, but that are no part of the book.
+/// Files of `docs` that set mdBook up, and are no pages.
 const SETTINGS: [&str; 2] = ["docs/book.toml", "docs/book.css"];
 /// The table of contents.
 const SUMMARY: &str = "SUMMARY.md";
@@ -104,12 +104,12 @@ fn moved(name: &str, mut page: String) -> Result<(String, BTreeSet<String>)> {
         if markdown::is_external(&target) || path.is_empty() {
             continue;
         }
-        let to =
-            markdown::resolve(name, path).with_context(|| format!("{name}: {target} leads out"))?;
+        let to = markdown::resolve(name, path)
+            .with_context(|| format!("{name}: {target} leads out of the checkout"))?;
         if !to.starts_with(DOCS) {
             outside.insert(to.clone());
         }
-        ensure!(page[at.clone()] == target, "{name}: write the target {target} behind its link");
+        ensure!(page[at.clone()] == target, "{name}: write {target} in the link itself");
         let mark = if anchor.is_empty() { "" } else { "#" };
         page.replace_range(at, &format!("{}{mark}{anchor}", relative(name, &to)));
     }

@@ -117,7 +117,7 @@ impl Root {
         Ok(find.lines().map(str::to_owned).collect())
     }
 
-    /// Checks that only these paths are there, but for what package managers keep for themselves.
+    /// Checks that only these paths are there, except for files that package managers keep.
     pub(super) fn ensure_only(&self, before: &BTreeSet<String>, kept: &[&str]) -> Result<()> {
         let after = self.paths()?;
         let is_kept = |path: &&String| kept.iter().any(|begin| path.starts_with(begin));

@@ -16,7 +16,8 @@ const PASSWD: &str = "plone:x:54321:54321::/:/\n";
 /// Sources that are libraries. A static program must not load them, and must still know the name.
 const NSSWITCH: &str = "passwd: sss\ngroup: sss\n";
 
-/// The storage is no server's, and the folder of a container does not show whether that is so.
+/// The options of these runs. In this folder, `dsnap` cannot tell that no server has the storage open, so the
+/// method must be named.
 const DIRECT: [&str; 4] = ["--storage", "/ds", "--method", "direct"];
 
 /// Runs the program with itself as COMMAND, because the folder contains no other one.

@@ -1,6 +1,6 @@
 //! Which pages in `docs`, and which sections of them, are part of a manual page.
 
-/// A page in `docs` of which a manual page contains some.
+/// A page in `docs`, and the part of it that a manual page contains.
 pub(super) struct Content {
     pub(super) document: &'static str,
     /// The manual page: its name and section.
@@ -13,7 +13,7 @@ pub(super) const CONF: (&str, &str) = ("snapshot.conf", "5");
 pub(super) const METHOD: (&str, &str) = ("dsnap-method", "7");
 pub(super) const GUIDE: &str = "docs/writing-a-method.md";
 
-/// Every page in `docs` of which a manual page contains some.
+/// Every page in `docs` that is part of a manual page.
 pub(super) const CONTENTS: [Content; 4] = [
     Content { document: "docs/snapshot-conf.md", page: CONF, sections: &[] },
     Content { document: "docs/zeo.md", page: CONF, sections: &[] },

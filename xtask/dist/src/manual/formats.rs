@@ -13,7 +13,7 @@ use super::page::Page;
 /// How many paragraphs of the guide say what a method is.
 const GUIDE_INTRODUCTION: usize = 2;
 
-/// What nobody needs in a manual page.
+/// The sections that manual pages leave out: they are about this checkout, not about the installed program.
 const LEFT_OUT: [&str; 2] = ["Try it", "How this is tested"];
 
 /// Makes `snapshot.conf(5)`.

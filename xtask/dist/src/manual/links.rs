@@ -1,7 +1,7 @@
 //! Links of the pages in `docs`, as manual pages show them.
 //!
-//! What stands in the same manual page needs no more than its title, and what stands in another one is named
-//! as that page. For everything else the file is named.
+//! A link into the same manual page is shown as its words. A link into another manual page becomes the name
+//! of that page. Any other link is shown as its words, followed by the file.
 
 use roff::{Inline, roman};
 

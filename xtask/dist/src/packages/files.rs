@@ -1,4 +1,4 @@
-//! What packages do differently from tarballs: their systems have rules for places and compression.
+//! Makes the trees of packages from that of tarballs: distributions have rules for places and compression.
 
 use std::io::Write;
 
@@ -17,7 +17,7 @@ const CHANGELOG: &str = "share/doc/dsnap/changelog.gz";
 /// Makes the tree of the Debian package.
 pub(super) fn debian(tree: Tree) -> Result<Tree> {
     let mut tree = for_usr(tree)?.map(|place, file| match place.as_str() {
-        // The file `copyright` contains the one, and refers to Debian's copy of the other.
+        // The file `copyright` contains the text of MIT, and refers to Debian's copy of Apache-2.0.
         "share/doc/dsnap/LICENSE-MIT" | "share/doc/dsnap/LICENSE-APACHE" => Ok(None),
         "share/doc/dsnap/CHANGELOG.md" => Ok(Some((CHANGELOG.to_owned(), compressed(&file)?))),
         _ => Ok(Some((place.replace(ZSH, ZSH_OF_DEBIAN), file))),

@@ -1,4 +1,4 @@
-//! What a program needs of a machine, read from its ELF file.
+//! Reads from an ELF file what a program needs of a machine.
 
 use anyhow::{Context, Result, bail, ensure};
 use object::Endianness;

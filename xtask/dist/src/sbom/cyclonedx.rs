@@ -9,7 +9,7 @@ use crate::VERSION;
 use crate::commit::Commit;
 use crate::programs::PROGRAMS;
 
-/// Writes the bill. It has no serial number, because that would be another one each time.
+/// Writes the bill. It has no serial number, because two builds would get different ones.
 pub(super) fn bill(dependencies: &Dependencies, commit: &Commit) -> Result<String> {
     let product = ("dsnap".to_owned(), VERSION.to_owned());
     let others = dependencies.packages.iter().filter(|(id, _)| **id != product);

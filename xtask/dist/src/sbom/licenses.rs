@@ -13,8 +13,8 @@ use super::dependencies::Dependencies;
 const NAMES: [&str; 6] = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE"];
 
 const HEAD: &str = "\
-The programs dsnap and dsnap-testkit contain the crates below. Each text stands once, after the crates that
-come with it. The programs also contain the standard library of Rust (MIT OR Apache-2.0); the static ones
+The programs dsnap and dsnap-testkit contain the crates below. Each text appears once, below the names of
+its crates. The programs also contain the standard library of Rust (MIT OR Apache-2.0); the static ones
 contain the GNU C Library (LGPL-2.1-or-later), whose sources are at https://www.gnu.org/software/libc/.
 ";
 
