@@ -33,7 +33,7 @@ const BUDGETS: [(Cost, usize, &str); 6] = [
     (Cost::Version, 60, "the loader, the runtime of Rust, and one write: no signal, no file"),
     (
         Cost::CleanRun,
-        720,
+        660,
         "50 to start; 3 for each of 47 signals; 100 to judge whose storage it is and to open its folders, and 50 because `direct` opens them again; 60 about this machine and process; 5 to 10 for each look at a lock or at misc/snapshot, and for each file in misc that is written",
     ),
     (
