@@ -3,11 +3,8 @@
 //!
 //! `.ci/run` installs them from Debian.
 
-use std::env;
-
 use anyhow::{Result, bail};
-
-use xtask_base::process::environment;
+use xtask_base::process::on_path;
 
 /// The programs, and the packages that contain them.
 const TOOLS: [(&str, &str); 13] = [
@@ -28,7 +25,7 @@ const TOOLS: [(&str, &str); 13] = [
 
 /// Fails if a program is missing, and names its package.
 pub(crate) fn run() -> Result<()> {
-    let missing: Vec<_> = TOOLS.iter().filter(|(program, _)| !is_there(program)).collect();
+    let missing: Vec<_> = TOOLS.iter().filter(|(program, _)| on_path(program).is_none()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -41,22 +38,10 @@ pub(crate) fn run() -> Result<()> {
     )
 }
 
-/// Says whether a program is in a folder of the PATH.
-fn is_there(program: &str) -> bool {
-    let path = environment("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|folder| folder.join(program).is_file())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use xtask_base::workspace;
-
-    #[test]
-    fn a_program_is_found_on_the_path() {
-        assert!(is_there("sh"));
-        assert!(!is_there("no-such-program"));
-    }
 
     #[test]
     fn ci_installs_every_tool() {

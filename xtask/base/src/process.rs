@@ -11,7 +11,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -147,4 +147,21 @@ impl Finished {
 /// Reads a variable of the environment.
 pub fn environment(name: &str) -> Option<OsString> {
     env::var_os(name)
+}
+
+/// Finds a program in the folders of the PATH.
+pub fn on_path(program: &str) -> Option<PathBuf> {
+    let path = environment("PATH").unwrap_or_default();
+    env::split_paths(&path).map(|folder| folder.join(program)).find(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_found_on_the_path() {
+        assert!(on_path("sh").is_some_and(|path| path.ends_with("sh")));
+        assert_eq!(on_path("no-such-program"), None);
+    }
 }

@@ -3,12 +3,11 @@
 //! A missing one is installed: crates and Python packages below `target/dist-work`, Debian's packages into
 //! the system if root runs the task. What cannot be installed is an error, so no check is left out.
 
-use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use xtask_base::process::{Program, environment};
+use xtask_base::process::{Program, on_path};
 use xtask_base::{output, python};
 
 use crate::Dist;
@@ -48,7 +47,7 @@ pub(crate) fn python(dist: &Dist, folder: &str, packages: &[&str]) -> Result<Pat
 
 /// Installs a package of Debian unless its program is on the PATH.
 pub(crate) fn debian(program: &str, package: &str) -> Result<()> {
-    if is_there(program) {
+    if on_path(program).is_some() {
         return Ok(());
     }
     if !is_root()? {
@@ -60,7 +59,7 @@ pub(crate) fn debian(program: &str, package: &str) -> Result<()> {
         apt_get(&["update"])?;
         apt_get(&["install", package]).with_context(|| format!("cannot install {package}"))?;
     }
-    if !is_there(program) {
+    if on_path(program).is_none() {
         bail!("the package {package} is installed, but {program} is not on the PATH");
     }
     Ok(())
@@ -80,12 +79,5 @@ fn apt_get(args: &[&str]) -> Result<()> {
 
 /// Returns the path of a program that is on the PATH.
 pub(crate) fn path_of(program: &str) -> Result<PathBuf> {
-    let path = environment("PATH").unwrap_or_default();
-    let mut paths = env::split_paths(&path).map(|folder| folder.join(program));
-    paths.find(|path| path.is_file()).with_context(|| format!("{program} is not on the PATH"))
-}
-
-/// Says whether a program is in a folder of the PATH.
-fn is_there(program: &str) -> bool {
-    path_of(program).is_ok()
+    on_path(program).with_context(|| format!("{program} is not on the PATH"))
 }

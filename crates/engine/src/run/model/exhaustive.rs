@@ -8,6 +8,7 @@
 //! | disturbances | tries | runs | states | depth | seconds |
 //! |---|---|---|---|---|---|
 //! | 2 | 1 | 2 | 56 173 | 50 | 4 to 10, without optimisation (in the gate) |
+//! | 1 | 2 | 2 | 18 729 and 18 524, for two confs | 54 | 3 to 6, without optimisation (in the gate) |
 //! | 2 | 2 | 2 | 250 727 | 68 | 2 |
 //! | 3 | 1 | 2 | 295 582 | 54 | 3 |
 //! | 3 | 2 | 2 | 1 731 436 | 77 | 24 |
