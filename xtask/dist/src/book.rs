@@ -11,10 +11,16 @@ use anyhow::Result;
 use xtask_base::process::Program;
 use xtask_base::{output, python, workspace};
 
-use crate::{Dist, tools};
+use crate::Dist;
+use crate::tools::CargoTool;
 
 /// The version of mdBook, so that a book is the same wherever it is built.
-const MDBOOK: &str = "0.5.4";
+/// Its server, which is most of it, is not needed.
+const MDBOOK: CargoTool = CargoTool {
+    name: "mdbook",
+    version: "0.5.4",
+    options: &["--no-default-features", "--features", "search"],
+};
 
 /// Builds the book, and checks its links.
 ///
@@ -22,7 +28,7 @@ const MDBOOK: &str = "0.5.4";
 ///
 /// mdBook cannot be installed or fails, or a link leads nowhere.
 pub(crate) fn make(dist: &Dist) -> Result<()> {
-    let mdbook = tools::cargo_tool(dist, "mdbook", MDBOOK)?;
+    let mdbook = MDBOOK.program(dist)?;
     let (sources, book) = (dist.work.join("book"), dist.out.join("book"));
     python::remove(&sources)?;
     python::remove(&book)?;

@@ -1,7 +1,7 @@
-//! The part `crates`: the packages for crates.io, and the order in which they must be published.
+//! The packages for crates.io, and the order in which they must be published.
 //!
-//! Cargo builds each package from its own archive, with the other archives in the place of the registry. So a
-//! file that is missing in an archive is noticed here.
+//! The part `crate-builds` builds each package from its own archive, with the other archives in the place of
+//! the registry. So a file that is missing in an archive is noticed there.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -34,11 +34,10 @@ struct Dependency {
     req: String,
 }
 
-/// Packages and builds all crates, and writes the archives and `ORDER` to `crates`.
+/// Packages all crates, and writes the archives and `ORDER` to `crates`.
 pub(crate) fn make(dist: &Dist) -> Result<()> {
     let packages = in_publishing_order(members()?)?;
-    let names = packages.iter().flat_map(|it| ["-p", &it.name]);
-    cargo().args(["package", "--locked"]).args(names).run()?;
+    package(&packages, &["--no-verify"])?;
     let folder = dist.out.join("crates");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     for Package { name, version, .. } in &packages {
@@ -48,6 +47,16 @@ pub(crate) fn make(dist: &Dist) -> Result<()> {
     }
     let order: String = packages.iter().map(|package| format!("{}\n", package.name)).collect();
     fs::write(folder.join("ORDER"), order).context("cannot write ORDER")
+}
+
+/// Builds each package from its archive.
+pub(crate) fn build(_dist: &Dist) -> Result<()> {
+    package(&in_publishing_order(members()?)?, &[])
+}
+
+fn package(packages: &[Package], options: &[&str]) -> Result<()> {
+    let names = packages.iter().flat_map(|it| ["-p", &it.name]);
+    cargo().args(["package", "--locked"]).args(options).args(names).run()
 }
 
 fn members() -> Result<Members> {

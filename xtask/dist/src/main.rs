@@ -12,6 +12,7 @@ mod container;
 mod crates;
 mod manual;
 mod packages;
+mod part;
 mod programs;
 mod reproducible;
 mod sbom;
@@ -33,29 +34,41 @@ use clap::Parser;
 use xtask_base::{output, workspace};
 
 use commit::Commit;
-
-/// A kind of result: its name on the command line, what it is, and how it is made.
-type Part = (&'static str, &'static str, fn(&Dist) -> Result<()>);
+use part::Part;
 
 /// All parts, in the order in which they are made.
 const PARTS: &[Part] = &[
-    ("manual", "manual pages, and completions for bash, zsh and fish", manual::make),
-    ("book", "the pages of docs in HTML", book::make),
-    ("screenshots", "pictures of the book in a browser, wide and narrow", screenshots::make),
-    ("programs", "dsnap and dsnap-testkit, for glibc 2.17 and static", programs::make),
-    ("sbom", "what is in the programs (CycloneDX), and the licenses of that", sbom::make),
-    ("tarball", "the programs and everything around them, to unpack", tarball::make),
-    ("packages", "the Debian package and the rpm", packages::make),
-    ("check", "tries the results in root folders of their own; needs root", check::make),
-    ("wheel", "the testkit for Python, with a pytest plugin", wheel::make),
-    ("container", "container images: recipe, programs, and a rehearsal", container::make),
-    ("crates", "the packages for crates.io, each built from its archive", crates::make),
-    ("sums", "SHA256SUMS", sums::make),
-    (ONLY_IF_NAMED, "makes all this twice, and compares (only if it is named)", reproducible::make),
+    Part::result("manual", "manual pages, and completions for bash, zsh and fish", manual::make),
+    Part::result("book", "the pages of docs in HTML", book::make),
+    Part::check(
+        "screenshots",
+        "pictures of the book in a browser, wide and narrow",
+        screenshots::make,
+    ),
+    Part::result("programs", "dsnap and dsnap-testkit, for glibc 2.17 and static", programs::make),
+    Part::result(
+        "sbom",
+        "what is in the programs (CycloneDX), and the licenses of that",
+        sbom::make,
+    ),
+    Part::result("tarball", "the programs and everything around them, to unpack", tarball::make),
+    Part::result("packages", "the Debian package and the rpm", packages::make),
+    Part::check("check", "tries the results in root folders of their own; needs root", check::make),
+    Part::result("wheel", "the testkit for Python, with a pytest plugin", wheel::make),
+    Part::result(
+        "container",
+        "container images: recipe, programs, and a rehearsal",
+        container::make,
+    ),
+    Part::result("crates", "the packages for crates.io", crates::make),
+    Part::check("crate-builds", "builds each of these packages from its archive", crates::build),
+    Part::result("sums", "SHA256SUMS", sums::make),
+    Part::named(
+        "reproducible",
+        "makes all results twice, and compares (only if it is named)",
+        reproducible::make,
+    ),
 ];
-
-/// The part that is not made with all others.
-const ONLY_IF_NAMED: &str = "reproducible";
 
 /// The version of all results.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -91,12 +104,12 @@ impl Dist {
 #[command(name = "cargo xtask dist", after_help = parts())]
 struct Options {
     /// Only these parts
-    #[arg(value_name = "PART", value_parser = PARTS.iter().map(|(name, ..)| *name).collect::<Vec<_>>())]
+    #[arg(value_name = "PART", value_parser = PARTS.iter().map(|part| part.name).collect::<Vec<_>>())]
     parts: Vec<String>,
 }
 
 fn parts() -> String {
-    let lines = PARTS.iter().map(|(name, what, _)| format!("  {name:12} {what}\n"));
+    let lines = PARTS.iter().map(|part| format!("  {:12} {}\n", part.name, part.what));
     format!("Parts:\n{}", lines.collect::<String>())
 }
 
@@ -112,27 +125,11 @@ fn main() -> ExitCode {
 
 fn make(options: &Options) -> Result<()> {
     let (dist, start) = (Dist::open()?, Instant::now());
-    for (name, what, part) in PARTS.iter().filter(|(name, ..)| is_wanted(name, &options.parts)) {
-        output::line(format_args!("\n== {name}: {what}"));
-        let start = Instant::now();
-        part(&dist).with_context(|| format!("dist: {name} failed"))?;
+    for part in PARTS.iter().filter(|part| part.is_wanted(&options.parts)) {
+        let (name, start) = (part.name, Instant::now());
+        output::line(format_args!("\n== {name}: {}", part.what));
+        (part.make)(&dist).with_context(|| format!("dist: {name} failed"))?;
         output::line(format_args!("== {name}: made in {:.1} s", start.elapsed().as_secs_f64()));
     }
     summary::print(&dist.out, start.elapsed())
-}
-
-fn is_wanted(name: &str, named: &[String]) -> bool {
-    if named.is_empty() { name != ONLY_IF_NAMED } else { named.iter().any(|it| it == name) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_part_that_takes_hours_is_made_only_if_it_is_named() {
-        assert!(is_wanted("programs", &[]) && !is_wanted(ONLY_IF_NAMED, &[]));
-        let named = [ONLY_IF_NAMED.to_owned()];
-        assert!(is_wanted(ONLY_IF_NAMED, &named) && !is_wanted("programs", &named));
-    }
 }

@@ -15,14 +15,16 @@ use xtask_base::process::Program;
 use xtask_base::python;
 
 use crate::programs::Linkage;
+use crate::tools::CargoTool;
 use crate::tree::{READABLE, Tree};
-use crate::{Dist, VERSION, tools};
+use crate::{Dist, VERSION};
 
 /// Counts the packages of one version of dsnap, as Debian's and RPM's versions do.
 const REVISION: &str = "1";
 
-const CARGO_DEB: &str = "3.8.0";
-const CARGO_GENERATE_RPM: &str = "0.21.1";
+const CARGO_DEB: CargoTool = CargoTool { name: "cargo-deb", version: "3.8.0", options: &[] };
+const CARGO_GENERATE_RPM: CargoTool =
+    CargoTool { name: "cargo-generate-rpm", version: "0.21.1", options: &[] };
 
 /// The files of the crate that the tools read, beside the list of files.
 const DESCRIPTION: &str = include_str!("../packaging/package.toml");
@@ -54,7 +56,7 @@ pub(crate) fn make(dist: &Dist) -> Result<()> {
 fn make_deb(dist: &Dist) -> Result<()> {
     let files = files::debian(Tree::of(dist, Linkage::Glibc)?)?;
     let folder = package(dist, "deb", &files)?;
-    let cargo_deb = tools::cargo_tool(dist, "cargo-deb", CARGO_DEB)?;
+    let cargo_deb = CARGO_DEB.program(dist)?;
     let version = format!("{VERSION}-{REVISION}");
     let args = ["--no-build", "--no-strip", "--compress-system", "--deb-version", &version];
     run(dist, &folder, Program::new(cargo_deb).args(args).arg("--output").arg(deb(dist)))
@@ -63,7 +65,7 @@ fn make_deb(dist: &Dist) -> Result<()> {
 fn make_rpm(dist: &Dist) -> Result<()> {
     let files = files::rpm(Tree::of(dist, Linkage::Glibc)?)?;
     let folder = package(dist, "rpm", &files)?;
-    let cargo_rpm = tools::cargo_tool(dist, "cargo-generate-rpm", CARGO_GENERATE_RPM)?;
+    let cargo_rpm = CARGO_GENERATE_RPM.program(dist)?;
     let date = dist.commit.epoch.to_string();
     let args = ["generate-rpm", "--source-date", &date, "--payload-compress", "gzip", "--output"];
     run(dist, &folder, Program::new(cargo_rpm).args(args).arg(rpm(dist)))

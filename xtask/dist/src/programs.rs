@@ -19,7 +19,7 @@ use xtask_base::process::{Program, environment};
 use xtask_base::{output, workspace};
 
 use crate::Dist;
-use crate::tools;
+use crate::tools::{self, CargoTool};
 
 /// The programs, each of the package with the same name.
 pub(crate) const PROGRAMS: [&str; 2] = ["dsnap", "dsnap-testkit"];
@@ -30,7 +30,8 @@ pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// The oldest C library: that of RHEL 7 and later, Debian 8 and Ubuntu 14.04.
 const OLDEST_GLIBC: (u32, u32) = (2, 17);
 
-const CARGO_ZIGBUILD: &str = "0.24.1";
+const CARGO_ZIGBUILD: CargoTool =
+    CargoTool { name: "cargo-zigbuild", version: "0.24.1", options: &[] };
 const ZIG: &str = "ziglang==0.15.2";
 
 /// How programs are linked.
@@ -99,7 +100,7 @@ fn cargo(dist: &Dist, linkage: Linkage) -> Result<Program> {
     if linkage == Linkage::Static {
         return Ok(Program::cargo().arg("build"));
     }
-    let zigbuild = tools::cargo_tool(dist, "cargo-zigbuild", CARGO_ZIGBUILD)?;
+    let zigbuild = CARGO_ZIGBUILD.program(dist)?;
     let caches = dist.work.join("zigbuild");
     let cargo = Program::new(zigbuild).arg("zigbuild").env("CARGO_ZIGBUILD_CACHE_DIR", caches);
     Ok(with_zig_caches(dist, cargo).env("CARGO_ZIGBUILD_ZIG_PATH", zig(dist)?))

@@ -1,6 +1,6 @@
-//! Makes everything twice, in two clones in different folders, and compares the results byte for byte.
+//! Makes all results twice, in two clones in different folders, and compares them byte for byte.
 //!
-//! This takes more than twice as long as everything else, so it is only made if it is named.
+//! This compiles everything twice from the start, so it is only done if it is named.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,9 +11,6 @@ use xtask_base::process::Program;
 use xtask_base::{output, python, workspace};
 
 use crate::{Dist, PARTS, sums};
-
-/// The parts without results.
-const CHECKS: [&str; 2] = ["check", "reproducible"];
 
 /// The folders of the clones. Their lengths differ, too.
 const CLONES: [&str; 2] = ["one", "another/in a longer folder"];
@@ -32,7 +29,7 @@ pub(crate) fn make(dist: &Dist) -> Result<()> {
 
 /// Clones HEAD into a folder, makes all results there, and lists their checksums.
 fn made_in(dist: &Dist, folder: &Path) -> Result<BTreeMap<PathBuf, String>> {
-    output::line(format_args!("making everything in {}", folder.display()));
+    output::line(format_args!("making all results in {}", folder.display()));
     Program::new("git").args(["clone", "--quiet"]).arg(workspace::root()).arg(folder).quiet()?;
     let checkout = ["checkout", "--quiet", "--detach", &dist.commit.id];
     Program::new("git").dir(folder).args(checkout).quiet()?;
@@ -41,7 +38,7 @@ fn made_in(dist: &Dist, folder: &Path) -> Result<BTreeMap<PathBuf, String>> {
     for name in INSTALLED.iter().filter(|name| dist.work.join(name).exists()) {
         Program::new("cp").arg("-a").arg(dist.work.join(name)).arg(&work).quiet()?;
     }
-    let parts = PARTS.iter().map(|(name, ..)| name).filter(|name| !CHECKS.contains(name));
+    let parts = PARTS.iter().filter(|part| part.has_results()).map(|part| part.name);
     let cargo = Program::cargo().dir(folder).env("CARGO_TARGET_DIR", &target);
     cargo.args(["xtask", "dist"]).args(parts).run()?;
     let (out, mut found) = (target.join("dist"), BTreeMap::new());

@@ -15,27 +15,42 @@ use crate::Dist;
 /// How long Debian's package manager may take.
 const APT_TIMEOUT: Duration = Duration::from_secs(900);
 
-/// Returns the path of a program from a crate, and installs it first if it is not there.
-pub(crate) fn cargo_tool(dist: &Dist, name: &str, version: &str) -> Result<PathBuf> {
-    let root = dist.work.join("tools").join(format!("{name}-{version}"));
-    let program = root.join("bin").join(name);
-    if !program.is_file() {
-        output::line(format_args!(
-            "installing {name} {version}; this happens once and takes some minutes"
-        ));
-        let install = ["install", "--quiet", "--locked", "--version", version, name, "--root"];
-        let mut cargo = Program::cargo().args(install).arg(&root);
-        // The tools run for seconds, so compiling them quickly matters more than fast programs.
-        for (setting, value) in [("LTO", "off"), ("OPT_LEVEL", "0"), ("CODEGEN_UNITS", "16")] {
-            cargo = cargo.env(&format!("CARGO_PROFILE_RELEASE_{setting}"), value);
+/// A program from a crate.
+pub(crate) struct CargoTool {
+    /// Its name and that of the crate.
+    pub(crate) name: &'static str,
+    pub(crate) version: &'static str,
+    /// Options for `cargo install`: features that are not needed take minutes.
+    pub(crate) options: &'static [&'static str],
+}
+
+impl CargoTool {
+    /// Returns the path of the program, and installs it first if it is not there.
+    pub(crate) fn program(&self, dist: &Dist) -> Result<PathBuf> {
+        let Self { name, version, options } = self;
+        let root = dist.work.join("tools").join(format!("{name}-{version}"));
+        let program = root.join("bin").join(name);
+        if !program.is_file() {
+            output::line(format_args!(
+                "installing {name} {version}; this takes some minutes, once"
+            ));
+            let install = ["install", "--quiet", "--locked", "--version", version, name];
+            let cargo = Program::cargo().args(install).args(*options).arg("--root").arg(&root);
+            compile_quickly(cargo)
+                .env("CARGO_TARGET_DIR", dist.work.join("tools/build"))
+                .run()
+                .with_context(|| format!("cannot install {name} {version}"))?;
         }
-        let shared = dist.work.join("tools/build");
-        cargo
-            .env("CARGO_TARGET_DIR", shared)
-            .run()
-            .with_context(|| format!("cannot install {name} {version}"))?;
+        Ok(program)
     }
-    Ok(program)
+}
+
+/// Lets cargo compile without optimisation: the tools run for seconds, and compiling takes minutes.
+fn compile_quickly(cargo: Program) -> Program {
+    let settings = [("LTO", "off"), ("OPT_LEVEL", "0"), ("CODEGEN_UNITS", "16")];
+    settings.into_iter().fold(cargo, |cargo, (setting, value)| {
+        cargo.env(&format!("CARGO_PROFILE_RELEASE_{setting}"), value)
+    })
 }
 
 /// Installs packages for Python 3 into a folder of the working files, and returns that folder.
