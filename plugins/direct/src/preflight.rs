@@ -140,17 +140,30 @@ fn check_not_in_the_way(root: &Folder, place: &Path, error: &io::Error) -> Resul
     Err(Reason::new(format!("{path} is a file, but a folder is needed there")))
 }
 
-/// Checks that files can be moved from one folder to the other.
-pub(crate) fn check_one_file_system(one: &Folder, other: &Folder) -> Result<(), Reason> {
-    let device = |folder: &Folder| {
-        let found = folder.metadata().map_err(|error| unreadable(folder, "", &error))?;
-        Ok(found.dev())
-    };
-    if device(one)? == device(other)? {
-        return Ok(());
+/// A folder into which many files go, and its file system.
+pub(crate) struct Target<'a> {
+    folder: &'a Folder,
+    device: u64,
+}
+
+impl<'a> Target<'a> {
+    /// Asks for the file system of a folder.
+    pub(crate) fn of(folder: &'a Folder) -> Result<Self, Reason> {
+        Ok(Self { folder, device: device(folder)? })
     }
-    let (one, other) = (text::path(one.path()), text::path(other.path()));
-    Err(Reason::new(format!("{one} and {other} are on different file systems")))
+
+    /// Checks that files can be moved here from another folder.
+    pub(crate) fn check_can_take_from(&self, other: &Folder) -> Result<(), Reason> {
+        if device(other)? == self.device {
+            return Ok(());
+        }
+        let (one, other) = (text::path(other.path()), text::path(self.folder.path()));
+        Err(Reason::new(format!("{one} and {other} are on different file systems")))
+    }
+}
+
+fn device(folder: &Folder) -> Result<u64, Reason> {
+    folder.metadata().map(|found| found.dev()).map_err(|error| unreadable(folder, "", &error))
 }
 
 /// Checks that this user may change the mode and the times of a folder. Only its owner may.

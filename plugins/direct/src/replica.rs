@@ -15,8 +15,7 @@ use crate::archive::{Member, Trouble, folder_of, is_conf, read_members};
 use crate::attributes::NewFolder;
 use crate::listing::KeepGoing;
 use crate::preflight::{
-    FilePlaces, check_can_set_attributes, check_file_place, check_folder_place,
-    check_one_file_system,
+    FilePlaces, Target, check_can_set_attributes, check_file_place, check_folder_place,
 };
 use crate::reasons::{at, unreadable};
 
@@ -61,7 +60,7 @@ impl Replica {
     /// Something is in the way, or a permission is missing.
     pub(crate) fn check_access(&self, storage: &Storage) -> Result<(), Reason> {
         let Folders { journal, misc, .. } = storage.folders();
-        check_one_file_system(journal, misc).map_err(|reason| {
+        Target::of(misc).and_then(|misc| misc.check_can_take_from(journal)).map_err(|reason| {
             reason.hint("journal/replica.tar becomes misc/replica.previous: put both folders on one file system")
         })?;
         check_file_place(misc, PREVIOUS.as_ref())?;

@@ -16,8 +16,7 @@ use crate::journal::JournalFile;
 use crate::listing::{KeepGoing, entries_without_marks, in_pieces};
 use crate::names::Names;
 use crate::preflight::{
-    FilePlaces, check_can_empty_into, check_can_remove, check_file_place, check_one_file_system,
-    open,
+    FilePlaces, Target, check_can_empty_into, check_can_remove, check_file_place, open,
 };
 use crate::reasons::unexpected_in_journal;
 use crate::replica::Replica;
@@ -129,7 +128,7 @@ impl<'a> Survey<'a> {
         }
         check_file_place(misc, TEMPORARY.as_ref())?;
         if !self.b_is_empty {
-            check_can_move(b, a)?;
+            check_can_move(b, &Target::of(a)?)?;
             self.files += check_can_empty_into(b, Some(a), 1, keep_going)?;
         }
         for name in self.journal.uncommitted.iter() {
@@ -143,10 +142,11 @@ impl<'a> Survey<'a> {
     fn check_committed(&mut self, keep_going: KeepGoing<'_>) -> Result<(), Reason> {
         let Folders { a, journal, .. } = self.storage.folders();
         let (mut places, mut kept) = (FilePlaces::default(), Some(Batch::default()));
+        let target = Target::of(a)?;
         for (number, name) in self.journal.committed.iter().enumerate() {
             let folder = open(journal, name)?;
             folder.check_can_change_entries()?;
-            check_can_move(&folder, a)?;
+            check_can_move(&folder, &target)?;
             in_pieces(entries_without_marks(&folder, keep_going)?, |piece| {
                 let files = JournalFile::all_of(piece, &folder, self.settings)?;
                 self.files += files.len() as u64;
@@ -183,7 +183,7 @@ fn not_alone(storage: &Storage, other: &str) -> Reason {
         .hint("the replication tool never leaves both: find out which one is newer before you move one of them away")
 }
 
-fn check_can_move(from: &Folder, a: &Folder) -> Result<(), Reason> {
+fn check_can_move(from: &Folder, a: &Target<'_>) -> Result<(), Reason> {
     let hint = "DirectoryStorage moves files between A, B and journal: put them on one file system";
-    check_one_file_system(from, a).map_err(|reason| reason.hint(hint))
+    a.check_can_take_from(from).map_err(|reason| reason.hint(hint))
 }

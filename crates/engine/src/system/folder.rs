@@ -11,6 +11,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use dsnap_core::Reason;
@@ -38,6 +39,8 @@ struct Opened {
     fd: File,
     path: PathBuf,
     owner: Owner,
+    /// Whether the system gave a new folder in this one the right mode and group. Then it gives them to all.
+    new_folders_fit: AtomicBool,
 }
 
 /// An entry of a folder, as a listing shows it.
@@ -68,7 +71,7 @@ impl Folder {
     }
 
     fn opened(fd: File, path: PathBuf, owner: Owner) -> Self {
-        Self(Arc::new(Opened { fd, path, owner }))
+        Self(Arc::new(Opened { fd, path, owner, new_folders_fit: AtomicBool::new(false) }))
     }
 
     /// Returns the path under which the folder was opened, for messages.
@@ -226,9 +229,14 @@ impl Folder {
         let name = name.as_ref();
         rustix::fs::mkdirat(&self.0.fd, name, Mode::from_raw_mode(modes::FOLDER))?;
         let made = self.folder(name)?;
+        // A recovery makes many folders.
+        if self.0.new_folders_fit.load(Ordering::Relaxed) {
+            return Ok(made);
+        }
         let (parent, group) = (self.metadata()?, self.0.owner.group);
-        // A recovery makes many folders, and the system gives most of them the right mode and group.
-        if !modes::is_folder_like(&made.metadata()?, &parent, group) {
+        if modes::is_folder_like(&made.metadata()?, &parent, group) {
+            self.0.new_folders_fit.store(true, Ordering::Relaxed);
+        } else {
             modes::make_folder_like(&open::reopen(made.0.fd.as_fd())?, &parent, group);
         }
         Ok(made)

@@ -63,8 +63,12 @@ fn a_new_folder_has_the_mode_of_the_one_it_is_in() {
         let a = path.path().join(format!("A{parent:o}"));
         fs::create_dir(&a).unwrap();
         set(&a, parent);
-        Folder::open(&a).unwrap().make_folders("o0/12").unwrap();
-        for made in ["o0", "o0/12"] {
+        let folder = Folder::open(&a).unwrap();
+        // More than one in each: the first is looked at more closely.
+        for new in ["o0/12", "o1", "o2"] {
+            folder.make_folders(new).unwrap();
+        }
+        for made in ["o0", "o0/12", "o1", "o2"] {
             let mode = fs::metadata(a.join(made)).unwrap().mode() & 0o7777;
             assert_eq!(mode, parent, "{made}");
         }
