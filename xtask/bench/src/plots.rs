@@ -91,13 +91,15 @@ fn curve(
 
 fn draw_curves(area: &Area<'_>, title: &str, curves: &[Curve]) -> Drawn {
     area.fill(&WHITE)?;
-    let (x, y) = (extent(curves, |point| point.0), extent(curves, |point| point.1));
+    let (x, y) = (decades(curves), 0.0..1.1 * highest(curves));
     let mut chart = ChartBuilder::on(area)
         .caption(title, (FONT, 16))
         .margin(12)
+        // The last label is centred below the end of its axis.
+        .margin_right(40)
         .x_label_area_size(40)
         .y_label_area_size(56)
-        .build_cartesian_2d(x.log_scale(), y.log_scale())?;
+        .build_cartesian_2d(x.log_scale(), y)?;
     chart
         .configure_mesh()
         .x_desc("files in the journal")
@@ -120,11 +122,16 @@ fn draw_curves(area: &Area<'_>, title: &str, curves: &[Curve]) -> Drawn {
     Ok(area.present()?)
 }
 
-/// The range of an axis: all values, and some space at both ends.
-fn extent(curves: &[Curve], value: fn(&(f64, f64)) -> f64) -> std::ops::Range<f64> {
-    let values = || curves.iter().flat_map(|curve| &curve.points).map(value);
-    let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max));
-    low / 1.5..high * 1.5
+/// The range of the numbers of files, in whole powers of ten: only these have labels.
+fn decades(curves: &[Curve]) -> std::ops::Range<f64> {
+    let files = || curves.iter().flat_map(|curve| &curve.points).map(|point| point.0.log10());
+    let (low, high) = (files().fold(f64::INFINITY, f64::min), files().fold(0.0, f64::max));
+    10_f64.powf(low.floor())..10_f64.powf(high.ceil())
+}
+
+/// The highest figure of all curves. The axis begins at zero, so that heights can be compared.
+fn highest(curves: &[Curve]) -> f64 {
+    curves.iter().flat_map(|curve| &curve.points).map(|point| point.1).fold(0.0, f64::max)
 }
 
 #[cfg(test)]
@@ -154,5 +161,8 @@ mod tests {
         let svg = svg.unwrap();
         assert!(svg.contains("dsnap, bushy") && svg.contains("floor, bushy"), "{svg}");
         assert!(!svg.contains("chunky") && !without_figures);
+        let labels = ["1000", "10000", "100000", "0", "10.0"];
+        let shown = |label: &&str| svg.lines().any(|line| line.trim() == *label);
+        assert!(labels.iter().all(shown), "{svg}");
     }
 }

@@ -21,6 +21,7 @@ pub(crate) fn significant(number: f64) -> String {
         large if large >= 99.95 => format!("{number:.0}"),
         medium if medium >= 9.995 => format!("{number:.1}"),
         small if small >= 0.0995 => format!("{number:.2}"),
+        nothing if nothing < 0.0005 => "0".to_owned(),
         _ => format!("{number:.3}"),
     }
 }
@@ -31,7 +32,7 @@ mod tests {
 
     #[test]
     fn numbers_have_three_significant_digits() {
-        let shown = [0.0123, 0.5, 9.999, 12.34, 1234.5].map(significant);
-        assert_eq!(shown, ["0.012", "0.50", "10.0", "12.3", "1234"]);
+        let shown = [0.0, 0.0123, 0.5, 9.999, 12.34, 1234.5].map(significant);
+        assert_eq!(shown, ["0", "0.012", "0.50", "10.0", "12.3", "1234"]);
     }
 }
