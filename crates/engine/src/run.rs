@@ -11,6 +11,7 @@ mod attempt;
 mod clean_up;
 pub(crate) mod copy;
 mod due;
+mod elsewhere;
 mod enter;
 pub mod environment;
 pub mod event;

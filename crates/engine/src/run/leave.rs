@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use dsnap_core::method::{Left, Request, WorksWith};
+use dsnap_core::method::{Left, Request, Status, WorksWith};
 use dsnap_core::{Code, Reason, text};
 
 use crate::conf::plan::Step;
@@ -15,6 +15,7 @@ use crate::quoting::quoted;
 use crate::record::entry::Record;
 use crate::record::evidence::Evidence;
 use crate::record::run_lock::RunLock;
+use crate::run::elsewhere::{self, Elsewhere};
 use crate::run::event::{self, Event};
 use crate::run::session::Session;
 use crate::storage::main_lock::Openness;
@@ -48,6 +49,8 @@ struct Progress {
     tries: u32,
     /// Why the last try failed.
     failure: Option<Reason>,
+    /// What the server of another storage told.
+    elsewhere: Elsewhere,
     /// The snapshot is left or given up, or a try is in progress. No other try follows a try that panics.
     is_over: bool,
 }
@@ -270,15 +273,25 @@ impl<'a> EnteredSnapshot<'a> {
             snapshot_seen: self.entered_by(step) && self.is_seen(),
             ..self.session.request(step, &self.code, &caller)
         };
-        let left =
-            step.call(self.session.privileges, |method| method.leave(&request), Left::Failed);
-        let answer = Failure::of_leave(left, &step.label);
+        let privileges = self.session.privileges;
+        let leave = || {
+            let left = step.call(privileges, |method| method.leave(&request), Left::Failed);
+            Failure::of_leave(left, &step.label)
+        };
+        let is_held = || {
+            let status = step.call(privileges, |it| it.probe(&request), Status::Unavailable);
+            elsewhere::is_held(&status, &self.code)
+        };
         match self.evidence {
-            Evidence::Here => self.confirmed_by_file(step, answer),
-            Evidence::Closed => answer,
-            Evidence::Elsewhere | Evidence::Unknown if self.entered_by(step) => answer,
+            Evidence::Here => self.confirmed_by_file(step, leave()),
+            Evidence::Closed => leave(),
+            // A later run cannot know whether a person has ended the snapshot meanwhile.
+            Evidence::Elsewhere if self.entered_by(step) && self.origin == Origin::ThisRun => {
+                self.progress.elsewhere.leave(&step.label, is_held, leave)
+            }
+            Evidence::Elsewhere | Evidence::Unknown if self.entered_by(step) => leave(),
             Evidence::Elsewhere | Evidence::Unknown => {
-                answer.and(Err(Failure::permanent("the line that entered must confirm it")))
+                leave().and(Err(Failure::permanent("the line that entered must confirm it")))
             }
         }
     }

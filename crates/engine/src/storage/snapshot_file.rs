@@ -131,11 +131,16 @@ impl SnapshotFile {
 
     /// Says whether the file names the snapshot with `code`.
     pub fn is_held_by(&self, code: &Code) -> bool {
-        matches!(&self.content, Content::User(held) if held == code.as_str().as_bytes())
+        self.content.names(code)
     }
 }
 
 impl Content {
+    /// Says whether this names the snapshot with `code`.
+    pub(crate) fn names(&self, code: &Code) -> bool {
+        matches!(self, Self::User(held) if held == code.as_str().as_bytes())
+    }
+
     /// Says whether a snapshot was entered by a tool.
     pub(crate) fn is_user(&self) -> bool {
         matches!(self, Self::User(_))

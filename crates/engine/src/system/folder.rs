@@ -3,11 +3,10 @@
 //! A path can lead elsewhere a moment after it was judged; a descriptor cannot. The path of a
 //! [`Folder`] is only for messages.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +19,10 @@ use rustix::fs::{
 };
 
 use crate::system::{access, modes, open, reading};
+
+pub use listing::Listed;
+
+mod listing;
 
 /// The user to whom a tree of folders belongs, and the group that new entries get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,15 +44,6 @@ struct Opened {
     owner: Owner,
     /// Whether the system gave a new folder in this one the right mode and group. Then it gives them to all.
     new_folders_fit: AtomicBool,
-}
-
-/// An entry of a folder, as a listing shows it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Listed {
-    /// Its name.
-    pub name: OsString,
-    /// Whether it is a folder; a link to one is not.
-    pub is_folder: bool,
 }
 
 impl Folder {
@@ -240,31 +234,6 @@ impl Folder {
             modes::make_folder_like(&open::reopen(made.0.fd.as_fd())?, &parent, group);
         }
         Ok(made)
-    }
-
-    /// Returns the entries one by one: there may be millions, and a caller may want to stop in between.
-    ///
-    /// # Errors
-    ///
-    /// The folder may not be read.
-    pub fn entries(&self) -> io::Result<impl Iterator<Item = io::Result<Listed>>> {
-        let entries = rustix::fs::Dir::new(open::reopen_folder(self.as_fd())?)?;
-        Ok(entries.filter_map(|entry| match entry {
-            Ok(entry) => self.listed(&entry).transpose(),
-            Err(error) => Some(Err(error.into())),
-        }))
-    }
-
-    fn listed(&self, entry: &rustix::fs::DirEntry) -> io::Result<Option<Listed>> {
-        let name = OsString::from_vec(entry.file_name().to_bytes().to_vec());
-        if name == "." || name == ".." {
-            return Ok(None);
-        }
-        let is_folder = match entry.file_type() {
-            FileType::Unknown => self.look(&name)?.is_dir(),
-            kind => kind == FileType::Directory,
-        };
-        Ok(Some(Listed { name, is_folder }))
     }
 
     /// Gives the folder itself an owner, permissions and a time of its last change. Bits such as

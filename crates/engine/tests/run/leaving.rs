@@ -2,14 +2,14 @@
 
 use std::fs;
 
-use dsnap_core::method::{Entered, Left};
+use dsnap_core::method::{Entered, Left, Status};
 use dsnap_engine::record::evidence::Evidence;
 use dsnap_engine::record::run_lock::RunLock;
 use dsnap_engine::run::job::CommandEnd;
 use dsnap_engine::system::flock::FileLock;
 
 use crate::support::{
-    NOTHING, Scenario, because, enter, journal, leave, nothing, ordinary_run, write_snapshot,
+    NOTHING, Scenario, because, enter, holds, journal, leave, nothing, ordinary_run, write_snapshot,
 };
 
 #[test]
@@ -258,6 +258,38 @@ fn a_wrong_server_may_be_left_by_another_line_but_its_own_confirms_it() {
             vec![(nothing(), Left::Left), (leave(), Left::Left)],
         )
         .play(0, journal().entered("wrong").lines(&["wrong leaves", "right leaves", "wrong leaves", "left at try 2, after: wrong: 401", "Left snapshot mode", "wrong: a snapshot was entered, but misc/snapshot of this storage is absent: the line leads to the server of another storage, or its method did nothing"]).ordinary_run("right"));
+}
+
+#[test]
+fn a_wrong_server_that_is_only_sometimes_reached_is_left_when_it_is_reached_again() {
+    let free = || Status::CouldEnter;
+    Scenario::open()
+        .server_method(
+            "balancer",
+            vec![(nothing(), Entered::Held)],
+            vec![(nothing(), Left::Left), (nothing(), Left::Left)],
+        )
+        .looking(vec![free(), holds(), free()])
+        .play(125, journal().entered("balancer").lines(&["balancer leaves", "balancer leaves", "left at try 2, after: balancer: the server that answers now is another one than the server that entered", "Left snapshot mode", "balancer: a snapshot was entered, but misc/snapshot of this storage is absent: the line leads to the server of another storage, or its method did nothing"]));
+}
+
+#[test]
+fn a_wrong_server_that_is_never_reached_again_is_reported() {
+    let scenario = Scenario::open()
+        .server_method(
+            "balancer",
+            vec![(nothing(), Entered::Held)],
+            (0..3).map(|_| (nothing(), Left::Left)).collect(),
+        )
+        .looking(vec![Status::CouldEnter; 3]);
+    assert_eq!(scenario.run().status(), 125, "no COMMAND ran");
+    let said = scenario.said();
+    let why = "the server that answers now is another one than the server that entered";
+    let is_report = |it: &String| it.starts_with("the server at balancer") && it.ends_with(why);
+    assert!(said.iter().any(is_report), "{said:?}");
+    assert!(!said.contains(&"Left snapshot mode".to_owned()), "{said:?}");
+    let records = RunLock::take(&scenario.storage).unwrap().records();
+    assert_eq!((records.len(), records[0].evidence), (1, Evidence::Elsewhere));
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub(super) struct Scripted {
     pub(super) works_with: WorksWith,
     pub(super) enters: Mutex<VecDeque<(SideEffect, Entered)>>,
     pub(super) leaves: Mutex<VecDeque<(SideEffect, Left)>>,
+    /// Without any, it cannot tell.
+    pub(super) statuses: Mutex<VecDeque<Status>>,
     pub(super) journal: Journal,
 }
 
@@ -54,9 +56,17 @@ impl SnapshotMethod for Scripted {
         answer
     }
 
-    fn status(&self, _request: &Request<'_>) -> Status {
-        Status::CannotTell
+    fn status(&self, request: &Request<'_>) -> Status {
+        match self.statuses.lock().unwrap().pop_front() {
+            Some(Status::Held(_)) => Status::Held(format!("user/{}", request.code).into_bytes()),
+            next => next.unwrap_or(Status::CannotTell),
+        }
     }
+}
+
+/// The server is in the snapshot that was entered.
+pub(crate) fn holds() -> Status {
+    Status::Held(Vec::new())
 }
 
 /// Does nothing to the storage.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dsnap_core::Reason;
-use dsnap_core::method::{Entered, Left, Methods, SnapshotMethod, WorksWith};
+use dsnap_core::method::{Entered, Left, Methods, SnapshotMethod, Status, WorksWith};
 use dsnap_engine::conf::plan::Source;
 use dsnap_engine::run;
 use dsnap_engine::run::environment::Environment;
@@ -128,6 +128,12 @@ impl Scenario {
         self.method(name, WorksWith::Nobody, enters, Vec::new())
     }
 
+    /// Lets the last method give these answers when it looks at its server.
+    pub(crate) fn looking(self, statuses: Vec<Status>) -> Self {
+        *self.methods.last().unwrap().statuses.lock().unwrap() = statuses.into();
+        self
+    }
+
     fn method(
         mut self,
         name: &'static str,
@@ -137,8 +143,9 @@ impl Scenario {
     ) -> Self {
         self.conf += &format!("{name}\n");
         let (enters, leaves) = (Mutex::new(enters.into()), Mutex::new(leaves.into()));
-        let journal = Arc::clone(&self.journal);
-        self.methods.push(Arc::new(Scripted { name, works_with, enters, leaves, journal }));
+        let (statuses, journal) = (Mutex::default(), Arc::clone(&self.journal));
+        let method = Scripted { name, works_with, enters, leaves, statuses, journal };
+        self.methods.push(Arc::new(method));
         self
     }
 
