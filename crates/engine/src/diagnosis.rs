@@ -7,10 +7,10 @@ mod facts;
 mod finding;
 mod findings;
 mod lines;
-mod patient;
 mod size;
 mod state;
 mod state_findings;
+mod subject;
 
 use std::time::{Duration, SystemTime};
 

@@ -23,7 +23,7 @@ pub const INSTALL_TIMEOUT: Duration = Duration::from_secs(300);
 static INSTALLING: Mutex<()> = Mutex::new(());
 
 /// Calls `install` unless `folder` contains a complete installation of `pins`.
-pub fn once(folder: &Path, pins: &str, install: impl FnOnce() -> Result<()>) -> Result<()> {
+pub fn install_once(folder: &Path, pins: &str, install: impl FnOnce() -> Result<()>) -> Result<()> {
     let _alone = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
     let stamp = folder.join("complete");
     if fs::read_to_string(&stamp).is_ok_and(|found| found == pins) {
@@ -37,7 +37,7 @@ pub fn once(folder: &Path, pins: &str, install: impl FnOnce() -> Result<()>) -> 
 /// Installs packages for Python 3 in a folder unless they are there. It makes no virtual environment,
 /// because Python 3 often comes without the module for that.
 pub fn modules(folder: &Path, packages: &[&str]) -> Result<()> {
-    once(folder, &packages.join("\n"), || {
+    install_once(folder, &packages.join("\n"), || {
         let names = packages.join(", ");
         output::line(format_args!("installing {names}; this happens once and may take a minute"));
         let install = pip("python3").args(packages).arg("--target").arg(folder);
@@ -74,7 +74,7 @@ mod tests {
         let folder = target.join(format!("python-test-{}", std::process::id()));
         let mut calls = 0;
         let mut install = |pins, succeeds| {
-            once(&folder, pins, || {
+            install_once(&folder, pins, || {
                 calls += 1;
                 fs::create_dir(&folder)?;
                 if succeeds { Ok(()) } else { bail!("interrupted") }

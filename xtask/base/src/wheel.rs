@@ -20,7 +20,7 @@ const PAGE: &str = "docs/rehearse.md";
 /// What makes the test fail: the Zope does not accept the password.
 const FAULT: &str = "import pytest\n\npytestmark = pytest.mark.dsnap_site(fault=\"401\")\n\n\n";
 /// What the failed test must say: that the run failed, and why.
-const WORDS: [&str; 3] =
+const EXPECTED_MESSAGES: [&str; 3] =
     ["exited with status 125", "COMMAND was not run: not authorised", "answered 401 Unauthorized"];
 
 /// How long all tests of one folder may take.
@@ -85,7 +85,7 @@ pub fn try_documented_test(python: &Path, modules: &Path, folder: &Path) -> Resu
     fs::write(&red, format!("{FAULT}{test}"))?;
     pytest(python, modules, &green).quiet()?;
     let failed = pytest(python, modules, &red).output()?;
-    let says_why = WORDS.iter().all(|words| failed.stdout.contains(words));
+    let says_why = EXPECTED_MESSAGES.iter().all(|words| failed.stdout.contains(words));
     ensure!(
         !failed.success() && says_why,
         "the test does not fail, or does not say why: {}",

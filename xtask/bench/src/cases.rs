@@ -17,7 +17,7 @@ use crate::options::{Options, Places};
 use crate::output;
 use crate::process::Invocation;
 use crate::results::CaseResult;
-use crate::rounds::Desk;
+use crate::rounds::Setup;
 use crate::subject::{Case, Subject};
 use crate::wreck::remove;
 
@@ -76,8 +76,9 @@ impl<'a> Bench<'a> {
 
     fn measure(&self, case: Case<'_>) -> Result<CaseResult> {
         output::error(format_args!("measuring ({}) {}", case.letter, case.name));
-        let desk = Desk { stopwatch: &self.stopwatch, scratch: &self.scratch, rounds: self.rounds };
-        desk.measure(case)
+        let setup =
+            Setup { stopwatch: &self.stopwatch, scratch: &self.scratch, rounds: self.rounds };
+        setup.measure(case)
     }
 
     /// Returns the path of a program that was built for the bench.

@@ -9,13 +9,13 @@ use crate::subject::Case;
 
 /// Where the stopwatch and temporary files are.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Desk<'a> {
+pub(crate) struct Setup<'a> {
     pub(crate) stopwatch: &'a Path,
     pub(crate) scratch: &'a Path,
     pub(crate) rounds: Option<usize>,
 }
 
-impl Desk<'_> {
+impl Setup<'_> {
     /// Measures a case.
     ///
     /// Each round begins with another program, so that none always runs right after the same one.

@@ -1,6 +1,6 @@
 //! Installs the real DirectoryStorage, ZEO servers and a Zope 5 in the target folder.
 //!
-//! Versions are pinned. Each is installed once, by `python::once`. Python 2.7 and Python 3 must be there
+//! Versions are pinned. Each is installed once, by `python::install_once`. Python 2.7 and Python 3 must be there
 //! already.
 
 use std::fs;
@@ -119,7 +119,7 @@ pub(crate) fn directory_storage(folder: &Path) -> Result<PathBuf> {
 pub(crate) fn zeo(server: &ZeoServer, folder: &Path) -> Result<PathBuf> {
     let (tool, venv) = (folder.join("virtualenv"), folder.join(server.folder));
     python::modules(&tool, &[VIRTUALENV])?;
-    python::once(&venv, &pins(&venv, server.packages), || {
+    python::install_once(&venv, &pins(&venv, server.packages), || {
         let name = server.name;
         output::line(format_args!(
             "interop: installing DirectoryStorage 1.1.21 with {name}; this happens once and takes half a minute",

@@ -134,7 +134,7 @@ impl Facts {
             b: None,
             journal: None,
             file_system: kind.map_or_else(|| "unknown".to_owned(), text::harmless),
-            locks_reach: session.lock.reaches(),
+            locks_reach: session.lock.reaches_other_machines(),
         })
     }
     /// Counts what is in `B/` and `journal/`.

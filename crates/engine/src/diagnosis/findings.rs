@@ -6,8 +6,8 @@ use crate::conf::plan::{Complaint, ComplaintKind};
 use crate::diagnosis::facts::{Facts, LookFailed};
 use crate::diagnosis::finding::{Finding, Severity};
 use crate::diagnosis::lines::{LineAnswer, LineReport};
-use crate::diagnosis::patient::{Patient, holder};
 use crate::diagnosis::state::State;
+use crate::diagnosis::subject::{Subject, holder};
 use crate::limits::LARGE_B_FILES;
 use crate::record::entry::Record;
 use crate::record::evidence::Evidence;
@@ -22,18 +22,18 @@ pub(super) fn findings(
     state: State,
     lines: &[LineReport],
 ) -> Vec<Finding> {
-    let patient = Patient { session, facts, state, lines };
+    let subject = Subject { session, facts, state, lines };
     let mut findings = Vec::new();
-    findings.extend(patient.of_state());
-    findings.extend(patient.of_lines());
-    findings.extend(patient.of_records());
-    findings.extend(patient.of_conf());
-    findings.extend(patient.of_size());
+    findings.extend(subject.of_state());
+    findings.extend(subject.of_lines());
+    findings.extend(subject.of_records());
+    findings.extend(subject.of_conf());
+    findings.extend(subject.of_size());
     findings.sort_by_key(|finding: &Finding| std::cmp::Reverse(finding.severity));
     findings
 }
 
-impl Patient<'_> {
+impl Subject<'_> {
     /// Lists the lines that cannot reach the server, while one has the storage open or may have.
     fn of_lines(&self) -> Vec<Finding> {
         if self.facts.server.openness() == Openness::Closed || self.state == State::Stuck {

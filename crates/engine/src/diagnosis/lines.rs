@@ -39,7 +39,7 @@ pub enum LineAnswer {
     CouldEnter,
     /// Its server is in this snapshot: `user/CODE`.
     Held(String),
-    /// Something is in the way that ends without a person.
+    /// A snapshot, a pack or a recombination is in progress. It ends without a person.
     Busy(Reason),
     /// Nobody answers.
     Unavailable(Reason),

@@ -1,8 +1,8 @@
 //! The findings that follow from the state of a storage, and their next steps.
 
 use crate::diagnosis::finding::{Finding, Severity};
-use crate::diagnosis::patient::{Patient, SublockUser, end, holder};
 use crate::diagnosis::state::State;
+use crate::diagnosis::subject::{Subject, SublockUser, end, holder};
 use crate::durations;
 use crate::limits::LONG_SNAPSHOT;
 use crate::quoting::quoted;
@@ -13,7 +13,7 @@ use crate::storage::snapshot_file::Content;
 
 const NOT_IN_A: &str = "are missing from A/";
 
-impl Patient<'_> {
+impl Subject<'_> {
     pub(super) fn of_state(&self) -> Option<Finding> {
         match self.state {
             // Nothing is recovered there, and another finding says what to do.

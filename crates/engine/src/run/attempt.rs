@@ -96,7 +96,7 @@ impl<'a> Attempt<'a> {
             match self.round(is_last) {
                 Round::Found(snapshot) => return Some(*snapshot),
                 Round::Over => return None,
-                Round::Changed => self.session().lock.begin_anew(),
+                Round::Changed => self.session().lock.allow_trial(),
             }
         }
         None

@@ -280,7 +280,7 @@ impl Orphan<'_> {
         let Record { code, command, host, .. } = self.record;
         match (host.life_of(command.as_ref()), command) {
             (Life::Runs, Some(command)) => Err(self.command_lives(command.pid)),
-            (Life::Unknown, _) if !self.session.lock.reaches() => Err(Failure::permanent(format!(
+            (Life::Unknown, _) if !self.session.lock.reaches_other_machines() => Err(Failure::permanent(format!(
                 "{} is in the snapshot user/{code} of a run on {}, and whether that still runs cannot be seen from here",
                 text::path(self.session.storage.root()),
                 text::harmless(&host.host)

@@ -79,6 +79,7 @@ mod tests {
         let answers = RefCell::new(answers.to_vec());
         let failure = || Failure::permanent("no answer");
         let left = server.leave(
+            "zope",
             || answers.borrow_mut().remove(0),
             || succeeds.then_some(()).ok_or_else(failure),
         );

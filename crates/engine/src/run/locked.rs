@@ -31,7 +31,7 @@ impl<'a> Locked<'a> {
             let run_lock = RunLock::take(session.storage).map_err(|why| member.failed(why))?;
             let mut tries = member.tries.borrow_mut();
             tries.renew(&run_lock);
-            session.lock.begin_anew();
+            session.lock.allow_trial();
             run_lock.describe(&RunRecord::new(tries.code.clone()));
             Ok(Self { member, run_lock })
         })

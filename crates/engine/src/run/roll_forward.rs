@@ -22,7 +22,7 @@ impl Entering<'_> {
         let session = self.session;
         // The enter took a while, so an earlier trial of the lock says nothing.
         step.method.may_close() && {
-            session.lock.begin_anew();
+            session.lock.allow_trial();
             session.openness() == Openness::Closed
         }
     }

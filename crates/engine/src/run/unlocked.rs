@@ -35,7 +35,7 @@ impl<'a> Unlocked<'a> {
         });
         made.server_came_up = made.restarted && !was_open;
         member.session.program.report(Event::Unlocked);
-        member.session.lock.begin_anew();
+        member.session.lock.allow_trial();
         made
     }
 

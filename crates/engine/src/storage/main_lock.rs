@@ -2,7 +2,7 @@
 //!
 //! `MainLock` tries to lock the file. While a server holds the lock, a trial disturbs nobody. But if a trial
 //! gets the lock, a server that starts in this moment fails. So after such a trial, there is no other one
-//! before `MainLock::begin_anew`: until then, `/proc/locks` shows whether a server has been started.
+//! before `MainLock::allow_trial`: until then, `/proc/locks` shows whether a server has been started.
 //!
 //! `/proc/locks` is not read first, because the kernel takes 10 to 20 ms for the first answer.
 
@@ -84,26 +84,26 @@ impl LockStamp {
 #[derive(Debug)]
 pub(crate) struct MainLock {
     storage: Storage,
-    reaches: bool,
-    /// Whether a trial got the lock since [`begin_anew`](Self::begin_anew).
+    reaches_other_machines: bool,
+    /// Whether a trial got the lock since [`allow_trial`](Self::allow_trial).
     was_free: Cell<bool>,
 }
 
 impl MainLock {
-    /// Makes the lock of a storage. `reaches` says whether locks on its file system are known to
+    /// Makes the lock of a storage. `reaches_other_machines` says whether locks on its file system are known to
     /// reach other machines.
-    pub(crate) fn of(storage: &Storage, reaches: bool) -> Self {
-        Self { storage: storage.clone(), reaches, was_free: Cell::new(false) }
+    pub(crate) fn of(storage: &Storage, reaches_other_machines: bool) -> Self {
+        Self { storage: storage.clone(), reaches_other_machines, was_free: Cell::new(false) }
     }
 
     /// Says whether a lock that is free here is known to be free on every machine.
-    pub(crate) fn reaches(&self) -> bool {
-        self.reaches
+    pub(crate) fn reaches_other_machines(&self) -> bool {
+        self.reaches_other_machines
     }
 
     /// Says whether a server has the storage open.
     pub(crate) fn openness(&self) -> Openness {
-        if self.reaches && !self.was_free.get() {
+        if self.reaches_other_machines && !self.was_free.get() {
             match self.try_state() {
                 LockState::Held => return Openness::Open,
                 LockState::Free => {
@@ -126,7 +126,7 @@ impl MainLock {
 
     /// Allows one more trial that gets the lock: too much has happened since the last one for its result to
     /// count.
-    pub(crate) fn begin_anew(&self) {
+    pub(crate) fn allow_trial(&self) {
         self.was_free.set(false);
     }
 
@@ -165,7 +165,7 @@ mod tests {
         // From now on a trial fails.
         fs::create_dir(storage.lock()).unwrap();
         assert_eq!(lock.openness(), Openness::Closed);
-        lock.begin_anew();
+        lock.allow_trial();
         assert_eq!(lock.openness(), Openness::Unknown);
     }
 

@@ -21,7 +21,7 @@ const SETTINGS: [&str; 2] = ["docs/book.toml", "docs/book.css"];
 /// The table of contents.
 const SUMMARY: &str = "SUMMARY.md";
 /// The part of the table of contents with the pages from outside of `docs`.
-const OTHERS: &str = "\n# The project\n\n";
+const PROJECT_HEADING: &str = "\n# The project\n\n";
 
 /// Files by their path in the checkout.
 type Files = BTreeMap<String, Vec<u8>>;
@@ -37,7 +37,7 @@ pub(super) fn write(root: &Path, folder: &Path) -> Result<()> {
     for name in names.split_terminator('\0') {
         files.insert(name.to_owned(), read(name)?);
     }
-    for (place, content) in arranged(files, read)? {
+    for (place, content) in arrange(files, read)? {
         let path = folder.join(place);
         fs::create_dir_all(path.parent().unwrap_or(folder))?;
         fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
@@ -47,14 +47,14 @@ pub(super) fn write(root: &Path, folder: &Path) -> Result<()> {
 
 /// Arranges the files of `docs`, and those to which they link, as mdBook expects them. `read` reads a file
 /// of the checkout.
-fn arranged(docs: Files, read: impl Fn(&str) -> Result<Vec<u8>>) -> Result<Files> {
+fn arrange(docs: Files, read: impl Fn(&str) -> Result<Vec<u8>>) -> Result<Files> {
     let (mut arranged, mut outside) = (Files::new(), BTreeSet::new());
     let mut queue: Vec<_> = docs.into_iter().collect();
     let mut others = String::new();
     while let Some((name, mut content)) = queue.pop() {
         if name.ends_with(".md") {
             let page = String::from_utf8(content).with_context(|| format!("{name} is no text"))?;
-            let (page, found) = moved(&name, page)?;
+            let (page, found) = moved_page(&name, page)?;
             for path in found {
                 if outside.insert(path.clone()) {
                     let content = read(&path)?;
@@ -73,7 +73,7 @@ fn arranged(docs: Files, read: impl Fn(&str) -> Result<Vec<u8>>) -> Result<Files
     if let Some(summary) = arranged.get_mut(&format!("{PAGES}/{SUMMARY}"))
         && !others.is_empty()
     {
-        summary.extend((OTHERS.to_owned() + &others).into_bytes());
+        summary.extend((PROJECT_HEADING.to_owned() + &others).into_bytes());
     }
     Ok(arranged)
 }
@@ -97,7 +97,7 @@ fn in_book(name: &str) -> String {
 
 /// Changes the links of a page that would lead elsewhere in the book. Returns the page, and the files
 /// outside of `docs` to which it links.
-fn moved(name: &str, mut page: String) -> Result<(String, BTreeSet<String>)> {
+fn moved_page(name: &str, mut page: String) -> Result<(String, BTreeSet<String>)> {
     let (links, mut outside) = (markdown::links(&page), BTreeSet::new());
     for Link { target, at } in links.into_iter().rev() {
         let (path, anchor) = markdown::split(&target);
@@ -139,7 +139,7 @@ mod tests {
             "lib/c.rs" => Ok(b"code".to_vec()),
             _ => anyhow::bail!("{path} is not there"),
         };
-        let files = arranged(docs.collect(), read).unwrap().into_iter();
+        let files = arrange(docs.collect(), read).unwrap().into_iter();
         files.map(|(name, content)| (name, String::from_utf8(content).unwrap())).collect()
     }
 

@@ -10,7 +10,8 @@ use crate::{Dist, packages};
 const INSTALL: &str = "dpkg --install /*.deb";
 
 /// What dpkg and its helpers keep for themselves: locks, logs and backups of their own lists.
-const KEPT: [&str; 4] = ["./var/lib/dpkg/", "./var/log/", "./var/cache/man", "./var/lib/dpkg"];
+const IGNORED_PATHS: [&str; 4] =
+    ["./var/lib/dpkg/", "./var/log/", "./var/cache/man", "./var/lib/dpkg"];
 
 /// Fails if dpkg or update-alternatives still know the package.
 const NOTHING_LEFT: &str = "test -z \"$(find /var/lib/dpkg/info /var/lib/dpkg/alternatives \
@@ -31,7 +32,7 @@ pub(super) fn check(dist: &Dist, debian: &Debian) -> Result<()> {
     root.script("rm /usr/lib/dsnap/libdsnap_line.so && rmdir /usr/lib/dsnap")?;
     root.script("dpkg --remove dsnap && ! command -v dirstorage_snapshot && dpkg --purge dsnap")?;
     root.script(NOTHING_LEFT)?;
-    root.ensure_only(&before, &KEPT)?;
+    root.ensure_only(&before, &IGNORED_PATHS)?;
     beside_the_original(dist, debian)
 }
 

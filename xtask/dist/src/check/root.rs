@@ -38,7 +38,7 @@ impl Debian {
     pub(super) fn old(dist: &Dist) -> Result<Self> {
         let work = dist.work.join("roots");
         let folder = work.join(OLD_DEBIAN);
-        python::once(&folder, OLD_DEBIAN, || bootstrap(&folder))?;
+        python::install_once(&folder, OLD_DEBIAN, || bootstrap(&folder))?;
         Ok(Self { folder, work })
     }
 

@@ -10,7 +10,7 @@ use crate::{Dist, packages, tools};
 
 /// What rpm and the other programs keep for themselves; and folders that belong to packages of the shells and
 /// of pkg-config, which this Debian does not have.
-const KEPT: [&str; 8] = [
+const IGNORED_PATHS: [&str; 8] = [
     "./var/lib/rpm",
     "./var/lib/dpkg",
     "./var/log/",
@@ -35,7 +35,7 @@ pub(super) fn check(dist: &Dist, debian: &Debian) -> Result<()> {
     root.script("rm /usr/lib/dsnap/libdsnap_line.so && rmdir /usr/lib/dsnap")?;
     rpm(&root).args(["--erase", "dsnap"]).quiet()?;
     root.script("test -z \"$(find /usr /etc -name '*dsnap*' -o -name 'dirstorage_snapshot*')\"")?;
-    root.ensure_only(&before, &KEPT)
+    root.ensure_only(&before, &IGNORED_PATHS)
 }
 
 /// Makes rpm for that root.

@@ -14,9 +14,9 @@ pub(super) fn check(dist: &Dist, debian: &Debian) -> Result<()> {
     root.script(&format!("cd /opt && tar -xzf /{name}.tar.gz"))?;
     let bin = format!("/opt/{name}/bin");
     let demo = root.script(&format!("{bin}/dsnap-testkit demo --dsnap {bin}/dsnap"))?;
-    ensure!(demo.contains(DEMONSTRATED), "the demonstration says:\n{demo}");
+    ensure!(demo.contains(DEMO_VERDICT), "the demonstration says:\n{demo}");
     Ok(())
 }
 
 /// How the demonstration ends if every copy was right.
-const DEMONSTRATED: &str = "Every copy that dsnap took care of is a good backup";
+const DEMO_VERDICT: &str = "Every copy that dsnap took care of is a good backup";

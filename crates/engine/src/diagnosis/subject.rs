@@ -12,7 +12,7 @@ use crate::system::process::{Life, ProcessId};
 use crate::system::users;
 
 /// A storage that is being looked at.
-pub(super) struct Patient<'a> {
+pub(super) struct Subject<'a> {
     pub(super) session: &'a Session<'a>,
     pub(super) facts: &'a Facts,
     pub(super) state: State,
@@ -30,7 +30,7 @@ pub(super) enum SublockUser {
     Other,
 }
 
-impl Patient<'_> {
+impl Subject<'_> {
     /// Says whether COMMAND of a recorded run may still be running.
     pub(super) fn is_used(&self, record: &Record) -> bool {
         match record.host.life_of(record.command.as_ref()) {
