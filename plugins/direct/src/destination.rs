@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use dsnap_core::Reason;
@@ -24,10 +25,18 @@ impl Destination {
         root: &Folder,
         place: &'a Path,
     ) -> Result<(Folder, &'a OsStr), Reason> {
-        let parent = place.parent().unwrap_or(Path::new(""));
-        let folder = open_or_make(&mut self.folders, root, parent)?;
-        Ok((folder, place.file_name().unwrap_or_default()))
+        let (parent, name) = folder_and_name(place);
+        Ok((open_or_make(&mut self.folders, root, parent)?, name))
     }
+}
+
+/// Splits a place below `A/` into that of the folder and the name in it. A recovery asks this for every file, and
+/// `Path::parent` looks at each part of a path.
+pub(crate) fn folder_and_name(place: &Path) -> (&Path, &OsStr) {
+    let bytes = place.as_os_str().as_bytes();
+    let slash = bytes.iter().rposition(|byte| *byte == b'/');
+    let (folder, name) = slash.map_or((&[][..], bytes), |at| (&bytes[..at], &bytes[at + 1..]));
+    (Path::new(OsStr::from_bytes(folder)), OsStr::from_bytes(name))
 }
 
 fn open_or_make(
@@ -52,4 +61,16 @@ pub(crate) fn make_folders(root: &Folder, place: &Path) -> Result<Folder, Reason
 
 fn not_created(root: &Folder, place: &Path, error: &io::Error) -> Reason {
     unfinished_at("cannot create", root, place, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_split_at_its_last_slash() {
+        for (place, folder, name) in [("o0/12/c", "o0/12", "c"), ("x.oid", "", "x.oid")] {
+            assert_eq!(folder_and_name(Path::new(place)), (Path::new(folder), OsStr::new(name)));
+        }
+    }
 }

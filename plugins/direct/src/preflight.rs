@@ -13,6 +13,7 @@ use dsnap_engine::system::folder::{Folder, Listed};
 use nix::errno::Errno;
 use nix::unistd;
 
+use crate::destination::folder_and_name;
 use crate::listing::{KeepGoing, entries, entries_without_marks, in_pieces};
 use crate::reasons::unreadable;
 use crate::recent::Recent;
@@ -73,10 +74,10 @@ pub(crate) struct FilePlaces {
 impl FilePlaces {
     /// Checks that a file can be put at this place below `root`.
     pub(crate) fn check(&mut self, root: &Folder, place: &Path) -> Result<(), Reason> {
-        let parent = place.parent().unwrap_or(Path::new(""));
-        match (check_new(&mut self.folders, root, parent)?, place.file_name()) {
-            (Some(folder), Some(name)) => check_file_place(&folder, name),
-            _ => Ok(()),
+        let (parent, name) = folder_and_name(place);
+        match check_new(&mut self.folders, root, parent)? {
+            Some(folder) => check_file_place(&folder, name),
+            None => Ok(()),
         }
     }
 }
