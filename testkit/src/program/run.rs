@@ -62,7 +62,7 @@ pub(crate) fn run(args: &RunArgs) -> io::Result<ExitCode> {
 }
 
 /// Tells a script where its site is.
-fn tell(script: &mut Command, site: &Site) {
+pub(super) fn tell(script: &mut Command, site: &Site) {
     script.env("DSNAP_TESTKIT_STORAGE", site.path());
     script.env("DSNAP_TESTKIT_URL", site.urls().join(" "));
     script.env("DSNAP_TESTKIT_ACCESS", site.access());
