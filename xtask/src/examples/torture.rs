@@ -17,8 +17,7 @@ use xtask_base::{output, workspace};
 const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The faults for scripts that take long.
-const SELECTION: [&str; 5] =
-    ["undisturbed", "snapshot-broken", "kill-running", "kill-command", "term-group"];
+const SELECTION: [&str; 3] = ["undisturbed", "snapshot-broken", "kill-running"];
 
 /// A backup, what its author does around it, and how it is restored, if it is no folder or tar file.
 struct Example {

@@ -173,11 +173,14 @@ impl<'a> Stage<'a> {
         fs::create_dir(&folder)?;
         let mut command = Command::new(restore);
         self.told(&mut command).env("DSNAP_TESTKIT_RESTORED", &folder).current_dir(&folder);
-        let output = command.stdin(Stdio::null()).output().map_err(|error| {
+        // Its words follow those of the script: a report shows them.
+        let said = File::options().append(true).open(self.folder.path().join("said"))?;
+        command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said);
+        let status = command.status().map_err(|error| {
             io::Error::new(error.kind(), format!("cannot start {}: {error}", restore.display()))
         })?;
         // What cannot be restored is no copy.
-        if output.status.success() { expected.look_in(&folder) } else { Ok(Copies::None) }
+        if status.success() { expected.look_in(&folder) } else { Ok(Copies::None) }
     }
 
     /// Returns the last lines that the script printed.
