@@ -179,6 +179,8 @@ impl<'a> Stage<'a> {
         let status = command.status().map_err(|error| {
             io::Error::new(error.kind(), format!("cannot start {}: {error}", restore.display()))
         })?;
+        // A signal that ends this program may have ended the script, too: that is no verdict.
+        self.pause()?;
         // What cannot be restored is no copy.
         if status.success() { expected.look_in(&folder) } else { Ok(Copies::None) }
     }
