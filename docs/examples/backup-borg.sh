@@ -11,8 +11,8 @@
 #   mkdir /srv/ds-new && cd /srv/ds-new
 #   borg extract "::$(borg list --short --last 1)"
 set -eu
-export BORG_REPO=/backup/borg # adapt
-export BORG_PASSCOMMAND="cat /etc/dsnap/borg.passphrase" # adapt
+export BORG_REPO="${BORG_REPO:-/backup/borg}" # adapt
+export BORG_PASSCOMMAND="${BORG_PASSCOMMAND:-cat /etc/dsnap/borg.passphrase}" # adapt
 
 # From within the folder: a restore then gets A and config, without the folders above.
 cd "$SNAPSHOT_DIRECTORY"

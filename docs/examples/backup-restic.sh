@@ -10,8 +10,8 @@
 #   export RESTIC_REPOSITORY=/backup/restic RESTIC_PASSWORD_FILE=/etc/dsnap/restic.password
 #   restic restore latest --target /srv/ds-new
 set -eu
-export RESTIC_REPOSITORY=/backup/restic # adapt
-export RESTIC_PASSWORD_FILE=/etc/dsnap/restic.password # adapt
+export RESTIC_REPOSITORY="${RESTIC_REPOSITORY:-/backup/restic}" # adapt
+export RESTIC_PASSWORD_FILE="${RESTIC_PASSWORD_FILE:-/etc/dsnap/restic.password}" # adapt
 
 # From within the folder: a restore then gets A and config, without the folders above.
 cd "$SNAPSHOT_DIRECTORY"

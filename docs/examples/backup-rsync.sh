@@ -10,7 +10,7 @@
 #   mkdir /srv/ds-new
 #   rsync -a /backup/latest/A /backup/latest/config /srv/ds-new/
 set -eu
-BACKUPS=/backup # adapt
+BACKUPS=${BACKUPS:-/backup} # adapt
 
 name=$(date -u +%Y%m%dT%H%M%S.%NZ)
 # -@-1: files that changed within a second have the same size and the same second. docs/backup.md says more.

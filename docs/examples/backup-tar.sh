@@ -9,7 +9,7 @@
 #   mkdir /srv/ds-new
 #   tar -C /srv/ds-new -xpzf "$(ls -t /backup/ds-*.tgz | head -n 1)"
 set -eu
-BACKUPS=/backup # adapt
+BACKUPS=${BACKUPS:-/backup} # adapt
 KEEP_DAYS=30 # adapt
 
 archive=$BACKUPS/ds-$(date -u +%Y%m%dT%H%M%SZ)-${SNAPSHOT_TID:-unknown}.tgz

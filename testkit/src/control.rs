@@ -8,10 +8,11 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::JoinHandle;
 
 use crate::Site;
 use crate::site::fault_spec::list_of_faults;
@@ -28,13 +29,19 @@ pub fn port_file(dir: &Path) -> PathBuf {
     dir.join("misc/dsnap-testkit.port")
 }
 
-/// A listener for orders. Dropping it closes the port.
+/// A listener for orders. Dropping it closes the port, and waits for the orders in progress.
 #[derive(Debug)]
 pub struct Control {
     address: SocketAddr,
     file: PathBuf,
     ended: Arc<AtomicBool>,
+    listening: Option<JoinHandle<()>>,
+    connections: Arc<Connections>,
 }
+
+/// The connections that are served, each with its thread. A thread shares the site until its end.
+#[derive(Debug, Default)]
+struct Connections(Mutex<Vec<(TcpStream, JoinHandle<()>)>>);
 
 impl Control {
     /// Listens on a free port of the loopback interface, for orders to this site.
@@ -46,31 +53,81 @@ impl Control {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let (address, file) = (listener.local_addr()?, port_file(site.path()));
         fs::write(&file, format!("{}\n", address.port()))?;
-        let (site, ended) = (Arc::downgrade(site), Arc::new(AtomicBool::new(false)));
-        let control = Self { address, file, ended: Arc::clone(&ended) };
-        std::thread::spawn(move || {
+        let (ended, connections) = <(Arc<AtomicBool>, Arc<Connections>)>::default();
+        let (site, is_over, served) =
+            (Arc::downgrade(site), Arc::clone(&ended), Arc::clone(&connections));
+        let listening = std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let site = site.upgrade().filter(|_| !ended.load(Ordering::SeqCst));
-                let Some(site) = site else { return };
-                // A client that has closed needs no answer.
-                std::thread::spawn(move || serve(&stream, &site));
+                if is_over.load(Ordering::SeqCst) || !served.add(stream, &site) {
+                    return;
+                }
             }
         });
-        Ok(control)
+        Ok(Self { address, file, ended, listening: Some(listening), connections })
     }
 
     /// Returns the address of the port.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
-}
 
-impl Drop for Control {
-    fn drop(&mut self) {
+    /// Closes the port, stops the server, and ends the site. After that no thread shares the site, so a
+    /// temporary storage is removed.
+    ///
+    /// # Errors
+    ///
+    /// The server could not write a file when it stopped.
+    pub fn end(mut self, site: Arc<Site>) -> io::Result<()> {
+        self.close();
+        // This also ends orders that wait for the server.
+        let stopped = site.stop_server();
+        self.connections.join();
+        drop(site);
+        stopped
+    }
+
+    /// Accepts no more orders.
+    fn close(&mut self) {
+        let Some(listening) = self.listening.take() else { return };
         let _ = fs::remove_file(&self.file);
         self.ended.store(true, Ordering::SeqCst);
         // The listening thread looks at the flag only when a client connects.
         let _ = TcpStream::connect(self.address);
+        let _ = listening.join();
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        self.close();
+        self.connections.join();
+    }
+}
+
+impl Connections {
+    /// Serves one more client. False if the site has ended.
+    fn add(&self, stream: TcpStream, site: &Weak<Site>) -> bool {
+        let Some(site) = site.upgrade() else { return false };
+        let Ok(own) = stream.try_clone() else { return true };
+        let thread = std::thread::spawn(move || {
+            // A client that has closed needs no answer.
+            let _ = serve(&stream, &site);
+            // Otherwise the client would wait: the list has a copy of the socket.
+            let _ = stream.shutdown(Shutdown::Both);
+        });
+        let mut served = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        served.retain(|(_, thread)| !thread.is_finished());
+        served.push((own, thread));
+        true
+    }
+
+    /// Waits for the orders in progress. Clients that have not sent an order get no answer.
+    fn join(&self) {
+        let mut served = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (stream, thread) in served.drain(..) {
+            let _ = stream.shutdown(Shutdown::Read);
+            let _ = thread.join();
+        }
     }
 }
 

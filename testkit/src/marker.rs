@@ -165,6 +165,16 @@ pub(crate) fn ledger_of_first(storage: &Storage, count: usize) -> io::Result<Led
     Ok(Ledger::new(format, Class::of(storage)?, history(count)))
 }
 
+/// Returns how many transactions were committed when the server of a storage ended.
+///
+/// # Errors
+///
+/// The marker file cannot be read, or the server has not ended.
+pub(crate) fn committed_until_end(dir: &Path) -> io::Result<usize> {
+    let end = Marker::read(dir)?.end;
+    end.ok_or_else(|| io::Error::other(format!("the server of {} has not ended", dir.display())))
+}
+
 /// Returns the newest of [`ledgers`].
 ///
 /// # Errors

@@ -16,6 +16,7 @@ mod make;
 mod print;
 mod run;
 mod site;
+mod torture;
 mod verify;
 mod zeo_options;
 mod zope_options;
@@ -46,6 +47,8 @@ enum Command {
     Ctl(ctl::CtlArgs),
     /// Run a script with a site of its own; fail if it leaves the storage in a snapshot
     Run(run::RunArgs),
+    /// Run a backup script again and again, each time with another fault; judge its copies and its exit status
+    Torture(torture::TortureArgs),
     /// Check that a copy of a site's storage contains exactly what was committed
     Verify(verify::VerifyArgs),
 }
@@ -68,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Conformance(args) => conformance::run(&args),
         Command::Ctl(args) => ctl::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Torture(args) => torture::run(&args),
         Command::Verify(args) => verify::run(&args),
     };
     result.unwrap_or_else(|error| {

@@ -52,7 +52,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::ledger::Ledger;
-use crate::marker::ledger_of_first;
+use crate::marker::{committed_until_end, ledger_of_first};
 
 use backend::Backend;
 use other_storage::OtherStorage;
@@ -147,10 +147,21 @@ impl Site {
     ///
     /// # Errors
     ///
-    /// No server runs, or the settings of the storage cannot be read.
+    /// The marker file or the settings of the storage cannot be read.
     pub fn ledger_until_now(&self) -> io::Result<Ledger> {
-        let server = self.server().map_err(|_| io::Error::other("no server runs"))?;
-        ledger_of_first(self.storage(), server.committed())
+        ledger_of_first(self.storage(), self.committed()?)
+    }
+
+    /// Returns how many transactions were committed until now, or until the server ended.
+    ///
+    /// # Errors
+    ///
+    /// No server runs, and the marker file cannot be read.
+    pub fn committed(&self) -> io::Result<usize> {
+        match self.server() {
+            Ok(server) => Ok(server.committed()),
+            Err(_) => committed_until_end(self.path()),
+        }
     }
 
     /// Returns the code in `misc/snapshot` if it is a tool's.

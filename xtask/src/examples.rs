@@ -1,11 +1,13 @@
 //! `cargo xtask examples`: runs the examples as a reader would: those of the testkit in bash, from Rust,
-//! and with pytest; the backups of `docs/examples`, with a restore. The others there are checked.
+//! and with pytest; the backups of `docs/examples`, with a restore and under faults. The others there are
+//! checked.
 //!
 //! The programs built here come first on the PATH. Python modules are installed in the target folder.
 //! Some examples are run by scenarios, in `crates/cli/tests/dsnap/examples.rs` and `systemd.rs` there.
 
 mod backups;
 mod checks;
+mod torture;
 mod wheel;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +35,7 @@ pub(crate) fn run() -> Result<()> {
     testkit(&programs)?;
     wheel::run(&programs, &modules)?;
     backups::run(&programs)?;
+    torture::run(&programs)?;
     checks::run(&programs, &modules)
 }
 

@@ -7,6 +7,7 @@
 
 mod bench;
 mod ci;
+mod crash;
 mod demo;
 mod dist;
 mod examples;
@@ -47,6 +48,10 @@ Tasks:
                --zeo             Only run with a real ZEO server
                --all             Run with four generations of ZEO servers
                --keep            Leave the storages in target/interop, even after a success
+  crash      Kill dsnap at every point, fail its system calls, and check what remains; needs strace, and
+             uses the original if Python 2.7 is there
+               PART...           Only these parts; `crash --help` lists them
+               --quick           Only some points of each part; takes less than two minutes
   bench      Measure dsnap, and compare it with the original, flock, curl and programs that do only what
              cannot be avoided. Needs an idle machine; fails if calls of loaded methods take too long
                CASE...           Only these cases; `bench --help` lists them, and all options
@@ -71,7 +76,9 @@ fn main() -> ExitCode {
 
 fn run(args: &[String]) -> Result<ExitCode> {
     let (task, rest) = args.split_first().map_or(("help", args), |(task, rest)| (task, rest));
-    if !matches!(task, "bench" | "dist" | "test" | "interop" | "header") && !rest.is_empty() {
+    if !matches!(task, "bench" | "crash" | "dist" | "test" | "interop" | "header")
+        && !rest.is_empty()
+    {
         bail!("{task} takes no arguments\n\n{HELP}");
     }
     match task {
@@ -79,6 +86,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
         "test" => test::run(rest, WithoutRoot::Skip)?,
         "examples" => examples::run()?,
         "bench" => bench::run(rest)?,
+        "crash" => crash::run(rest)?,
         "dist" => dist::run(rest)?,
         "tidy" => tidy::run()?,
         "tools" => tools::run()?,

@@ -41,7 +41,7 @@ pub(crate) struct RunArgs {
 pub(crate) fn run(args: &RunArgs) -> io::Result<ExitCode> {
     // Before the site starts: a signal meanwhile must not leave half of it behind.
     let mut signals = listen_for_signals()?;
-    let (site, _control) = args.options.start(args.storage.as_deref())?;
+    let (site, control) = args.options.start(args.storage.as_deref())?;
     let (program, script_args) = args.script.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let mut script = Command::new(program);
     tell(script.args(script_args), &site);
@@ -50,8 +50,7 @@ pub(crate) fn run(args: &RunArgs) -> io::Result<ExitCode> {
     })?;
     let status = wait_and_forward(script, &mut signals)?;
     let remaining = site.remaining_snapshot();
-    // Not by dropping the site: the thread that answered the last order may still share it.
-    site.stop_server()?;
+    control.end(site)?;
     if let Some(code) = remaining {
         print::error(format_args!(
             "the script ended, but the storage is still in the snapshot {code}"
@@ -63,7 +62,7 @@ pub(crate) fn run(args: &RunArgs) -> io::Result<ExitCode> {
 }
 
 /// Tells a script where its site is.
-fn tell(script: &mut Command, site: &Site) {
+pub(super) fn tell(script: &mut Command, site: &Site) {
     script.env("DSNAP_TESTKIT_STORAGE", site.path());
     script.env("DSNAP_TESTKIT_URL", site.urls().join(" "));
     script.env("DSNAP_TESTKIT_ACCESS", site.access());

@@ -92,8 +92,7 @@ pub(crate) fn run(args: &SiteArgs) -> io::Result<ExitCode> {
         close_with_stdin(signals.handle());
     }
     signals.forever().next();
-    drop(control);
-    site.stop_server()?;
+    control.end(site)?;
     Ok(ExitCode::SUCCESS)
 }
 

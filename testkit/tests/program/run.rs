@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 
-use super::support::{Scene, TESTKIT, assert_reported, begin_run, ctl, testkit};
+use super::support::{Scene, TESTKIT, assert_reported, begin_run, begin_run_in, ctl, testkit};
 
 #[test]
 fn run_gives_a_script_its_site_and_fails_if_a_snapshot_remains() {
@@ -111,5 +111,22 @@ fn a_signal_is_passed_to_the_script_whose_site_runs_until_the_script_ends() {
         assert_eq!(said, if expected == 5 { "in no snapshot\n" } else { "" });
         let content = std::fs::read_to_string(dir.join("misc/snapshot")).unwrap();
         assert_eq!(content, if expected == 5 { "shutdown" } else { "user/x" });
+    }
+}
+
+#[test]
+fn run_removes_its_temporary_storage_although_a_connection_to_its_control_port_is_open() {
+    let folder = tempfile::tempdir().unwrap();
+    for idle in [true, false] {
+        let script = "cat $DSNAP_TESTKIT_STORAGE/misc/dsnap-testkit.port; cat";
+        let options = ["--commits-per-second", "0", "--flush-time", "100"];
+        let (mut run, _out, port) = begin_run_in(Some(folder.path()), &options, script);
+        let mut client = TcpStream::connect(("127.0.0.1", port.parse().unwrap())).unwrap();
+        if !idle {
+            writeln!(client, "commit 3").unwrap();
+        }
+        drop(run.stdin.take());
+        assert!(run.wait().unwrap().success());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "idle: {idle}");
     }
 }

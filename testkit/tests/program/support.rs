@@ -189,7 +189,17 @@ pub(crate) fn assert_reported(options: &[&str], script: &str, held: &str) {
 /// Starts `run` with a script that prints a line and ends when its stdin does; returns that line,
 /// too.
 pub(crate) fn begin_run(options: &[&str], script: &str) -> (Child, BufReader<ChildStdout>, String) {
+    begin_run_in(None, options, script)
+}
+
+/// The same, with another folder for temporary files.
+pub(crate) fn begin_run_in(
+    temporary: Option<&Path>,
+    options: &[&str],
+    script: &str,
+) -> (Child, BufReader<ChildStdout>, String) {
     let mut command = Command::new(TESTKIT);
+    command.envs(temporary.map(|folder| ("TMPDIR", folder)));
     command.arg("run").args(options).args(["--", "sh", "-c", script]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();

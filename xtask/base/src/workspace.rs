@@ -42,6 +42,12 @@ pub fn build() -> Result<PathBuf> {
     built()
 }
 
+/// Builds what the tests need and one more program, and returns the folder of the programs.
+pub fn build_with(program: &str) -> Result<PathBuf> {
+    cargo().args(["build", "--locked"]).args(EVERYTHING).args(["--bin", program]).run()?;
+    built()
+}
+
 /// Builds the programs and nothing else, and returns their folder. After a fresh clone, this is
 /// quicker than [`build`].
 pub fn build_programs() -> Result<PathBuf> {

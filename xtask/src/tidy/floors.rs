@@ -23,6 +23,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("testkit", PROGRAM),
     ("testkit/villains", &["dsnap-sdk"]),
     ("xtask/bench", &["dsnap-testkit"]),
+    ("xtask/crash", &["dsnap-testkit"]),
     ("xtask/base", &[]),
     ("xtask/dist", &["dsnap", "dsnap-testkit"]),
     ("xtask", &[]),

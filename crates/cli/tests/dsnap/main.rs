@@ -55,6 +55,7 @@ mod stop_start;
 mod support;
 mod systemd;
 mod terminal;
+mod torture;
 mod traitors;
 mod trust;
 mod unanswered;

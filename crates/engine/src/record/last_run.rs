@@ -1,6 +1,11 @@
 //! How the last run ended, for people who look later.
 
+use std::io;
+
+use crate::limits::MAX_LOCK_FILE;
+use crate::record::FILE;
 use crate::record::checksummed::{ChecksummedLine, LineWriter};
+use crate::storage::Storage;
 
 /// The first word of its line.
 const KIND: &str = "last";
@@ -17,6 +22,19 @@ pub struct LastRun {
 }
 
 impl LastRun {
+    /// Reads how the last run on `storage` ended, if one has. Takes no lock.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub fn read(storage: &Storage) -> io::Result<Option<Self>> {
+        let content = match storage.folders().misc.read(FILE, MAX_LOCK_FILE) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            content => content?,
+        };
+        Ok(String::from_utf8_lossy(&content).lines().find_map(Self::from_line))
+    }
+
     pub(super) fn to_line(&self) -> String {
         LineWriter::new(KIND)
             .number("ended", self.ended)
@@ -37,7 +55,19 @@ impl LastRun {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::storage::testing::storage;
+
+    #[test]
+    fn the_last_run_on_a_storage_is_read_without_its_lock() {
+        let (_folder, storage) = storage();
+        assert_eq!(LastRun::read(&storage).unwrap(), None);
+        let last = LastRun { ended: 17, status: 122, entered_by: String::new() };
+        fs::write(storage.run_lock(), format!("inode 17\n{}\n", last.to_line())).unwrap();
+        assert_eq!(LastRun::read(&storage).unwrap(), Some(last));
+    }
 
     #[test]
     fn the_end_of_a_run_reads_back_as_it_was() {

@@ -1,0 +1,162 @@
+//! `dsnap-testkit torture`: runs a backup script again and again, each time with another fault.
+//!
+//! Each fault has a site and a target of its own. After it, the script runs once more undisturbed.
+//! Dependencies between the files point down this list only: `report`; `disturbance`; `stage`; `advice`;
+//! `judge`; `copies`, `target`, `process` and `faults` stand alone.
+
+mod advice;
+mod copies;
+mod disturbance;
+mod faults;
+mod judge;
+mod process;
+mod report;
+mod stage;
+mod target;
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, ValueHint};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use super::print;
+use super::site::SiteOptions;
+use faults::{ALL, Fault, Trial};
+use judge::{Observed, Which};
+use report::{Outcome, Report, Tried, Wrong};
+use stage::{Script, Stage};
+
+/// How often a moment is waited for. COMMAND may end before it can be stopped.
+const ATTEMPTS: usize = 3;
+/// How many lines of a script's output a report shows.
+const SAID_LINES: usize = 4;
+
+#[derive(Args)]
+#[command(
+    after_help = "The script finds the variables of `dsnap-testkit run`, and DSNAP_TESTKIT_TARGET: an empty folder \
+    for its backups. A copy is a folder below it that contains A/, or a tar file of one. For any other format, \
+    --restore names a script that restores the newest backup to the folder in DSNAP_TESTKIT_RESTORED, which is \
+    its working directory.\n\n\
+    After each fault, the script runs once more, undisturbed. A verdict is green if a script that exits with 0 \
+    has made a whole copy (every transaction committed before the run, and no partial ones) and left no \
+    snapshot, and if the next run works. A disturbed script may fail, but then it must not exit with 0.\n\n\
+    The exit status is 0 if no verdict is red, 1 if one is, and 2 if the site or the script cannot be started."
+)]
+pub(crate) struct TortureArgs {
+    #[command(flatten)]
+    options: SiteOptions,
+    /// Try only this fault (repeatable); `--list` says what each one is
+    #[arg(long, value_name = "FAULT", hide_possible_values = true)]
+    #[arg(value_parser = PossibleValuesParser::new(ALL.map(|trial| trial.name)))]
+    only: Vec<String>,
+    /// List the faults
+    #[arg(long)]
+    list: bool,
+    /// Restore each backup with this script, and judge the restored folder
+    #[arg(long, value_name = "SCRIPT", value_hint = ValueHint::FilePath)]
+    restore: Option<PathBuf>,
+    /// Seconds that one run of the script may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    limit: u64,
+    /// The backup script and its arguments
+    #[arg(required_unless_present = "list", last = true, value_name = "SCRIPT")]
+    script: Vec<OsString>,
+}
+
+/// Tries the faults, and prints what came of them.
+pub(crate) fn run(args: &TortureArgs) -> io::Result<ExitCode> {
+    if args.list {
+        ALL.iter().for_each(|it| print::line(format_args!("{:<17} {}", it.name, it.what)));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let script = args.script()?;
+    let trials: Vec<_> = ALL.iter().filter(|trial| args.wants(trial)).collect();
+    let mut report = Report::begin();
+    for trial in &trials {
+        let outcome = attempt(trial, &args.options, &script)?;
+        let fails_alone = trial.fault == Fault::Nothing
+            && matches!(&outcome, Outcome::Tried(Tried { wrong: Some(_), .. }));
+        report.add(trial, outcome);
+        if fails_alone {
+            // Every other trial would say the same.
+            break;
+        }
+    }
+    Ok(if report.end(&trials) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl TortureArgs {
+    fn wants(&self, trial: &Trial) -> bool {
+        self.only.is_empty() || self.only.iter().any(|name| name == trial.name)
+    }
+
+    /// Returns the script, which ends with this program at a signal.
+    fn script(&self) -> io::Result<Script> {
+        let stop = Arc::default();
+        for signal in [SIGTERM, SIGINT, SIGHUP] {
+            flag::register(signal, Arc::clone(&stop))?;
+        }
+        let restore = self.restore.as_deref().map(std::path::absolute).transpose()?;
+        let limit = Duration::from_secs(self.limit);
+        Ok(Script { words: self.script.clone(), restore, limit, stop })
+    }
+}
+
+/// Tries a fault; again if its moment did not come.
+fn attempt(trial: &Trial, options: &SiteOptions, script: &Script) -> io::Result<Outcome> {
+    for _ in 0..ATTEMPTS {
+        let mut stage = Stage::new(script, options, trial.fault == Fault::FullDisk)?;
+        let tried = on_stage(trial.fault, &mut stage);
+        let ended = stage.end();
+        if let Some(tried) = tried? {
+            return ended.map(|()| Outcome::Tried(tried));
+        }
+    }
+    Ok(Outcome::NotTried)
+}
+
+/// Runs the script with the fault, and then once more. `None` if the moment of the fault did not come.
+fn on_stage(fault: Fault, stage: &mut Stage<'_>) -> io::Result<Option<Tried>> {
+    let disk = stage.target.disk();
+    let Some(mut disturbed) = run_once(fault, stage)? else { return Ok(None) };
+    if fault.hits_server() {
+        // The snapshot that is left ends with the next start of the server.
+        disturbed.snapshot = None;
+    }
+    let which = if fault == Fault::Nothing { Which::Undisturbed } else { Which::Disturbed };
+    let wrong = wrong(stage, &disturbed, which);
+    if wrong.is_some() || which == Which::Undisturbed {
+        return Ok(Some(Tried { disturbed, next: None, wrong, disk }));
+    }
+    fault.put_right(stage)?;
+    stage.commit()?;
+    let next = run_once(Fault::Nothing, stage)?;
+    let wrong = next.as_ref().and_then(|next| self::wrong(stage, next, Which::Next));
+    Ok(Some(Tried { disturbed, next, wrong, disk }))
+}
+
+fn wrong(stage: &Stage<'_>, seen: &Observed, which: Which) -> Option<Wrong> {
+    let finding = seen.judge(which)?;
+    Some(Wrong { finding, said: stage.said(SAID_LINES) })
+}
+
+/// Runs the script once. `None` if the moment of the fault did not come.
+fn run_once(fault: Fault, stage: &Stage<'_>) -> io::Result<Option<Observed>> {
+    fault.prepare(stage)?;
+    let required = stage.site.committed()?;
+    let mut process = stage.start()?;
+    let has_come = fault.disturb(stage, &mut process)?;
+    let ended = stage.wait(&mut process)?;
+    drop(process);
+    if !has_come {
+        return Ok(None);
+    }
+    stage.observe(ended, required).map(Some)
+}

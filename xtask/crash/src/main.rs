@@ -1,0 +1,49 @@
+//! `dsnap-crash`: kills dsnap at every point, fails its system calls, and checks what remains.
+//! `cargo xtask crash` builds everything, and starts this program.
+//!
+//! A *part* disturbs one kind of run in one way, at every *point*: a system call, a moment, a signal. After
+//! each point it gives a verdict (`verdict`). All parts fail if one point lost something.
+#![forbid(unsafe_code)]
+
+mod options;
+mod verdict;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use xtask_base::output;
+
+use options::Options;
+use verdict::Tally;
+
+/// A kind of disturbance: its name on the command line, what it does, and how it is done.
+pub(crate) type Part = (&'static str, &'static str, fn(&Options) -> Result<Tally>);
+
+/// All parts, in the order in which they are done.
+pub(crate) const PARTS: &[Part] = &[];
+
+fn main() -> ExitCode {
+    run(&Options::parse()).map_or_else(
+        |error| {
+            output::error(format_args!("error: {error:#}"));
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}
+
+/// Does all parts that are wanted, even after a failed point, and prints a table.
+fn run(options: &Options) -> Result<()> {
+    let mut table = Vec::new();
+    for (name, what, part) in PARTS.iter().filter(|(name, ..)| options.wants(name)) {
+        output::line(format_args!("\n== {name}: {what}"));
+        let start = Instant::now();
+        let tally = part(options).with_context(|| format!("crash: {name} failed"))?;
+        table.push((*name, tally, start.elapsed()));
+    }
+    output::line(format_args!("\n{}", verdict::table(&table)));
+    ensure!(table.iter().all(|(_, tally, _)| tally.is_clean()), "see the points above");
+    Ok(())
+}

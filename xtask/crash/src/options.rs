@@ -1,0 +1,40 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use crate::PARTS;
+
+/// Kills dsnap at every point, fails its system calls, and checks what remains.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask crash", after_help = parts())]
+pub(crate) struct Options {
+    /// Only these parts
+    #[arg(value_name = "PART")]
+    parts: Vec<String>,
+    /// Only some points of each part; takes less than two minutes
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// The folder for storages; its contents are removed
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub(crate) work: PathBuf,
+    /// The program dsnap
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) dsnap: PathBuf,
+    /// The folder `bin` of a Python 2.7 with the original
+    #[arg(long, value_name = "DIR", hide = true)]
+    pub(crate) original: Option<PathBuf>,
+}
+
+impl Options {
+    /// Says whether a part was named, or none was.
+    pub(crate) fn wants(&self, part: &str) -> bool {
+        self.parts.is_empty() || self.parts.iter().any(|it| it == part)
+    }
+}
+
+fn parts() -> String {
+    let lines = PARTS.iter().map(|(name, what, _)| format!("  {name:12} {what}\n"));
+    format!("Parts:\n{}", lines.collect::<String>())
+}
