@@ -5,8 +5,14 @@
 //! each point it gives a verdict (`verdict`). All parts fail if one point lost something.
 #![forbid(unsafe_code)]
 
+mod direct;
 mod options;
+mod original;
+mod point;
+mod scratch;
+mod strace;
 mod verdict;
+mod wreck;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -22,7 +28,8 @@ use verdict::Tally;
 pub(crate) type Part = (&'static str, &'static str, fn(&Options) -> Result<Tally>);
 
 /// All parts, in the order in which they are done.
-pub(crate) const PARTS: &[Part] = &[];
+pub(crate) const PARTS: &[Part] =
+    &[("direct", "recoveries that are killed at every change", direct::run)];
 
 fn main() -> ExitCode {
     run(&Options::parse()).map_or_else(
