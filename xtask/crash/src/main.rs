@@ -6,9 +6,12 @@
 #![forbid(unsafe_code)]
 
 mod direct;
+mod errors;
 mod options;
 mod original;
 mod point;
+mod power;
+mod remains;
 mod scratch;
 mod strace;
 mod verdict;
@@ -28,8 +31,11 @@ use verdict::Tally;
 pub(crate) type Part = (&'static str, &'static str, fn(&Options) -> Result<Tally>);
 
 /// All parts, in the order in which they are done.
-pub(crate) const PARTS: &[Part] =
-    &[("direct", "recoveries that are killed at every change", direct::run)];
+pub(crate) const PARTS: &[Part] = &[
+    ("direct", "recoveries that are killed at every change", direct::run),
+    ("errors", "recoveries in which every call fails, once or from then on", errors::run),
+    ("power", "recoveries after which only a part of the changes is on disk", power::run),
+];
 
 fn main() -> ExitCode {
     run(&Options::parse()).map_or_else(

@@ -26,7 +26,8 @@ const MAX_KEPT: usize = 20;
 pub(crate) struct Scratch {
     folder: TempDir,
     kept: PathBuf,
-    count: AtomicUsize,
+    count_kept: AtomicUsize,
+    paths: AtomicUsize,
 }
 
 impl Scratch {
@@ -38,7 +39,7 @@ impl Scratch {
         let folder = tempfile::Builder::new().prefix("dsnap-crash-").tempdir_in(MEMORY);
         let folder = folder.or_else(|_| tempfile::tempdir_in(&options.work));
         let folder = folder.context("cannot make a folder for storages")?;
-        Ok(Self { folder, kept, count: AtomicUsize::new(0) })
+        Ok(Self { folder, kept, count_kept: AtomicUsize::new(0), paths: AtomicUsize::new(0) })
     }
 
     /// Returns the path of a file or folder in it.
@@ -53,9 +54,15 @@ impl Scratch {
         Ok(path)
     }
 
+    /// Returns a new path in a folder of this name.
+    pub(crate) fn new_path(&self, folder: &str) -> Result<PathBuf> {
+        let number = self.paths.fetch_add(1, Ordering::Relaxed);
+        Ok(self.folder(folder)?.join(format!("{number:06}")))
+    }
+
     /// Copies what a failed point left to where it stays, and says where. Keeps the first ones only.
     pub(crate) fn keep(&self, left: &Path, point: &str) -> Result<String> {
-        if self.count.fetch_add(1, Ordering::Relaxed) >= MAX_KEPT {
+        if self.count_kept.fetch_add(1, Ordering::Relaxed) >= MAX_KEPT {
             return Ok(format!("not kept, as {MAX_KEPT} others are"));
         }
         let kept = self.kept.join(point.replace(|it: char| !it.is_ascii_alphanumeric(), "-"));

@@ -3,7 +3,7 @@
 //! strace counts calls by name, and for each thread on its own: `when=3` of `unlinkat` is the third
 //! `unlinkat` of any thread, whatever other calls that thread made. So a point of a run is a name and a
 //! number ([`Call::nth`]). Two threads may both come to that point, and then the first one is disturbed.
-//! [`Traced::was_reached`] tells whether the disturbance met the call that it was meant for.
+//! [`Traced::reached`] tells whether the disturbance met the call that it was meant for.
 //!
 //! A call at which a program is killed is not made. The kernel looks for a KILL once more between the
 //! stop for the tracer and the call. To kill a program after a call, kill it at its next one.
@@ -18,10 +18,13 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use xtask_base::process::{Finished, Program};
 
-pub(crate) use line::Call;
+use crate::point::{Kept, check};
+use crate::verdict::Verdict;
+
+pub(crate) use line::{Arg, Call};
 
 /// How long one traced run may take; most take a tenth of a second.
-const RUN_TIMEOUT: Duration = Duration::from_secs(120);
+const RUN_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How much of a written text is listed: all of it.
 const MAX_TEXT: &str = "1000000";
@@ -126,18 +129,22 @@ impl Disturbance<'_> {
 }
 
 impl Traced {
-    /// Says whether the disturbance met the call of the listing, and no other one. `root` is the folder
+    /// Checks that the disturbance met the call of the listing, and no other one. `root` is the folder
     /// of this run, and `listed_root` that of the listing.
-    pub(crate) fn was_reached(&self, it: Disturbance<'_>, listed_root: &Path, root: &Path) -> bool {
-        let Some(meant) = it.call() else { return true };
-        let same = |call: &&Call| call.name == meant.name && call.nth == meant.nth;
-        let met = self.calls.iter().find(same);
-        met.is_some_and(|call| {
+    pub(crate) fn reached(&self, it: Disturbance<'_>, listed_root: &Path, root: &Path) -> Kept {
+        let Some(meant) = it.call() else { return Ok(()) };
+        let met = self.calls.iter().find(|call| call.name == meant.name && call.nth == meant.nth);
+        let reached = met.is_some_and(|call| {
             let disturbed = match it {
                 Disturbance::Kill(_) => !call.is_finished(),
                 _ => call.is_injected(),
             };
             disturbed && call.files_below(root) == meant.files_below(listed_root)
+        });
+        check(reached, Verdict::Undecided, || {
+            let (met, last) = (met.map(|it| it.describe(root)), self.calls.last());
+            let last = last.map(|it| it.describe(root));
+            format!("the run went another way: it met {met:?}, and its last call is {last:?}")
         })
     }
 

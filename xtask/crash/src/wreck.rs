@@ -12,7 +12,7 @@ use xtask_base::tree::{self, Times};
 
 use crate::options::Options;
 use crate::original;
-use crate::scratch::Scratch;
+use crate::scratch::{Scratch, in_parallel};
 use crate::strace::{Disturbance, Traced, Tracer, Whose};
 
 /// The transactions of a wreck: each place that a state fills gets at least one.
@@ -59,15 +59,15 @@ pub(crate) struct Ready {
 const SYNCED: (bool, bool) = (true, true);
 
 impl Wreck {
-    const fn of(state: State, format: Format, class: Class) -> Self {
+    pub(crate) const fn of(state: State, format: Format, class: Class) -> Self {
         Self { state, format, class, synced: SYNCED, interrupted: false }
     }
 
-    const fn with_sync(self, sync: bool, dirsync: bool) -> Self {
+    pub(crate) const fn with_sync(self, sync: bool, dirsync: bool) -> Self {
         Self { synced: (sync, dirsync), ..self }
     }
 
-    const fn interrupted(self) -> Self {
+    pub(crate) const fn interrupted(self) -> Self {
         Self { interrupted: true, ..self }
     }
 
@@ -101,7 +101,7 @@ impl Wreck {
     }
 
     /// Makes the wreck, recovers copies of it with both tools, and lists the calls of a recovery.
-    pub(crate) fn prepare(&self, options: &Options, scratch: &Scratch) -> Result<Ready> {
+    fn prepare(&self, options: &Options, scratch: &Scratch, thread: usize) -> Result<Ready> {
         let name = self.name();
         let folder = scratch.folder(&format!("wrecks/{name}"))?;
         let (template, expected) = (folder.join("template"), folder.join("expected"));
@@ -110,16 +110,23 @@ impl Wreck {
         let fixture = fixture.class(self.class).sync(sync).dirsync(dirsync);
         let fixture = fixture.transactions(TRANSACTIONS).build_in(&template)?;
         if self.interrupted {
-            interrupt(options, scratch, &template)?;
+            interrupt(options, scratch, thread, &template)?;
         }
         tree::copy(&template, &expected)?;
         run(options, &expected)?;
         let verdict = fixture.ledger().verify(&expected.join("A"));
         ensure!(verdict.holds(), "{name}: an undisturbed recovery lost something: {verdict}");
         original_agrees(options, &template, &expected, &folder.join("original"))?;
-        let (listed_root, listed) = list(options, scratch, &template)?;
+        let (listed_root, listed) = list(options, scratch, thread, &template)?;
         Ok(Ready { name, template, expected, listed_root, listed })
     }
+}
+
+/// Makes these wrecks, in this order.
+pub(crate) fn prepare(options: &Options, scratch: &Scratch, all: &[Wreck]) -> Result<Vec<Ready>> {
+    in_parallel(all, |thread, wreck| {
+        wreck.prepare(options, scratch, thread).with_context(|| wreck.name())
+    })
 }
 
 impl Ready {
@@ -172,8 +179,13 @@ pub(crate) fn difference(expected: &Path, storage: &Path) -> Result<Option<Strin
 }
 
 /// Lists the calls of a recovery of a copy. Returns where the copy was, too.
-fn list(options: &Options, scratch: &Scratch, template: &Path) -> Result<(PathBuf, Traced)> {
-    let storage = slot(0, scratch)?;
+fn list(
+    options: &Options,
+    scratch: &Scratch,
+    thread: usize,
+    template: &Path,
+) -> Result<(PathBuf, Traced)> {
+    let storage = slot(thread, scratch)?;
     tree::copy(template, &storage)?;
     let listed = tracer(&storage).run(Disturbance::None, dsnap(options, &storage))?;
     ensure!(listed.finished.success(), "an undisturbed run: {}", listed.finished.failure());
@@ -181,12 +193,11 @@ fn list(options: &Options, scratch: &Scratch, template: &Path) -> Result<(PathBu
 }
 
 /// Kills a recovery in the middle of its changes.
-fn interrupt(options: &Options, scratch: &Scratch, template: &Path) -> Result<()> {
-    let (_, listed) = list(options, scratch, template)?;
+fn interrupt(options: &Options, scratch: &Scratch, thread: usize, template: &Path) -> Result<()> {
+    let (_, listed) = list(options, scratch, thread, template)?;
     let changes: Vec<_> = listed.changes().collect();
     let middle = changes.get(changes.len() / 2).context("a recovery without a change")?;
-    let tracer = Tracer { whose: Whose::FirstThread, file: scratch.path("trace") };
-    let killed = tracer.run(Disturbance::Kill(middle), dsnap(options, template))?;
+    let killed = tracer(template).run(Disturbance::Kill(middle), dsnap(options, template))?;
     ensure!(!killed.finished.success(), "it was not killed");
     Ok(fs::remove_file(template.join("misc/dsnap.lock"))?)
 }

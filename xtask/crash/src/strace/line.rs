@@ -65,11 +65,15 @@ impl Call {
 
     /// Says whether an argument contains one of these flags.
     fn has(&self, flags: &[&str]) -> bool {
-        let others = self.args.iter().filter_map(|arg| match arg {
-            Arg::Other(text) => Some(text),
+        self.others().any(|text| flags.iter().any(|flag| text.contains(flag)))
+    }
+
+    /// Returns the arguments that are neither a descriptor nor a text.
+    pub(crate) fn others(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.args.iter().filter_map(|arg| match arg {
+            Arg::Other(text) => Some(text.as_str()),
             _ => None,
-        });
-        others.into_iter().any(|text| flags.iter().any(|flag| text.contains(flag)))
+        })
     }
 
     /// Says whether it returned.
