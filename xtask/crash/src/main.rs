@@ -11,6 +11,7 @@ mod options;
 mod original;
 mod point;
 mod power;
+mod record;
 mod remains;
 mod scratch;
 mod strace;
@@ -35,6 +36,7 @@ pub(crate) const PARTS: &[Part] = &[
     ("direct", "recoveries that are killed at every change", direct::run),
     ("errors", "recoveries in which every call fails, once or from then on", errors::run),
     ("power", "recoveries after which only a part of the changes is on disk", power::run),
+    ("record", "runs over HTTP whose record is not written, torn or lost", record::run),
 ];
 
 fn main() -> ExitCode {

@@ -21,6 +21,8 @@ use xtask_base::process::{Finished, Program};
 use crate::point::{Kept, check};
 use crate::verdict::Verdict;
 
+#[cfg(test)]
+pub(crate) use line::calls as parse;
 pub(crate) use line::{Arg, Call};
 
 /// How long one traced run may take; most take a tenth of a second.
@@ -58,6 +60,8 @@ pub(crate) struct Tracer {
     pub(crate) whose: Whose,
     /// The file for strace's output.
     pub(crate) file: PathBuf,
+    /// If there is one, only calls on this file are listed, disturbed and counted.
+    pub(crate) only: Option<PathBuf>,
 }
 
 /// A traced run.
@@ -70,12 +74,6 @@ pub(crate) struct Traced {
 }
 
 impl Tracer {
-    /// Says whether strace is installed and may trace.
-    pub(crate) fn is_possible(&self) -> bool {
-        self.run(Disturbance::None, |strace| strace.arg("true"))
-            .is_ok_and(|it| it.finished.success())
-    }
-
     /// Runs the program that `complete` adds to the command line of strace.
     ///
     /// # Errors
@@ -89,6 +87,8 @@ impl Tracer {
         // Not with `--seccomp-bpf`: strace 6.1 then counts the calls, but does not kill.
         let strace = Program::within(RUN_TIMEOUT, "strace").args(["-qq", "-y", "-s", MAX_TEXT]);
         let strace = strace.arg("-o").arg(&self.file).args(self.follow());
+        let only = self.only.iter().flat_map(|file| [OsStr::new("-P"), file.as_os_str()]);
+        let strace = strace.args(only);
         let finished = complete(disturb(strace, disturbance)).output()?;
         let trace = fs::read_to_string(&self.file)
             .with_context(|| format!("strace wrote nothing: {}", finished.stderr))?;
