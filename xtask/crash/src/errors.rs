@@ -20,7 +20,7 @@ use crate::options::Options;
 use crate::point::{Broken, Kept, check, judge, tally};
 use crate::remains::{next_run, snapshot_is_true};
 use crate::scratch::{Scratch, in_parallel};
-use crate::strace::{Call, Disturbance, Traced};
+use crate::strace::{Call, Disturbance, Traced, until_reached};
 use crate::verdict::{Tally, Verdict};
 use crate::wreck::{self, Ready, Wreck, tracer};
 
@@ -111,29 +111,35 @@ impl Point<'_> {
     }
 
     fn fail(&self, options: &Options, scratch: &Scratch, thread: usize) -> Result<Verdict> {
-        let storage = self.ready.copy_for(thread, scratch)?;
-        let shown = self.fail_here(options, &storage)?;
+        let storage = wreck::slot(thread, scratch)?;
+        let ran = until_reached(|| {
+            self.ready.copy_for(thread, scratch)?;
+            remove(&copy_of_command(&storage))?;
+            let ran = self.run(options, &storage)?;
+            let reached = ran.reached(self.disturbance(), &self.ready.listed_root, &storage);
+            Ok((ran, reached))
+        });
+        let shown = match ran {
+            Ok((ran, Ok(()))) => self.shown_by(&ran.finished, options, &storage)?,
+            Ok((_, not_reached)) => not_reached,
+            Err(error) => Err(Broken::of(Verdict::Undecided, format!("{error:#}"))),
+        };
         judge(shown, &self.describe(), &storage, scratch)
     }
 
-    fn fail_here(&self, options: &Options, storage: &Path) -> Result<Kept> {
-        let (disturbance, copy) = (self.disturbance(), copy_of_command(storage));
-        remove(&copy)?;
-        let ran = tracer(storage).run(disturbance, |strace| {
+    /// Makes the run. COMMAND copies `A/`.
+    fn run(&self, options: &Options, storage: &Path) -> Result<Traced> {
+        tracer(storage).run(self.disturbance(), |strace| {
             let dsnap = strace.arg(&options.dsnap).arg("--storage").arg(storage);
-            let copying = dsnap.args(["/bin/cp", "-a"]).arg(storage.join("A")).arg(&copy);
-            copying.env("RUST_BACKTRACE", "0")
-        });
-        let ran = match ran {
-            Ok(ran) => ran,
-            Err(error) => return Ok(Err(Broken::of(Verdict::Undecided, format!("{error:#}")))),
-        };
-        let reached = ran.reached(disturbance, &self.ready.listed_root, storage);
-        if reached.is_err() {
-            return Ok(reached);
-        }
+            let copying = dsnap.args(["/bin/cp", "-a"]).arg(storage.join("A"));
+            copying.arg(copy_of_command(storage)).env("RUST_BACKTRACE", "0")
+        })
+    }
+
+    fn shown_by(&self, ran: &Finished, options: &Options, storage: &Path) -> Result<Kept> {
+        let copy = copy_of_command(storage);
         let checks = [
-            self.ended_as_promised(&ran.finished, &copy),
+            self.ended_as_promised(ran, &copy),
             self.command_saw_everything(&copy)?,
             snapshot_is_true(self.ready, storage)?,
         ];

@@ -121,9 +121,9 @@ impl Point<'_> {
         fs::write(root.join(FILE), content)?;
         match server {
             Server::LivesOn => {}
-            Server::IsDown => scene.site.crash_server(),
+            Server::IsDown => scene.crash()?,
             Server::WasStartedAgain => {
-                scene.site.crash_server();
+                scene.crash()?;
                 scene.site.start_server().context("the server does not start again")?;
             }
         }

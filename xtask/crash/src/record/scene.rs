@@ -42,6 +42,13 @@ impl<'a> Scene<'a> {
         Ok(server.commit(3)?)
     }
 
+    /// Crashes the server, and waits for the end of COMMAND: a power cut ends that, too.
+    pub(super) fn crash(&self) -> Result<()> {
+        self.site.crash_server();
+        let flock = Program::within(RUN_TIMEOUT, "flock").arg(self.site.storage().sublock());
+        flock.arg("true").quiet().map(drop)
+    }
+
     /// Ends the site, and removes its files.
     pub(super) fn end(self) -> Result<()> {
         drop(self.site);

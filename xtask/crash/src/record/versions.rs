@@ -74,10 +74,10 @@ fn over(file: &[u8], text: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::strace::{Whose, parse};
+    use crate::strace::calls_in;
 
     fn versions(trace: &str) -> Vec<(&'static str, Vec<u8>)> {
-        Versions::of(&parse(trace, Whose::FirstThread).unwrap(), Path::new("/s"))
+        Versions::of(&calls_in(trace).unwrap(), Path::new("/s"))
     }
 
     #[test]

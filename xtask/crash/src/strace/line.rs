@@ -128,7 +128,7 @@ impl Call {
 }
 
 /// Reads a trace.
-pub(crate) fn calls(trace: &str, whose: Whose) -> Result<Vec<Call>> {
+pub(super) fn calls(trace: &str, whose: Whose) -> Result<Vec<Call>> {
     let mut threads = Vec::new();
     let mut counts = HashMap::new();
     let begun = joined(trace, whose);
