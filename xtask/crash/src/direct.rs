@@ -94,7 +94,7 @@ impl<'a> Point<'a> {
     fn kill(&self, options: &Options, scratch: &Scratch, thread: usize) -> Result<Remains<'a>> {
         let Self { ready, at, call } = *self;
         let (storage, disturbance) = (wreck::slot(thread, scratch)?, Disturbance::Kill(call));
-        let (_, reached) = until_reached(|| {
+        let (_, reached) = until_reached(disturbance, || {
             ready.copy_for(thread, scratch)?;
             let killed = tracer(&storage).run(disturbance, dsnap(options, &storage))?;
             let reached = killed.reached(disturbance, &ready.listed_root, &storage);

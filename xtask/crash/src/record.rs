@@ -4,8 +4,8 @@
 //!   or does not run, and the storage is left.
 //! - **Cuts.** dsnap is killed at each of these calls, and the file then contains a torn text, or an older
 //!   one that was synced. The server lives on (the storage is on another machine), or it was cut off, too:
-//!   then it is down, or was started again. The next run works, or says which snapshot is in the way, and
-//!   `--recover --code` ends that.
+//!   then it is down, or was started again. The next run works. Only after a torn text it may say which
+//!   snapshot is in the way, and then `--recover --code` ends that.
 
 mod scene;
 mod versions;
@@ -115,7 +115,7 @@ impl Point<'_> {
             return Ok(Some(Err(broken)));
         }
         let versions = Versions::of(&killed.calls, root);
-        let Some((_, content)) = versions.get(version) else { return Ok(None) };
+        let Some((word, content)) = versions.get(version) else { return Ok(None) };
         scene.commit()?;
         // In place: a power cut does not give the file another inode, and a record knows its own.
         fs::write(root.join(FILE), content)?;
@@ -127,7 +127,8 @@ impl Point<'_> {
                 scene.site.start_server().context("the server does not start again")?;
             }
         }
-        scene.next_run(server == Server::LivesOn).map(Some)
+        // The text on disk names the snapshot that is held, unless a later one was written half over it.
+        scene.next_run(server == Server::LivesOn && *word == "torn").map(Some)
     }
 }
 
