@@ -92,7 +92,9 @@ impl CommandRunner<'_> {
         }
         let inheritable = set_flags(environment, FdFlags::empty());
         let child = inheritable.and_then(|()| self.spawn(&mut command));
-        set_flags(environment, FdFlags::CLOEXEC)?;
+        // An error here must not hide that COMMAND runs: it would lose its snapshot. The lock is unlocked
+        // for all who inherit it.
+        let _ = set_flags(environment, FdFlags::CLOEXEC);
         child
     }
 

@@ -5,8 +5,18 @@
 //! each point it gives a verdict (`verdict`). All parts fail if one point lost something.
 #![forbid(unsafe_code)]
 
+mod direct;
+mod errors;
 mod options;
+mod original;
+mod point;
+mod power;
+mod record;
+mod remains;
+mod scratch;
+mod strace;
 mod verdict;
+mod wreck;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -22,7 +32,12 @@ use verdict::Tally;
 pub(crate) type Part = (&'static str, &'static str, fn(&Options) -> Result<Tally>);
 
 /// All parts, in the order in which they are done.
-pub(crate) const PARTS: &[Part] = &[];
+pub(crate) const PARTS: &[Part] = &[
+    ("direct", "recoveries that are killed at every change", direct::run),
+    ("errors", "recoveries in which every call fails, once or from then on", errors::run),
+    ("power", "recoveries after which only a part of the changes is on disk", power::run),
+    ("record", "runs over HTTP whose record is not written, torn or lost", record::run),
+];
 
 fn main() -> ExitCode {
     run(&Options::parse()).map_or_else(

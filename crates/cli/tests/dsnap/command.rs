@@ -6,10 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use dsnap_testkit::{Format, State, locks};
+use dsnap_testkit::{Fixture, Format, State, locks};
 
 use crate::support::{
-    DIRECT, Dsnap, HTTP, assert_free, conf, current_user, fixture_builder, folder, is_locked,
+    DIRECT, Dsnap, HTTP, Ran, assert_free, conf, current_user, fixture_builder, folder, is_locked,
     make_fifo, site, storage, wait_until, write_script,
 };
 
@@ -19,6 +19,33 @@ fn the_exit_status_of_command_is_the_exit_status() {
     for status in [0, 1, 75, 122, 125, 255] {
         Dsnap::on(&fixture).sh(&format!("exit {status}")).run().says(status, DIRECT);
     }
+}
+
+/// Runs COMMAND under `strace`, which traces what is done to the sublock. Returns the trace, too.
+fn traced(fixture: &Fixture, options: &[&str]) -> (Ran, String) {
+    let (folder, sublock) = (folder(), fixture.storage().sublock());
+    let trace = folder.path().join("trace");
+    let mut strace = vec!["strace", "-o", trace.to_str().unwrap(), "-P", sublock.to_str().unwrap()];
+    strace.extend(options);
+    let ran = Dsnap::through(&strace).storage(fixture.path()).sh("exit 7").run();
+    let written = fs::read_to_string(&trace).unwrap();
+    (ran, written)
+}
+
+#[test]
+fn a_command_that_was_started_is_not_said_to_be_not_run() {
+    let fixture = storage(State::Clean);
+    // The first run also makes the files that later ones find.
+    traced(&fixture, &[]);
+    // After the start of COMMAND, the descriptor of the sublock is closed to other processes again.
+    let (_, trace) = traced(&fixture, &["-e", "trace=fcntl"]);
+    let calls = || trace.lines().filter(|line| line.starts_with("fcntl("));
+    let closed = calls().position(|line| line.contains("F_SETFD, FD_CLOEXEC")).unwrap() + 1;
+    let fail = format!("inject=fcntl:error=EIO:when={closed}");
+    let (ran, trace) = traced(&fixture, &["-e", &fail]);
+    let failed = |line: &str| line.contains("F_SETFD, FD_CLOEXEC") && line.ends_with("(INJECTED)");
+    assert!(trace.lines().any(failed), "{trace}");
+    assert_eq!(ran.status.code(), Some(7), "{ran}");
 }
 
 #[test]
