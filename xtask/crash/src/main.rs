@@ -5,7 +5,10 @@
 //! each point it gives a verdict (`verdict`). All parts fail if one point lost something.
 #![forbid(unsafe_code)]
 
+mod live;
 mod options;
+mod parallel;
+mod signals;
 mod verdict;
 
 use std::process::ExitCode;
@@ -22,7 +25,8 @@ use verdict::Tally;
 pub(crate) type Part = (&'static str, &'static str, fn(&Options) -> Result<Tally>);
 
 /// All parts, in the order in which they are done.
-pub(crate) const PARTS: &[Part] = &[];
+pub(crate) const PARTS: &[Part] =
+    &[("signals", "every signal in every phase of a run, with each kind of method", signals::run)];
 
 fn main() -> ExitCode {
     run(&Options::parse()).map_or_else(
