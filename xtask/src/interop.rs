@@ -10,7 +10,6 @@
 pub(crate) mod install;
 mod kill;
 mod rehearsal;
-mod tree;
 mod zeo;
 mod zope;
 mod zope5;

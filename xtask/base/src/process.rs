@@ -138,6 +138,11 @@ impl Finished {
         self.status.success()
     }
 
+    /// Returns its exit status; `None` if a signal ended it.
+    pub fn code(&self) -> Option<i32> {
+        self.status.code()
+    }
+
     /// Makes an error of it: the status, then both streams.
     pub fn failure(&self) -> anyhow::Error {
         anyhow!("`{}` failed: {}\n{}{}", self.line, self.status, self.stdout, self.stderr)

@@ -5,11 +5,20 @@
 //! each point it gives a verdict (`verdict`). All parts fail if one point lost something.
 #![forbid(unsafe_code)]
 
+mod direct;
+mod errors;
 mod live;
 mod options;
+mod original;
 mod parallel;
+mod point;
+mod power;
+mod remains;
+mod scratch;
 mod signals;
+mod strace;
 mod verdict;
+mod wreck;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -25,8 +34,12 @@ use verdict::Tally;
 pub(crate) type Part = (&'static str, &'static str, fn(&Options) -> Result<Tally>);
 
 /// All parts, in the order in which they are done.
-pub(crate) const PARTS: &[Part] =
-    &[("signals", "every signal in every phase of a run, with each kind of method", signals::run)];
+pub(crate) const PARTS: &[Part] = &[
+    ("direct", "recoveries that are killed at every change", direct::run),
+    ("errors", "recoveries in which every call fails, once or from then on", errors::run),
+    ("power", "recoveries after which only a part of the changes is on disk", power::run),
+    ("signals", "every signal in every phase of a run, with each kind of method", signals::run),
+];
 
 fn main() -> ExitCode {
     run(&Options::parse()).map_or_else(

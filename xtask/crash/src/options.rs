@@ -34,6 +34,15 @@ impl Options {
     }
 }
 
+impl Options {
+    /// Chooses the points to do: all of them, or with `--quick` one in `step`, the first and the last.
+    pub(crate) fn chosen<T>(&self, points: Vec<T>, step: usize) -> Vec<T> {
+        let (step, last) = (if self.quick { step } else { 1 }, points.len().saturating_sub(1));
+        let numbered = points.into_iter().enumerate();
+        numbered.filter(|(at, _)| at % step == 0 || *at == last).map(|(_, point)| point).collect()
+    }
+}
+
 fn parts() -> String {
     let lines = PARTS.iter().map(|(name, what, _)| format!("  {name:12} {what}\n"));
     format!("Parts:\n{}", lines.collect::<String>())

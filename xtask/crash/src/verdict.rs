@@ -9,7 +9,7 @@ pub(crate) enum Verdict {
     Kept,
     /// A committed transaction is missing, or a file differs.
     Lost,
-    /// The storage is in a snapshot, and no message or record says so.
+    /// The storage is in a snapshot, or not usable, and no message or record says so.
     Frozen,
     /// COMMAND ran in a snapshot that was older than the run, or without protection.
     Stale,

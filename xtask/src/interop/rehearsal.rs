@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::tree::{Times, difference};
 use xtask_base::process::{Finished, Program};
+use xtask_base::tree::{Times, difference};
 
 /// How long one program may take; the slowest takes a second.
 const STEP_TIMEOUT: Duration = Duration::from_secs(120);

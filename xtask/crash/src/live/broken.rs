@@ -1,40 +1,30 @@
-//! A promise that was not kept at one point.
+//! A promise that was not kept by a run on a live site.
 
 use std::io;
 
 use crate::verdict::Verdict;
 
-/// What a check found: nothing, or a broken promise.
-pub(crate) type Kept = Result<(), Broken>;
-
-/// Which kind of promise was broken, and how.
-#[derive(Debug)]
-pub(crate) struct Broken {
-    /// The kind of promise.
-    pub(crate) verdict: Verdict,
-    /// What was seen, for people.
-    pub(crate) what: String,
-}
+pub(crate) use crate::point::{Broken, Kept};
 
 impl Broken {
     /// A committed transaction is missing, or a file differs.
     pub(crate) fn lost(what: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Lost, what: what.into() }
+        Self::of(Verdict::Lost, what)
     }
 
     /// The storage is in a snapshot, and nothing says so.
     pub(crate) fn frozen(what: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Frozen, what: what.into() }
+        Self::of(Verdict::Frozen, what)
     }
 
     /// COMMAND ran in an old snapshot, or without protection.
     pub(crate) fn stale(what: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Stale, what: what.into() }
+        Self::of(Verdict::Stale, what)
     }
 
     /// The run did not do what the specification says, or the check could not be made.
     pub(crate) fn undecided(what: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Undecided, what: what.into() }
+        Self::of(Verdict::Undecided, what)
     }
 }
 

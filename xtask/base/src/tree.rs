@@ -1,32 +1,29 @@
-//! Compares two directory trees, and finds the first difference.
+//! Compares two directory trees, and finds the first difference; copies a tree.
 //!
 //! Compares names, kinds, contents, modes, owners, and the times of files. The time of a folder
-//! says when a file was moved into or out of it, and the order of moves may differ. `rehearsal`
+//! says when a file was moved into or out of it, and the order of moves may differ. Each task
 //! decides which parts of a storage are compared.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, Metadata};
+use std::fs::{self, File, FileTimes, Metadata};
 use std::io::ErrorKind;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 /// Whether the times of files are compared.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Times {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Times {
+    /// The times of files must be equal.
     Compared,
+    /// They may differ.
     Ignored,
 }
 
 /// Finds the first difference between `part` of `left` and of `right`, and describes it.
-pub(crate) fn difference(
-    left: &Path,
-    right: &Path,
-    part: &str,
-    times: Times,
-) -> Result<Option<String>> {
+pub fn difference(left: &Path, right: &Path, part: &str, times: Times) -> Result<Option<String>> {
     let (left, right) = (tree(left, part, times)?, tree(right, part, times)?);
     let mut names: Vec<&PathBuf> = left.keys().chain(right.keys()).collect();
     names.sort();
@@ -34,6 +31,27 @@ pub(crate) fn difference(
         let difference = differ(left.get(name), right.get(name))?;
         Some(format!("{}: {difference}", name.display()))
     }))
+}
+
+/// Copies everything below `from` to `to`, which must not exist: with modes and times, as `cp -a` does.
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
+    let failed = || format!("cannot copy {}", from.display());
+    let metadata = fs::symlink_metadata(from).with_context(failed)?;
+    if metadata.is_symlink() {
+        return Ok(symlink(fs::read_link(from)?, to)?);
+    }
+    if metadata.is_dir() {
+        fs::create_dir(to).with_context(failed)?;
+        for entry in fs::read_dir(from).with_context(failed)? {
+            let name = entry?.file_name();
+            copy(&from.join(&name), &to.join(&name))?;
+        }
+        fs::set_permissions(to, metadata.permissions())?;
+    } else {
+        fs::copy(from, to).with_context(failed)?;
+    }
+    let times = FileTimes::new().set_modified(metadata.modified()?);
+    Ok(File::open(to)?.set_times(times)?)
 }
 
 type Tree = BTreeMap<PathBuf, Entry>;
@@ -182,6 +200,20 @@ mod tests {
     #[test]
     fn equal_trees_do_not_differ() {
         assert_eq!(found("equal", Times::Compared, |_| ()), None);
+    }
+
+    #[test]
+    fn a_copy_does_not_differ() {
+        let found = found("copy", Times::Compared, |a| {
+            let (storage, copied) = (a.parent().unwrap(), a.parent().unwrap().join("copied"));
+            std::os::unix::fs::symlink("oid", a.join("x/link")).unwrap();
+            copy(a, &copied).unwrap();
+            fs::remove_dir_all(a).unwrap();
+            fs::rename(copied, a).unwrap();
+            assert!(storage.join("A/x/link").is_symlink());
+            fs::remove_file(storage.join("A/x/link")).unwrap();
+        });
+        assert_eq!(found, None);
     }
 
     #[test]

@@ -1,0 +1,84 @@
+//! Kills recoveries by `direct` at every change, and lets both tools bring copies of the remains to an end.
+//!
+//! A recovery makes all its changes in one thread. A point is one of them, or the end of the process, so
+//! the storage is left in each state that it ever has. After a kill:
+//!
+//! - If `misc/snapshot` is there, then `A/` is what it stands for.
+//! - The next run brings the storage to the end state of an undisturbed run, with every committed transaction.
+//! - The original does the same with a copy.
+
+use anyhow::{Result, ensure};
+use xtask_base::output;
+
+use crate::options::Options;
+use crate::point::tally;
+use crate::remains::{Remains, with_original};
+use crate::scratch::{Scratch, in_parallel};
+use crate::strace::{Call, Disturbance, summary};
+use crate::verdict::Tally;
+use crate::wreck::{self, Ready, Wreck, dsnap, tracer};
+
+/// With `--quick`, one point in so many is done.
+const QUICK_STEP: usize = 29;
+
+/// Kills recoveries of all wrecks.
+pub(crate) fn run(options: &Options) -> Result<Tally> {
+    let scratch = Scratch::new(options, "direct")?;
+    let wrecks = wreck::prepare(options, &scratch, &Wreck::ALL)?;
+    let counts = in_parallel(&wrecks, |thread, it| count_again(options, &scratch, it, thread))?;
+    let all = wrecks.iter().flat_map(|ready| {
+        let points = points(ready).into_iter().enumerate();
+        points.map(|(at, call)| Point { ready, at, call }).collect::<Vec<_>>()
+    });
+    let points = options.chosen(all.collect(), QUICK_STEP);
+    for (ready, changes) in wrecks.iter().zip(counts) {
+        let killed = points.iter().filter(|it| it.ready.name == ready.name).count();
+        output::line(format_args!("{}: {changes} changes, killed at {killed} points", ready.name));
+    }
+    let killed = in_parallel(&points, |thread, it| it.kill(options, &scratch, thread))?;
+    Ok(tally(with_original(options, &scratch, &killed)?))
+}
+
+/// A call of a recovery at which another one is killed.
+#[derive(Debug)]
+struct Point<'a> {
+    ready: &'a Ready,
+    at: usize,
+    call: &'a Call,
+}
+
+/// The calls at which a recovery is killed: its changes, and its end.
+fn points(ready: &Ready) -> Vec<&Call> {
+    let calls = ready.listed.calls.iter();
+    calls.filter(|call| call.is_change() || call.name == "exit_group").collect()
+}
+
+/// Counts the changes of a recovery with strace's own summary, which must agree with the listing. Returns
+/// how many there are.
+fn count_again(
+    options: &Options,
+    scratch: &Scratch,
+    ready: &Ready,
+    thread: usize,
+) -> Result<usize> {
+    let storage = ready.copy_for(thread, scratch)?;
+    let opens = |call: &Call| call.name.starts_with("open") || call.name == "fcntl";
+    let listed: Vec<_> = ready.listed.changes().filter(|call| !opens(call)).collect();
+    let names: Vec<_> = listed.iter().map(|call| call.name.as_str()).collect();
+    let counted = summary(&tracer(&storage), &names, dsnap(options, &storage))?;
+    ensure!(counted == listed.len(), "{} changes listed, {counted} counted", listed.len());
+    Ok(ready.listed.changes().count())
+}
+
+impl<'a> Point<'a> {
+    /// Kills one recovery, and makes the next run.
+    fn kill(&self, options: &Options, scratch: &Scratch, thread: usize) -> Result<Remains<'a>> {
+        let Self { ready, at, call } = *self;
+        let storage = ready.copy_for(thread, scratch)?;
+        let disturbance = Disturbance::Kill(call);
+        let killed = tracer(&storage).run(disturbance, dsnap(options, &storage))?;
+        let point = format!("direct {} {at} {}", ready.name, call.describe(&ready.listed_root));
+        let reached = killed.reached(disturbance, &ready.listed_root, &storage);
+        Remains::of(ready, point, &storage, reached, options, scratch)
+    }
+}

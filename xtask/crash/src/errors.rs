@@ -1,0 +1,171 @@
+//! Lets every call of a recovery fail: with each of [`ERRORS`], once and from then on.
+//!
+//! Calls that change nothing fail, too. After such a run:
+//!
+//! - It ended with a promised exit status and without a panic. If COMMAND was not run, a message says why.
+//! - If COMMAND was run, it saw every committed transaction.
+//! - If `misc/snapshot` is there, then `A/` is what it stands for.
+//! - The next run brings the storage to the end state of an undisturbed run.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use dsnap_testkit::{Class, Format, State};
+use xtask_base::output;
+use xtask_base::process::Finished;
+use xtask_base::python::remove;
+use xtask_base::tree::{self, Times};
+
+use crate::options::Options;
+use crate::point::{Broken, Kept, check, judge, tally};
+use crate::remains::{next_run, snapshot_is_true};
+use crate::scratch::{Scratch, in_parallel};
+use crate::strace::{Call, Disturbance, Traced};
+use crate::verdict::{Tally, Verdict};
+use crate::wreck::{self, Ready, Wreck, tracer};
+
+/// The errors: a full disk, a broken one, a lack of permission, too many open files.
+const ERRORS: [&str; 4] = ["ENOSPC", "EIO", "EACCES", "EMFILE"];
+
+/// With `--quick`, one point in so many is done.
+const QUICK_STEP: usize = 211;
+
+/// All points of the first wreck are done, and one in so many of each other one.
+const STEP_OF_OTHERS: usize = 7;
+
+/// Calls that are not made to fail: those about memory, those that wait or end something, those that
+/// fail only if a program misuses them (after a failed `getgroups`, dsnap ends with a panic on purpose, before
+/// it works with wrong privileges), those between a handler of signals and the program itself, and `close`,
+/// which closes even if it fails, except in strace.
+const LEFT_OUT: &str = " close exit_group mmap munmap mprotect brk madvise mremap futex poll \
+    ppoll wait4 waitid restart_syscall sched_yield rt_sigreturn rt_sigaction rt_sigprocmask sigaltstack \
+    getpid getppid gettid getuid geteuid getgid getegid getgroups getrandom prlimit64 rseq \
+    set_robust_list set_tid_address sendto recvfrom ";
+
+/// The exit statuses of runs in which COMMAND, which succeeds, was not run, and in which it was.
+const NOT_RUN: [i32; 4] = [75, 125, 126, 127];
+const RUN: [i32; 2] = [0, 122];
+
+const WRECKS: [Wreck; 4] = [
+    Wreck::of(State::InSnapshot, Format::Bushy, Class::Full),
+    Wreck::of(State::Replica, Format::Chunky, Class::Full),
+    Wreck::of(State::Crashed, Format::Bushy, Class::Minimal).interrupted(),
+    Wreck::of(State::Clean, Format::Bushy, Class::Full),
+];
+
+/// Disturbs recoveries of some wrecks.
+pub(crate) fn run(options: &Options) -> Result<Tally> {
+    let scratch = Scratch::new(options, "errors")?;
+    let wrecks = wreck::prepare(options, &scratch, &WRECKS)?;
+    let mut points = Vec::new();
+    for (at, ready) in wrecks.iter().enumerate() {
+        let step = if at == 0 { 1 } else { STEP_OF_OTHERS };
+        let (all, some) = (points_of(ready), points.len());
+        let calls = all.len() / ERRORS.len() / 2;
+        points.extend(all.into_iter().step_by(step));
+        let count = points.len() - some;
+        output::line(format_args!("{}: {calls} calls that can fail, {count} points", ready.name));
+    }
+    let points = options.chosen(points, QUICK_STEP);
+    Ok(tally(in_parallel(&points, |thread, point| point.fail(options, &scratch, thread))?))
+}
+
+/// A call that fails.
+#[derive(Debug)]
+struct Point<'a> {
+    ready: &'a Ready,
+    call: &'a Call,
+    error: &'static str,
+    once: bool,
+}
+
+/// All calls after the start of the program, with all errors.
+fn points_of(ready: &Ready) -> Vec<Point<'_>> {
+    let calls = after_loading(&ready.listed);
+    let calls = calls.filter(|call| !LEFT_OUT.contains(&format!(" {} ", call.name)));
+    let with_errors = calls.flat_map(|call| {
+        let errors = ERRORS.into_iter().flat_map(|error| [(error, true), (error, false)]);
+        errors.map(move |(error, once)| Point { ready, call, error, once })
+    });
+    with_errors.collect()
+}
+
+/// The calls after those of the system's loader: the runtime of Rust begins with a `poll`.
+fn after_loading(listed: &Traced) -> impl Iterator<Item = &Call> {
+    listed.calls.iter().skip_while(|call| call.name != "poll")
+}
+
+impl Point<'_> {
+    fn describe(&self) -> String {
+        let Self { ready, call, error, once } = self;
+        let lasting = if *once { "once" } else { "from then on" };
+        let call = call.describe(&ready.listed_root);
+        format!("errors {} {call} {error} {lasting}", ready.name)
+    }
+
+    fn disturbance(&self) -> Disturbance<'_> {
+        match self.once {
+            true => Disturbance::FailOnce(self.call, self.error),
+            false => Disturbance::FailFromThenOn(self.call, self.error),
+        }
+    }
+
+    fn fail(&self, options: &Options, scratch: &Scratch, thread: usize) -> Result<Verdict> {
+        let storage = self.ready.copy_for(thread, scratch)?;
+        let shown = self.fail_here(options, &storage)?;
+        judge(shown, &self.describe(), &storage, scratch)
+    }
+
+    fn fail_here(&self, options: &Options, storage: &Path) -> Result<Kept> {
+        let (disturbance, copy) = (self.disturbance(), copy_of_command(storage));
+        remove(&copy)?;
+        let ran = tracer(storage).run(disturbance, |strace| {
+            let dsnap = strace.arg(&options.dsnap).arg("--storage").arg(storage);
+            let copying = dsnap.args(["/bin/cp", "-a"]).arg(storage.join("A")).arg(&copy);
+            copying.env("RUST_BACKTRACE", "0")
+        });
+        let ran = match ran {
+            Ok(ran) => ran,
+            Err(error) => return Ok(Err(Broken::of(Verdict::Undecided, format!("{error:#}")))),
+        };
+        let reached = ran.reached(disturbance, &self.ready.listed_root, storage);
+        if reached.is_err() {
+            return Ok(reached);
+        }
+        let checks = [
+            self.ended_as_promised(&ran.finished, &copy),
+            self.command_saw_everything(&copy)?,
+            snapshot_is_true(self.ready, storage)?,
+        ];
+        let kept: Kept = checks.into_iter().collect();
+        if kept.is_err() { Ok(kept) } else { next_run(options, self.ready, storage) }
+    }
+
+    /// Checks the exit status and the messages.
+    fn ended_as_promised(&self, ran: &Finished, copy: &Path) -> Kept {
+        let allowed: &[i32] = if copy.exists() { &RUN } else { &NOT_RUN };
+        let as_promised = ran.code().is_some_and(|code| allowed.contains(&code));
+        let says_why = copy.exists() || ran.stderr.contains("COMMAND was not run: ");
+        let is_silenced = self.call.name == "pwritev2";
+        let panicked = ran.stderr.contains("panicked");
+        let holds = as_promised && (says_why || is_silenced) && !panicked;
+        check(holds, Verdict::Frozen, || {
+            let said: Vec<_> = ran.stderr.trim_end().lines().rev().take(3).collect();
+            format!("exit status {:?}; the last lines, backwards: {}", ran.code(), said.join(" | "))
+        })
+    }
+
+    fn command_saw_everything(&self, copy: &Path) -> Result<Kept> {
+        if !copy.exists() {
+            return Ok(Ok(()));
+        }
+        let (expected, found) = (self.ready.expected.join("A"), copy);
+        let difference = tree::difference(&expected, found, "", Times::Compared)?;
+        Ok(difference.map_or(Ok(()), |what| Err(Broken::of(Verdict::Stale, what))))
+    }
+}
+
+/// Where COMMAND copies `A/`.
+fn copy_of_command(storage: &Path) -> PathBuf {
+    storage.with_file_name("copy")
+}

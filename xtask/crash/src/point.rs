@@ -1,0 +1,52 @@
+//! One disturbed run: what was wrong after it, and how all points of a part are counted and shown.
+
+use std::path::Path;
+
+use anyhow::Result;
+use xtask_base::output;
+
+use crate::scratch::Scratch;
+use crate::verdict::{Tally, Verdict};
+
+/// A promise that was not kept.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    pub(crate) verdict: Verdict,
+    /// What was wrong, in words.
+    pub(crate) what: String,
+}
+
+/// What a point showed.
+pub(crate) type Kept = std::result::Result<(), Broken>;
+
+impl Broken {
+    /// Makes a verdict with its reason.
+    pub(crate) fn of(verdict: Verdict, what: impl Into<String>) -> Self {
+        Self { verdict, what: what.into() }
+    }
+}
+
+/// Checks a condition.
+pub(crate) fn check(holds: bool, verdict: Verdict, what: impl FnOnce() -> String) -> Kept {
+    if holds { Ok(()) } else { Err(Broken::of(verdict, what())) }
+}
+
+/// Checks that nothing differs.
+pub(crate) fn check_same(difference: Option<String>) -> Kept {
+    difference.map_or(Ok(()), |what| Err(Broken::of(Verdict::Lost, what)))
+}
+
+/// Makes an outcome of what a point showed: prints a broken promise, and keeps what the point left.
+pub(crate) fn judge(shown: Kept, point: &str, left: &Path, scratch: &Scratch) -> Result<Verdict> {
+    let Err(Broken { verdict, what }) = shown else { return Ok(Verdict::Kept) };
+    let kept = scratch.keep(left, point)?;
+    output::error(format_args!("{verdict:?}: {point}: {what}; {kept}"));
+    Ok(verdict)
+}
+
+/// Counts the verdicts.
+pub(crate) fn tally(verdicts: impl IntoIterator<Item = Verdict>) -> Tally {
+    let mut tally = Tally::default();
+    verdicts.into_iter().for_each(|verdict| tally.count(verdict));
+    tally
+}

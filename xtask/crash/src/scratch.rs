@@ -1,0 +1,104 @@
+//! Where the storages are, and which of them are kept.
+//!
+//! They are in memory where the system has a file system for that: syncs cost nothing there, and no part
+//! depends on what a disk holds. What a failed point left is copied to the target folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+use xtask_base::{python, tree};
+
+use crate::options::Options;
+
+/// The system's file system in memory.
+const MEMORY: &str = "/dev/shm";
+
+/// How many failed points are kept.
+const MAX_KEPT: usize = 20;
+
+/// The folders of one part.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    folder: TempDir,
+    kept: PathBuf,
+    count_kept: AtomicUsize,
+    paths: AtomicUsize,
+}
+
+impl Scratch {
+    /// Makes an empty folder, which vanishes with the part, and removes what an earlier run kept.
+    pub(crate) fn new(options: &Options, part: &str) -> Result<Self> {
+        let kept = options.work.join(part);
+        python::remove(&kept)?;
+        fs::create_dir_all(&options.work)?;
+        let folder = tempfile::Builder::new().prefix("dsnap-crash-").tempdir_in(MEMORY);
+        let folder = folder.or_else(|_| tempfile::tempdir_in(&options.work));
+        let folder = folder.context("cannot make a folder for storages")?;
+        Ok(Self { folder, kept, count_kept: AtomicUsize::new(0), paths: AtomicUsize::new(0) })
+    }
+
+    /// Returns the path of a file or folder in it.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Makes a folder in it.
+    pub(crate) fn folder(&self, name: &str) -> Result<PathBuf> {
+        let path = self.path(name);
+        fs::create_dir_all(&path)?;
+        Ok(path)
+    }
+
+    /// Returns a new path in a folder of this name.
+    pub(crate) fn new_path(&self, folder: &str) -> Result<PathBuf> {
+        let number = self.paths.fetch_add(1, Ordering::Relaxed);
+        Ok(self.folder(folder)?.join(format!("{number:06}")))
+    }
+
+    /// Copies what a failed point left to where it stays, and says where. Keeps the first ones only.
+    pub(crate) fn keep(&self, left: &Path, point: &str) -> Result<String> {
+        if self.count_kept.fetch_add(1, Ordering::Relaxed) >= MAX_KEPT {
+            return Ok(format!("not kept, as {MAX_KEPT} others are"));
+        }
+        let kept = self.kept.join(point.replace(|it: char| !it.is_ascii_alphanumeric(), "-"));
+        fs::create_dir_all(&self.kept)?;
+        python::remove(&kept)?;
+        tree::copy(left, &kept)?;
+        Ok(format!("kept in {}", kept.display()))
+    }
+}
+
+/// Does `work` for each item, on all processors. `work` gets the number of its thread, too: a folder that
+/// is named after it is used by one item at a time.
+pub(crate) fn in_parallel<T: Sync, R: Send>(
+    items: &[T],
+    work: impl Fn(usize, &T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(items.len())));
+    let work_off = |thread: usize| {
+        while let Some((at, item)) = next_of(items, &next) {
+            let result = work(thread, item);
+            done.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
+        }
+    };
+    let threads = thread::available_parallelism().map_or(2, usize::from);
+    thread::scope(|scope| {
+        for thread in 0..threads {
+            let work_off = &work_off;
+            scope.spawn(move || work_off(thread));
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+fn next_of<'a, T>(items: &'a [T], next: &AtomicUsize) -> Option<(usize, &'a T)> {
+    let at = next.fetch_add(1, Ordering::Relaxed);
+    items.get(at).map(|item| (at, item))
+}
