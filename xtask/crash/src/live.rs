@@ -18,9 +18,9 @@ pub(crate) use broken::{Broken, Kept};
 pub(crate) use equipment::Equipment;
 pub(crate) use gate::{Gate, Hold};
 pub(crate) use judge::{
-    check_command, check_next_run, check_nothing_lost, check_reported, is_recorded,
+    check_command, check_next_run, check_nothing_lost, check_reported, check_run_works, is_recorded,
 };
 pub(crate) use method::Method;
 pub(crate) use scene::{Scene, Started};
-pub(crate) use tool::Ended;
+pub(crate) use tool::{Ended, kill};
 pub(crate) use waiting::until;

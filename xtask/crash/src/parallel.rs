@@ -1,8 +1,8 @@
 //! The points of a part, several at a time.
 
 use std::fmt::Display;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use xtask_base::output;
@@ -10,38 +10,56 @@ use xtask_base::output;
 use crate::live::Kept;
 use crate::verdict::{Tally, Verdict};
 
-/// How many points are done at a time on each processor. A point mostly waits: for processes, and for the disk.
-const PER_PROCESSOR: usize = 3;
-
-/// Does all points, and counts their verdicts. A failed point is printed with its part.
-pub(crate) fn for_all<T: Display + Sync>(
-    part: &str,
-    points: &[T],
-    check: impl Fn(usize, &T) -> Kept + Sync,
-) -> Tally {
-    let tally = Mutex::new(Tally::default());
-    let next = AtomicUsize::new(0);
-    let work = || {
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(point) = points.get(number) else { return };
-            let verdict = verdict(part, point, check(number, point));
-            if let Ok(mut tally) = tally.lock() {
-                tally.count(verdict);
-            }
-        }
-    };
-    let threads = thread::available_parallelism().map_or(1, usize::from) * PER_PROCESSOR;
-    thread::scope(|scope| (0..threads.min(points.len())).for_each(|_| drop(scope.spawn(&work))));
-    tally.into_inner().unwrap_or_default()
+/// Counts the verdicts of a part.
+#[derive(Debug)]
+pub(crate) struct Counter {
+    part: &'static str,
+    tally: Mutex<Tally>,
 }
 
-fn verdict(part: &str, point: &impl Display, kept: Kept) -> Verdict {
-    match kept {
-        Ok(()) => Verdict::Kept,
-        Err(broken) => {
-            output::line(format_args!("{part}: {point}: {:?}: {}", broken.verdict, broken.what));
-            broken.verdict
-        }
+impl Counter {
+    /// Begins to count.
+    pub(crate) fn of(part: &'static str) -> Self {
+        Self { part, tally: Mutex::default() }
     }
+
+    /// Counts a point. Prints it, with its part, if a promise was broken.
+    pub(crate) fn count(&self, point: impl Display, kept: Kept) {
+        let verdict = match kept {
+            Ok(()) => Verdict::Kept,
+            Err(broken) => {
+                let part = self.part;
+                output::error(format_args!(
+                    "{:?}: {part} {point}: {}",
+                    broken.verdict, broken.what
+                ));
+                broken.verdict
+            }
+        };
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner).count(verdict);
+    }
+
+    /// Returns all that was counted.
+    pub(crate) fn tally(self) -> Tally {
+        self.tally.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Does all points, so many at a time on each processor, with their numbers.
+pub(crate) fn for_all<T: Sync>(
+    per_processor: usize,
+    points: &[T],
+    each: impl Fn(usize, &T) + Sync,
+) {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some((number, point)) = {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            points.get(number).map(|point| (number, point))
+        } {
+            each(number, point);
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from) * per_processor;
+    thread::scope(|scope| (0..threads.min(points.len())).for_each(|_| drop(scope.spawn(&work))));
 }

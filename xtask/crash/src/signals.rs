@@ -20,7 +20,7 @@ use xtask_base::output;
 
 use crate::live::{Broken, Equipment, Kept, Method, Scene, check_next_run, check_nothing_lost};
 use crate::options::Options;
-use crate::parallel;
+use crate::parallel::{self, Counter};
 use crate::verdict::Tally;
 
 use expected::Mark;
@@ -33,6 +33,8 @@ use table::Table;
 const PART: &str = "signals";
 /// How often each site commits in a second.
 const COMMITS: u32 = 50;
+/// How many points are done at a time on each processor. They mostly wait for processes.
+const PER_PROCESSOR: usize = 3;
 
 /// One signal in one phase of a run with one method.
 #[derive(Debug, Clone)]
@@ -54,11 +56,13 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
     let stops = Method::ALL.map(|method| Stops::of(&equipment, method));
     let stops = stops.into_iter().collect::<Result<Vec<_>>>()?;
     let (points, table) = (points(options.quick), Table::default());
-    let tally = parallel::for_all(PART, &points, |number, point| {
-        check(&equipment, &stops[point.method as usize], number, point, &table)
+    let counter = Counter::of(PART);
+    parallel::for_all(PER_PROCESSOR, &points, |number, point| {
+        let kept = check(&equipment, &stops[point.method as usize], number, point, &table);
+        counter.count(point, kept);
     });
     output::line(&table);
-    Ok(tally)
+    Ok(counter.tally())
 }
 
 /// All points; with `quick`, one signal in each phase with each method: in every second one a signal that ends a

@@ -105,19 +105,32 @@ impl Tracer {
 
 /// Adds the options for a disturbance.
 fn disturb(strace: Program, disturbance: Disturbance<'_>) -> Program {
-    let option = |call: &Call, what: &str, more: &str| {
-        format!("inject={}:{what}:when={}{more}", call.name, call.nth)
-    };
-    let option = match disturbance {
-        Disturbance::None => return strace,
-        Disturbance::Kill(call) => option(call, "signal=KILL", ""),
-        Disturbance::FailOnce(call, error) => option(call, &format!("error={error}"), ""),
-        Disturbance::FailFromThenOn(call, error) => option(call, &format!("error={error}"), "+"),
-    };
-    strace.args(["-e", &option])
+    disturbance.option().into_iter().fold(strace, |strace, option| strace.args(["-e", &option]))
+}
+
+/// Reads the calls of a program of which only the first thread was traced.
+///
+/// # Errors
+///
+/// strace wrote a line that is not understood.
+pub(crate) fn calls_in(trace: &str) -> Result<Vec<Call>> {
+    line::calls(trace, Whose::FirstThread)
 }
 
 impl Disturbance<'_> {
+    /// Returns the expression for strace's option `-e`, if there is anything to do.
+    pub(crate) fn option(&self) -> Option<String> {
+        let option = |call: &Call, what: &str, more: &str| {
+            format!("inject={}:{what}:when={}{more}", call.name, call.nth)
+        };
+        Some(match self {
+            Self::None => return None,
+            Self::Kill(call) => option(call, "signal=KILL", ""),
+            Self::FailOnce(call, error) => option(call, &format!("error={error}"), ""),
+            Self::FailFromThenOn(call, error) => option(call, &format!("error={error}"), "+"),
+        })
+    }
+
     fn call(&self) -> Option<&Call> {
         match self {
             Self::None => None,

@@ -60,21 +60,26 @@ fn records(scene: &Scene<'_>) -> Result<Vec<Record>, Broken> {
     Ok(lock.records())
 }
 
-/// Makes a run that nothing disturbs. It must work, and leave nothing.
+/// Makes the run after a disturbed one.
 pub(crate) fn check_next_run(scene: &Scene<'_>) -> Kept {
-    let mut run = scene.start("next", &["-t", "20", "-s", "0.1"])?;
+    check_run_works(scene, "next")
+}
+
+/// Makes a run that nothing disturbs. It must work, and leave nothing.
+pub(crate) fn check_run_works(scene: &Scene<'_>, name: &str) -> Kept {
+    let mut run = scene.start(name, &["-t", "20", "-s", "0.1"])?;
     let ended = run.tool.end_of_all()?;
     if ended.code() != 0 || !run.notes().ended {
         let (code, last) = (ended.code(), ended.last_line());
-        return Err(Broken::undecided(format!("the next run: status {code}, `{last}`")));
+        return Err(Broken::undecided(format!("the run {name}: status {code}, `{last}`")));
     }
     check_command(scene, &run)?;
     if let Some(code) = scene.site.remaining_snapshot() {
-        return Err(Broken::frozen(format!("after the next run, the snapshot {code} remains")));
+        return Err(Broken::frozen(format!("after the run {name}, the snapshot {code} remains")));
     }
     // An enter that was never answered may still come, as long as that server runs.
     if records(scene)?.iter().any(|record| record.evidence != Evidence::Unknown) {
-        return Err(Broken::undecided("after the next run, a record remains"));
+        return Err(Broken::undecided(format!("after the run {name}, a record remains")));
     }
     Ok(())
 }

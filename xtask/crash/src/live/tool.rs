@@ -9,9 +9,9 @@ use std::io::{self, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::waiting::{LIMIT, until};
 
@@ -70,7 +70,7 @@ impl Tool {
 
     /// Sends a signal to dsnap itself, unless it has ended.
     pub(crate) fn signal(&mut self, number: i32) -> Result<()> {
-        if self.has_ended()? { Ok(()) } else { send(number, self.child.id()) }
+        if self.has_ended()? { Ok(()) } else { kill(number, self.child.id()) }
     }
 
     /// Says whether it has ended.
@@ -107,8 +107,11 @@ impl Tool {
     /// Waits for the end of dsnap and of COMMAND with all its descendants: they hold stdout open.
     pub(crate) fn end_of_all(&mut self) -> Result<Ended> {
         let ended = self.end()?;
-        self.all_ended.recv_timeout(LIMIT).context("COMMAND does not end")?;
-        Ok(ended)
+        // The second time, nobody sends any more.
+        match self.all_ended.recv_timeout(LIMIT) {
+            Err(RecvTimeoutError::Timeout) => bail!("COMMAND does not end"),
+            _ => Ok(ended),
+        }
     }
 }
 
@@ -123,7 +126,7 @@ impl Drop for Tool {
 }
 
 /// Sends a signal by its number, a real-time one too.
-pub(crate) fn send(number: i32, pid: u32) -> Result<()> {
+pub(crate) fn kill(number: i32, pid: u32) -> Result<()> {
     let sent = Command::new("kill").arg(format!("-{number}")).arg(pid.to_string()).output()?;
     // A process that has just ended needs no signal.
     ensure!(sent.status.success() || !Path::new(&format!("/proc/{pid}")).exists(), "kill failed");

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 /// The longest that anything may take. A run may try to leave for a minute, and the machine may be busy.
-pub(crate) const LIMIT: Duration = Duration::from_secs(180);
+pub(crate) const LIMIT: Duration = Duration::from_secs(300);
 /// Between two looks.
-const POLL_INTERVAL: Duration = Duration::from_millis(2);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Waits until `condition` holds, or fails and names `what`.
 pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) -> Result<()> {
