@@ -92,7 +92,9 @@ impl CommandRunner<'_> {
         }
         let inheritable = set_flags(environment, FdFlags::empty());
         let child = inheritable.and_then(|()| self.spawn(&mut command));
-        set_flags(environment, FdFlags::CLOEXEC)?;
+        // An error here must not pass for a COMMAND that was not started: that one would lose its snapshot.
+        // The processes that are started later close all descriptors that they should not have.
+        let _ = set_flags(environment, FdFlags::CLOEXEC);
         child
     }
 
