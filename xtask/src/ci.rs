@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::test::WithoutRoot;
-use crate::{demo, examples, header, interop, roundtrip, test, tidy, tools};
+use crate::{crash, demo, examples, header, interop, roundtrip, test, tidy, tools};
 use xtask_base::output;
 use xtask_base::workspace::{build, cargo};
 
@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
     ("demo", demo),
     ("examples", examples::run),
     ("interop", || interop::run(&[])),
+    ("crash", || crash::run(&["--quick".to_owned()])),
 ];
 
 /// Runs every step.

@@ -62,8 +62,8 @@ Tasks:
   dist       Make what people install, in target/dist: packages, programs, manual pages, the book
                PART...           Only these parts; `dist --help` lists them
   ci         Run tools, fmt, tidy, header, clippy, doc, alone (dsnap compiles without what tests
-             add), deny, test, roundtrip, demo, examples and interop; stop at the first failure.
-             Fails without root
+             add), deny, test, roundtrip, demo, examples, interop and the quick form of crash; stop at
+             the first failure. Fails without root
 ";
 
 fn main() -> ExitCode {

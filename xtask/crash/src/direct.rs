@@ -1,6 +1,6 @@
 //! Kills recoveries by `direct` at every change, and lets both tools bring copies of the remains to an end.
 //!
-//! A recovery makes all its changes in one thread. A point is one of them, or the end of the process, so
+//! A recovery makes all its changes in one thread, which is checked. A point is one of them, or the end of the process, so
 //! the storage is left in each state that it ever has. After a kill:
 //!
 //! - If `misc/snapshot` is there, then `A/` is what it stands for.
@@ -14,17 +14,19 @@ use crate::options::Options;
 use crate::point::tally;
 use crate::remains::{Remains, with_original};
 use crate::scratch::{Scratch, in_parallel};
-use crate::strace::{Call, Disturbance, summary};
+use crate::strace::{Call, Disturbance, Tracer, Whose, summary, until_reached};
 use crate::verdict::Tally;
 use crate::wreck::{self, Ready, Wreck, dsnap, tracer};
 
-/// With `--quick`, one point in so many is done.
-const QUICK_STEP: usize = 29;
+/// With `--quick`, one wreck in so many is made, and one point in so many is done.
+const QUICK_WRECKS: usize = 2;
+const QUICK_STEP: usize = 23;
 
 /// Kills recoveries of all wrecks.
 pub(crate) fn run(options: &Options) -> Result<Tally> {
     let scratch = Scratch::new(options, "direct")?;
-    let wrecks = wreck::prepare(options, &scratch, &Wreck::ALL)?;
+    let wrecks = options.chosen(Wreck::ALL.to_vec(), QUICK_WRECKS);
+    let wrecks = wreck::prepare(options, &scratch, &wrecks)?;
     let counts = in_parallel(&wrecks, |thread, it| count_again(options, &scratch, it, thread))?;
     let all = wrecks.iter().flat_map(|ready| {
         let points = points(ready).into_iter().enumerate();
@@ -67,18 +69,38 @@ fn count_again(
     let names: Vec<_> = listed.iter().map(|call| call.name.as_str()).collect();
     let counted = summary(&tracer(&storage), &names, dsnap(options, &storage))?;
     ensure!(counted == listed.len(), "{} changes listed, {counted} counted", listed.len());
+    first_thread_changes_all(options, scratch, ready, thread)?;
     Ok(ready.listed.changes().count())
+}
+
+/// Checks that no other thread and no started process changes anything in the storage.
+fn first_thread_changes_all(
+    options: &Options,
+    scratch: &Scratch,
+    ready: &Ready,
+    thread: usize,
+) -> Result<()> {
+    let storage = ready.copy_for(thread, scratch)?;
+    let everybody = Tracer { whose: Whose::Everybody, ..tracer(&storage) };
+    let ran = everybody.run(Disturbance::None, dsnap(options, &storage))?;
+    let mut others = ran.changes().filter(|call| call.thread != 0);
+    let found = others.find(|call| !call.files_below(&storage).is_empty());
+    ensure!(found.is_none(), "another thread changes the storage: {found:?}");
+    Ok(())
 }
 
 impl<'a> Point<'a> {
     /// Kills one recovery, and makes the next run.
     fn kill(&self, options: &Options, scratch: &Scratch, thread: usize) -> Result<Remains<'a>> {
         let Self { ready, at, call } = *self;
-        let storage = ready.copy_for(thread, scratch)?;
-        let disturbance = Disturbance::Kill(call);
-        let killed = tracer(&storage).run(disturbance, dsnap(options, &storage))?;
+        let (storage, disturbance) = (wreck::slot(thread, scratch)?, Disturbance::Kill(call));
+        let (_, reached) = until_reached(disturbance, || {
+            ready.copy_for(thread, scratch)?;
+            let killed = tracer(&storage).run(disturbance, dsnap(options, &storage))?;
+            let reached = killed.reached(disturbance, &ready.listed_root, &storage);
+            Ok((killed, reached))
+        })?;
         let point = format!("direct {} {at} {}", ready.name, call.describe(&ready.listed_root));
-        let reached = killed.reached(disturbance, &ready.listed_root, &storage);
         Remains::of(ready, point, &storage, reached, options, scratch)
     }
 }

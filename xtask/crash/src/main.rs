@@ -15,6 +15,7 @@ mod original;
 mod parallel;
 mod point;
 mod power;
+mod record;
 mod remains;
 mod scratch;
 mod signals;
@@ -42,6 +43,7 @@ pub(crate) const PARTS: &[Part] = &[
     ("direct", "recoveries that are killed at every change", direct::run),
     ("errors", "recoveries in which every call fails, once or from then on", errors::run),
     ("power", "recoveries after which only a part of the changes is on disk", power::run),
+    ("record", "runs over HTTP whose record is not written, torn or lost", record::run),
     ("signals", "every signal in every phase of a run, with each kind of method", signals::run),
     ("http", "whole runs over HTTP, killed and hindered at every system call", whole_run::http),
     ("zeo", "whole runs that ask a ZEO server, likewise", whole_run::zeo),

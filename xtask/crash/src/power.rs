@@ -28,7 +28,7 @@ use disk::OnDisk;
 use journal::Journal;
 
 /// With `--quick`, one state in so many is made.
-const QUICK_STEP: usize = 41;
+const QUICK_STEP: usize = 31;
 
 /// A recovery is killed at one change in so many before a second recovery and the power cut.
 const KILL_STEP: usize = 9;

@@ -11,7 +11,7 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
-use xtask_base::{python, tree};
+use xtask_base::{output, python, tree};
 
 use crate::options::Options;
 
@@ -20,6 +20,9 @@ const MEMORY: &str = "/dev/shm";
 
 /// How many failed points are kept.
 const MAX_KEPT: usize = 20;
+
+/// After how many points a line is printed.
+const PROGRESS_STEP: usize = 1000;
 
 /// The folders of one part.
 #[derive(Debug)]
@@ -83,6 +86,9 @@ pub(crate) fn in_parallel<T: Sync, R: Send>(
     let work_off = |thread: usize| {
         while let Some((at, item)) = next_of(items, &next) {
             let result = work(thread, item);
+            if (at + 1) % PROGRESS_STEP == 0 {
+                output::line(format_args!("{} of {}", at + 1, items.len()));
+            }
             done.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
         }
     };

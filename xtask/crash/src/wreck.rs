@@ -152,7 +152,7 @@ pub(crate) fn slot(thread: usize, scratch: &Scratch) -> Result<PathBuf> {
 
 /// Traces the first thread of a run: it makes the recovery, and everything else that changes the storage.
 pub(crate) fn tracer(storage: &Path) -> Tracer {
-    Tracer { whose: Whose::FirstThread, file: storage.with_file_name("trace") }
+    Tracer { whose: Whose::FirstThread, file: storage.with_file_name("trace"), only: None }
 }
 
 /// Completes a command line: dsnap with a COMMAND that ends at once.

@@ -2,8 +2,9 @@
 //! must be able to finish, with the same result as if it had worked alone.
 //!
 //! `strace` kills dsnap at its first, second, third… call that changes a directory or makes it
-//! durable, until a run survives. This shows what a killed process leaves behind, not what a power
-//! cut does. The task skips this part if strace is not installed or may not trace.
+//! durable, until a run survives. strace counts the calls of each name on their own, so only the longest of
+//! these counts is met in full. `cargo xtask crash` kills at every call, and cuts the power, but not on
+//! storages of the real code. The task skips this part if strace is not installed or may not trace.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

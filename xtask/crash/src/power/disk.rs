@@ -161,3 +161,68 @@ impl Disk<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::strace::calls_in;
+
+    /// What a power cut can leave of a traced run at its end, as the numbers of its changes.
+    fn left(trace: &str) -> BTreeSet<Vec<usize>> {
+        let mut found = BTreeSet::new();
+        let calls = calls_in(trace).unwrap();
+        Journal::default().add(&calls, Path::new("/s"), &mut |journal| {
+            let states = OnDisk::all(journal, 8).into_iter();
+            found = states.map(|it| it.changes.into_iter().collect()).collect();
+        });
+        found
+    }
+
+    fn as_vectors(states: &[&[usize]]) -> BTreeSet<Vec<usize>> {
+        states.iter().map(|it| it.to_vec()).collect()
+    }
+
+    #[test]
+    fn changes_of_one_name_keep_their_order_and_those_of_others_do_not() {
+        let changes = |second: &str| {
+            format!(
+                "renameat2(3</s/B>, \"x\", 4</s/A>, \"x\", 0) = 0\nunlinkat(4</s/A>, \"{second}\", 0) = 0\n"
+            )
+        };
+        assert_eq!(left(&changes("x")), as_vectors(&[&[], &[0], &[0, 1]]));
+        assert_eq!(left(&changes("y")), as_vectors(&[&[], &[0], &[1], &[0, 1]]));
+    }
+
+    #[test]
+    fn a_folder_is_removed_behind_its_entries() {
+        let trace =
+            "unlinkat(3</s/B/x>, \"oid\", 0) = 0\nunlinkat(4</s/B>, \"x\", AT_REMOVEDIR) = 0\n";
+        assert_eq!(left(trace), as_vectors(&[&[], &[0], &[0, 1]]));
+    }
+
+    #[test]
+    fn a_sync_of_a_folder_keeps_its_entries_and_nothing_else() {
+        let trace = "unlinkat(3</s/A>, \"x\", 0) = 0\nunlinkat(4</s/B>, \"y\", 0) = 0\n\
+            fsync(3</s/A>) = 0\n";
+        assert_eq!(left(trace), as_vectors(&[&[0], &[0, 1]]));
+        assert_eq!(left(&trace.replace("fsync", "syncfs")), as_vectors(&[&[0, 1]]));
+    }
+
+    #[test]
+    fn a_renamed_file_can_be_empty_unless_it_was_synced() {
+        let write = "openat(3</s/misc>, \"new\", O_RDWR|O_CREAT, 0640) = 4</s/misc/new>\n\
+            write(4</s/misc/new>, \"shutdown\", 8) = 8\n";
+        let rename = "renameat2(3</s/misc>, \"new\", 3</s/misc>, \"snapshot\", 0) = 0\n";
+        assert!(left(&format!("{write}{rename}")).contains(&vec![0, 2]));
+        let synced = left(&format!("{write}fsync(4</s/misc/new>) = 0\n{rename}"));
+        assert!(synced.iter().all(|state| state.contains(&1)), "{synced:?}");
+        assert!(synced.contains(&vec![1]), "the name itself is not synced: {synced:?}");
+    }
+
+    #[test]
+    fn an_entry_of_a_new_folder_needs_that_folder() {
+        let trace = "mkdirat(3</s/A>, \"new\", 0777) = 0\n\
+            renameat2(4</s/B>, \"x\", 5</s/A/new>, \"x\", 0) = 0\n";
+        assert_eq!(left(trace), as_vectors(&[&[], &[0], &[0, 1]]));
+    }
+}

@@ -1,19 +1,20 @@
 //! What a run asked of the disk: its changes in order, and what each needs.
 //!
 //! A change reaches the disk on its own, before or after others, or never, unless a sync has waited for it.
-//! The rules are those that hold on ext4, XFS and btrfs alike:
+//! Few rules hold on all usual file systems, with and without a journal:
 //!
-//! - The changes of one folder's entries reach the disk in their order. Those of different folders may not:
-//!   btrfs does that, and POSIX promises nothing.
-//! - A rename is one change of both folders.
-//! - An entry in a new folder needs the entry of that folder.
+//! - The changes of one name reach the disk in their order. Those of different names may not, even in one
+//!   folder. (ext4 and XFS keep the order of all of them, btrfs and ext2 do not.)
+//! - A rename is one change of both names.
+//! - An entry in a new folder needs the entry of that folder, and a folder is removed behind its entries.
 //! - The data, the mode and the time of a file are independent of its name, so a renamed file can be empty.
 //!   Of what was written, the beginning may be there.
 //! - `fsync` of a folder waits for the changes of its entries, `fsync` of a file for its data, mode and time,
 //!   `syncfs` for everything.
 //!
-//! Pillai and others measured this: "All File Systems Are Not Created Equal", OSDI 2014. The rules that they
-//! call `safe renames` (an unsynced file that replaces another is on disk before its name) are not assumed.
+//! Pillai and others measured what file systems do beyond that: "All File Systems Are Not Created Equal",
+//! OSDI 2014. Nothing of it is assumed here, not even that an unsynced file which replaces another one is on
+//! disk before its name.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -52,8 +53,8 @@ pub(crate) struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     pub(crate) entries: Vec<Entry>,
-    /// The last change of each folder's entries, and the one that made the folder.
-    last_in: HashMap<PathBuf, usize>,
+    /// The last change of each name, and the one that made each folder.
+    last_of: HashMap<PathBuf, usize>,
     made: HashMap<PathBuf, usize>,
     /// The entry that made each new file, by the file's present path.
     file_at: HashMap<PathBuf, usize>,
@@ -86,7 +87,7 @@ impl Journal {
             if change.is_of_file() {
                 self.push_of_file(change, file);
             } else {
-                self.push_of_folders(change);
+                self.push_of_names(change);
             }
         }
     }
@@ -101,14 +102,11 @@ impl Journal {
         self.entries.push(Entry { change, file: Some(file), needs, is_durable: false });
     }
 
-    /// Adds a change of the entries of folders, behind those that it needs.
-    fn push_of_folders(&mut self, change: Change) {
+    /// Adds a change of names, behind those that it needs.
+    fn push_of_names(&mut self, change: Change) {
         let at = self.entries.len();
-        let mut needs = BTreeSet::new();
-        for folder in change.folders() {
-            needs.extend(self.last_in.insert(folder.to_owned(), at));
-            needs.extend(self.made.get(folder));
-        }
+        let needs = self.needs_of(&change);
+        self.last_of.extend(change.names().map(|name| (name.to_owned(), at)));
         match &change {
             Change::Create(path, _) => _ = self.file_at.insert(path.clone(), at),
             Change::Folder(path) => {
@@ -127,12 +125,25 @@ impl Journal {
         self.entries.push(Entry { change, file: None, needs, is_durable: false });
     }
 
+    /// Finds the changes that a change of names needs: earlier ones of these names, the folders of the names,
+    /// and everything in a folder that is removed.
+    fn needs_of(&self, change: &Change) -> BTreeSet<usize> {
+        let before = change.names().filter_map(|name| self.last_of.get(name));
+        let folders = change.names().filter_map(|name| self.made.get(name.parent()?));
+        let mut needs: BTreeSet<_> = before.chain(folders).copied().collect();
+        if let Change::RemoveFolder(folder) = change {
+            let inside = self.last_of.iter().filter(|(name, _)| name.parent() == Some(folder));
+            needs.extend(inside.map(|(_, at)| at));
+        }
+        needs
+    }
+
     /// Marks what a sync waits for, with everything that it needs.
     fn sync(&mut self, call: &Call, synced: &Path) {
         let (all, file) = (call.name == "syncfs", self.file_at.get(synced).copied());
         let is_waited_for = |entry: &Entry| {
             let of_file = entry.file.is_some() && entry.file == file;
-            all || of_file || entry.change.folders().any(|folder| folder == synced)
+            all || of_file || entry.change.names().any(|name| name.parent() == Some(synced))
         };
         let numbered = self.entries.iter().enumerate();
         let waited_for = numbered.filter(|(_, entry)| is_waited_for(entry)).map(|(at, _)| at);
@@ -154,24 +165,22 @@ impl Journal {
 }
 
 impl Change {
-    /// Says whether it is one of a file itself, and not of a folder's entries.
+    /// Says whether it is one of a file itself, and not of its names.
     fn is_of_file(&self) -> bool {
         matches!(self, Self::Write(_) | Self::Mode(_) | Self::Time(_))
     }
 
-    /// Returns the folders whose entries it changes, and the folder that it removes.
-    fn folders(&self) -> impl Iterator<Item = &Path> {
+    /// Returns the names that it makes, moves or removes.
+    fn names(&self) -> impl Iterator<Item = &Path> {
         let (first, second) = match self {
-            Self::Create(path, _) | Self::Folder(path) | Self::Remove(path) => {
-                (path.parent(), None)
-            }
-            Self::RemoveFolder(path) => (path.parent(), Some(path.as_path())),
-            Self::Rename(from, to) => {
-                (from.parent(), to.parent().filter(|it| Some(*it) != from.parent()))
-            }
+            Self::Create(path, _)
+            | Self::Folder(path)
+            | Self::Remove(path)
+            | Self::RemoveFolder(path) => (Some(path), None),
+            Self::Rename(from, to) => (Some(from), Some(to)),
             Self::Write(_) | Self::Mode(_) | Self::Time(_) => (None, None),
         };
-        first.into_iter().chain(second)
+        first.into_iter().chain(second).map(PathBuf::as_path)
     }
 }
 
