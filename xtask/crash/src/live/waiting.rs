@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-/// The longest that anything may take. A run may try to leave for a minute, and the machine may be busy.
-pub(crate) const LIMIT: Duration = Duration::from_secs(300);
+/// The longest that anything may take. A run in a crowd waits for ten minutes, and the machine may be busy.
+pub(crate) const LIMIT: Duration = Duration::from_secs(900);
 /// Between two looks.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
