@@ -1,8 +1,7 @@
 //! Random kills: of runs, of their COMMANDs, and of the server.
 
 use anyhow::Result;
-use dsnap_engine::record::run_record::RunRecord;
-use dsnap_engine::system::process::ProcessId;
+use dsnap_testkit::left_behind::{ProcessId, RunRecord};
 use fastrand::Rng;
 use nix::libc::SIGKILL;
 use xtask_base::output;

@@ -61,5 +61,5 @@ pub(crate) fn for_all<T: Sync>(
         }
     };
     let threads = thread::available_parallelism().map_or(1, usize::from) * per_processor;
-    thread::scope(|scope| (0..threads.min(points.len())).for_each(|_| drop(scope.spawn(&work))));
+    thread::scope(|scope| (0..threads.min(points.len())).for_each(|_| drop(scope.spawn(work))));
 }

@@ -1,12 +1,14 @@
 //! Every signal in every phase of a run: what the specification promises must be true, and the next run must
 //! work.
 //!
-//! - `phase`: the phases, and how a run is caught in each
+//! - `caught`: how a run is caught in a phase
+//! - `phase`: the phases
 //! - `sent`: the signals
 //! - `expected`: what must be true after a signal
 //! - `stops`: where a run is stopped that waits for nobody
 //! - `table`: the results
 
+mod caught;
 mod expected;
 mod phase;
 mod sent;
@@ -23,8 +25,9 @@ use crate::options::Options;
 use crate::parallel::{self, Counter};
 use crate::verdict::Tally;
 
+use caught::catch;
 use expected::Mark;
-use phase::{Phase, catch};
+use phase::Phase;
 use sent::Sent;
 use stops::Stops;
 use table::Table;

@@ -2,10 +2,8 @@
 
 use std::fs;
 
-use dsnap_engine::record::entry::Record;
-use dsnap_engine::record::evidence::Evidence;
-use dsnap_engine::record::run_lock::RunLock;
 use dsnap_testkit::MomentVerdict;
+use dsnap_testkit::left_behind::{Evidence, Record, RunLock};
 
 use super::broken::{Broken, Kept};
 use super::scene::{Scene, Started};
