@@ -27,3 +27,13 @@ pub use fixture::{Builder, Fixture, State};
 pub use ledger::{Ledger, MomentVerdict, Verdict};
 pub use site::Site;
 pub use transactions::{Class, Transaction};
+
+/// What dsnap itself locks and writes down in a storage, for programs that check what a run left behind.
+pub mod left_behind {
+    pub use dsnap_engine::record::entry::Record;
+    pub use dsnap_engine::record::evidence::Evidence;
+    pub use dsnap_engine::record::run_lock::RunLock;
+    pub use dsnap_engine::record::run_record::RunRecord;
+    pub use dsnap_engine::system::flock::FileLock;
+    pub use dsnap_engine::system::process::ProcessId;
+}

@@ -92,8 +92,9 @@ impl CommandRunner<'_> {
         }
         let inheritable = set_flags(environment, FdFlags::empty());
         let child = inheritable.and_then(|()| self.spawn(&mut command));
-        // An error here must not hide that COMMAND runs: it would lose its snapshot. The lock is unlocked
-        // for all who inherit it.
+        // An error here must not pass for a COMMAND that was not started: that one would lose its snapshot.
+        // Nothing is lost by it: the lock is unlocked for all who inherit it, and later processes close the
+        // descriptors that they should not have.
         let _ = set_flags(environment, FdFlags::CLOEXEC);
         child
     }

@@ -21,6 +21,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use dsnap_core::method::Caller;
+use dsnap_core::text;
 use dsnap_engine::limits;
 use dsnap_engine::system::real_user::as_real_user;
 use nix::sys::signal::{self, Signal};
@@ -70,6 +71,8 @@ pub enum ProcessEnd {
     AnsweredTooMuch,
     /// This program tried to kill it, but it still runs. It has this process id.
     NotKilled(i32),
+    /// Killed by this program, which could not listen to it: the number of the error.
+    NotHeard(i32),
 }
 
 /// Completes a sentence whose subject is the process.
@@ -84,6 +87,10 @@ impl std::fmt::Display for ProcessEnd {
             Self::AnsweredTooMuch => f.write_str("was killed, because it answered without end"),
             Self::NotKilled(pid) => {
                 write!(f, "did not end when it was killed, and still runs (pid {pid})")
+            }
+            Self::NotHeard(number) => {
+                let error = text::error(&io::Error::from_raw_os_error(*number));
+                write!(f, "was killed, because dsnap could not listen to it: {error}")
             }
         }
     }
@@ -105,16 +112,22 @@ impl IsolatedProcess<'_> {
     ///
     /// # Errors
     ///
-    /// The process cannot be started.
+    /// The process cannot be started. If it was started, and cannot be listened to, it is killed, and that is
+    /// how it ended: it may have had an effect.
     pub fn run(self, on_answer: OnAnswer<'_>) -> io::Result<EndedProcess> {
         let (answers, time, began) = (self.answers, self.time, Instant::now());
         let caller = LimitedCaller::new(self.caller);
         let mut child = start::start(self.command, self.request.is_some(), &self.inherits, time)?;
         let mut process = Process { pid: Pid::from_raw(child.id().cast_signed()), ended: false };
         let request = self.request.unwrap_or_default();
-        let mut streams = Streams::of(&mut child, answers, request, &caller)?;
-        let end = process.listen(&mut streams, began, time, on_answer)?;
-        Ok(EndedProcess { end, last_stderr_line: streams.last_stderr_line })
+        let heard = Streams::of(&mut child, answers, request, &caller).and_then(|mut streams| {
+            let end = process.listen(&mut streams, began, time, on_answer)?;
+            Ok(EndedProcess { end, last_stderr_line: streams.last_stderr_line })
+        });
+        Ok(heard.unwrap_or_else(|error| EndedProcess {
+            end: ProcessEnd::NotHeard(error.raw_os_error().unwrap_or_default()),
+            last_stderr_line: None,
+        }))
     }
 }
 

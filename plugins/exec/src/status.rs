@@ -61,7 +61,8 @@ fn status(finished: &FinishedProgram) -> Option<i32> {
         ProcessEnd::Killed(_)
         | ProcessEnd::TimeUp(_)
         | ProcessEnd::AnsweredTooMuch
-        | ProcessEnd::NotKilled(_) => None,
+        | ProcessEnd::NotKilled(_)
+        | ProcessEnd::NotHeard(_) => None,
     }
 }
 
@@ -96,6 +97,15 @@ mod tests {
         assert_eq!(entered(ran(78)), Entered::Refused(why()));
         let unexpected = Reason::new("why (`/x enter` exited with status 7)");
         assert_eq!(entered(ran(7)), Entered::Unknown(unexpected));
+    }
+
+    #[test]
+    fn a_program_that_was_started_and_not_heard_may_have_entered() {
+        let ran = ran(0);
+        let ended = EndedProcess { end: ProcessEnd::NotHeard(5), ..ran.ended };
+        let end = "was killed, because dsnap could not listen to it: Input/output error";
+        let reason = Reason::new(format!("why (`/x enter` {end})"));
+        assert_eq!(entered(FinishedProgram { ended, ..ran }), Entered::Unknown(reason));
     }
 
     #[test]

@@ -5,17 +5,24 @@
 //! each point it gives a verdict (`verdict`). All parts fail if one point lost something.
 #![forbid(unsafe_code)]
 
+mod chaos;
+mod crowd;
 mod direct;
 mod errors;
+mod live;
 mod options;
 mod original;
+mod parallel;
 mod point;
 mod power;
 mod record;
 mod remains;
 mod scratch;
+mod signals;
+mod soak;
 mod strace;
 mod verdict;
+mod whole_run;
 mod wreck;
 
 use std::process::ExitCode;
@@ -37,6 +44,12 @@ pub(crate) const PARTS: &[Part] = &[
     ("errors", "recoveries in which every call fails, once or from then on", errors::run),
     ("power", "recoveries after which only a part of the changes is on disk", power::run),
     ("record", "runs over HTTP whose record is not written, torn or lost", record::run),
+    ("signals", "every signal in every phase of a run, with each kind of method", signals::run),
+    ("http", "whole runs over HTTP, killed and hindered at every system call", whole_run::http),
+    ("zeo", "whole runs that ask a ZEO server, likewise", whole_run::zeo),
+    ("exec", "whole runs with a script, likewise", whole_run::exec),
+    ("crowd", "fifty runs at once under 200 commits a second, also with random kills", crowd::run),
+    ("soak", "a thousand runs in turn, and a thousand with random kills", soak::run),
 ];
 
 fn main() -> ExitCode {

@@ -16,6 +16,9 @@ pub(crate) struct Options {
     /// Only some points of each part; takes less than two minutes
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Makes the random kills of an earlier run again, as far as the machine allows
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
     /// The folder for storages; its contents are removed
     #[arg(long, value_name = "DIR", hide = true)]
     pub(crate) work: PathBuf,

@@ -136,15 +136,17 @@ impl Orphan<'_> {
     /// Leaves a snapshot that this storage's server holds for a run that is gone.
     fn leave(&self) -> Result<(), Failure> {
         self.check_unused()?;
-        if self.record.evidence == Evidence::Unknown {
+        let Record { code, may_close, line, evidence, .. } = self.record;
+        if *evidence == Evidence::Unknown {
             let settled = Instant::now() + self.session.job.timing.pending_enter;
-            let Record { code, may_close, .. } = self.record;
             match pending_enter::wait(self.session, code, *may_close, || settled)? {
                 Some(Evidence::Here) => {}
                 _ => return Ok(()),
             }
-            // Once a leave was sent, no run enters under this code again.
-            self.run_lock.set_evidence(code, &self.record.line, Evidence::Here);
+        }
+        // Once a leave was sent, no run enters under this code again.
+        if *evidence == Evidence::Unknown || self.is_alone() {
+            self.run_lock.set_evidence(code, line, Evidence::Here);
         }
         let step = self.step();
         let left = self.leave_by(step, Evidence::Here);
@@ -153,6 +155,13 @@ impl Orphan<'_> {
             failure if step.is_none() => self.line_is_gone(failure),
             failure => failure,
         })
+    }
+
+    /// Says whether no other record has the code of this one. Then `misc/snapshot` with that code proves that
+    /// this enter reached this storage. A run that was killed right after the enter has not noted that.
+    fn is_alone(&self) -> bool {
+        let records = self.run_lock.records();
+        records.iter().filter(|record| record.code == self.record.code).count() == 1
     }
 
     /// Names the process that keeps the server from leaving the snapshot, if it can be seen. It is not

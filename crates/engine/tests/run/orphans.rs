@@ -17,12 +17,25 @@ use crate::support::{
 
 #[test]
 fn a_snapshot_of_a_killed_run_is_left_by_its_line_and_the_run_goes_on() {
-    for state in [Evidence::Here, Evidence::Unknown] {
+    // Right after an enter, a run has not noted yet that its own storage is in the snapshot.
+    for state in [Evidence::Here, Evidence::Unknown, Evidence::Elsewhere] {
         let scenario = zope(vec![(leave(), Left::Left)]);
         left_behind(&scenario, "user/db-1-left", |record| Record { evidence: state, ..record });
         scenario.play(0, after(&["zope leaves", LEFT]));
         assert_eq!(records(&scenario), []);
     }
+}
+
+#[test]
+fn a_snapshot_of_another_storage_under_the_same_code_stays_on_record() {
+    let scenario = zope(vec![(leave(), Left::Left)]);
+    let of_other =
+        |record| Record { evidence: Evidence::Elsewhere, line: b"old".to_vec(), ..record };
+    left_behind(&scenario, "", of_other);
+    left_behind(&scenario, "user/db-1-left", |record| record);
+    scenario.play(0, after(&["zope leaves", LEFT]));
+    let kept = records(&scenario);
+    assert_eq!((kept.len(), kept[0].evidence), (1, Evidence::Elsewhere));
 }
 
 #[test]

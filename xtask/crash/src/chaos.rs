@@ -1,0 +1,80 @@
+//! Random kills: of runs, of their COMMANDs, and of the server.
+
+use anyhow::Result;
+use dsnap_testkit::left_behind::{ProcessId, RunRecord};
+use fastrand::Rng;
+use nix::libc::SIGKILL;
+use xtask_base::output;
+
+use crate::live::{Broken, Kept, Scene, Started, kill};
+use crate::options::Options;
+
+/// Somebody who is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Victim {
+    /// A run of dsnap.
+    Tool,
+    /// COMMAND of the run that holds the lock.
+    Command,
+    /// The server, which is started again.
+    Server,
+}
+
+/// The exit statuses of a run around which everybody may be killed: those of the specification, and 137 for
+/// COMMAND or dsnap itself.
+const ALLOWED: [i32; 5] = [0, 75, 122, 125, 137];
+
+/// Makes the source of chance, and prints how to have the same one again.
+pub(crate) fn seeded(options: &Options) -> Rng {
+    let seed = options.seed.unwrap_or_else(|| fastrand::u64(..));
+    output::line(format_args!("--seed {seed}"));
+    Rng::with_seed(seed)
+}
+
+impl Victim {
+    /// Chooses one.
+    pub(crate) fn any(rng: &mut Rng) -> Self {
+        match rng.u8(..10) {
+            0..5 => Self::Tool,
+            5..8 => Self::Command,
+            _ => Self::Server,
+        }
+    }
+}
+
+/// Kills COMMAND of the run that holds the lock, if there is one.
+pub(crate) fn kill_command(scene: &Scene<'_>) -> Result<()> {
+    let Some(run) = RunRecord::read(scene.site.storage())? else { return Ok(()) };
+    let lives = |command: &ProcessId| ProcessId::of(command.pid).as_ref() == Some(command);
+    let command = run.command.filter(lives);
+    command.map_or(Ok(()), |command| kill(SIGKILL, command.pid.cast_unsigned()))
+}
+
+/// Ends the server at once, and starts it again.
+pub(crate) fn crash_server(scene: &Scene<'_>) -> Result<()> {
+    scene.site.crash_server();
+    Ok(scene.site.start_server()?)
+}
+
+/// Restarts a server that was started while a COMMAND held the sublock: it waits for that. COMMAND must have
+/// ended.
+pub(crate) fn heal_server(scene: &Scene<'_>) -> Result<()> {
+    let waits = |code: Option<String>| code.is_some_and(|code| code == "startup");
+    match scene.server().map(|server| server.code()) {
+        Ok(Ok(code)) if !waits(code.clone()) => Ok(()),
+        _ => crash_server(scene),
+    }
+}
+
+/// Checks how a run ended around which everybody may have been killed.
+pub(crate) fn check_survivor(run: &mut Started) -> Kept {
+    let ended = run.tool.end_of_all()?;
+    let (code, notes, last) = (ended.code(), run.notes(), ended.last_line());
+    if !ALLOWED.contains(&code) || code == 0 && !notes.ended {
+        return Err(Broken::undecided(format!("status {code}, `{last}`")));
+    }
+    if code == 125 && !last.contains("COMMAND was not run: ") {
+        return Err(Broken::undecided(format!("no reason, but `{last}`")));
+    }
+    Ok(())
+}
