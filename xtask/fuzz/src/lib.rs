@@ -8,10 +8,7 @@
 //!
 //! Deliberately elsewhere: properties of well-formed values, which are beside the code (`properties.rs`).
 #![forbid(unsafe_code)]
-#![cfg_attr(
-    not(test),
-    allow(clippy::unwrap_used, clippy::expect_used, reason = "a target reports by a panic")
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a target reports by a panic")]
 
 pub mod corpus;
 #[cfg(test)]
