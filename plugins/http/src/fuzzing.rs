@@ -99,7 +99,8 @@ impl<'a> GivenServer<'a> {
         let endpoint = self.endpoint();
         let response = self.responses.borrow_mut().next().and_then(of_given);
         let status = response.as_ref().map(|response| response.status);
-        let broken = || CallError::NoAnswer(Reason::new("the connection broke"));
+        // No user sees this message.
+        let broken = || CallError::NoAnswer(Reason::new(self.url));
         let answer = response.ok_or_else(broken).and_then(|it| endpoint.read_answer(&it));
         let traced = Traced { method, argument: None, endpoint };
         self.limits.whole().tell(&traced.answered(status, &answer, std::time::Duration::ZERO));

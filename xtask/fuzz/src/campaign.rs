@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use dsnap_fuzz::corpus;
-use dsnap_fuzz::target::{Target, VARIABLE};
+use dsnap_fuzz::target::Target;
+use dsnap_fuzz::targets::VARIABLE;
 use tempfile::TempDir;
 use xtask_base::output;
 use xtask_base::process::Program;

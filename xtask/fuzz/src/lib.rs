@@ -17,4 +17,4 @@ mod mutation;
 mod replay;
 mod shown;
 pub mod target;
-mod targets;
+pub mod targets;

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use dsnap_fuzz::target::{TARGETS, Target};
+use dsnap_fuzz::target::Target;
+use dsnap_fuzz::targets::TARGETS;
 
 /// Feeds arbitrary bytes to everything that dsnap reads.
 #[derive(Debug, Parser)]

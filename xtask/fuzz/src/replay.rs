@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::corpus;
 use crate::mutation::Mutator;
-use crate::target::{TARGETS, Target};
+use crate::target::Target;
+use crate::targets::TARGETS;
 
 /// How many random inputs each target gets, if the time is enough.
 const RANDOM_INPUTS: usize = 1500;
