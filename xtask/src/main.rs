@@ -11,6 +11,7 @@ mod crash;
 mod demo;
 mod dist;
 mod examples;
+mod fuzz;
 mod header;
 mod interop;
 mod roundtrip;
@@ -59,6 +60,11 @@ Tasks:
                --rounds N        Measure each program N times
                --json FILE       Write the results to FILE
                --write-docs      Write the figures and plots of docs/performance.md
+  fuzz       Feed arbitrary bytes to everything that dsnap reads; needs cargo-fuzz, a nightly toolchain and
+             a C++ compiler
+               TARGET...         Only these targets; `fuzz --help` lists them
+               --seconds N       How long each target runs (default: 60)
+               --keep            Add inputs that cover more code to xtask/fuzz/corpus
   dist       Make what people install, in target/dist: packages, programs, manual pages, the book
                PART...           Only these parts; `dist --help` lists them
   ci         Run tools, fmt, tidy, header, clippy, doc, alone (dsnap compiles without what tests
@@ -76,7 +82,7 @@ fn main() -> ExitCode {
 
 fn run(args: &[String]) -> Result<ExitCode> {
     let (task, rest) = args.split_first().map_or(("help", args), |(task, rest)| (task, rest));
-    if !matches!(task, "bench" | "crash" | "dist" | "test" | "interop" | "header")
+    if !matches!(task, "bench" | "crash" | "dist" | "fuzz" | "test" | "interop" | "header")
         && !rest.is_empty()
     {
         bail!("{task} takes no arguments\n\n{HELP}");
@@ -88,6 +94,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
         "bench" => bench::run(rest)?,
         "crash" => crash::run(rest)?,
         "dist" => dist::run(rest)?,
+        "fuzz" => fuzz::run(rest)?,
         "tidy" => tidy::run()?,
         "tools" => tools::run()?,
         "header" => header::run(rest)?,

@@ -25,6 +25,9 @@ mod chronicle;
 mod core_dumps;
 mod documents;
 mod environment;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod manual;
 mod report;
 mod resolve;

@@ -7,6 +7,9 @@ pub mod credential_folder;
 pub(crate) mod fdinfo;
 pub mod flock;
 pub mod folder;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod groups;
 pub mod lock_holders;
 pub(crate) mod modes;

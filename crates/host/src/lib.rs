@@ -14,6 +14,9 @@
 
 #[cfg(feature = "loading")]
 mod child;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod isolated;
 #[cfg(feature = "loading")]
 mod library;

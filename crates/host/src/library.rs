@@ -58,10 +58,17 @@ impl Library {
         // The tables stay valid only while the library is loaded: until this process ends.
         std::mem::forget(shared);
         // SAFETY: the library exports the symbol, so it is a plugin. The function has no arguments.
-        let library = unsafe { entry() };
-        Ok(Self {
-            methods: tables(library)?.into_iter().map(Method::read).collect::<Result<_, _>>()?,
-        })
+        Self::of_table(unsafe { entry() })
+    }
+
+    /// Makes the handshake: reads the table that `dsnap_entry` gives back.
+    ///
+    /// # Errors
+    ///
+    /// It is the table of another version, or one that no library may have.
+    pub(crate) fn of_table(library: *const DsnapLibrary) -> Result<Self, String> {
+        let tables = tables(library)?;
+        Ok(Self { methods: tables.into_iter().map(Method::read).collect::<Result<_, _>>()? })
     }
 
     pub(crate) fn describe(&self) -> impl Iterator<Item = &MethodDescription> {

@@ -42,7 +42,7 @@ pub(crate) struct LoadedMethod {
 
 /// The answers of one call.
 #[derive(Debug, Default)]
-struct Reply {
+pub(crate) struct Reply {
     methods: Vec<MethodDescription>,
     reason: Option<String>,
     /// What the method advises.
@@ -140,7 +140,7 @@ fn without_answer(end: ProcessEnd) -> String {
 
 impl Reply {
     /// Adds one line of the answer.
-    fn add(&mut self, line: &[u8], caller: &dyn Caller) {
+    pub(crate) fn add(&mut self, line: &[u8], caller: &dyn Caller) {
         match serde_json::from_slice(line) {
             Ok(Answer::Method(description)) if self.has_room_for_method() => {
                 self.methods.push(description);
@@ -185,7 +185,11 @@ impl Reply {
     ///
     /// The flag is trusted only in the one number that has no other flag. An older library may
     /// return any nonzero number for usable words.
-    fn checked_line(mut self, name: &str, words: &[OsString]) -> Result<CheckedLine, Reason> {
+    pub(crate) fn checked_line(
+        mut self,
+        name: &str,
+        words: &[OsString],
+    ) -> Result<CheckedLine, Reason> {
         let Some(result) = self.result.filter(|result| *result != 0 && self.error.is_none()) else {
             return Err(self.take_reason());
         };
@@ -196,6 +200,47 @@ impl Reply {
                 && result != i64::from(DSNAP_WORDS_USABLE | DSNAP_WORDS_NO_RELATIVE_FILES),
             ..default
         })
+    }
+
+    /// Reads the result of `enter`.
+    pub(crate) fn into_entered(mut self) -> Entered {
+        match self.number() {
+            Some(DSNAP_HELD) => Entered::Held,
+            Some(DSNAP_DONE) => Entered::Done,
+            Some(DSNAP_BUSY) => Entered::Busy(self.take_reason()),
+            Some(DSNAP_UNAVAILABLE) => Entered::Unavailable(self.take_reason()),
+            Some(DSNAP_REFUSED) => Entered::Refused(self.take_reason()),
+            Some(DSNAP_FAILED) => Entered::Failed(self.take_reason()),
+            Some(DSNAP_UNKNOWN) => Entered::Unknown(self.take_reason()),
+            Some(DSNAP_LIKELY_FAILED) => Entered::LikelyFailed(self.take_reason()),
+            _ => Entered::Unknown(self.take_unexpected()),
+        }
+    }
+
+    /// Reads the result of `leave`.
+    pub(crate) fn into_left(mut self) -> Left {
+        match self.number() {
+            Some(DSNAP_LEFT) => Left::Left,
+            Some(DSNAP_BUSY) => Left::Busy(self.take_reason()),
+            Some(DSNAP_UNAVAILABLE) => Left::Unavailable(self.take_reason()),
+            Some(DSNAP_REFUSED) => Left::Refused(self.take_reason()),
+            Some(DSNAP_FAILED) => Left::Failed(self.take_reason()),
+            _ => Left::Failed(self.take_unexpected()),
+        }
+    }
+
+    /// Reads the result of `status`.
+    pub(crate) fn into_status(mut self) -> Status {
+        match self.number() {
+            Some(DSNAP_COULD_ENTER) => Status::CouldEnter,
+            Some(DSNAP_IS_HELD) => Status::Held(std::mem::take(&mut self.code)),
+            Some(DSNAP_BUSY) => Status::Busy(self.take_reason()),
+            Some(DSNAP_UNAVAILABLE) => Status::Unavailable(self.take_reason()),
+            Some(DSNAP_CANNOT_TELL) => Status::CannotTell,
+            Some(DSNAP_REFUSED) => Status::Refused(self.take_reason()),
+            // `status` has no "failed". A person must look after the method.
+            _ => Status::Refused(self.take_unexpected()),
+        }
     }
 
     /// Takes the reason for a call without a result that belongs to it.
@@ -267,44 +312,15 @@ impl SnapshotMethod for LoadedMethod {
     }
 
     fn enter(&self, request: &Request<'_>) -> Entered {
-        let mut reply = self.call(Verb::Enter, request, limits::ENTER_TIMEOUT);
-        match reply.number() {
-            Some(DSNAP_HELD) => Entered::Held,
-            Some(DSNAP_DONE) => Entered::Done,
-            Some(DSNAP_BUSY) => Entered::Busy(reply.take_reason()),
-            Some(DSNAP_UNAVAILABLE) => Entered::Unavailable(reply.take_reason()),
-            Some(DSNAP_REFUSED) => Entered::Refused(reply.take_reason()),
-            Some(DSNAP_FAILED) => Entered::Failed(reply.take_reason()),
-            Some(DSNAP_UNKNOWN) => Entered::Unknown(reply.take_reason()),
-            Some(DSNAP_LIKELY_FAILED) => Entered::LikelyFailed(reply.take_reason()),
-            _ => Entered::Unknown(reply.take_unexpected()),
-        }
+        self.call(Verb::Enter, request, limits::ENTER_TIMEOUT).into_entered()
     }
 
     fn leave(&self, request: &Request<'_>) -> Left {
-        let mut reply = self.call(Verb::Leave, request, limits::LEAVE_TIMEOUT);
-        match reply.number() {
-            Some(DSNAP_LEFT) => Left::Left,
-            Some(DSNAP_BUSY) => Left::Busy(reply.take_reason()),
-            Some(DSNAP_UNAVAILABLE) => Left::Unavailable(reply.take_reason()),
-            Some(DSNAP_REFUSED) => Left::Refused(reply.take_reason()),
-            Some(DSNAP_FAILED) => Left::Failed(reply.take_reason()),
-            _ => Left::Failed(reply.take_unexpected()),
-        }
+        self.call(Verb::Leave, request, limits::LEAVE_TIMEOUT).into_left()
     }
 
     fn status(&self, request: &Request<'_>) -> Status {
-        let mut reply = self.call(Verb::Status, request, limits::LEAVE_TIMEOUT);
-        match reply.number() {
-            Some(DSNAP_COULD_ENTER) => Status::CouldEnter,
-            Some(DSNAP_IS_HELD) => Status::Held(std::mem::take(&mut reply.code)),
-            Some(DSNAP_BUSY) => Status::Busy(reply.take_reason()),
-            Some(DSNAP_UNAVAILABLE) => Status::Unavailable(reply.take_reason()),
-            Some(DSNAP_CANNOT_TELL) => Status::CannotTell,
-            Some(DSNAP_REFUSED) => Status::Refused(reply.take_reason()),
-            // `status` has no "failed". A person must look after the method.
-            _ => Status::Refused(reply.take_unexpected()),
-        }
+        self.call(Verb::Status, request, limits::LEAVE_TIMEOUT).into_status()
     }
 }
 

@@ -6,7 +6,9 @@
 use std::path::Path;
 
 use dsnap_core::{Reason, text};
+use dsnap_engine::server;
 use dsnap_engine::server::call_error::CallError;
+use dsnap_engine::server::current_use::CurrentUse;
 use dxr::Value;
 use reqwest::StatusCode;
 
@@ -15,6 +17,13 @@ use crate::client::Response;
 use crate::fault::{Fault, Meaning};
 use crate::secrets::Secrets;
 use crate::xml::{self, Document};
+
+/// The toolkit's method that says what its storage is used for.
+pub(crate) const QUESTION: &str = "currentSnapshotCode";
+/// The toolkit's method that enters a snapshot.
+pub(crate) const ENTER: &str = "enterSnapshot";
+/// The toolkit's method that leaves it.
+pub(crate) const LEAVE: &str = "leaveSnapshot";
 
 /// A toolkit's answer to a call.
 #[derive(Debug, PartialEq)]
@@ -135,6 +144,45 @@ impl Endpoint<'_> {
             )),
             Meaning::OfStorage => None,
         }
+    }
+
+    /// Reads the current use of the storage from the answer to the question for it.
+    ///
+    /// # Errors
+    ///
+    /// The answer contains no snapshot code.
+    pub(crate) fn current_use(self, answer: Answer) -> Result<Option<CurrentUse>, CallError> {
+        match answer {
+            // A Zope that does not know nil answers with false.
+            Answer::Value(Some(Value::Nil | Value::Boolean(false))) => Ok(None),
+            Answer::Value(Some(Value::String(code))) if code.is_empty() => Ok(None),
+            Answer::Value(Some(Value::String(code))) => Ok(Some(CurrentUse::parse(code))),
+            Answer::Value(_) => {
+                let text = format!("{QUESTION} at {} did not return a snapshot code", self.url);
+                Err(CallError::Unreadable(Reason::new(text).hint(URL_HINT)))
+            }
+            Answer::Fault(fault) => Err(self
+                .explain(&fault)
+                .unwrap_or_else(|| CallError::FaultyServer(self.call_failed(QUESTION, &fault)))),
+        }
+    }
+
+    /// Reads the answer to a call that enters or leaves. Its value is nil, false or something else,
+    /// depending on the version of Zope.
+    ///
+    /// # Errors
+    ///
+    /// The answer is a fault that means the same after every call.
+    pub(crate) fn change(self, method: &str, answer: Answer) -> Result<server::Answer, CallError> {
+        let fault = match answer {
+            Answer::Value(_) => return Ok(server::Answer::Done),
+            Answer::Fault(fault) => fault,
+        };
+        if let Some(error) = self.explain(&fault) {
+            return Err(error);
+        }
+        let reason = self.call_failed(method, &fault);
+        Ok(server::Answer::Raised(fault.into_exception(), reason))
     }
 
     /// Says that a call failed with a fault without a known meaning.

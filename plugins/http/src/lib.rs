@@ -20,6 +20,9 @@ mod answer;
 mod certificate;
 mod client;
 mod fault;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod line;
 #[cfg(any(test, not(feature = "tls")))]
 #[cfg_attr(feature = "tls", allow(dead_code, reason = "only its test uses it"))]

@@ -11,12 +11,10 @@ use dsnap_engine::server::current_use::CurrentUse;
 use dsnap_engine::server::deadline::{Deadline, TimeLimits};
 use dsnap_engine::server::{self, Server};
 use dsnap_engine::system::credential_folder::CredentialFolder;
-use dxr::Value;
 
 use crate::access::Credentials;
-use crate::address::URL_HINT;
 use crate::addresses::Addresses;
-use crate::answer::{Answer, Endpoint};
+use crate::answer::{Answer, ENTER, Endpoint, LEAVE, QUESTION};
 use crate::client::{HttpClient, Response};
 use crate::line::Line;
 use crate::trace::Traced;
@@ -69,19 +67,10 @@ impl<'a> Toolkit<'a> {
         }
     }
 
-    /// Makes a call that enters or leaves. The value of its answer is nil, false or something else,
-    /// depending on the version of Zope.
+    /// Makes a call that enters or leaves.
     fn change(&self, method: &str, code: &Code) -> Result<server::Answer, CallError> {
-        let fault = match self.call(method, Some(code.as_str()), self.limits.whole())? {
-            Answer::Value(_) => return Ok(server::Answer::Done),
-            Answer::Fault(fault) => fault,
-        };
-        let endpoint = self.endpoint();
-        if let Some(error) = endpoint.explain(&fault) {
-            return Err(error);
-        }
-        let reason = endpoint.call_failed(method, &fault);
-        Ok(server::Answer::Raised(fault.into_exception(), reason))
+        let answer = self.call(method, Some(code.as_str()), self.limits.whole())?;
+        self.endpoint().change(method, answer)
     }
 
     fn call(
@@ -143,30 +132,15 @@ impl Server for Toolkit<'_> {
     }
 
     fn ask(&self, deadline: &Deadline<'_>) -> Result<Option<CurrentUse>, CallError> {
-        let method = "currentSnapshotCode";
-        match self.call(method, None, deadline)? {
-            // A Zope that does not know nil answers with false.
-            Answer::Value(Some(Value::Nil | Value::Boolean(false))) => Ok(None),
-            Answer::Value(Some(Value::String(code))) if code.is_empty() => Ok(None),
-            Answer::Value(Some(Value::String(code))) => Ok(Some(CurrentUse::parse(code))),
-            Answer::Value(_) => {
-                let text = format!("{method} at {} did not return a snapshot code", self.shown());
-                Err(CallError::Unreadable(Reason::new(text).hint(URL_HINT)))
-            }
-            Answer::Fault(fault) => {
-                let endpoint = self.endpoint();
-                Err(endpoint.explain(&fault).unwrap_or_else(|| {
-                    CallError::FaultyServer(endpoint.call_failed(method, &fault))
-                }))
-            }
-        }
+        let answer = self.call(QUESTION, None, deadline)?;
+        self.endpoint().current_use(answer)
     }
 
     fn enter_snapshot(&self, code: &Code) -> Result<server::Answer, CallError> {
-        self.change("enterSnapshot", code)
+        self.change(ENTER, code)
     }
 
     fn leave_snapshot(&self, code: &Code) -> Result<server::Answer, CallError> {
-        self.change("leaveSnapshot", code)
+        self.change(LEAVE, code)
     }
 }

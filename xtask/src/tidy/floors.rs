@@ -26,6 +26,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("xtask/crash", &["dsnap-testkit"]),
     ("xtask/base", &[]),
     ("xtask/dist", &["dsnap", "dsnap-testkit"]),
+    ("xtask/fuzz", FUZZED),
     ("xtask", &[]),
 ];
 
@@ -36,6 +37,17 @@ const PROGRAM: &[&str] = &[
     "dsnap-direct",
     "dsnap-http",
     "dsnap-exec",
+    "dsnap-zeo",
+];
+
+/// Everything that reads what others write.
+const FUZZED: &[&str] = &[
+    "dsnap",
+    "dsnap-core",
+    "dsnap-engine",
+    "dsnap-host",
+    "dsnap-direct",
+    "dsnap-http",
     "dsnap-zeo",
 ];
 

@@ -67,7 +67,7 @@ impl Mount {
     }
 
     /// Finds a mount in the text of a table.
-    fn find(table: &[u8], id: u64) -> Option<Self> {
+    pub(super) fn find(table: &[u8], id: u64) -> Option<Self> {
         // A line without an end was cut off: options may be missing.
         let whole = table.split_inclusive(|byte| *byte == b'\n');
         let lines = whole.filter_map(|line| line.strip_suffix(b"\n"));
