@@ -56,10 +56,7 @@ pub(super) fn is_held(status: &Status, code: &Code) -> Option<bool> {
 }
 
 fn another_answers(label: &str) -> Reason {
-    let what = event::of_line(
-        label,
-        "the server that answers now is another one than the server that entered",
-    );
+    let what = event::of_line(label, "the server that answers now is not the one that entered");
     Reason::new(what).hint(
         "if a load balancer is behind this line, write the address of the storage's own server into it",
     )
