@@ -10,16 +10,17 @@ use crate::PARTS;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask crash", after_help = parts())]
 pub(crate) struct Options {
-    /// Only these parts
-    #[arg(value_name = "PART")]
+    /// Do only these parts
+    #[arg(value_name = "PART", hide_possible_values = true)]
+    #[arg(value_parser = PARTS.iter().map(|(name, ..)| *name).collect::<Vec<_>>())]
     parts: Vec<String>,
-    /// Only some points of each part; takes less than two minutes
+    /// Do only some points of each part, as `cargo xtask ci` does
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Makes the random kills of an earlier run again, as far as the machine allows
+    /// Repeat the random kills of the run that printed this seed, as far as timing allows
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
-    /// The folder for storages; its contents are removed
+    /// The folder for storages; its contents are removed first
     #[arg(long, value_name = "DIR", hide = true)]
     pub(crate) work: PathBuf,
     /// The program dsnap
