@@ -13,7 +13,7 @@ use crate::target::Target;
 
 pub(crate) const TARGET: Target = Target {
     name: "record",
-    property: "misc/dsnap.lock: a record reads back as it was, torn lines are counted and no more",
+    property: "misc/dsnap.lock: records read back as written, and a torn line is only counted",
     check,
     longest: 2048,
 };

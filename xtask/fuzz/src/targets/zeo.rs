@@ -20,7 +20,7 @@ use crate::target::Target;
 
 pub(crate) const TARGET: Target = Target {
     name: "zeo",
-    property: "answers of a ZEO server: no snapshot call before all questions, nothing made of garbage",
+    property: "answers of a ZEO server: no snapshot call before all questions are answered",
     check: check_bytes,
     longest: 2048,
 };
