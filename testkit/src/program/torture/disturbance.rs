@@ -76,7 +76,7 @@ impl Fault {
     }
 }
 
-/// Adds each fault whose server the site has. Fails if there is none.
+/// Adds each fault whose server the site has. Fails if the site has none of them.
 fn add_faults(stage: &Stage<'_>, faults: &[&str]) -> io::Result<()> {
     let mut added = Err("no fault".to_owned());
     for fault in faults {

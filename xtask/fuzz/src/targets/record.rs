@@ -45,7 +45,11 @@ fn check_first(storage: &Storage, lines: usize) -> Vec<Record> {
     assert!(records.len() <= MAX_RECORDS && lock.damaged() + records.len() <= lines);
     for record in &records {
         assert!(Code::from_file(record.code.as_str().as_bytes()).is_some(), "{}", record.code);
-        assert_eq!(record.file, lock.inode(), "a copy is none of ours");
+        assert_eq!(
+            record.file,
+            lock.inode(),
+            "a record of a copy is not read as one of this storage"
+        );
         assert!(lock.remembers(&record.code));
     }
     assert!(lock.now().is_some());
