@@ -51,3 +51,17 @@ fn parts() -> String {
     let lines = PARTS.iter().map(|(name, what, _)| format!("  {name:12} {what}\n"));
     format!("Parts:\n{}", lines.collect::<String>())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_that_does_not_exist_is_refused() {
+        let parse = |part| {
+            Options::try_parse_from(["crash", "--work", "work", "--dsnap", "dsnap", part]).is_ok()
+        };
+        assert!(parse("signals"));
+        assert!(!parse("sigals"));
+    }
+}
