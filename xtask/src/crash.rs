@@ -1,7 +1,7 @@
-//! `cargo xtask crash`: kills dsnap everywhere, and checks what remains.
+//! `cargo xtask crash`: kills dsnap at every point, fails its system calls, and checks what remains.
 //!
-//! This builds dsnap, and installs the original if Python 2.7 is there. `xtask/crash`, a separate program, does
-//! the rest.
+//! This builds dsnap, and installs the original tool if Python 2.7 is there. Then it starts `xtask/crash`, a
+//! separate program.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use xtask_base::{output, workspace};
 
 use crate::interop::install;
 
-/// The program that does it.
+/// The program that makes the disturbed runs.
 const CRASH: &str = "dsnap-crash";
 
 /// Builds everything, and starts the program; its help text explains `args`.

@@ -13,7 +13,7 @@ const FUZZ: &str = "dsnap-fuzz";
 const LIBFUZZER: &str = "libfuzzer";
 /// The toolchain that cargo-fuzz needs. It adds options to the compiler that no stable one has.
 const TOOLCHAIN: &str = "nightly";
-/// The only machines for which this program looks for what cargo-fuzz built.
+/// The only kind of machine that this task supports: its name is part of the path of the built program.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// Builds everything, and starts the program; its help text explains `args`.

@@ -50,9 +50,10 @@ Tasks:
                --all             Run with four generations of ZEO servers
                --keep            Leave the storages in target/interop, even after a success
   crash      Kill dsnap at every point, fail its system calls, and check what remains; needs strace, and
-             uses the original if Python 2.7 is there
+             compares with the original if Python 2.7 is there
                PART...           Only these parts; `crash --help` lists them
-               --quick           Only some points of each part; takes less than two minutes
+               --quick           Only some points of each part, as `ci` does
+               --seed N          Repeat the random kills of the run that printed this seed
   bench      Measure dsnap, and compare it with the original, flock, curl and programs that do only what
              cannot be avoided. Needs an idle machine; fails if calls of loaded methods take too long
                CASE...           Only these cases; `bench --help` lists them, and all options
@@ -63,8 +64,8 @@ Tasks:
   fuzz       Feed arbitrary bytes to everything that dsnap reads; needs cargo-fuzz, a nightly toolchain and
              a C++ compiler
                TARGET...         Only these targets; `fuzz --help` lists them
-               --seconds N       How long each target runs (default: 60)
-               --keep            Add inputs that cover more code to xtask/fuzz/corpus
+               --seconds N       How many seconds each target runs (default: 60)
+               --keep            Add inputs that reach new code to xtask/fuzz/corpus
   dist       Make what people install, in target/dist: packages, programs, manual pages, the book
                PART...           Only these parts; `dist --help` lists them
   ci         Run tools, fmt, tidy, header, clippy, doc, alone (dsnap compiles without what tests

@@ -45,14 +45,14 @@ pub struct GivenMethod {
     pub works_with: u32,
     /// The flags.
     pub flags: u32,
-    /// Which of its functions are there, one bit each.
+    /// Which functions it has, one bit each.
     pub functions: u8,
 }
 
-/// What the program takes a method for: its name, its version, with whom it works, and its flags.
+/// What the program reads of a method: its name, its version, with whom it works, and its flags.
 pub type Described = (String, String, u32, u32);
 
-/// The most memory of one table, in bytes: nobody reads more.
+/// The most memory of one table, in bytes. The program never reads more.
 const MAX_TABLE: usize = 4096;
 
 /// Reads the tables of a library.
@@ -65,7 +65,7 @@ pub fn describe(given: &GivenLibrary) -> Result<Vec<Described>, String> {
     let address = |table: &Option<Memory>| table.as_ref().map_or(ptr::null(), Memory::address);
     let mut addresses: Vec<*const DsnapMethod> =
         tables.iter().map(|table| address(table).cast()).collect();
-    // A library that says that it has so many has so many, unless nobody believes it.
+    // A library really has as many methods as it says. More than the limit are never read, so they may be absent.
     let count = given.count.min(limits::MAX_METHODS_PER_LIBRARY) as usize;
     addresses.resize(addresses.len().max(count), ptr::null());
     let memory = table_of_library(given, addresses.as_ptr());
@@ -152,22 +152,22 @@ impl GivenAnswers {
         Self(reply)
     }
 
-    /// Takes them for those to an enter.
+    /// Reads them as the answers to an enter.
     pub fn into_entered(self) -> Entered {
         self.0.into_entered()
     }
 
-    /// Takes them for those to a leave.
+    /// Reads them as the answers to a leave.
     pub fn into_left(self) -> Left {
         self.0.into_left()
     }
 
-    /// Takes them for those to a look.
+    /// Reads them as the answers to a status.
     pub fn into_status(self) -> Status {
         self.0.into_status()
     }
 
-    /// Takes them for those to the check of a line.
+    /// Reads them as the answers to the check of a line.
     ///
     /// # Errors
     ///

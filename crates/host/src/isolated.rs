@@ -71,8 +71,8 @@ pub enum ProcessEnd {
     AnsweredTooMuch,
     /// This program tried to kill it, but it still runs. It has this process id.
     NotKilled(i32),
-    /// Killed by this program, which could not listen to it: the number of the error.
-    NotHeard(i32),
+    /// Killed by this program, which could not read its output. Contains the number of the error.
+    OutputUnreadable(i32),
 }
 
 /// Completes a sentence whose subject is the process.
@@ -88,9 +88,9 @@ impl std::fmt::Display for ProcessEnd {
             Self::NotKilled(pid) => {
                 write!(f, "did not end when it was killed, and still runs (pid {pid})")
             }
-            Self::NotHeard(number) => {
+            Self::OutputUnreadable(number) => {
                 let error = text::error(&io::Error::from_raw_os_error(*number));
-                write!(f, "was killed, because dsnap could not listen to it: {error}")
+                write!(f, "was killed, because dsnap could not read its output: {error}")
             }
         }
     }
@@ -112,8 +112,8 @@ impl IsolatedProcess<'_> {
     ///
     /// # Errors
     ///
-    /// The process cannot be started. If it was started, and cannot be listened to, it is killed, and that is
-    /// how it ended: it may have had an effect.
+    /// The process cannot be started. If its output cannot be read, that is no error: the process is killed, and
+    /// the result says so, because it may have had an effect.
     pub fn run(self, on_answer: OnAnswer<'_>) -> io::Result<EndedProcess> {
         let (answers, time, began) = (self.answers, self.time, Instant::now());
         let caller = LimitedCaller::new(self.caller);
@@ -125,7 +125,7 @@ impl IsolatedProcess<'_> {
             Ok(EndedProcess { end, last_stderr_line: streams.last_stderr_line })
         });
         Ok(heard.unwrap_or_else(|error| EndedProcess {
-            end: ProcessEnd::NotHeard(error.raw_os_error().unwrap_or_default()),
+            end: ProcessEnd::OutputUnreadable(error.raw_os_error().unwrap_or_default()),
             last_stderr_line: None,
         }))
     }

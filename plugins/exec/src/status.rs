@@ -62,7 +62,7 @@ fn status(finished: &FinishedProgram) -> Option<i32> {
         | ProcessEnd::TimeUp(_)
         | ProcessEnd::AnsweredTooMuch
         | ProcessEnd::NotKilled(_)
-        | ProcessEnd::NotHeard(_) => None,
+        | ProcessEnd::OutputUnreadable(_) => None,
     }
 }
 
@@ -100,10 +100,10 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_was_started_and_not_heard_may_have_entered() {
+    fn a_program_whose_output_cannot_be_read_may_have_entered() {
         let ran = ran(0);
-        let ended = EndedProcess { end: ProcessEnd::NotHeard(5), ..ran.ended };
-        let end = "was killed, because dsnap could not listen to it: Input/output error";
+        let ended = EndedProcess { end: ProcessEnd::OutputUnreadable(5), ..ran.ended };
+        let end = "was killed, because dsnap could not read its output: Input/output error";
         let reason = Reason::new(format!("why (`/x enter` {end})"));
         assert_eq!(entered(FinishedProgram { ended, ..ran }), Entered::Unknown(reason));
     }

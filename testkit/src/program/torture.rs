@@ -29,14 +29,14 @@ use signal_hook::flag;
 use super::print;
 use super::site::SiteOptions;
 use faults::{ALL, Fault, Trial};
-use judge::{Observed, Which};
-use report::{Outcome, Report, Tried, Wrong};
+use judge::{Observed, WhichRun};
+use report::{Outcome, RedVerdict, Report, Tried};
 use stage::{Script, Stage};
 
-/// How often a moment is waited for. COMMAND may end before it can be stopped.
+/// How often a trial is begun until the moment of its fault comes. COMMAND may end before it can be stopped.
 const ATTEMPTS: usize = 3;
 /// How many lines of a script's output a report shows.
-const SAID_LINES: usize = 4;
+const OUTPUT_LINES: usize = 4;
 
 #[derive(Args)]
 #[command(
@@ -44,19 +44,19 @@ const SAID_LINES: usize = 4;
     for its backups. A copy is a folder below it that contains A/, or a tar file of one. For any other format, \
     --restore names a script that restores the newest backup to the folder in DSNAP_TESTKIT_RESTORED, which is \
     its working directory.\n\n\
-    After each fault, the script runs once more, undisturbed. A verdict is green if a script that exits with 0 \
-    has made a whole copy (every transaction committed before the run, and no partial ones) and left no \
-    snapshot, and if the next run works. A disturbed script may fail, but then it must not exit with 0.\n\n\
+    After each fault, the script runs once more, undisturbed, and must succeed. A disturbed run may fail, but then \
+    it must not exit with 0. A script that exits with 0 must have made a whole copy: every transaction committed \
+    before the run, and no partial ones. It must also have left no snapshot. Otherwise, the verdict is red.\n\n\
     The exit status is 0 if no verdict is red, 1 if one is, and 2 if the site or the script cannot be started."
 )]
 pub(crate) struct TortureArgs {
     #[command(flatten)]
     options: SiteOptions,
-    /// Try only this fault (repeatable); `--list` says what each one is
+    /// Try only this fault (repeatable); `--list` shows all faults
     #[arg(long, value_name = "FAULT", hide_possible_values = true)]
     #[arg(value_parser = PossibleValuesParser::new(ALL.map(|trial| trial.name)))]
     only: Vec<String>,
-    /// List the faults
+    /// List the faults, and what each one does
     #[arg(long)]
     list: bool,
     /// Restore each backup with this script, and judge the restored folder
@@ -70,7 +70,7 @@ pub(crate) struct TortureArgs {
     script: Vec<OsString>,
 }
 
-/// Tries the faults, and prints what came of them.
+/// Runs the trials, and prints their verdicts.
 pub(crate) fn run(args: &TortureArgs) -> io::Result<ExitCode> {
     if args.list {
         ALL.iter().for_each(|it| print::line(format_args!("{:<17} {}", it.name, it.what)));
@@ -80,9 +80,9 @@ pub(crate) fn run(args: &TortureArgs) -> io::Result<ExitCode> {
     let trials: Vec<_> = ALL.iter().filter(|trial| args.wants(trial)).collect();
     let mut report = Report::begin();
     for trial in &trials {
-        let outcome = attempt(trial, &args.options, &script)?;
+        let outcome = try_fault(trial, &args.options, &script)?;
         let fails_alone = trial.fault == Fault::Nothing
-            && matches!(&outcome, Outcome::Tried(Tried { wrong: Some(_), .. }));
+            && matches!(&outcome, Outcome::Tried(Tried { red: Some(_), .. }));
         report.add(trial, outcome);
         if fails_alone {
             // Every other trial would say the same.
@@ -97,7 +97,7 @@ impl TortureArgs {
         self.only.is_empty() || self.only.iter().any(|name| name == trial.name)
     }
 
-    /// Returns the script, which ends with this program at a signal.
+    /// Returns the script to run. A signal to this program also ends the script.
     fn script(&self) -> io::Result<Script> {
         let stop = Arc::default();
         for signal in [SIGTERM, SIGINT, SIGHUP] {
@@ -109,11 +109,11 @@ impl TortureArgs {
     }
 }
 
-/// Tries a fault; again if its moment did not come.
-fn attempt(trial: &Trial, options: &SiteOptions, script: &Script) -> io::Result<Outcome> {
+/// Tries a fault, and tries again if its moment did not come.
+fn try_fault(trial: &Trial, options: &SiteOptions, script: &Script) -> io::Result<Outcome> {
     for _ in 0..ATTEMPTS {
         let mut stage = Stage::new(script, options, trial.fault == Fault::FullDisk)?;
-        let tried = on_stage(trial.fault, &mut stage);
+        let tried = try_once(trial.fault, &mut stage);
         let ended = stage.end();
         if let Some(tried) = tried? {
             return ended.map(|()| Outcome::Tried(tried));
@@ -123,28 +123,28 @@ fn attempt(trial: &Trial, options: &SiteOptions, script: &Script) -> io::Result<
 }
 
 /// Runs the script with the fault, and then once more. `None` if the moment of the fault did not come.
-fn on_stage(fault: Fault, stage: &mut Stage<'_>) -> io::Result<Option<Tried>> {
+fn try_once(fault: Fault, stage: &mut Stage<'_>) -> io::Result<Option<Tried>> {
     let disk = stage.target.disk();
     let Some(mut disturbed) = run_once(fault, stage)? else { return Ok(None) };
     if fault.hits_server() {
-        // The snapshot that is left ends with the next start of the server.
+        // The snapshot that remains ends when the server is started again.
         disturbed.snapshot = None;
     }
-    let which = if fault == Fault::Nothing { Which::Undisturbed } else { Which::Disturbed };
-    let wrong = wrong(stage, &disturbed, which);
-    if wrong.is_some() || which == Which::Undisturbed {
-        return Ok(Some(Tried { disturbed, next: None, wrong, disk }));
+    let which = if fault == Fault::Nothing { WhichRun::Undisturbed } else { WhichRun::Disturbed };
+    let red = judge(stage, &disturbed, which);
+    if red.is_some() || which == WhichRun::Undisturbed {
+        return Ok(Some(Tried { disturbed, next: None, red, disk }));
     }
-    fault.put_right(stage)?;
+    fault.undo(stage)?;
     stage.commit()?;
     let next = run_once(Fault::Nothing, stage)?;
-    let wrong = next.as_ref().and_then(|next| self::wrong(stage, next, Which::Next));
-    Ok(Some(Tried { disturbed, next, wrong, disk }))
+    let red = next.as_ref().and_then(|next| judge(stage, next, WhichRun::Next));
+    Ok(Some(Tried { disturbed, next, red, disk }))
 }
 
-fn wrong(stage: &Stage<'_>, seen: &Observed, which: Which) -> Option<Wrong> {
+fn judge(stage: &Stage<'_>, seen: &Observed, which: WhichRun) -> Option<RedVerdict> {
     let finding = seen.judge(which)?;
-    Some(Wrong { finding, said: stage.said(SAID_LINES) })
+    Some(RedVerdict { finding, output: stage.last_output(OUTPUT_LINES) })
 }
 
 /// Runs the script once. `None` if the moment of the fault did not come.

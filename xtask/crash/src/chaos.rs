@@ -9,7 +9,7 @@ use xtask_base::output;
 use crate::live::{Broken, Kept, Scene, Started, kill};
 use crate::options::Options;
 
-/// Somebody who is killed.
+/// What is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Victim {
     /// A run of dsnap.
@@ -20,11 +20,11 @@ pub(crate) enum Victim {
     Server,
 }
 
-/// The exit statuses of a run around which everybody may be killed: those of the specification, and 137 for
-/// COMMAND or dsnap itself.
+/// The exit statuses of a run during which anything may be killed: those of the specification, and 137 if
+/// COMMAND or dsnap itself was killed.
 const ALLOWED: [i32; 5] = [0, 75, 122, 125, 137];
 
-/// Makes the source of chance, and prints how to have the same one again.
+/// Seeds the random numbers, and prints the option that repeats them.
 pub(crate) fn seeded(options: &Options) -> Rng {
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..));
     output::line(format_args!("--seed {seed}"));
@@ -56,8 +56,8 @@ pub(crate) fn crash_server(scene: &Scene<'_>) -> Result<()> {
     Ok(scene.site.start_server()?)
 }
 
-/// Restarts a server that was started while a COMMAND held the sublock: it waits for that. COMMAND must have
-/// ended.
+/// Restarts a server that was started while COMMAND held the sublock: such a server cannot leave its snapshot.
+/// COMMAND must have ended.
 pub(crate) fn heal_server(scene: &Scene<'_>) -> Result<()> {
     let waits = |code: Option<String>| code.is_some_and(|code| code == "startup");
     match scene.server().map(|server| server.code()) {
@@ -66,7 +66,7 @@ pub(crate) fn heal_server(scene: &Scene<'_>) -> Result<()> {
     }
 }
 
-/// Checks how a run ended around which everybody may have been killed.
+/// Checks how a run ended during which anything may have been killed.
 pub(crate) fn check_survivor(run: &mut Started) -> Kept {
     let ended = run.tool.end_of_all()?;
     let (code, notes, last) = (ended.code(), run.notes(), ended.last_line());

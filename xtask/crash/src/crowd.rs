@@ -1,5 +1,5 @@
-//! Many runs at once on one live storage under many commits: each COMMAND must be alone, and its copy whole. Then
-//! the same while everybody is killed at random.
+//! Many runs at once on one storage whose server commits all the time. Each COMMAND must be alone, and its copy
+//! whole. Then the same with random kills of runs, COMMANDs and the server.
 
 use std::thread;
 use std::time::Duration;
@@ -27,11 +27,11 @@ const RUNS: usize = 50;
 /// The same with `--quick`.
 const QUICK_RUNS: usize = 8;
 /// The options of each run.
-const PATIENT: &[&str] = &["-q", "-t", "10m", "-s", "0.5"];
+const LONG_WAIT: &[&str] = &["-q", "-t", "10m", "-s", "0.5"];
 /// Between two kills, in milliseconds.
 const BETWEEN_KILLS: std::ops::Range<u64> = 20..400;
 
-/// Lets a crowd use one storage, with each method, and then kills everybody.
+/// Starts many runs on one storage, with each method, first without kills and then with them.
 pub(crate) fn run(options: &Options) -> Result<Tally> {
     let equipment = Equipment::prepare(options, PART)?;
     let (counter, mut rng) = (Counter::of(PART), chaos::seeded(options));
@@ -49,7 +49,7 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
     Ok(counter.tally())
 }
 
-/// Makes one crowd. Each of its runs is a point, and so is the end.
+/// Makes the runs of one site. Each run is a point, and so is the end.
 fn crowd(
     equipment: &Equipment,
     method: Method,
@@ -68,14 +68,14 @@ fn crowd(
     counter.count(format_args!("{name} at the end"), kept);
 }
 
-/// Starts all runs, lets the killer loose, and judges each run.
+/// Starts all runs, kills at random if there is a killer, and judges each run.
 fn gather(
     scene: &Scene<'_>,
     runs: usize,
     killer: Option<Rng>,
     mut judged: impl FnMut(usize, Kept),
 ) -> Kept {
-    let started = (0..runs).map(|number| scene.start(&format!("run-{number}"), PATIENT));
+    let started = (0..runs).map(|number| scene.start(&format!("run-{number}"), LONG_WAIT));
     let mut started = started.collect::<Result<Vec<_>>>()?;
     let all_must_work = killer.is_none();
     if let Some(rng) = killer {
@@ -102,7 +102,7 @@ fn judge(scene: &Scene<'_>, run: &mut Started, must_work: bool) -> Kept {
     Ok(())
 }
 
-/// Kills somebody again and again until all runs have ended.
+/// Kills at random moments until all runs have ended.
 fn kill_around(scene: &Scene<'_>, started: &mut [Started], mut rng: Rng) -> Result<()> {
     while have_not_ended(started)? {
         thread::sleep(Duration::from_millis(rng.u64(BETWEEN_KILLS)));

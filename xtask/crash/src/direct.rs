@@ -1,9 +1,9 @@
-//! Kills recoveries by `direct` at every change, and lets both tools bring copies of the remains to an end.
+//! Kills recoveries by `direct` at each change. Then dsnap and the original tool each recover what is left.
 //!
-//! A recovery makes all its changes in one thread, which is checked. A point is one of them, or the end of the process, so
-//! the storage is left in each state that it ever has. After a kill:
+//! A recovery makes all its changes in one thread; a check makes sure of that. A point is one change, or the end
+//! of the process. So the storage is left in every state that it passes through. After a kill:
 //!
-//! - If `misc/snapshot` is there, then `A/` is what it stands for.
+//! - If `misc/snapshot` exists, `A/` is in the state that the file names.
 //! - The next run brings the storage to the end state of an undisturbed run, with every committed transaction.
 //! - The original does the same with a copy.
 
@@ -16,9 +16,9 @@ use crate::remains::{Remains, with_original};
 use crate::scratch::{Scratch, in_parallel};
 use crate::strace::{Call, Disturbance, Tracer, Whose, summary, until_reached};
 use crate::verdict::Tally;
-use crate::wreck::{self, Ready, Wreck, dsnap, tracer};
+use crate::wreck::{self, PreparedWreck, Wreck, dsnap, tracer};
 
-/// With `--quick`, one wreck in so many is made, and one point in so many is done.
+/// With `--quick`, only every N-th wreck is made, and every N-th point is done.
 const QUICK_WRECKS: usize = 2;
 const QUICK_STEP: usize = 23;
 
@@ -41,16 +41,16 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
     Ok(tally(with_original(options, &scratch, &killed)?))
 }
 
-/// A call of a recovery at which another one is killed.
+/// A call of the listed recovery. Another recovery of the same wreck is killed there.
 #[derive(Debug)]
 struct Point<'a> {
-    ready: &'a Ready,
+    ready: &'a PreparedWreck,
     at: usize,
     call: &'a Call,
 }
 
 /// The calls at which a recovery is killed: its changes, and its end.
-fn points(ready: &Ready) -> Vec<&Call> {
+fn points(ready: &PreparedWreck) -> Vec<&Call> {
     let calls = ready.listed.calls.iter();
     calls.filter(|call| call.is_change() || call.name == "exit_group").collect()
 }
@@ -60,7 +60,7 @@ fn points(ready: &Ready) -> Vec<&Call> {
 fn count_again(
     options: &Options,
     scratch: &Scratch,
-    ready: &Ready,
+    ready: &PreparedWreck,
     thread: usize,
 ) -> Result<usize> {
     let storage = ready.copy_for(thread, scratch)?;
@@ -77,7 +77,7 @@ fn count_again(
 fn first_thread_changes_all(
     options: &Options,
     scratch: &Scratch,
-    ready: &Ready,
+    ready: &PreparedWreck,
     thread: usize,
 ) -> Result<()> {
     let storage = ready.copy_for(thread, scratch)?;

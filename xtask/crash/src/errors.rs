@@ -1,10 +1,10 @@
-//! Lets every call of a recovery fail, with each of [`ERRORS`], once or from then on.
+//! Lets each call of a recovery fail, with each of [`ERRORS`], once or from then on.
 //!
 //! Calls that change nothing fail, too. After such a run:
 //!
 //! - It ended with a promised exit status and without a panic. If COMMAND was not run, a message says why.
 //! - If COMMAND was run, it saw every committed transaction.
-//! - If `misc/snapshot` is there, then `A/` is what it stands for.
+//! - If `misc/snapshot` exists, `A/` is in the state that the file names.
 //! - The next run brings the storage to the end state of an undisturbed run.
 
 use std::path::{Path, PathBuf};
@@ -22,27 +22,29 @@ use crate::remains::{next_run, snapshot_is_true};
 use crate::scratch::{Scratch, in_parallel};
 use crate::strace::{Call, Disturbance, Traced, until_reached};
 use crate::verdict::{Tally, Verdict};
-use crate::wreck::{self, Ready, Wreck, tracer};
+use crate::wreck::{self, PreparedWreck, Wreck, tracer};
 
 /// The errors: a full disk, a broken one, a lack of permission, too many open files.
 const ERRORS: [&str; 4] = ["ENOSPC", "EIO", "EACCES", "EMFILE"];
 
-/// With `--quick`, one point in so many is done.
+/// With `--quick`, only every N-th point is done.
 const QUICK_STEP: usize = 131;
 
-/// All points of the first wreck are done, and one in so many of each other one.
+/// All points of the first wreck are done, and every N-th point of each other wreck.
 const STEP_OF_OTHERS: usize = 7;
 
-/// Calls that are not made to fail: those about memory, those that wait or end something, those that
-/// fail only if a program misuses them (after a failed `getgroups`, dsnap ends with a panic on purpose, before
-/// it works with wrong privileges), those between a handler of signals and the program itself, and `close`,
-/// which closes even if it fails, except in strace.
+/// Calls that are not made to fail:
+///
+/// - Those about memory, those that wait or end something, and those that fail only if a program misuses them.
+///   (After a failed `getgroups`, dsnap ends with a panic on purpose, before it works with wrong privileges.)
+/// - Those between a handler of signals and the program itself.
+/// - `close`: a failed one still closes, but not under strace.
 const LEFT_OUT: &str = " close exit_group mmap munmap mprotect brk madvise mremap futex poll \
     ppoll wait4 waitid restart_syscall sched_yield rt_sigreturn rt_sigaction rt_sigprocmask sigaltstack \
     getpid getppid gettid getuid geteuid getgid getegid getgroups getrandom prlimit64 rseq \
     set_robust_list set_tid_address sendto recvfrom ";
 
-/// The exit statuses of runs in which COMMAND, which succeeds, was not run, and in which it was.
+/// The exit statuses of a run without COMMAND, and of one with a COMMAND that succeeds.
 const NOT_RUN: [i32; 4] = [75, 125, 126, 127];
 const RUN: [i32; 2] = [0, 122];
 
@@ -53,7 +55,7 @@ const WRECKS: [Wreck; 4] = [
     Wreck::of(State::Clean, Format::Bushy, Class::Full),
 ];
 
-/// Disturbs recoveries of some wrecks.
+/// Does the points of all wrecks.
 pub(crate) fn run(options: &Options) -> Result<Tally> {
     let scratch = Scratch::new(options, "errors")?;
     let wrecks = wreck::prepare(options, &scratch, &WRECKS)?;
@@ -73,14 +75,14 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
 /// A call that fails.
 #[derive(Debug)]
 struct Point<'a> {
-    ready: &'a Ready,
+    ready: &'a PreparedWreck,
     call: &'a Call,
     error: &'static str,
     once: bool,
 }
 
 /// All calls after the start of the program: with each error once, and from then on with the errors in turn.
-fn points_of(ready: &Ready) -> Vec<Point<'_>> {
+fn points_of(ready: &PreparedWreck) -> Vec<Point<'_>> {
     let calls = after_loading(&ready.listed).filter(|call| can_fail(call));
     let with_errors = calls.zip(ERRORS.iter().cycle()).flat_map(|(call, lasting)| {
         let once = ERRORS.map(|error| Point { ready, call, error, once: true });
@@ -89,7 +91,8 @@ fn points_of(ready: &Ready) -> Vec<Point<'_>> {
     with_errors.collect()
 }
 
-/// Says whether a call is made to fail. A debug build looks at each descriptor that it closes.
+/// Says whether a call is made to fail. Not `F_GETFD`: a debug build checks each descriptor with it before
+/// it closes it.
 fn can_fail(call: &Call) -> bool {
     let is_look = call.others().any(|other| other == "F_GETFD");
     !is_look && !LEFT_OUT.contains(&format!(" {} ", call.name))

@@ -1,5 +1,5 @@
-//! Live sites for whole runs: a server that commits, a COMMAND that checks its own snapshot, and what must be
-//! true afterwards.
+//! Live sites for whole runs: a server that commits, a COMMAND that checks its own snapshot, and checks of what
+//! remains.
 //!
 //! Dependencies point down this list only: `judge`; `scene`; `gate`, `equipment`; `notes`, `tool`; `method`;
 //! `waiting`, `broken`.

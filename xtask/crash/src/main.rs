@@ -2,7 +2,7 @@
 //! `cargo xtask crash` builds everything, and starts this program.
 //!
 //! A *part* disturbs one kind of run in one way, at every *point*: a system call, a moment, a signal. After
-//! each point it gives a verdict (`verdict`). All parts fail if one point lost something.
+//! each point it gives a verdict (`verdict`). The program fails if a promise was broken at any point.
 #![forbid(unsafe_code)]
 
 mod chaos;
@@ -41,15 +41,19 @@ pub(crate) type Part = (&'static str, &'static str, fn(&Options) -> Result<Tally
 /// All parts, in the order in which they are done.
 pub(crate) const PARTS: &[Part] = &[
     ("direct", "recoveries that are killed at every change", direct::run),
-    ("errors", "recoveries in which every call fails, once or from then on", errors::run),
-    ("power", "recoveries after which only a part of the changes is on disk", power::run),
-    ("record", "runs over HTTP whose record is not written, torn or lost", record::run),
-    ("signals", "every signal in every phase of a run, with each kind of method", signals::run),
-    ("http", "whole runs over HTTP, killed and hindered at every system call", whole_run::http),
-    ("zeo", "whole runs that ask a ZEO server, likewise", whole_run::zeo),
-    ("exec", "whole runs with a script, likewise", whole_run::exec),
-    ("crowd", "fifty runs at once under 200 commits a second, also with random kills", crowd::run),
-    ("soak", "a thousand runs in turn, and a thousand with random kills", soak::run),
+    ("errors", "recoveries in which each system call fails, once or from then on", errors::run),
+    ("power", "recoveries after a power cut, which leaves only some changes on disk", power::run),
+    ("record", "runs over HTTP whose record cannot be written, is torn or is old", record::run),
+    ("signals", "each signal in each phase of a run, with each kind of method", signals::run),
+    ("http", "whole runs over HTTP, in which each system call is killed or fails", whole_run::http),
+    ("zeo", "the same with runs that ask a ZEO server", whole_run::zeo),
+    ("exec", "the same with runs that start a script", whole_run::exec),
+    (
+        "crowd",
+        "fifty runs at once, at 200 commits a second, without and with random kills",
+        crowd::run,
+    ),
+    ("soak", "a thousand runs in turn, and a thousand more with random kills", soak::run),
 ];
 
 fn main() -> ExitCode {
@@ -72,6 +76,9 @@ fn run(options: &Options) -> Result<()> {
         table.push((*name, tally, start.elapsed()));
     }
     output::line(format_args!("\n{}", verdict::table(&table)));
-    ensure!(table.iter().all(|(_, tally, _)| tally.is_clean()), "see the points above");
+    ensure!(
+        table.iter().all(|(_, tally, _)| tally.is_clean()),
+        "a promise was broken: see the lines above"
+    );
     Ok(())
 }

@@ -10,16 +10,17 @@ use crate::PARTS;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask crash", after_help = parts())]
 pub(crate) struct Options {
-    /// Only these parts
-    #[arg(value_name = "PART")]
+    /// Do only these parts
+    #[arg(value_name = "PART", hide_possible_values = true)]
+    #[arg(value_parser = PARTS.iter().map(|(name, ..)| *name).collect::<Vec<_>>())]
     parts: Vec<String>,
-    /// Only some points of each part; takes less than two minutes
+    /// Do only some points of each part, as `cargo xtask ci` does
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Makes the random kills of an earlier run again, as far as the machine allows
+    /// Repeat the random kills of the run that printed this seed, as far as timing allows
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
-    /// The folder for storages; its contents are removed
+    /// The folder for storages; its contents are removed first
     #[arg(long, value_name = "DIR", hide = true)]
     pub(crate) work: PathBuf,
     /// The program dsnap
@@ -49,4 +50,18 @@ impl Options {
 fn parts() -> String {
     let lines = PARTS.iter().map(|(name, what, _)| format!("  {name:12} {what}\n"));
     format!("Parts:\n{}", lines.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_that_does_not_exist_is_refused() {
+        let parse = |part| {
+            Options::try_parse_from(["crash", "--work", "work", "--dsnap", "dsnap", part]).is_ok()
+        };
+        assert!(parse("signals"));
+        assert!(!parse("sigals"));
+    }
 }

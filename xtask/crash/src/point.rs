@@ -1,4 +1,4 @@
-//! One disturbed run: what was wrong after it, and how all points of a part are counted and shown.
+//! What one disturbed run showed, and how the points of a part are counted and printed.
 
 use std::path::Path;
 
@@ -36,7 +36,7 @@ pub(crate) fn check_same(difference: Option<String>) -> Kept {
     difference.map_or(Ok(()), |what| Err(Broken::of(Verdict::Lost, what)))
 }
 
-/// Makes an outcome of what a point showed: prints a broken promise, and keeps what the point left.
+/// Returns the verdict on a point. Prints a broken promise, and keeps what the point left.
 pub(crate) fn judge(shown: Kept, point: &str, left: &Path, scratch: &Scratch) -> Result<Verdict> {
     let Err(Broken { verdict, what }) = shown else { return Ok(Verdict::Kept) };
     let kept = scratch.keep(left, point)?;

@@ -1,8 +1,7 @@
-//! Cuts the power during recoveries: only a part of the changes is on disk then.
+//! Simulates power cuts during recoveries. After each, only some of the changes are on disk.
 //!
-//! strace lists what a recovery asked of the disk; `journal` knows which parts of that a power cut can
-//! leave, and `disk` makes storages of them. Nothing is lost in any of them, with both tools, unless the
-//! settings say `sync: 0`.
+//! strace lists what a recovery asked of the disk. `journal` says which parts of that a power cut can leave, and
+//! `disk` makes storages of them. Both tools must recover each storage without a loss.
 //!
 //! A recovery can also follow another one that was killed before its changes were on disk. Then the power cut
 //! can lose changes of both.
@@ -22,18 +21,18 @@ use crate::remains::{Remains, with_original};
 use crate::scratch::{Scratch, in_parallel};
 use crate::strace::{Call, Disturbance};
 use crate::verdict::Tally;
-use crate::wreck::{self, Ready, Wreck, dsnap, tracer};
+use crate::wreck::{self, PreparedWreck, Wreck, dsnap, tracer};
 
 use disk::OnDisk;
 use journal::Journal;
 
-/// With `--quick`, one state in so many is made.
+/// With `--quick`, only every N-th state is made.
 const QUICK_STEP: usize = 31;
 
-/// A recovery is killed at one change in so many before a second recovery and the power cut.
+/// Before a second recovery and the power cut, the first recovery is killed at every N-th change.
 const KILL_STEP: usize = 9;
 
-/// The random states of each moment.
+/// How many random states are made for each moment.
 const RANDOM: u64 = 20;
 
 const WRECKS: [Wreck; 5] = [
@@ -46,7 +45,7 @@ const WRECKS: [Wreck; 5] = [
 
 /// A state to make: of which wreck, after which runs, and what is on disk.
 struct Point<'a> {
-    ready: &'a Ready,
+    ready: &'a PreparedWreck,
     runs: &'a Runs,
     on_disk: OnDisk,
 }
@@ -81,7 +80,7 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
 }
 
 /// All states of a wreck, each once.
-fn points_of<'a>(ready: &'a Ready, runs: &'a [Runs]) -> impl Iterator<Item = Point<'a>> {
+fn points_of<'a>(ready: &'a PreparedWreck, runs: &'a [Runs]) -> impl Iterator<Item = Point<'a>> {
     let states = runs.iter().flat_map(|runs| {
         let described = |it: &OnDisk| (it.describe(&runs.journal), (runs, it.clone()));
         runs.states.iter().map(described).collect::<Vec<_>>()
@@ -95,7 +94,11 @@ fn points_of<'a>(ready: &'a Ready, runs: &'a [Runs]) -> impl Iterator<Item = Poi
 }
 
 /// For each wreck, one recovery alone, and pairs of a killed one and a second one.
-fn all_runs(options: &Options, scratch: &Scratch, wrecks: &[Ready]) -> Result<Vec<Vec<Runs>>> {
+fn all_runs(
+    options: &Options,
+    scratch: &Scratch,
+    wrecks: &[PreparedWreck],
+) -> Result<Vec<Vec<Runs>>> {
     in_parallel(wrecks, |thread, ready| {
         let alone = Runs::of("alone".to_owned(), &[(&ready.listed.calls, &ready.listed_root)]);
         let mut runs = vec![alone];
@@ -112,7 +115,7 @@ fn all_runs(options: &Options, scratch: &Scratch, wrecks: &[Ready]) -> Result<Ve
 fn killed_and_second(
     options: &Options,
     scratch: &Scratch,
-    ready: &Ready,
+    ready: &PreparedWreck,
     thread: usize,
     (at, call): (usize, &Call),
 ) -> Result<Runs> {

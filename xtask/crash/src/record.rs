@@ -1,11 +1,11 @@
 //! Disturbs `misc/dsnap.lock`, the record of a run, in runs over HTTP on a live site.
 //!
-//! - **Errors.** Each call that changes the file fails, once or from then on. COMMAND sees every transaction
-//!   or does not run, and the storage is left.
-//! - **Cuts.** dsnap is killed at each of these calls, and the file then contains a torn text, or an older
-//!   one that was synced. The server lives on (the storage is on another machine), or it was cut off, too:
-//!   then it is down, or was started again. The next run works. Only after a torn text it may say which
-//!   snapshot is in the way, and then `--recover --code` ends that.
+//! - **Errors.** Each call that changes the file fails, once or from then on. COMMAND must see every transaction,
+//!   or must not run. No snapshot may remain.
+//! - **Power cuts.** dsnap is killed at each of these calls. The file then contains a torn text, or an older one
+//!   that was synced. The server still runs (on another machine), is down, or was started again. The next run must
+//!   work. After a torn text, it may instead name the snapshot and the command that ends it, `--recover --code`,
+//!   which must work.
 
 mod scene;
 mod versions;
@@ -25,12 +25,12 @@ use crate::verdict::{Tally, Verdict};
 use scene::Scene;
 use versions::{FILE, Versions, concerns};
 
-/// With `--quick`, one point in so many is done.
+/// With `--quick`, only every N-th point is done.
 const QUICK_STEP: usize = 13;
 
 const ERRORS: [&str; 4] = ["ENOSPC", "EIO", "EACCES", "EDQUOT"];
 
-/// What becomes of the server when the machine of dsnap is cut off.
+/// What a power cut does to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Server {
     LivesOn,
@@ -40,17 +40,17 @@ enum Server {
 
 /// What happens to a call.
 #[derive(Debug, Clone, Copy)]
-enum What {
+enum CallFault {
     Fails { error: &'static str, once: bool },
     IsCut { version: usize, server: Server },
 }
 
-/// The versions of the file that a cut can leave at most.
+/// The most versions of the file that one power cut can leave.
 const VERSIONS: usize = 4;
 
 struct Point<'a> {
     call: &'a Call,
-    what: What,
+    fault: CallFault,
 }
 
 /// Disturbs the record of runs.
@@ -66,7 +66,7 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
     let numbered: Vec<_> = points.iter().enumerate().collect();
     let verdicts = in_parallel(&numbered, |_, (at, point)| {
         let scene = Scene::begin(options, &scratch, &format!("{at}"))?;
-        let name = format!("record {at} {} {:?}", point.call.describe(root), point.what);
+        let name = format!("record {at} {} {:?}", point.call.describe(root), point.fault);
         let shown = point.disturb(&scene, root)?;
         let judged = shown.map(|shown| judge(shown, &name, scene.site.path(), &scratch));
         scene.end()?;
@@ -78,11 +78,11 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
 
 fn points<'a>(call: &'a Call) -> Vec<Point<'a>> {
     let errors = ERRORS.into_iter().flat_map(|error| {
-        [true, false].map(|once| Point { call, what: What::Fails { error, once } })
+        [true, false].map(|once| Point { call, fault: CallFault::Fails { error, once } })
     });
     let cuts = (0..VERSIONS).flat_map(|version| {
         [Server::LivesOn, Server::IsDown, Server::WasStartedAgain]
-            .map(|server| Point { call, what: What::IsCut { version, server } })
+            .map(|server| Point { call, fault: CallFault::IsCut { version, server } })
     });
     errors.chain(cuts).collect()
 }
@@ -90,15 +90,15 @@ fn points<'a>(call: &'a Call) -> Vec<Point<'a>> {
 impl Point<'_> {
     /// Makes the run and what follows it. Returns `None` if the file cannot be like that at this call.
     fn disturb(&self, scene: &Scene<'_>, listed_root: &Path) -> Result<Option<Kept>> {
-        match self.what {
-            What::Fails { error, once } => {
+        match self.fault {
+            CallFault::Fails { error, once } => {
                 let disturbance = match once {
                     true => Disturbance::FailOnce(self.call, error),
                     false => Disturbance::FailFromThenOn(self.call, error),
                 };
                 fails(scene, disturbance, listed_root).map(Some)
             }
-            What::IsCut { version, server } => self.cut(scene, listed_root, version, server),
+            CallFault::IsCut { version, server } => self.cut(scene, listed_root, version, server),
         }
     }
 
@@ -127,7 +127,7 @@ impl Point<'_> {
                 scene.site.start_server().context("the server does not start again")?;
             }
         }
-        // The text on disk names the snapshot that is held, unless a later one was written half over it.
+        // The text on disk names the current snapshot, unless half of a later text replaced it.
         scene.next_run(server == Server::LivesOn && *word == "torn").map(Some)
     }
 }

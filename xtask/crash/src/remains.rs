@@ -1,8 +1,8 @@
-//! What a killed run or a power cut left of a wreck: what both tools must make of it.
+//! Recovers what a killed run or a power cut left of a wreck, and checks the result.
 //!
-//! - If `misc/snapshot` is there, then `A/` is what it stands for.
+//! - If `misc/snapshot` exists, `A/` is in the state that the file names.
 //! - The next run brings the storage to the end state of an undisturbed run, with every committed transaction.
-//! - The original does the same with a copy.
+//! - The original tool does the same with a copy.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,12 +15,12 @@ use crate::original;
 use crate::point::{Broken, Kept, check, check_same, judge};
 use crate::scratch::Scratch;
 use crate::verdict::Verdict;
-use crate::wreck::{self, Ready};
+use crate::wreck::{self, PreparedWreck};
 
 /// A copy of what was left, for the original, and the verdict on what dsnap made of it.
 #[derive(Debug)]
 pub(crate) struct Remains<'a> {
-    ready: &'a Ready,
+    ready: &'a PreparedWreck,
     point: String,
     verdict: Verdict,
     copy: PathBuf,
@@ -30,7 +30,7 @@ impl<'a> Remains<'a> {
     /// Makes the next run of a storage that was left, and judges it. `reached` is what the disturbance
     /// itself showed.
     pub(crate) fn of(
-        ready: &'a Ready,
+        ready: &'a PreparedWreck,
         point: String,
         storage: &Path,
         reached: Kept,
@@ -50,8 +50,8 @@ impl<'a> Remains<'a> {
     }
 }
 
-/// Checks that `A/` is what `misc/snapshot` says: as it was, or with everything.
-pub(crate) fn snapshot_is_true(ready: &Ready, storage: &Path) -> Result<Kept> {
+/// Checks that `A/` is in the state that `misc/snapshot` names: as it was, or with everything.
+pub(crate) fn snapshot_is_true(ready: &PreparedWreck, storage: &Path) -> Result<Kept> {
     let Ok(content) = fs::read(storage.join("misc/snapshot")) else { return Ok(Ok(())) };
     let before = fs::read(ready.template.join("misc/snapshot")).ok();
     let like = |other: &Path| tree::difference(other, storage, "A", Times::Compared);
@@ -59,14 +59,14 @@ pub(crate) fn snapshot_is_true(ready: &Ready, storage: &Path) -> Result<Kept> {
     let is_true = as_before || content == b"shutdown" && like(&ready.expected)?.is_none();
     Ok(check(is_true, Verdict::Stale, || {
         format!(
-            "misc/snapshot contains {:?}, but A/ is another",
+            "misc/snapshot contains {:?}, but A/ is in another state",
             content.escape_ascii().to_string()
         )
     }))
 }
 
-/// Makes the next run, which must end as if nothing had happened.
-pub(crate) fn next_run(options: &Options, ready: &Ready, storage: &Path) -> Result<Kept> {
+/// Makes the next run, which must reach the end state of an undisturbed one.
+pub(crate) fn next_run(options: &Options, ready: &PreparedWreck, storage: &Path) -> Result<Kept> {
     if let Err(error) = wreck::run(options, storage) {
         return Ok(Err(Broken::of(Verdict::Frozen, format!("the next run failed: {error:#}"))));
     }

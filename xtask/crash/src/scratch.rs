@@ -1,7 +1,7 @@
 //! Where the storages are, and which of them are kept.
 //!
-//! They are in memory where the system has a file system for that: syncs cost nothing there, and no part
-//! depends on what a disk holds. What a failed point left is copied to the target folder.
+//! They are in memory if the system has a file system for that, because syncs cost nothing there. What a failed
+//! point left is copied to the target folder of cargo.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    /// Makes an empty folder, which vanishes with the part, and removes what an earlier run kept.
+    /// Makes an empty folder, which is removed at the end of the part. Removes what an earlier run kept.
     pub(crate) fn new(options: &Options, part: &str) -> Result<Self> {
         let kept = options.work.join(part);
         python::remove(&kept)?;
@@ -63,7 +63,8 @@ impl Scratch {
         Ok(self.folder(folder)?.join(format!("{number:06}")))
     }
 
-    /// Copies what a failed point left to where it stays, and says where. Keeps the first ones only.
+    /// Copies what a failed point left to the folder that is kept, and returns a message with its path. Keeps
+    /// only the first ones.
     pub(crate) fn keep(&self, left: &Path, point: &str) -> Result<String> {
         if self.count_kept.fetch_add(1, Ordering::Relaxed) >= MAX_KEPT {
             return Ok(format!("not kept, as {MAX_KEPT} others are"));

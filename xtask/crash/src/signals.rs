@@ -1,17 +1,17 @@
-//! Every signal in every phase of a run: what the specification promises must be true, and the next run must
+//! Sends each signal in each phase of a run. The promises of the specification must hold, and the next run must
 //! work.
 //!
 //! - `caught`: how a run is caught in a phase
 //! - `phase`: the phases
-//! - `sent`: the signals
+//! - `signal`: the signals
 //! - `expected`: what must be true after a signal
-//! - `stops`: where a run is stopped that waits for nobody
+//! - `stops`: where a run is stopped in a phase in which it does not wait
 //! - `table`: the results
 
 mod caught;
 mod expected;
 mod phase;
-mod sent;
+mod signal;
 mod stops;
 mod table;
 
@@ -28,7 +28,7 @@ use crate::verdict::Tally;
 use caught::catch;
 use expected::Mark;
 use phase::Phase;
-use sent::Sent;
+use signal::Signal;
 use stops::Stops;
 use table::Table;
 
@@ -44,7 +44,7 @@ const PER_PROCESSOR: usize = 3;
 struct Point {
     method: Method,
     phase: Phase,
-    signal: Sent,
+    signal: Signal,
 }
 
 impl fmt::Display for Point {
@@ -68,12 +68,12 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
     Ok(counter.tally())
 }
 
-/// All points; with `quick`, one signal in each phase with each method: in every second one a signal that ends a
-/// run in order, in the others one that kills it, each in turn.
+/// Lists all points. With `quick`, each phase of each method gets one signal, in turn: one that ends a run in
+/// order, then one that kills it.
 fn points(quick: bool) -> Vec<Point> {
     let phases = |method| Phase::ALL.map(|phase| (method, phase));
     let cells = Method::ALL.into_iter().flat_map(phases);
-    let signals = |number| if quick { vec![quick_signal(number)] } else { Sent::all() };
+    let signals = |number| if quick { vec![quick_signal(number)] } else { Signal::all() };
     let of_cell = |(number, (method, phase))| {
         signals(number).into_iter().map(move |signal| Point { method, phase, signal })
     };
@@ -81,11 +81,11 @@ fn points(quick: bool) -> Vec<Point> {
 }
 
 /// Chooses the signal for one cell of the table.
-fn quick_signal(number: usize) -> Sent {
+fn quick_signal(number: usize) -> Signal {
     let row = number / Phase::ALL.len();
     let is_orderly = (number + row).is_multiple_of(2);
     let signals: Vec<_> =
-        Sent::all().into_iter().filter(|it| it.is_orderly == is_orderly).collect();
+        Signal::all().into_iter().filter(|it| it.is_orderly == is_orderly).collect();
     signals[number / 2 % signals.len()].clone()
 }
 
@@ -119,10 +119,10 @@ mod tests {
     #[test]
     fn the_quick_form_has_each_phase_with_each_method_and_each_signal_that_ends_a_run() {
         let (quick, full) = (points(true), points(false));
-        let signals = Sent::all().len();
+        let signals = Signal::all().len();
         assert_eq!(full.len(), Method::ALL.len() * Phase::ALL.len() * signals);
         assert_eq!(quick.len(), Method::ALL.len() * Phase::ALL.len());
-        for signal in Sent::all() {
+        for signal in Signal::all() {
             assert!(quick.iter().any(|it| it.signal.name == signal.name), "{}", signal.name);
         }
     }

@@ -1,5 +1,5 @@
-//! A thousand runs in turn on sites that commit. Then a thousand more, and in each of them somebody is killed at a
-//! random moment.
+//! A thousand runs in turn on sites that commit. Then a thousand more: in each of them, dsnap, COMMAND or the
+//! server is killed at a random moment.
 
 use std::thread;
 use std::time::Duration;
@@ -30,12 +30,12 @@ const SITES: usize = 20;
 const QUICK: (usize, usize) = (5, 4);
 /// How many sites there are at a time on each processor.
 const PER_PROCESSOR: usize = 2;
-/// When somebody is killed after the start of a run, in milliseconds.
+/// How long after the start of a run something is killed, in milliseconds.
 const MOMENT: std::ops::Range<u64> = 0..150;
 
 /// A site with many runs.
 #[derive(Debug)]
-struct Lot {
+struct SoakSite {
     method: Method,
     killer: Option<Rng>,
 }
@@ -48,7 +48,7 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
     let lots = |with_kills| (0..sites).map(move |number| (number, with_kills));
     let lots = lots(false).chain(lots(true)).map(|(number, with_kills)| {
         let method = Method::ALL[number % Method::ALL.len()];
-        Lot { method, killer: with_kills.then(|| rng.fork()) }
+        SoakSite { method, killer: with_kills.then(|| rng.fork()) }
     });
     let lots: Vec<_> = lots.collect();
     parallel::for_all(PER_PROCESSOR, &lots, |number, lot| {
@@ -59,7 +59,7 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
 }
 
 /// Makes the runs on one site. Each is a point, and so is the end.
-fn in_turn(equipment: &Equipment, name: &str, lot: &Lot, runs: usize, counter: &Counter) {
+fn in_turn(equipment: &Equipment, name: &str, lot: &SoakSite, runs: usize, counter: &Counter) {
     let kept = Scene::begin(equipment, name, lot.method, COMMITS).map_err(Broken::from);
     let kept = kept.and_then(|scene| {
         let mut rng = lot.killer.clone();
@@ -81,7 +81,7 @@ fn one(scene: &Scene<'_>, number: usize, rng: Option<&mut Rng>) -> Kept {
     }
 }
 
-/// Makes a run, and kills somebody at a random moment.
+/// Makes a run, and kills dsnap, COMMAND or the server at a random moment.
 fn with_a_kill(scene: &Scene<'_>, name: &str, rng: &mut Rng) -> Kept {
     let mut run = scene.start(name, &["-t", "20", "-s", "0.1"])?;
     thread::sleep(Duration::from_millis(rng.u64(MOMENT)));

@@ -1,8 +1,8 @@
-//! What a disturbance left behind, and how often.
+//! The verdicts on points, and how often each was given.
 
 use std::time::Duration;
 
-/// What is true after a disturbance and all that follows it.
+/// The verdict on one point: a disturbed run, and the runs after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// Every promise was kept.

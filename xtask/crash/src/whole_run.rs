@@ -36,7 +36,7 @@ const PER_PROCESSOR: usize = 4;
 /// How many kills and how many errors `--quick` does for each method.
 const QUICK: usize = 8;
 
-/// The exit statuses of runs in which COMMAND, which succeeds, was not run, and in which it was.
+/// The exit statuses of a run without COMMAND, and of one with a COMMAND that succeeds.
 const NOT_RUN: [i32; 4] = [75, 125, 126, 127];
 const RUN: [i32; 2] = [0, 122];
 

@@ -44,7 +44,7 @@ pub(crate) struct Wreck {
 
 /// A wreck that was made, and what is known of its recovery.
 #[derive(Debug)]
-pub(crate) struct Ready {
+pub(crate) struct PreparedWreck {
     pub(crate) name: String,
     /// The storage as it was left. Each point gets a copy.
     pub(crate) template: PathBuf,
@@ -101,7 +101,12 @@ impl Wreck {
     }
 
     /// Makes the wreck, recovers copies of it with both tools, and lists the calls of a recovery.
-    fn prepare(&self, options: &Options, scratch: &Scratch, thread: usize) -> Result<Ready> {
+    fn prepare(
+        &self,
+        options: &Options,
+        scratch: &Scratch,
+        thread: usize,
+    ) -> Result<PreparedWreck> {
         let name = self.name();
         let folder = scratch.folder(&format!("wrecks/{name}"))?;
         let (template, expected) = (folder.join("template"), folder.join("expected"));
@@ -118,18 +123,22 @@ impl Wreck {
         ensure!(verdict.holds(), "{name}: an undisturbed recovery lost something: {verdict}");
         original_agrees(options, &template, &expected, &folder.join("original"))?;
         let (listed_root, listed) = list(options, scratch, thread, &template)?;
-        Ok(Ready { name, template, expected, listed_root, listed })
+        Ok(PreparedWreck { name, template, expected, listed_root, listed })
     }
 }
 
 /// Makes these wrecks, in this order.
-pub(crate) fn prepare(options: &Options, scratch: &Scratch, all: &[Wreck]) -> Result<Vec<Ready>> {
+pub(crate) fn prepare(
+    options: &Options,
+    scratch: &Scratch,
+    all: &[Wreck],
+) -> Result<Vec<PreparedWreck>> {
     in_parallel(all, |thread, wreck| {
         wreck.prepare(options, scratch, thread).with_context(|| wreck.name())
     })
 }
 
-impl Ready {
+impl PreparedWreck {
     /// Puts a fresh copy of the wreck where this thread works.
     pub(crate) fn copy_for(&self, thread: usize, scratch: &Scratch) -> Result<PathBuf> {
         let storage = slot(thread, scratch)?;

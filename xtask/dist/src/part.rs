@@ -21,7 +21,7 @@ enum Kind {
     Result,
     /// Writes no results.
     Check,
-    /// A check that takes hours.
+    /// A check that takes so long that it is only made if the command line names it.
     OnlyIfNamed,
 }
 

@@ -1,4 +1,4 @@
-//! One target under libFuzzer: the run, and a smaller corpus after it.
+//! Runs one target under libFuzzer. Afterwards, keeps the inputs that reach new code, if asked to.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -107,7 +107,7 @@ fn keep(target: &Target, options: &Options, folders: &Folders) -> Result<()> {
     program.args([&folders.merged, &folders.known, &folders.found]).quiet()?;
     let mut inputs = corpus::read(target.name)?;
     let mut new = read_all(&folders.merged)?;
-    // What stands in the repository stays: each input there is of some use to a reader.
+    // The inputs of the repository stay: they are also examples for readers.
     new.retain(|input| !inputs.contains(input));
     new.sort_by_key(Vec::len);
     // Short inputs and long ones reach different code, so some of each are taken.
@@ -123,7 +123,7 @@ fn read_all(folder: &Path) -> Result<Vec<Vec<u8>>> {
     entries.map(|entry| Ok(fs::read(entry?.path())?)).collect()
 }
 
-/// Shows the inputs that failed, as they stand in a corpus.
+/// Prints the inputs that failed, as a corpus file writes them.
 fn report(target: &Target, folders: &Folders) -> Result<usize> {
     let inputs = read_all(&folders.failed)?;
     for input in &inputs {

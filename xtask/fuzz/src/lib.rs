@@ -6,7 +6,7 @@
 //! - In every `cargo test`, with the inputs in `corpus/` and with a fixed number of random ones (`replay`).
 //! - Under libFuzzer, for as long as you like: `cargo xtask fuzz` (`main.rs`).
 //!
-//! Deliberately elsewhere: properties of well-formed values, which are beside the code (`properties.rs`).
+//! Properties of well-formed values are tested beside the code, in files named `properties.rs`.
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a target reports by a panic")]
 

@@ -1,5 +1,6 @@
-//! `dsnap-fuzz`: feeds arbitrary bytes to everything that dsnap reads. `cargo xtask fuzz` builds libFuzzer,
-//! and starts this program, which runs it: one target after the other, then a smaller corpus, then a table.
+//! `dsnap-fuzz`: feeds arbitrary bytes to everything that dsnap reads, and prints a table of the results.
+//!
+//! `cargo xtask fuzz` builds libFuzzer and starts this program, which runs libFuzzer for each target.
 #![forbid(unsafe_code)]
 
 mod campaign;
@@ -43,14 +44,17 @@ fn run(options: &Options) -> Result<()> {
     let finished = finished.into_inner().unwrap_or_else(PoisonError::into_inner);
     let table: Vec<_> = finished.values().copied().collect();
     output::line(format_args!("\n{}", statistics::table(&table)));
-    ensure!(table.iter().all(|(_, result)| result.findings == 0), "see the findings above");
+    ensure!(
+        table.iter().all(|(_, result)| result.findings == 0),
+        "inputs failed: see the lines above"
+    );
     Ok(())
 }
 
-/// What each target came to, by its place in the list.
+/// The results of the targets, by their places in the list.
 type Finished = Mutex<BTreeMap<usize, (&'static str, Campaign)>>;
 
-/// Runs one target after the other, as long as one waits.
+/// Runs the next target again and again, until all have run.
 fn work<'t>(
     waiting: &Mutex<impl Iterator<Item = (usize, &'t &'static Target)>>,
     options: &Options,

@@ -11,16 +11,16 @@ use dsnap_fuzz::targets::TARGETS;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask fuzz", after_help = targets())]
 pub(crate) struct Options {
-    /// Only these targets
+    /// Run only these targets
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
-    /// How long each target runs
+    /// How many seconds each target runs
     #[arg(long, value_name = "N", default_value_t = 60)]
     pub(crate) seconds: u64,
     /// How many targets run at the same time
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) jobs: usize,
-    /// Write what each target found into its corpus, as few inputs as cover the same code
+    /// Add inputs that reach new code to the corpus in xtask/fuzz/corpus, as few as possible
     #[arg(long)]
     pub(crate) keep: bool,
     /// The folder for inputs and findings

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What one target came to.
+/// The result of one target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Campaign {
     /// How many inputs were checked.

@@ -7,7 +7,7 @@ mod answers;
 mod command_line;
 mod conf;
 mod duration;
-mod mounts;
+mod mountinfo;
 mod outcome;
 mod record;
 mod replica;
@@ -29,7 +29,7 @@ pub const TARGETS: &[Target] = &[
     settings::TARGET,
     snapshot::TARGET,
     access::TARGET,
-    mounts::TARGET,
+    mountinfo::TARGET,
     record::TARGET,
     xml_rpc::TARGET,
     abi_tables::TARGET,

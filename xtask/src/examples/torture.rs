@@ -1,6 +1,6 @@
-//! Backups of `docs/examples` under faults: `dsnap-testkit torture` must find nothing wrong with them.
+//! Runs `dsnap-testkit torture` with backup scripts of `docs/examples`. No verdict may be red.
 //!
-//! All faults are tried on one script. The others get a selection: each fault takes two runs of a script.
+//! One script gets all faults. The others get a few, because each fault takes two runs of a script.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 /// The faults for the other scripts.
 const SELECTION: [&str; 3] = ["undisturbed", "snapshot-broken", "kill-running"];
 
-/// A backup, what its author does around it, and how it is restored, if it is no folder or tar file.
+/// A backup script, the commands before it, and the commands that restore its backup, if torture cannot.
 struct Example {
     name: &'static str,
     /// Sets its variables, and prepares what it needs.

@@ -1,5 +1,5 @@
-//! `dsnap-testkit torture`: scripts under a fault matrix, and what it says about them. All faults are tried on
-//! the scripts of `docs/examples` by `cargo xtask examples`, as far as their time allows.
+//! `dsnap-testkit torture`: good and bad scripts under faults, and its verdicts on them. `cargo xtask examples`
+//! tries all faults on one script of `docs/examples`, and some on the others.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -91,7 +91,7 @@ fn a_script_that_copies_b_is_red() {
     assert_red(
         "undisturbed",
         "dsnap --storage $storage cp -a $storage $new",
-        "The script exited with 0, and so did dsnap, but beside A/, it had also copied files of journal/.",
+        "The script exited with 0, and so did dsnap, but it had also copied files of journal/",
         "Copy only A and config.",
     );
 }
@@ -104,7 +104,7 @@ fn a_script_that_does_not_check_the_status_of_rsync_is_red_on_a_full_disk() {
     assert_red(
         "disk-full",
         "dsnap --storage $storage sh -c \"rsync -a $storage/A $storage/config $new/; sync\"",
-        "The script exited with 0, and so did dsnap, but the copy is not whole: files are missing",
+        "The script exited with 0, and so did dsnap, but the copy is incomplete: files are missing",
         "COMMAND must fail if the program that copies fails (rsync, cp, tar)",
     );
 }
@@ -137,17 +137,17 @@ fn a_script_whose_next_run_fails_is_red() {
 }
 
 #[test]
-fn a_script_that_fails_undisturbed_is_tried_no_further_and_its_words_are_shown() {
+fn a_script_that_fails_undisturbed_is_tried_no_further_and_its_output_is_shown() {
     let (status, said) = tortured(&[], "echo no backup today; exit 3");
     assert_eq!(status, Some(1), "{said}");
     let words = "\nRED: Nothing disturbed the script, but it exited with 3.\n";
     assert!(said.contains(words), "{said}");
-    assert!(said.contains("\n  The script said last:\n    no backup today\n"), "{said}");
+    assert!(said.contains("\n  The last lines of its output:\n    no backup today\n"), "{said}");
     assert!(said.ends_with("\n0 green, 1 red, 0 not tried\n"), "{said}");
 }
 
 #[test]
-fn a_script_that_does_not_end_in_time_is_killed_and_red() {
+fn a_script_that_is_still_running_at_the_time_limit_is_killed_and_red() {
     let folder = folder();
     let words = ["--limit", "1", "--", "sleep", "600"];
     let ended = torture(folder.path(), &["undisturbed"], &words);
@@ -161,7 +161,7 @@ fn a_script_that_does_not_end_in_time_is_killed_and_red() {
 fn a_backup_in_another_format_is_restored_by_a_script_and_then_judged() {
     let folder = folder();
     let (backup, restore) = (folder.path().join("backup"), folder.path().join("restore"));
-    // Nobody can tell from the name that this is a tar file.
+    // The name does not tell that this is a tar file.
     let text = format!("{SCRIPT}dsnap --storage $storage tar -C $storage -cf $new A config\n");
     write_script(&backup, &text);
     write_script(&restore, "#!/bin/sh\ntar -xf $DSNAP_TESTKIT_TARGET/new\n");
@@ -174,7 +174,7 @@ fn a_backup_in_another_format_is_restored_by_a_script_and_then_judged() {
 }
 
 #[test]
-fn a_script_that_cannot_be_started_is_no_verdict() {
+fn a_script_that_cannot_be_started_gets_no_verdict() {
     let folder = folder();
     let ended = torture(folder.path(), &[], &["--", "/no/such/script"]);
     assert_eq!(ended.status.code(), Some(2), "{ended:?}");

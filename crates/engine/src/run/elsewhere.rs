@@ -12,20 +12,20 @@ use crate::failure::Failure;
 use crate::run::event;
 use crate::storage::snapshot_file::Content;
 
-/// What one server of another storage told this run so far.
+/// What this run knows of the server of another storage.
 #[derive(Debug, Default)]
 pub(super) struct Elsewhere {
-    /// A leave failed at the server that was in the snapshot. It may have had its effect.
+    /// A leave failed while the server was in the snapshot. The server may have left nevertheless.
     may_be_left: Cell<bool>,
 }
 
 impl Elsewhere {
     /// Leaves, and checks that the server was in the snapshot before and is not afterwards. `is_held` asks
-    /// the server; it returns `None` if that cannot be told, and then `leave` is believed.
+    /// the server. If it returns `None`, the method cannot tell, and the result of `leave` counts.
     ///
     /// # Errors
     ///
-    /// That of `leave`, or another server answered.
+    /// The error of `leave`, or one that says that another server answered.
     pub(super) fn leave(
         &self,
         label: &str,
@@ -46,7 +46,7 @@ impl Elsewhere {
     }
 }
 
-/// Says whether a server that answers so is in the snapshot, if that can be told.
+/// Says whether a server with this status is in the snapshot. `None` if the status does not tell.
 pub(super) fn is_held(status: &Status, code: &Code) -> Option<bool> {
     match status {
         Status::Held(held) => Some(Content::of(held).names(code)),
@@ -56,10 +56,7 @@ pub(super) fn is_held(status: &Status, code: &Code) -> Option<bool> {
 }
 
 fn another_answers(label: &str) -> Reason {
-    let what = event::of_line(
-        label,
-        "the server that answers now is another one than the server that entered",
-    );
+    let what = event::of_line(label, "the server that answers now is not the one that entered");
     Reason::new(what).hint(
         "if a load balancer is behind this line, write the address of the storage's own server into it",
     )

@@ -270,7 +270,7 @@ fn a_wrong_server_that_is_only_sometimes_reached_is_left_when_it_is_reached_agai
             vec![(nothing(), Left::Left), (nothing(), Left::Left)],
         )
         .looking(vec![free(), holds(), free()])
-        .play(125, journal().entered("balancer").lines(&["balancer leaves", "balancer leaves", "left at try 2, after: balancer: the server that answers now is another one than the server that entered", "Left snapshot mode", "balancer: a snapshot was entered, but misc/snapshot of this storage is absent: the line leads to the server of another storage, or its method did nothing"]));
+        .play(125, journal().entered("balancer").lines(&["balancer leaves", "balancer leaves", "left at try 2, after: balancer: the server that answers now is not the one that entered", "Left snapshot mode", "balancer: a snapshot was entered, but misc/snapshot of this storage is absent: the line leads to the server of another storage, or its method did nothing"]));
 }
 
 #[test]
@@ -284,7 +284,7 @@ fn a_wrong_server_that_is_never_reached_again_is_reported() {
         .looking(vec![Status::CouldEnter; 3]);
     assert_eq!(scenario.run().status(), 125, "no COMMAND ran");
     let said = scenario.said();
-    let why = "the server that answers now is another one than the server that entered";
+    let why = "the server that answers now is not the one that entered";
     let is_report = |it: &String| it.starts_with("the server at balancer") && it.ends_with(why);
     assert!(said.iter().any(is_report), "{said:?}");
     assert!(!said.contains(&"Left snapshot mode".to_owned()), "{said:?}");

@@ -1,43 +1,45 @@
-//! What a finding means, and what the author of the script can do about it.
+//! What a finding says, and the advice to the author of the script.
 
 use std::fmt;
 
 use super::copies::{Copies, Flaw};
-use super::judge::{Finding, Which};
+use super::judge::{Finding, WhichRun};
 
 /// The advice for scripts that do not pass on the status of dsnap.
 const PASS_ON: &str = "Let the script exit with the status of dsnap: begin it with `set -e`, or write \
     `dsnap ... || exit`. Put no `|| true`, no `;` and no pipe behind dsnap.";
 
 impl Finding {
-    /// Returns what to do.
+    /// Returns what the author of the script can do.
     pub(super) fn advice(&self) -> &'static str {
         match self {
             Self::TooLate(_) => {
-                "Look for a loop, or for a program that waits for something the fault has taken away. dsnap \
-                 waits no longer than -t says; give --limit if that is more."
+                "Look for a loop, or for a program that waits without a limit. If dsnap may wait longer than the \
+                 time limit (its option -t), give torture a higher --limit."
             }
-            Self::Failed(Which::Next, _) => {
-                "Something that the disturbed run left behind is in the way: a lock file, a folder that exists \
-                 already, half of an archive. Let the script remove that at its beginning, or use a new name."
+            Self::Failed(WhichRun::Next, _) => {
+                "Something that the disturbed run left behind is in the way: a lock file, a folder, half of an \
+                 archive. Let the script remove it at the beginning, or use a new name for each run."
             }
-            Self::Failed(..) => "Run it with `dsnap-testkit run -- SCRIPT`, and mend what it says.",
+            Self::Failed(..) => {
+                "Run `dsnap-testkit run -- SCRIPT`, and fix the errors that the script reports."
+            }
             Self::WithoutDsnap => {
-                "Give dsnap the path in DSNAP_TESTKIT_STORAGE. With the path of your real storage, the \
-                 rehearsal backs that up."
+                "Give dsnap the path in DSNAP_TESTKIT_STORAGE. If the script names your real storage, the \
+                 rehearsal copies that one."
             }
             Self::IgnoresBroken | Self::IgnoresKill(_) | Self::IgnoresStatus(..) => PASS_ON,
             Self::HidesFailure(which, copies) => advice_for(*which, copies),
-            Self::LeavesSnapshot(Which::Next, _) => {
-                "Every run of dsnap leaves what a killed run has left. Let the script call dsnap each time, as \
-                 the same user and with the same snapshot.conf."
+            Self::LeavesSnapshot(WhichRun::Next, _) => {
+                "Each run of dsnap ends the snapshot that a killed run left behind. Let the script call dsnap \
+                 every time, as the same user and with the same snapshot.conf."
             }
             Self::LeavesSnapshot(..) => PASS_ON,
         }
     }
 }
 
-fn advice_for(which: Which, copies: &Copies) -> &'static str {
+fn advice_for(which: WhichRun, copies: &Copies) -> &'static str {
     match (copies, which) {
         (Copies::OnlyB, _) => {
             "Copy A/: it contains everything that was committed before the snapshot. B/ contains only what is \
@@ -47,11 +49,11 @@ fn advice_for(which: Which, copies: &Copies) -> &'static str {
             "Copy only A and config. The server writes to B/ and journal/ during a snapshot, so a copy of them \
              may be torn, and a storage that is restored with them may not open."
         }
-        (Copies::None, Which::Undisturbed) => {
+        (Copies::None, WhichRun::Undisturbed) => {
             "Write the backup below the folder in DSNAP_TESTKIT_TARGET. If it is neither a folder with A/ in it \
              nor a tar file of one, give --restore a script that restores it."
         }
-        (_, Which::Undisturbed) => {
+        (_, WhichRun::Undisturbed) => {
             "Copy inside dsnap: the program that copies must be COMMAND, or be started by COMMAND, and it must \
              have ended when COMMAND ends. Copy all of A/."
         }
@@ -69,7 +71,7 @@ impl fmt::Display for Finding {
             Self::TooLate(which) => {
                 write!(f, "{} was still running after the time limit, and was killed.", run(*which))
             }
-            Self::Failed(Which::Next, how) => {
+            Self::Failed(WhichRun::Next, how) => {
                 write!(f, "The fault was over, but the next run {}.", was(how))
             }
             Self::Failed(_, how) => write!(f, "Nothing disturbed the script, but it {}.", was(how)),
@@ -103,14 +105,14 @@ impl fmt::Display for Finding {
     }
 }
 
-fn run(which: Which) -> &'static str {
+fn run(which: WhichRun) -> &'static str {
     match which {
-        Which::Next => "The next run, after the fault was over,",
+        WhichRun::Next => "The next run, after the fault was over,",
         _ => "The script",
     }
 }
 
-/// Makes a part of a sentence of how a script ended.
+/// Turns how a script ended into the end of a sentence.
 fn was(how: &str) -> String {
     if how.starts_with("killed") { format!("was {how}") } else { how.to_owned() }
 }
@@ -122,13 +124,15 @@ fn state(copies: &Copies) -> String {
         Copies::OnlyB => "it had copied B/, and not A/".to_owned(),
         Copies::Flawed(Flaw::Unreadable(why)) => format!("the copy cannot be read ({why})"),
         Copies::Flawed(Flaw::Torn) => {
-            "the copy is not whole: files are missing, or are of different moments".to_owned()
+            "the copy is incomplete: files are missing, or belong to different moments".to_owned()
         }
         Copies::Flawed(Flaw::Old(count)) => {
             let s = if *count == 1 { "" } else { "s" };
             format!("the copy is old: it lacks {count} transaction{s} committed before the run")
         }
-        Copies::WithChanging(folder) => format!("beside A/, it had also copied files of {folder}/"),
+        Copies::WithChanging(folder) => {
+            format!("it had also copied files of {folder}/, which change during a snapshot")
+        }
         Copies::Whole => "the copy is whole".to_owned(),
     }
 }
@@ -146,7 +150,7 @@ mod tests {
             Copies::Flawed(Flaw::Old(1)),
             Copies::WithChanging("journal"),
         ];
-        let findings = copies.map(|copies| Finding::HidesFailure(Which::Undisturbed, copies));
+        let findings = copies.map(|copies| Finding::HidesFailure(WhichRun::Undisturbed, copies));
         let words: std::collections::BTreeSet<_> =
             findings.iter().map(Finding::to_string).collect();
         assert_eq!(words.len(), findings.len());

@@ -15,11 +15,11 @@ use crate::{Ledger, MomentVerdict};
 /// How many folders deep copies are looked for.
 const MAX_DEPTH: usize = 8;
 /// The file of `A/` that names the last transaction, in every format.
-const LAST: [&str; 2] = ["x/serial", "x.serial"];
+const LAST_TRANSACTION_FILES: [&str; 2] = ["x/serial", "x.serial"];
 /// The folders of a storage that change during a snapshot.
-const CHANGING: [&str; 2] = ["B", "journal"];
+const CHANGING_FOLDERS: [&str; 2] = ["B", "journal"];
 
-/// What was found below a target. The best copy counts: the others are those of earlier runs.
+/// What was found below a target. Only the best copy counts: the others may be of earlier runs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Copies {
     /// No copy.
@@ -28,13 +28,13 @@ pub(super) enum Copies {
     OnlyB,
     /// A copy of `A/` that is not whole, and why.
     Flawed(Flaw),
-    /// A whole copy, but files of this folder of the storage are beside it.
+    /// A whole copy, but with files of this folder of the storage, which changes during a snapshot.
     WithChanging(&'static str),
-    /// A whole copy, and nothing that changes.
+    /// A whole copy, without folders that change.
     Whole,
 }
 
-/// Why a copy is not whole. The later ones are nearer to a good copy.
+/// Why a copy is not whole, the worst flaw first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Flaw {
     /// It cannot be read.
@@ -86,7 +86,7 @@ impl Expected {
                 None => changing_in(folder)?.map_or(Copies::Whole, Copies::WithChanging),
             }));
         }
-        if LAST.iter().any(|last| folder.join(last).is_file()) {
+        if LAST_TRANSACTION_FILES.iter().any(|last| folder.join(last).is_file()) {
             return Ok(Some(self.flaw(folder).map_or(Copies::Whole, Copies::Flawed)));
         }
         Ok(is_folder(&folder.join("B")).then_some(Copies::OnlyB))
@@ -130,9 +130,9 @@ fn is_archive(path: &Path) -> bool {
     endings.contains(&ending) || (compressions.contains(&ending) && rest.ends_with(".tar"))
 }
 
-/// Returns a folder beside the copied `A/` that changes during a snapshot, unless all are empty.
+/// Returns a folder with files that was copied beside `A/` and changes during a snapshot.
 fn changing_in(copy: &Path) -> io::Result<Option<&'static str>> {
-    for name in CHANGING {
+    for name in CHANGING_FOLDERS {
         if is_folder(&copy.join(name)) && has_files(&copy.join(name))? {
             return Ok(Some(name));
         }
@@ -150,7 +150,7 @@ fn has_files(folder: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-/// For the table.
+/// Writes a cell of the table.
 impl fmt::Display for Copies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -174,7 +174,7 @@ impl fmt::Display for Flaw {
 }
 
 /// Returns the folder to restore to, below a folder for temporary files.
-pub(super) fn restored(folder: &Path) -> PathBuf {
+pub(super) fn restore_folder(folder: &Path) -> PathBuf {
     folder.join("restored")
 }
 
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
     use crate::{Fixture, State};
 
-    /// Makes something of a whole copy, and looks at it.
+    /// Changes a whole copy, and returns what is found then.
     fn found(change: impl FnOnce(&Path)) -> Copies {
         let fixture = Fixture::builder().state(State::Clean).transactions(9).build().unwrap();
         let target = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Brings about the fault of a trial: before the script starts, and while it runs.
+//! Causes the fault of a trial: before the script starts, and while it runs.
 
 use std::fs;
 use std::io;
@@ -13,17 +13,17 @@ use super::process::{Run, ScriptProcess, has_ended, is_stopped, send};
 use super::stage::Stage;
 use crate::site::{FaultSpec, Server, Step};
 
-/// How long a slow server takes, and how long another tool uses the storage.
+/// How long a slow server takes, and how long another tool keeps the storage in a snapshot.
 const WAIT: Duration = Duration::from_secs(2);
 /// How long the effect of a signal may take.
 const EFFECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The code of the snapshot of another tool.
-const OTHER: &str = "another-tool";
-/// Keeps a run at the moment when it leaves: the server gets the request, and does nothing.
-const NO_ANSWER: &str = "deaf:leave:1";
+const OTHER_CODE: &str = "another-tool";
+/// Lets the server ignore the first request to leave, so the run stays at that moment.
+const UNANSWERED_LEAVE: &str = "deaf:leave:1";
 
 impl Fault {
-    /// Does what happens before the script starts.
+    /// Prepares the fault before the script starts.
     pub(super) fn prepare(self, stage: &Stage<'_>) -> io::Result<()> {
         match self {
             Self::FullDisk | Self::At(Moment::Running, _) => Ok(()),
@@ -32,7 +32,7 @@ impl Fault {
                 Ok(())
             }
             Self::Servers(faults) => add_faults(stage, faults),
-            Self::InUse => server(stage)?.enter(OTHER).map_err(|_| lost_server()),
+            Self::InUse => server(stage)?.enter(OTHER_CODE).map_err(|_| lost_server()),
             Self::Crashed => {
                 stage.site.crash_server();
                 Ok(())
@@ -41,11 +41,11 @@ impl Fault {
                 server(stage)?.hold_at(Step::Flush);
                 Ok(())
             }
-            Self::At(Moment::Leaving, _) => add_faults(stage, &[NO_ANSWER]),
+            Self::At(Moment::Leaving, _) => add_faults(stage, &[UNANSWERED_LEAVE]),
         }
     }
 
-    /// Does what happens while the script runs. False if the moment for it did not come.
+    /// Causes the fault while the script runs. False if its moment did not come.
     pub(super) fn disturb(
         self,
         stage: &Stage<'_>,
@@ -55,7 +55,7 @@ impl Fault {
             Self::Nothing => commit_in_snapshot(stage, process).map(|()| true),
             Self::InUse => {
                 pass_time(stage, process)?;
-                server(stage)?.leave(OTHER).map_err(|_| lost_server())?;
+                server(stage)?.leave(OTHER_CODE).map_err(|_| lost_server())?;
                 Ok(true)
             }
             Self::At(moment, act) => disturb_at(moment, act, stage, process),
@@ -63,8 +63,8 @@ impl Fault {
         }
     }
 
-    /// Does what an administrator would do afterwards, so that the next run finds everything in order.
-    pub(super) fn put_right(self, stage: &mut Stage<'_>) -> io::Result<()> {
+    /// Does what an administrator would do afterwards: starts the server, makes room on the disk.
+    pub(super) fn undo(self, stage: &mut Stage<'_>) -> io::Result<()> {
         stage.site.no_faults();
         stage.target.make_room()?;
         if self.hits_server() {
@@ -76,7 +76,7 @@ impl Fault {
     }
 }
 
-/// Adds faults where they apply. At least one of them must.
+/// Adds each fault whose server the site has. Fails if the site has none of them.
 fn add_faults(stage: &Stage<'_>, faults: &[&str]) -> io::Result<()> {
     let mut added = Err("no fault".to_owned());
     for fault in faults {
@@ -175,7 +175,7 @@ fn perform(act: Act, stage: &Stage<'_>, process: &mut ScriptProcess) -> io::Resu
     }
 }
 
-/// Does what a script would do that removes lock files, and then leaves a snapshot.
+/// Removes `misc/sublock` and leaves the snapshot, as a careless script would.
 fn break_guarantee(stage: &Stage<'_>) -> io::Result<()> {
     let (code, server) = (stage.site.held(), server(stage)?);
     let Some(code) = code.as_deref().and_then(|code| code.strip_prefix("user/")) else {
@@ -193,7 +193,7 @@ fn pass_time(stage: &Stage<'_>, process: &mut ScriptProcess) -> io::Result<()> {
     stage.wait_until(process, || Instant::now() > end).map(drop)
 }
 
-/// Waits for something that comes soon, and goes on if it does not.
+/// Waits for the effect of an act, but not forever.
 fn wait_for_effect(stage: &Stage<'_>, mut condition: impl FnMut() -> bool) -> io::Result<()> {
     let end = Instant::now() + EFFECT_TIMEOUT;
     while !condition() && Instant::now() < end {

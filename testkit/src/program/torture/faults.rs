@@ -1,13 +1,13 @@
-//! The fault matrix: what goes wrong in each trial, and when.
+//! The faults that torture plants: one trial for each, with what goes wrong, and when.
 
 use rustix::process::Signal;
 
-/// One row of the matrix.
+/// One fault, with its name and description.
 #[derive(Debug)]
 pub(super) struct Trial {
     /// The name on command lines and in the table.
     pub(super) name: &'static str,
-    /// What happens, for people.
+    /// What goes wrong, as `--list` shows it.
     pub(super) what: &'static str,
     pub(super) fault: Fault,
 }
@@ -17,9 +17,9 @@ pub(super) struct Trial {
 pub(super) enum Fault {
     /// Nothing.
     Nothing,
-    /// The servers have these faults, as `ctl fault` takes them; each where it applies.
+    /// The servers fail like this, in the words of `ctl fault`. A fault for a server that the site lacks is ignored.
     Servers(&'static [&'static str]),
-    /// Another tool uses a snapshot when the script begins, and leaves it soon.
+    /// Another tool keeps the storage in a snapshot when the script begins, and leaves it soon.
     InUse,
     /// The server has crashed, and nobody has started it again.
     Crashed,
@@ -43,7 +43,7 @@ pub(super) enum Moment {
 /// What happens at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Act {
-    /// The server takes its time.
+    /// The server waits for two seconds.
     Wait,
     /// A process gets a signal.
     Signal(Victim, Signal),
@@ -66,7 +66,7 @@ pub(super) enum Victim {
 }
 
 impl Fault {
-    /// Tells whether the server does not run, or runs without snapshots, after the script.
+    /// Tells whether the fault leaves a server that is down, or that cannot leave a snapshot until its next start.
     pub(super) fn hits_server(self) -> bool {
         matches!(self, Self::Crashed | Self::At(_, Act::StopServer | Act::RestartServer))
     }
@@ -116,9 +116,9 @@ pub(super) const ALL: [Trial; 23] = [
         "the password is wrong (401)",
         Fault::Servers(&["401:zope", "wrong-password:zeo"]),
     ),
-    trial("in-use", "another tool uses the storage for two seconds", Fault::InUse),
+    trial("in-use", "another tool keeps the storage in a snapshot for two seconds", Fault::InUse),
     trial("server-crashed", "the server has crashed, and is down", Fault::Crashed),
-    trial("disk-full", "the disk of the target is full", Fault::FullDisk),
+    trial("disk-full", "the disk for the backups is full", Fault::FullDisk),
     trial(
         "server-stopped",
         "the server is stopped while COMMAND runs",
@@ -146,7 +146,7 @@ pub(super) const ALL: [Trial; 23] = [
     ),
     trial(
         "kill-leaving",
-        "dsnap is killed after COMMAND, before the snapshot is left",
+        "dsnap is killed after COMMAND has ended, before it leaves the snapshot",
         signal(Leaving, Dsnap, Signal::KILL),
     ),
     trial("kill-command", "COMMAND is killed", signal(Running, Command, Signal::KILL)),
@@ -172,12 +172,12 @@ pub(super) const ALL: [Trial; 23] = [
     ),
     trial(
         "term-group",
-        "the script and all its processes get TERM, as at the stop of a service",
+        "the script and all its processes get TERM, as when a service is stopped",
         signal(Running, Group, Signal::TERM),
     ),
     trial(
         "hup-group",
-        "the script and all its processes get HUP, as at the end of a login",
+        "the script and all its processes get HUP, as when a terminal is closed",
         signal(Running, Group, Signal::HUP),
     ),
 ];

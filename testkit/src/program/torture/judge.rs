@@ -16,7 +16,7 @@ pub(super) enum Ended {
     With(i32),
     /// A signal killed it.
     By(i32),
-    /// It was still running when its time was over.
+    /// It was still running at the time limit.
     TooLate,
 }
 
@@ -40,12 +40,12 @@ pub(super) struct Observed {
 
 /// Which run of the script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Which {
-    /// The one that nothing disturbs, on a new site.
+pub(super) enum WhichRun {
+    /// A run on a new site, without a fault.
     Undisturbed,
-    /// The one that the fault hits.
+    /// The run with the fault.
     Disturbed,
-    /// The one after that, with everything in order again.
+    /// The run after that, when the fault is over.
     Next,
 }
 
@@ -53,9 +53,9 @@ pub(super) enum Which {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Finding {
     /// It did not end in time.
-    TooLate(Which),
+    TooLate(WhichRun),
     /// It failed although nothing disturbed it.
-    Failed(Which, String),
+    Failed(WhichRun, String),
     /// It exited with 0 without a run of dsnap.
     WithoutDsnap,
     /// It exited with 0 although dsnap had been killed.
@@ -65,24 +65,24 @@ pub(super) enum Finding {
     /// It exited with 0 without a good copy, although dsnap had failed with this status.
     IgnoresStatus(u8, Copies),
     /// It exited with 0 without a good copy, and so did dsnap.
-    HidesFailure(Which, Copies),
+    HidesFailure(WhichRun, Copies),
     /// It exited with 0 although the storage was in a snapshot.
-    LeavesSnapshot(Which, String),
+    LeavesSnapshot(WhichRun, String),
 }
 
 impl Observed {
     /// Returns what is wrong, if anything is.
-    pub(super) fn judge(&self, which: Which) -> Option<Finding> {
+    pub(super) fn judge(&self, which: WhichRun) -> Option<Finding> {
         match (self.ended, which) {
             (Ended::With(0), _) => self.judge_success(which),
             (Ended::TooLate, _) => Some(Finding::TooLate(which)),
-            // A failure that is reported is all that can be asked of a disturbed script.
-            (_, Which::Disturbed) => None,
+            // A disturbed script may fail, as long as it says so with its exit status.
+            (_, WhichRun::Disturbed) => None,
             (ended, _) => Some(Finding::Failed(which, ended.to_string())),
         }
     }
 
-    fn judge_success(&self, which: Which) -> Option<Finding> {
+    fn judge_success(&self, which: WhichRun) -> Option<Finding> {
         let copies = self.copies.clone();
         match (self.dsnap, &self.copies) {
             (Dsnap::NotRun, _) => Some(Finding::WithoutDsnap),
@@ -126,11 +126,11 @@ mod tests {
 
     #[test]
     fn a_script_that_exits_with_0_must_have_made_a_whole_copy() {
-        let judge = |dsnap, copies| seen(Ended::With(0), dsnap, copies).judge(Which::Disturbed);
+        let judge = |dsnap, copies| seen(Ended::With(0), dsnap, copies).judge(WhichRun::Disturbed);
         assert_eq!(judge(Dsnap::With(0), Copies::Whole), None);
         let status = judge(Dsnap::With(75), Copies::None);
         assert_eq!(status, Some(Finding::IgnoresStatus(75, Copies::None)));
-        let hidden = |copies| Some(Finding::HidesFailure(Which::Disturbed, copies));
+        let hidden = |copies| Some(Finding::HidesFailure(WhichRun::Disturbed, copies));
         for copies in [Copies::None, Copies::OnlyB, TORN, Copies::WithChanging("B")] {
             assert_eq!(judge(Dsnap::With(0), copies.clone()), hidden(copies));
         }
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn a_script_that_exits_with_0_after_122_is_wrong_even_if_its_copy_is_whole_by_chance() {
         let seen = seen(Ended::With(0), Dsnap::With(122), Copies::Whole);
-        assert_eq!(seen.judge(Which::Disturbed), Some(Finding::IgnoresBroken));
+        assert_eq!(seen.judge(WhichRun::Disturbed), Some(Finding::IgnoresBroken));
     }
 
     #[test]
@@ -150,22 +150,22 @@ mod tests {
             snapshot: Some("user/x".to_owned()),
             ..seen(Ended::With(0), dsnap, Copies::Whole)
         };
-        let leaves = Finding::LeavesSnapshot(Which::Next, "user/x".to_owned());
-        assert_eq!(left(Dsnap::With(0)).judge(Which::Next), Some(leaves));
+        let leaves = Finding::LeavesSnapshot(WhichRun::Next, "user/x".to_owned());
+        assert_eq!(left(Dsnap::With(0)).judge(WhichRun::Next), Some(leaves));
         let ignores = Finding::IgnoresKill(Copies::Whole);
-        assert_eq!(left(Dsnap::Killed).judge(Which::Disturbed), Some(ignores));
+        assert_eq!(left(Dsnap::Killed).judge(WhichRun::Disturbed), Some(ignores));
     }
 
     #[test]
     fn only_a_disturbed_script_may_fail_and_it_must_end() {
         for ended in [Ended::With(75), Ended::By(15)] {
             let seen = seen(ended, Dsnap::With(75), Copies::None);
-            assert_eq!(seen.judge(Which::Disturbed), None);
-            for which in [Which::Undisturbed, Which::Next] {
+            assert_eq!(seen.judge(WhichRun::Disturbed), None);
+            for which in [WhichRun::Undisturbed, WhichRun::Next] {
                 assert_eq!(seen.judge(which), Some(Finding::Failed(which, ended.to_string())));
             }
         }
         let hangs = seen(Ended::TooLate, Dsnap::NotRun, Copies::None);
-        assert_eq!(hangs.judge(Which::Disturbed), Some(Finding::TooLate(Which::Disturbed)));
+        assert_eq!(hangs.judge(WhichRun::Disturbed), Some(Finding::TooLate(WhichRun::Disturbed)));
     }
 }

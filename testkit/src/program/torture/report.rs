@@ -1,4 +1,4 @@
-//! What `torture` prints: a table with one row for each trial, and then what is wrong, and what to do.
+//! What `torture` prints: a table with one row for each trial, then each mistake that it found, with advice.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use super::faults::Trial;
 use super::judge::{Ended, Finding, Observed};
 use super::target::Disk;
 
-/// What came of a trial.
+/// How a trial ended.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// The fault happened. Whether the script did right is in `wrong`.
+    /// The fault happened.
     Tried(Tried),
     /// The moment of the fault did not come.
     NotTried,
@@ -20,18 +20,19 @@ pub(super) enum Outcome {
 #[derive(Debug)]
 pub(super) struct Tried {
     pub(super) disturbed: Observed,
-    /// The run after that; none after a fatal finding, and none in the undisturbed trial.
+    /// The run after that. `None` in the undisturbed trial, and if the disturbed run is red already.
     pub(super) next: Option<Observed>,
-    pub(super) wrong: Option<Wrong>,
+    /// What is wrong. `None` if the verdict is green.
+    pub(super) red: Option<RedVerdict>,
     /// How the disk was filled.
     pub(super) disk: Disk,
 }
 
-/// A finding, and what the script said in the run that it is about.
+/// A finding, and the last lines that the script printed in that run.
 #[derive(Debug)]
-pub(super) struct Wrong {
+pub(super) struct RedVerdict {
     pub(super) finding: Finding,
-    pub(super) said: Vec<String>,
+    pub(super) output: Vec<String>,
 }
 
 /// Collects the outcomes.
@@ -39,7 +40,7 @@ pub(super) struct Wrong {
 pub(super) struct Report {
     green: usize,
     not_tried: usize,
-    /// For each finding: the faults after which it was made, and what the script said after the first.
+    /// For each finding, the faults that led to it, and the output of the script after the first of them.
     red: BTreeMap<Finding, (Vec<&'static str>, Vec<String>)>,
     is_small_files: bool,
 }
@@ -58,29 +59,29 @@ impl Report {
             return print_row([trial.name, "", "", "", "not tried"]);
         };
         let next = tried.next.as_ref().map(next_cell).unwrap_or_default();
-        let verdict = if tried.wrong.is_some() { "RED" } else { "green" };
+        let verdict = if tried.red.is_some() { "RED" } else { "green" };
         let (script, copy) =
             (tried.disturbed.ended.to_string(), tried.disturbed.copies.to_string());
         print_row([trial.name, &script, &copy, &next, verdict]);
         self.is_small_files |= tried.disk == Disk::SmallFiles;
-        match tried.wrong {
+        match tried.red {
             None => self.green += 1,
-            Some(Wrong { finding, said }) => {
-                self.red.entry(finding).or_insert((Vec::new(), said)).0.push(trial.name);
+            Some(RedVerdict { finding, output }) => {
+                self.red.entry(finding).or_insert((Vec::new(), output)).0.push(trial.name);
             }
         }
     }
 
-    /// Prints what is wrong. Returns whether everything is right.
+    /// Prints each finding with its advice. Returns whether no verdict is red.
     pub(super) fn end(self, trials: &[&Trial]) -> bool {
-        for (finding, (faults, said)) in &self.red {
+        for (finding, (faults, output)) in &self.red {
             let what = faults.iter().filter_map(|name| trials.iter().find(|it| it.name == *name));
             print::line(format_args!("\nRED: {finding}"));
             what.for_each(|trial| print::line(format_args!("  {}: {}", trial.name, trial.what)));
             print::line(format_args!("  Advice: {}", finding.advice()));
-            if !said.is_empty() {
-                print::line("  The script said last:");
-                said.iter().for_each(|line| print::line(format_args!("    {line}")));
+            if !output.is_empty() {
+                print::line("  The last lines of its output:");
+                output.iter().for_each(|line| print::line(format_args!("    {line}")));
             }
         }
         let red: usize = self.red.values().map(|(faults, _)| faults.len()).sum();
@@ -95,19 +96,20 @@ impl Report {
     fn print_notes(&self) {
         if self.not_tried > 0 {
             print::line(
-                "Not tried: the moment of the fault did not come. COMMAND ended too soon, or dsnap asked no server.",
+                "Not tried: the moment of the fault did not come, because COMMAND ended too soon or dsnap asked no \
+                 server. The verdict says nothing about this fault.",
             );
         }
         if self.is_small_files {
             print::line(
-                "disk-full: no disk can be mounted without root, so the script could write only files up to \
-                 4 KiB. A copy without larger files is not affected.",
+                "disk-full: a full disk could not be mounted, which usually takes root. Instead, the script could \
+                 only write files of up to 4 KiB, so a copy without larger files met no fault.",
             );
         }
     }
 }
 
-/// What the table says about the next run.
+/// Returns what the table shows for the next run.
 fn next_cell(next: &Observed) -> String {
     match (next.ended, &next.snapshot) {
         (Ended::With(0), None) => next.copies.to_string(),

@@ -1,4 +1,4 @@
-//! One trial's site, target and script: starting the script, waiting for it, and looking at what it did.
+//! The place of one trial: a site, a target, and the script. Starts the script, waits for it, and looks at what it did.
 #![allow(clippy::disallowed_methods, reason = "it starts the script")]
 
 use std::ffi::OsString;
@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use super::super::run::tell;
 use super::super::site::SiteOptions;
-use super::copies::{Copies, Expected, restored};
+use super::copies::{Copies, Expected, restore_folder};
 use super::judge::{Dsnap, Ended, Observed};
 use super::process::{ScriptProcess, is_at_work};
 use super::target::Target;
@@ -42,7 +42,7 @@ pub(super) struct Script {
     pub(super) restore: Option<PathBuf>,
     /// How long one run may take.
     pub(super) limit: Duration,
-    /// Set by a signal: everything ends.
+    /// Set by a signal, which ends the whole program.
     pub(super) stop: Arc<AtomicBool>,
 }
 
@@ -82,17 +82,17 @@ impl<'a> Stage<'a> {
         let (program, words) =
             self.script.words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut command = self.target.command(program);
-        let said = File::create(self.folder.path().join("said"))?;
+        let said = File::create(self.folder.path().join("output"))?;
         command.args(words).stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said);
-        let child = self.told(&mut command).process_group(0).spawn();
+        let child = self.with_variables(&mut command).process_group(0).spawn();
         let failed = |error: io::Error| {
             io::Error::new(error.kind(), format!("cannot start {}: {error}", program.display()))
         };
         child.map(ScriptProcess::new).map_err(failed)
     }
 
-    /// Tells a script where its site and its target are.
-    fn told<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+    /// Adds the variables that tell a script where its site and its target are.
+    fn with_variables<'c>(&self, command: &'c mut Command) -> &'c mut Command {
         tell(command, &self.site);
         command.env("DSNAP_TESTKIT_TARGET", self.target.folder())
     }
@@ -113,7 +113,7 @@ impl<'a> Stage<'a> {
         Ok(true)
     }
 
-    /// Waits a moment; fails if the whole test is to stop.
+    /// Waits a moment. Fails after a signal to this program.
     pub(super) fn pause(&self) -> io::Result<()> {
         self.pause_for(POLL_INTERVAL)
     }
@@ -166,28 +166,30 @@ impl<'a> Stage<'a> {
         let Some(restore) = &self.script.restore else {
             return expected.look_in(self.target.folder());
         };
-        let folder = restored(self.folder.path());
+        let folder = restore_folder(self.folder.path());
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }
         fs::create_dir(&folder)?;
         let mut command = Command::new(restore);
-        self.told(&mut command).env("DSNAP_TESTKIT_RESTORED", &folder).current_dir(&folder);
-        // Its words follow those of the script: a report shows them.
-        let said = File::options().append(true).open(self.folder.path().join("said"))?;
+        self.with_variables(&mut command)
+            .env("DSNAP_TESTKIT_RESTORED", &folder)
+            .current_dir(&folder);
+        // A report shows this output after that of the script.
+        let said = File::options().append(true).open(self.folder.path().join("output"))?;
         command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said);
         let status = command.status().map_err(|error| {
             io::Error::new(error.kind(), format!("cannot start {}: {error}", restore.display()))
         })?;
-        // A signal that ends this program may have ended the script, too: that is no verdict.
+        // A signal that ends this program may have ended the script, too. Then there is no verdict.
         self.pause()?;
         // What cannot be restored is no copy.
         if status.success() { expected.look_in(&folder) } else { Ok(Copies::None) }
     }
 
     /// Returns the last lines that the script printed.
-    pub(super) fn said(&self, lines: usize) -> Vec<String> {
-        let said = fs::read(self.folder.path().join("said")).unwrap_or_default();
+    pub(super) fn last_output(&self, lines: usize) -> Vec<String> {
+        let said = fs::read(self.folder.path().join("output")).unwrap_or_default();
         let said = String::from_utf8_lossy(&said);
         let said: Vec<_> = said.lines().map(dsnap_core::text::harmless).collect();
         said[said.len().saturating_sub(lines)..].to_vec()
@@ -196,7 +198,7 @@ impl<'a> Stage<'a> {
     /// Ends the site.
     pub(super) fn end(self) -> io::Result<()> {
         if let Ok(server) = self.site.server() {
-            // After a failure it may still be held at a moment, and could not stop.
+            // After a failure, the server may still be held at a moment. It could not stop there.
             server.go_on();
         }
         self.control.end(self.site)

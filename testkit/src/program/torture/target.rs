@@ -7,11 +7,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The size of the full disk. No backup of a storage fits.
-const FULL_DISK: &str = "size=8k";
-/// Its size when there is room again.
-const ROOMY_DISK: &str = "remount,size=1g";
-/// What stands for a full disk if nothing can be mounted: no file may become larger, in blocks of 512 bytes.
+/// The mount options of a full disk. No backup of a storage fits.
+const FULL_DISK_OPTIONS: &str = "size=8k";
+/// The mount options that make room on it.
+const LARGE_DISK_OPTIONS: &str = "remount,size=1g";
+/// How large a file may become if a full disk cannot be mounted, in blocks of 512 bytes.
 const MAX_FILE_BLOCKS: &str = "8";
 
 /// The folder for backups.
@@ -21,12 +21,12 @@ pub(super) struct Target {
     disk: Disk,
 }
 
-/// How much room there is.
+/// The disk that the target is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Disk {
-    /// There is room.
+    /// It has room.
     Roomy,
-    /// A file system of its own is mounted at the folder.
+    /// A small file system is mounted at the folder.
     Mounted,
     /// The script may write small files only.
     SmallFiles,
@@ -38,8 +38,8 @@ impl Target {
         fs::create_dir(&folder)?;
         let disk = match is_full {
             false => Disk::Roomy,
-            // This needs root, and a container may forbid it all the same.
-            true if mount(FULL_DISK, &folder) => Disk::Mounted,
+            // This needs root, and some containers forbid it even to root.
+            true if mount(FULL_DISK_OPTIONS, &folder) => Disk::Mounted,
             true => Disk::SmallFiles,
         };
         Ok(Self { folder, disk })
@@ -56,7 +56,7 @@ impl Target {
     /// Makes room on a full disk.
     pub(super) fn make_room(&mut self) -> io::Result<()> {
         match self.disk {
-            Disk::Mounted if !mount(ROOMY_DISK, &self.folder) => {
+            Disk::Mounted if !mount(LARGE_DISK_OPTIONS, &self.folder) => {
                 Err(io::Error::other(format!("cannot enlarge {}", self.folder.display())))
             }
             Disk::SmallFiles => {
@@ -83,7 +83,7 @@ impl Target {
 impl Drop for Target {
     fn drop(&mut self) {
         if self.disk == Disk::Mounted {
-            // Without waiting for a process that is still in there.
+            // A process that still uses the folder must not delay this.
             let mut umount = Command::new("umount");
             let _ = quiet(umount.arg("--lazy").arg(&self.folder)).status();
         }

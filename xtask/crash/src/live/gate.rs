@@ -53,7 +53,7 @@ impl Gate {
                     return;
                 }
                 let shared = Arc::clone(&shared);
-                // A connection that breaks is the client's or the server's matter.
+                // The client or the server reports a broken connection.
                 std::thread::spawn(move || shared.pass(client));
             }
         });

@@ -1,5 +1,5 @@
-//! Starts the programs of a run, sends them signals, and waits for their ends: the only file of the crash program's
-//! live sites that starts programs.
+//! Starts the programs of a run, sends them signals, and waits for their ends. No other file of `live` starts
+//! programs.
 
 #![allow(clippy::disallowed_methods, reason = "the only file for live sites that starts programs")]
 

@@ -21,10 +21,13 @@ pub(super) struct OnDisk {
 }
 
 impl OnDisk {
-    /// What a power cut can leave of a journal at this moment: only what was synced, everything, for each
-    /// other change only what it needs, and everything that does not need it. So for any two changes of which
-    /// the second can be on disk without the first, it is, at least once. Also torn writes, and some random
-    /// parts.
+    /// Lists states that a power cut can leave at this moment:
+    ///
+    /// - only what was synced, and everything;
+    /// - for each unsynced change: only that one with what it needs, and everything that does not need it;
+    /// - torn writes, and some random parts.
+    ///
+    /// So if a change can be on disk without another one, there is a state in which that is so.
     pub(super) fn all(journal: &Journal, random: u64) -> Vec<Self> {
         let all: BTreeSet<usize> = (0..journal.entries.len()).collect();
         let (synced, open): (BTreeSet<_>, BTreeSet<_>) =
@@ -46,7 +49,7 @@ impl OnDisk {
         whole.chain(torn).collect()
     }
 
-    /// Describes the state that it leads to, whatever else the journal contains.
+    /// Describes the state of the storage. Equal states of different journals have equal descriptions.
     pub(super) fn describe(&self, journal: &Journal) -> String {
         let changes = self.changes.iter().map(|at| {
             let torn = if self.torn == Some(*at) { "torn " } else { "" };

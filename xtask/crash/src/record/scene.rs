@@ -42,7 +42,7 @@ impl<'a> Scene<'a> {
         Ok(server.commit(3)?)
     }
 
-    /// Crashes the server, and waits for the end of COMMAND: a power cut ends that, too.
+    /// Crashes the server, and waits for the end of COMMAND, which a power cut would end, too.
     pub(super) fn crash(&self) -> Result<()> {
         self.site.crash_server();
         let flock = Program::within(RUN_TIMEOUT, "flock").arg(self.site.storage().sublock());
@@ -77,8 +77,8 @@ impl<'a> Scene<'a> {
         Program::within(RUN_TIMEOUT, &self.options.dsnap)
     }
 
-    /// Makes the next run, which must work. If `may_be_in_the_way`, the snapshot of an earlier run may keep it
-    /// from that; then it says how to end it, and that works.
+    /// Makes the next run, which must work. If `may_be_in_the_way`, the snapshot of an earlier run may stop it.
+    /// Then it must name the command that ends the snapshot, and that command must work.
     pub(super) fn next_run(&self, may_be_in_the_way: bool) -> Result<Kept> {
         remove(&self.copy())?;
         let ran = self.copying(self.dsnap().args(["-t3", "-s0.1"])).output()?;

@@ -1,5 +1,5 @@
-//! What `misc/dsnap.lock` can contain after a power cut: it is written in place, then cut to its new length,
-//! and synced where a record must not be lost.
+//! What `misc/dsnap.lock` can contain after a power cut. dsnap writes the file in place, then cuts it to its new
+//! length, and syncs it if a record must not be lost.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Catches a run in a phase. Nothing here depends on time: each phase lasts until it is released.
+//! Catches a run in a phase. Each phase lasts until it is released, so nothing depends on time.
 
 use std::fs;
 
@@ -11,13 +11,13 @@ use nix::libc::SIGCONT;
 use crate::live::{Ended, Gate, Hold, Scene, Started, until};
 
 use super::phase::Phase;
-use super::sent::Sent;
+use super::signal::Signal;
 use super::stops::Stops;
 
 /// The words in a request to leave, by any method.
 const LEAVE: &[&str] = &["leaveSnapshot", "leave_snapshot", "leave "];
 /// The options of a run that waits for another one.
-const PATIENT: &[&str] = &["-t", "10m", "-s", "10m"];
+const LONG_WAIT: &[&str] = &["-t", "10m", "-s", "10m"];
 
 /// A run that was caught in a phase.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ fn prepare(scene: &Scene<'_>, phase: Phase, gate: &Gate) -> Result<Option<Holder
 
 fn start(scene: &Scene<'_>, phase: Phase, stops: &Stops) -> Result<Started> {
     match phase {
-        Phase::Waiting => scene.start("caught", PATIENT),
+        Phase::Waiting => scene.start("caught", LONG_WAIT),
         Phase::Running => scene.start_waiting("caught"),
         _ if phase.is_stopped() => {
             let tracer = stops.tracer(phase, &scene.folder.join("trace"));
@@ -108,7 +108,7 @@ impl Caught<'_> {
     }
 
     /// Sends a signal, releases the phase, and waits for the end of dsnap itself.
-    pub(super) fn send(&mut self, signal: &Sent) -> Result<Ended> {
+    pub(super) fn send(&mut self, signal: &Signal) -> Result<Ended> {
         self.run.tool.signal(signal.number)?;
         if self.phase.is_stopped() {
             self.run.tool.signal(SIGCONT)?;
@@ -121,7 +121,7 @@ impl Caught<'_> {
     }
 
     /// Sends the signal until the program has ended.
-    fn kill(&mut self, signal: &Sent) -> Result<()> {
+    fn kill(&mut self, signal: &Signal) -> Result<()> {
         let mut ended = Ok(false);
         until("the end of a killed program", || {
             if signal.is_taken_once() {

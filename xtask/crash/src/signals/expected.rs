@@ -8,7 +8,7 @@ use crate::live::{
 
 use super::Point;
 use super::phase::Phase;
-use super::sent::Sent;
+use super::signal::Signal;
 
 /// What a signal did, as the table shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Mark {
         (
             Self::Protected,
             'p',
-            "the same, and COMMAND went on in its snapshot; another run meanwhile: 75",
+            "as r, and COMMAND went on in its snapshot; another run meanwhile exited with 75",
         ),
         (Self::Broken, '!', "a promise was broken"),
     ];
@@ -83,7 +83,7 @@ fn check_orderly(
     run: &Started,
     ended: &Ended,
     phase: Phase,
-    signal: &Sent,
+    signal: &Signal,
 ) -> Result<Mark, Broken> {
     let (notes, number) = (run.notes(), 128 + signal.number);
     let stopped = "COMMAND was not run: dsnap was stopped by signal ";

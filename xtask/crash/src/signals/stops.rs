@@ -1,5 +1,4 @@
-//! Where a run is stopped in the phases in which it waits for nobody: right after one of its system calls, which
-//! strace lets stop it.
+//! Where a run is stopped in the phases in which it does not wait: strace stops it right after a system call.
 
 use std::ffi::OsString;
 use std::fs;

@@ -9,7 +9,7 @@ use crate::live::Method;
 use super::Point;
 use super::expected::Mark;
 use super::phase::Phase;
-use super::sent::Sent;
+use super::signal::Signal;
 
 /// A method, a phase and the number of a signal.
 type Cell = (usize, Phase, i32);
@@ -26,7 +26,7 @@ impl Table {
     }
 
     /// Returns the letter of a cell, `-` if the point was not tried.
-    fn letter(&self, method: Method, phase: Phase, signal: &Sent) -> char {
+    fn letter(&self, method: Method, phase: Phase, signal: &Signal) -> char {
         let cells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         cells.get(&(method as usize, phase, signal.number)).map_or('-', |mark| mark.letter())
     }
@@ -34,7 +34,7 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let signals = Sent::all();
+        let signals = Signal::all();
         for method in Method::ALL {
             write!(f, "{:24}", method.name())?;
             signals.iter().try_for_each(|signal| write!(f, " {}", signal.name))?;

@@ -7,13 +7,13 @@ use crate::strace::{Call, Disturbance};
 /// The errors: a full disk, a broken one, a lack of permission, too many open files.
 const ERRORS: [&str; 4] = ["ENOSPC", "EIO", "EACCES", "EMFILE"];
 
-/// Of all combinations of a call and an error, one in so many is done. Five and the eight combinations of a call
-/// have no common divisor, so each call fails at least once, and each error meets all kinds of calls.
+/// Of all combinations of a call and an error, every N-th is done. A call has eight combinations, and five has
+/// no common divisor with eight. So each call fails at least once, and each error meets all kinds of calls.
 const STEP: usize = 5;
 
-/// Calls that are not made to fail: those about memory, those that end something or only wait, those that fail
-/// only if a program misuses them, and `close`, which closes even if it fails, except in strace. After a failed
-/// `getgroups`, dsnap ends with a panic on purpose, before it works with wrong privileges.
+/// Calls that are not made to fail: those about memory, those that end something or only wait, and those that
+/// fail only if a program misuses them. (After a failed `getgroups`, dsnap ends with a panic on purpose, before it
+/// works with wrong privileges.) Also `close`: a failed one still closes, but not under strace.
 const LEFT_OUT: &str = " close exit_group mmap munmap mprotect brk madvise mremap futex wait4 waitid \
     restart_syscall sched_yield rt_sigreturn rt_sigaction rt_sigprocmask sigaltstack getpid getppid gettid \
     getuid geteuid getgid getegid getgroups getrandom prlimit64 rseq set_robust_list set_tid_address ";

@@ -30,7 +30,7 @@ fn check(bytes: &[u8]) {
         Err(text) => {
             let other = bytes.iter().map(|byte| if byte.is_ascii_digit() { b'x' } else { *byte });
             let other = read(&other.collect::<Vec<_>>()).err();
-            // Digits are part of a scheme's name only: `{SHA256}`.
+            // In a message, digits appear only in the name of a scheme: `{SHA256}`.
             assert!(text.contains("encrypted") || other == Some(text), "digits change the message");
         }
     }
@@ -59,7 +59,7 @@ fn check_account(bytes: &[u8], account: &Account) {
     let line = [user, &b":"[..], password].concat();
     // At the beginning of a file, it is no part of a user's name.
     if !line.starts_with(b"\xef\xbb\xbf") {
-        assert_eq!(read(&line).as_ref(), Ok(account), "they read back");
+        assert_eq!(read(&line).as_ref(), Ok(account), "user and password read back");
     }
     let later = [bytes, b"\nother:line\n"].concat();
     // Otherwise the last line would become longer.

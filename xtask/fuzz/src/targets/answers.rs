@@ -13,7 +13,7 @@ use crate::target::Target;
 
 pub(crate) const TARGET: Target = Target {
     name: "answers",
-    property: "answers of an isolated call: any pieces mean the same, only a result counts as one",
+    property: "answers of an isolated call: pieces of any size mean the same, only a result counts",
     check: check_bytes,
     longest: 2048,
 };

@@ -11,7 +11,7 @@ use crate::target::Target;
 
 pub(crate) const TARGET: Target = Target {
     name: "command_line",
-    property: "command lines: COMMAND is their end, mistakes and hints are one line each",
+    property: "command lines: COMMAND is the end of a line, each mistake and hint is one line",
     check,
     longest: 256,
 };

@@ -13,7 +13,7 @@ use crate::target::Target;
 
 pub(crate) const TARGET: Target = Target {
     name: "record",
-    property: "misc/dsnap.lock: a record reads back as it was, torn lines are counted and no more",
+    property: "misc/dsnap.lock: records read back as written, and a torn line is only counted",
     check,
     longest: 2048,
 };
@@ -45,7 +45,11 @@ fn check_first(storage: &Storage, lines: usize) -> Vec<Record> {
     assert!(records.len() <= MAX_RECORDS && lock.damaged() + records.len() <= lines);
     for record in &records {
         assert!(Code::from_file(record.code.as_str().as_bytes()).is_some(), "{}", record.code);
-        assert_eq!(record.file, lock.inode(), "a copy is none of ours");
+        assert_eq!(
+            record.file,
+            lock.inode(),
+            "a record of a copy is not read as one of this storage"
+        );
         assert!(lock.remembers(&record.code));
     }
     assert!(lock.now().is_some());

@@ -13,7 +13,7 @@ use crate::target::Target;
 
 pub(crate) const TARGET: Target = Target {
     name: "snapshot",
-    property: "misc/snapshot: no byte is lost, and only the very code holds the snapshot",
+    property: "misc/snapshot: no byte is lost, and a code matches only exactly user/CODE",
     check,
     longest: 256,
 };

@@ -47,7 +47,7 @@ fn entered(result: Entered, server: &GivenServer<'_>, responses: &[GivenResponse
     for (at, method) in calls.iter().enumerate() {
         match *method {
             "enterSnapshot" => assert!(at == 1 && good(0), "entered without a question"),
-            "leaveSnapshot" => assert!(says_ours(&responses[at - 1]), "left a strange snapshot"),
+            "leaveSnapshot" => assert!(says_ours(&responses[at - 1]), "left a snapshot of others"),
             _ => {}
         }
     }
@@ -71,7 +71,7 @@ fn left(
 ) -> Outcome {
     let calls = server.calls();
     for (at, _) in calls.iter().enumerate().filter(|(_, method)| **method == "leaveSnapshot") {
-        assert!(seen || responses.get(at - 1).is_some_and(says_ours), "left a strange snapshot");
+        assert!(seen || responses.get(at - 1).is_some_and(says_ours), "left a snapshot of others");
     }
     if result == Left::Left {
         let answered = &responses[..calls.len().min(responses.len())];

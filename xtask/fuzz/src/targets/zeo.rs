@@ -20,7 +20,7 @@ use crate::target::Target;
 
 pub(crate) const TARGET: Target = Target {
     name: "zeo",
-    property: "answers of a ZEO server: no snapshot call before all questions, nothing made of garbage",
+    property: "answers of a ZEO server: no snapshot call before all questions are answered",
     check: check_bytes,
     longest: 2048,
 };
@@ -67,7 +67,7 @@ impl Server {
     fn during<T>(&self, scripts: &[Vec<u8>], call: impl FnOnce(&Site) -> T) -> (T, Vec<u8>) {
         *self.scripts.lock().unwrap() = scripts.iter().cloned().collect();
         let result = call(&self.site);
-        // Nothing waits for the client that says the last word.
+        // The last client gets no script.
         self.scripts.lock().unwrap().clear();
         let mut last = UnixStream::connect(self.site.dir().join("zeo.sock")).unwrap();
         last.write_all(LAST).unwrap();
@@ -78,7 +78,7 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// Ends the thread, which notices at the next client that nobody listens to it.
+    /// Ends the thread. It notices at the next client that its channel is closed.
     fn drop(&mut self) {
         let (_, nobody) = channel();
         drop(std::mem::replace(&mut self.heard, nobody));
@@ -95,8 +95,8 @@ fn talk(mut client: UnixStream, script: &[u8]) -> Vec<u8> {
     heard
 }
 
-/// The first byte is the verb. The second one says, for each client, whether messages follow, which get their lengths, or
-/// bytes that are sent as they are.
+/// The first byte is the verb. The second one says what follows for each client: messages, which get their lengths,
+/// or bytes that are sent as they are.
 fn check_bytes(bytes: &[u8]) {
     let [verb, framing, rest @ ..] = bytes else { return };
     let script = |part: &[u8]| if *framing == b'm' { framed(part) } else { part.to_vec() };
@@ -112,7 +112,7 @@ fn check_bytes(bytes: &[u8]) {
         }
         let seen = *verb == b'S';
         if has(b"leave_snapshot") && !seen {
-            assert!(count(&script, CODE.as_bytes()) > 0, "a strange snapshot was left");
+            assert!(count(&script, CODE.as_bytes()) > 0, "a snapshot of others was left");
         }
         check(&outcome, |_| {});
     });

@@ -4,7 +4,7 @@ use nix::libc;
 
 /// A signal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Sent {
+pub(super) struct Signal {
     /// Its name without `SIG`.
     pub(super) name: String,
     /// Its number.
@@ -43,7 +43,7 @@ const DEADLY: [(&str, i32); 8] = [
     ("ABRT", libc::SIGABRT),
 ];
 
-impl Sent {
+impl Signal {
     /// All signals, with the first and the last of the real-time ones.
     pub(super) fn all() -> Vec<Self> {
         let real_time = [("RTMIN", libc::SIGRTMIN()), ("RTMAX", libc::SIGRTMAX())];

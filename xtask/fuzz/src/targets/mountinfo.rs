@@ -77,7 +77,7 @@ fn check_as_procfs(line: &[u8]) {
     }
     let (Ok(theirs), Some(id)) = (MountInfo::from_line(text), number(line)) else { return };
     let Some(ours) = find_mount(&[line, b"\n"].concat(), id) else {
-        // It takes a device for a mere text, and an absent source for none.
+        // The other reader also accepts a device that is no number, and a line without a source.
         return;
     };
     assert_eq!(ours.kind, theirs.fs_type.as_bytes(), "{text}");
