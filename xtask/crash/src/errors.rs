@@ -16,6 +16,7 @@ use xtask_base::process::Finished;
 use xtask_base::python::remove;
 use xtask_base::tree::{self, Times};
 
+use crate::failing::{ERRORS, NOT_RUN, RUN, can_fail};
 use crate::options::Options;
 use crate::point::{Broken, Kept, check, judge, tally};
 use crate::remains::{next_run, snapshot_is_true};
@@ -24,29 +25,14 @@ use crate::strace::{Call, Disturbance, Traced, until_reached};
 use crate::verdict::{Tally, Verdict};
 use crate::wreck::{self, PreparedWreck, Wreck, tracer};
 
-/// The errors: a full disk, a broken one, a lack of permission, too many open files.
-const ERRORS: [&str; 4] = ["ENOSPC", "EIO", "EACCES", "EMFILE"];
-
 /// With `--quick`, only every N-th point is done.
 const QUICK_STEP: usize = 131;
 
 /// All points of the first wreck are done, and every N-th point of each other wreck.
 const STEP_OF_OTHERS: usize = 7;
 
-/// Calls that are not made to fail:
-///
-/// - Those about memory, those that wait or end something, and those that fail only if a program misuses them.
-///   (After a failed `getgroups`, dsnap ends with a panic on purpose, before it works with wrong privileges.)
-/// - Those between a handler of signals and the program itself.
-/// - `close`: a failed one still closes, but not under strace.
-const LEFT_OUT: &str = " close exit_group mmap munmap mprotect brk madvise mremap futex poll \
-    ppoll wait4 waitid restart_syscall sched_yield rt_sigreturn rt_sigaction rt_sigprocmask sigaltstack \
-    getpid getppid gettid getuid geteuid getgid getegid getgroups getrandom prlimit64 rseq \
-    set_robust_list set_tid_address sendto recvfrom ";
-
-/// The exit statuses of a run without COMMAND, and of one with a COMMAND that succeeds.
-const NOT_RUN: [i32; 4] = [75, 125, 126, 127];
-const RUN: [i32; 2] = [0, 122];
+/// The calls between a handler of signals and the program itself, which are not made to fail.
+const ABOUT_SIGNALS: [&str; 4] = ["poll", "ppoll", "sendto", "recvfrom"];
 
 const WRECKS: [Wreck; 4] = [
     Wreck::of(State::InSnapshot, Format::Bushy, Class::Full),
@@ -83,7 +69,7 @@ struct Point<'a> {
 
 /// All calls after the start of the program: with each error once, and from then on with the errors in turn.
 fn points_of(ready: &PreparedWreck) -> Vec<Point<'_>> {
-    let calls = after_loading(&ready.listed).filter(|call| can_fail(call));
+    let calls = after_loading(&ready.listed).filter(|call| is_point(call));
     let with_errors = calls.zip(ERRORS.iter().cycle()).flat_map(|(call, lasting)| {
         let once = ERRORS.map(|error| Point { ready, call, error, once: true });
         once.into_iter().chain([Point { ready, call, error: lasting, once: false }])
@@ -93,9 +79,9 @@ fn points_of(ready: &PreparedWreck) -> Vec<Point<'_>> {
 
 /// Says whether a call is made to fail. Not `F_GETFD`: a debug build checks each descriptor with it before
 /// it closes it.
-fn can_fail(call: &Call) -> bool {
+fn is_point(call: &Call) -> bool {
     let is_look = call.others().any(|other| other == "F_GETFD");
-    !is_look && !LEFT_OUT.contains(&format!(" {} ", call.name))
+    !is_look && can_fail(call) && !ABOUT_SIGNALS.contains(&call.name.as_str())
 }
 
 /// The calls after those of the system's loader: the runtime of Rust begins with a `poll`.

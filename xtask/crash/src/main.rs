@@ -9,6 +9,7 @@ mod chaos;
 mod crowd;
 mod direct;
 mod errors;
+mod failing;
 mod live;
 mod options;
 mod original;

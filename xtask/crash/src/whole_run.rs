@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context, Result};
 use xtask_base::output;
 
+use crate::failing::{NOT_RUN, RUN};
 use crate::live::{
     Broken, Ended, Equipment, Kept, Method, Scene, Started, check_command, check_next_run,
     check_nothing_lost, check_reported,
@@ -35,10 +36,6 @@ const COMMITS: u32 = 10;
 const PER_PROCESSOR: usize = 4;
 /// How many kills and how many errors `--quick` does for each method.
 const QUICK: usize = 8;
-
-/// The exit statuses of a run without COMMAND, and of one with a COMMAND that succeeds.
-const NOT_RUN: [i32; 4] = [75, 125, 126, 127];
-const RUN: [i32; 2] = [0, 122];
 
 /// Runs over HTTP.
 pub(crate) fn http(options: &Options) -> Result<Tally> {

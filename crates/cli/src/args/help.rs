@@ -46,7 +46,7 @@ COMMAND finds these variables in its environment:
 With --also, SNAPSHOT_DIRECTORIES, _CODES and _TIDS list all storages.
 
 Exit status: the status of COMMAND (128+N if signal N killed it), or
-  75     COMMAND was not run: another snapshot, pack or run was in progress (-t),
+  75     COMMAND was not run: a snapshot, pack or run was in progress (-t),
          or --max-hold was over before COMMAND could start
   122    COMMAND ran, but the snapshot changed meanwhile (do not trust the
          result), or could not be left (the messages say what to do)

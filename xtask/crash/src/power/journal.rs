@@ -195,17 +195,10 @@ fn change(call: &Call, file: &Path, second: Option<&PathBuf>) -> Option<Change> 
             Change::RemoveFolder(file)
         }
         "unlinkat" => Change::Remove(file),
-        "write" => Change::Write(text(call)?),
+        "write" => Change::Write(call.text()?.to_vec()),
         "fchmod" => Change::Mode(mode(call)?),
         "utimensat" => Change::Time(seconds(call)?),
         _ => return None,
-    })
-}
-
-fn text(call: &Call) -> Option<Vec<u8>> {
-    call.args.iter().find_map(|arg| match arg {
-        Arg::Text(text) => Some(text.clone()),
-        _ => None,
     })
 }
 

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::strace::{Arg, Call};
+use crate::strace::Call;
 
 /// The file in a storage.
 pub(super) const FILE: &str = "misc/dsnap.lock";
@@ -32,7 +32,7 @@ impl Versions {
             if call.succeeded() {
                 file.apply(call);
             } else if !call.is_finished() {
-                last = text(call);
+                last = call.text();
             }
         }
         let mut found = vec![("written", file.now.clone())];
@@ -47,7 +47,7 @@ impl Versions {
 
     fn apply(&mut self, call: &Call) {
         match call.name.as_str() {
-            "write" => self.now = over(&self.now, text(call).unwrap_or_default()),
+            "write" => self.now = over(&self.now, call.text().unwrap_or_default()),
             "ftruncate" => {
                 let length = call.others().next().and_then(|length| length.parse().ok());
                 self.now.truncate(length.unwrap_or(usize::MAX));
@@ -56,13 +56,6 @@ impl Versions {
             _ => {}
         }
     }
-}
-
-fn text(call: &Call) -> Option<&[u8]> {
-    call.args.iter().find_map(|arg| match arg {
-        Arg::Text(text) => Some(text.as_slice()),
-        _ => None,
-    })
 }
 
 /// Writes at the beginning of a file.

@@ -53,6 +53,14 @@ const HARMLESS: &str = " access arch_prctl brk capget chdir clock_getres clock_g
     statx sysinfo timerfd_create timerfd_settime times umask uname wait4 waitid ";
 
 impl Call {
+    /// Returns the text that the call writes.
+    pub(crate) fn text(&self) -> Option<&[u8]> {
+        self.args.iter().find_map(|arg| match arg {
+            Arg::Text(text) => Some(text.as_slice()),
+            _ => None,
+        })
+    }
+
     /// Says whether it changes a file, a lock or another process, or may. A failed call of these kinds
     /// counts, too. An open changes something if it may create or truncate.
     pub(crate) fn is_change(&self) -> bool {

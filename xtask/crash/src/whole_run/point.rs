@@ -2,21 +2,12 @@
 
 use std::fmt;
 
+use crate::failing::{ERRORS, can_fail};
 use crate::strace::{Call, Disturbance};
-
-/// The errors: a full disk, a broken one, a lack of permission, too many open files.
-const ERRORS: [&str; 4] = ["ENOSPC", "EIO", "EACCES", "EMFILE"];
 
 /// Of all combinations of a call and an error, every N-th is done. A call has eight combinations, and five has
 /// no common divisor with eight. So each call fails at least once, and each error meets all kinds of calls.
 const STEP: usize = 5;
-
-/// Calls that are not made to fail: those about memory, those that end something or only wait, and those that
-/// fail only if a program misuses them. (After a failed `getgroups`, dsnap ends with a panic on purpose, before it
-/// works with wrong privileges.) Also `close`: a failed one still closes, but not under strace.
-const LEFT_OUT: &str = " close exit_group mmap munmap mprotect brk madvise mremap futex wait4 waitid \
-    restart_syscall sched_yield rt_sigreturn rt_sigaction rt_sigprocmask sigaltstack getpid getppid gettid \
-    getuid geteuid getgid getegid getgroups getrandom prlimit64 rseq set_robust_list set_tid_address ";
 
 /// The calls with which messages are written.
 const MESSAGES: [&str; 3] = ["write", "writev", "pwritev2"];
@@ -41,7 +32,7 @@ pub(super) fn points(listed: &[Call]) -> Vec<Point<'_>> {
     let kills = changes.map(|call| Point { call, how: How::Kill });
     // The loader comes first. The runtime of Rust begins with a `poll`, and gives up if that fails.
     let own = listed.iter().skip_while(|call| call.name != "poll").skip(1);
-    let can_fail = own.filter(|call| !LEFT_OUT.contains(&format!(" {} ", call.name)));
+    let can_fail = own.filter(|call| can_fail(call));
     let errors = can_fail.flat_map(|call| {
         let hows = ERRORS.into_iter().flat_map(|it| [How::FailOnce(it), How::FailFromThenOn(it)]);
         hows.map(move |how| Point { call, how })
