@@ -28,6 +28,7 @@ use signal_hook::flag;
 
 use super::print;
 use super::site::SiteOptions;
+use copies::Copies;
 use faults::{ALL, Fault, Trial};
 use judge::{Observed, WhichRun};
 use report::{Outcome, RedVerdict, Report, Tried};
@@ -126,6 +127,10 @@ fn try_fault(trial: &Trial, options: &SiteOptions, script: &Script) -> io::Resul
 fn try_once(fault: Fault, stage: &mut Stage<'_>) -> io::Result<Option<Tried>> {
     let disk = stage.target.disk();
     let Some(mut disturbed) = run_once(fault, stage)? else { return Ok(None) };
+    if fault == Fault::FullDisk && disturbed.copies == Copies::Whole {
+        // What was written was smaller than the disk.
+        return Ok(None);
+    }
     if fault.hits_server() {
         // The snapshot that remains ends when the server is started again.
         disturbed.snapshot = None;
@@ -155,7 +160,7 @@ fn run_once(fault: Fault, stage: &Stage<'_>) -> io::Result<Option<Observed>> {
     let has_come = fault.disturb(stage, &mut process)?;
     let ended = stage.wait(&mut process)?;
     drop(process);
-    if !has_come {
+    if !has_come || matches!(fault, Fault::Servers(_)) && !stage.site.has_met_fault() {
         return Ok(None);
     }
     stage.observe(ended, required).map(Some)

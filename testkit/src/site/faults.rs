@@ -1,5 +1,6 @@
 //! The scripted faults of a simulated Zope and of a simulated ZEO server.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -213,7 +214,11 @@ impl Call {
 
 /// The faults that one server has now.
 #[derive(Debug, Default)]
-pub(super) struct ActiveFaults(Mutex<Vec<ActiveFault>>);
+pub(super) struct ActiveFaults {
+    active: Mutex<Vec<ActiveFault>>,
+    /// Whether a call got a fault.
+    was_met: AtomicBool,
+}
 
 #[derive(Debug)]
 struct ActiveFault {
@@ -241,6 +246,11 @@ impl ActiveFaults {
         self.lock().clear();
     }
 
+    /// Tells whether a call got a fault.
+    pub(super) fn was_met(&self) -> bool {
+        self.was_met.load(Ordering::SeqCst)
+    }
+
     /// Tells whether the server has this fault now, for any call.
     pub(super) fn has(&self, fault: Fault) -> bool {
         self.lock().iter().any(|active| active.fault == fault)
@@ -251,6 +261,7 @@ impl ActiveFaults {
         let mut active = self.lock();
         let at = active.iter().position(|it| it.affects(call))?;
         let fault = active[at].fault;
+        self.was_met.store(true, Ordering::SeqCst);
         match &mut active[at].times {
             Some(0 | 1) => drop(active.remove(at)),
             Some(times) => *times -= 1,
@@ -260,6 +271,6 @@ impl ActiveFaults {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<ActiveFault>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.active.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

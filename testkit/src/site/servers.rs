@@ -7,7 +7,7 @@
 use std::fmt;
 use std::io;
 
-use super::faults::{Call, Fault, ServerKind};
+use super::faults::{ActiveFaults, Call, Fault, ServerKind};
 use super::zeo::Zeo;
 use super::zope_process::{End, ZopeProcess};
 use super::{FaultSpec, Site};
@@ -214,6 +214,13 @@ impl Site {
             ServerName::Zeo => self.the_zeo()?.faults().add(fault, call, times),
         }
         Ok(())
+    }
+
+    /// Tells whether a call got one of the faults.
+    pub fn has_met_fault(&self) -> bool {
+        let mut zopes = self.zopes.iter().map(|zope| zope.faults());
+        zopes.any(ActiveFaults::was_met)
+            || self.zeo.as_ref().is_some_and(|zeo| zeo.faults().was_met())
     }
 
     /// Removes all faults.

@@ -11,7 +11,7 @@ mod journal;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use dsnap_testkit::{Class, Format, State};
 use xtask_base::output;
 
@@ -19,7 +19,7 @@ use crate::options::Options;
 use crate::point::tally;
 use crate::remains::{Remains, with_original};
 use crate::scratch::{Scratch, in_parallel};
-use crate::strace::{Call, Disturbance};
+use crate::strace::{Call, Disturbance, until_reached};
 use crate::verdict::Tally;
 use crate::wreck::{self, PreparedWreck, Wreck, dsnap, tracer};
 
@@ -119,8 +119,14 @@ fn killed_and_second(
     thread: usize,
     (at, call): (usize, &Call),
 ) -> Result<Runs> {
-    let storage = ready.copy_for(thread, scratch)?;
-    let killed = tracer(&storage).run(Disturbance::Kill(call), dsnap(options, &storage))?;
+    let (storage, kill) = (wreck::slot(thread, scratch)?, Disturbance::Kill(call));
+    let (killed, reached) = until_reached(kill, || {
+        ready.copy_for(thread, scratch)?;
+        let killed = tracer(&storage).run(kill, dsnap(options, &storage))?;
+        let reached = killed.reached(kill, &ready.listed_root, &storage);
+        Ok((killed, reached))
+    })?;
+    reached.map_err(|broken| anyhow!("{}: killed at {at}: {}", ready.name, broken.what))?;
     let second = tracer(&storage).run(Disturbance::None, dsnap(options, &storage))?;
     let calls = [(&killed.calls, &storage), (&second.calls, &storage)];
     Ok(Runs::of(format!("killed at {at}"), &calls))

@@ -4,13 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use dsnap_fuzz::corpus;
 use dsnap_fuzz::target::Target;
 use dsnap_fuzz::targets::VARIABLE;
 use tempfile::TempDir;
 use xtask_base::output;
-use xtask_base::process::Program;
+use xtask_base::process::{Finished, Program};
 
 use crate::options::Options;
 use crate::statistics::{self, Campaign};
@@ -50,10 +50,16 @@ impl Folders {
         for old in ["known", "merged"] {
             let _ = fs::remove_dir_all(folder.join(old));
         }
+        let (found, failed) = (make("found")?, make("failed")?);
+        // Inputs that failed earlier are tried again. Those that are mended count no more.
+        for entry in fs::read_dir(&failed)? {
+            let entry = entry?;
+            fs::rename(entry.path(), found.join(entry.file_name()))?;
+        }
         Ok(Self {
-            found: make("found")?,
+            found,
             known: make("known")?,
-            failed: make("failed")?,
+            failed,
             merged: make("merged")?,
             files: TempDir::new_in(if memory.is_dir() { memory } else { work })?,
         })
@@ -71,14 +77,22 @@ pub(crate) fn run(target: &Target, options: &Options) -> Result<Campaign> {
         fs::write(folders.known.join(number.to_string()), input)?;
     }
     let start = Instant::now();
-    let log = fuzz(target, options, &folders)?;
+    let finished = fuzz(target, options, &folders)?;
     let took = start.elapsed();
     if options.keep {
         keep(target, options, &folders)?;
     }
-    let (executions, coverage) = statistics::of_log(&log);
+    let (executions, coverage) = statistics::of_log(&finished.stderr);
     let corpus = corpus::read(target.name)?.len();
     let findings = report(target, &folders)?;
+    // It may also fail without an input: it cannot start, or the system kills it.
+    ensure!(
+        finished.success() || findings > 0,
+        "{}: libFuzzer failed: {:#}",
+        target.name,
+        finished.failure()
+    );
+    ensure!(executions > 0, "{}: libFuzzer checked no input", target.name);
     Ok(Campaign { executions, coverage, corpus, findings, took })
 }
 
@@ -89,7 +103,7 @@ fn fuzzer(target: &Target, options: &Options, folders: &Folders) -> Program {
 }
 
 /// Runs libFuzzer, and returns what it wrote.
-fn fuzz(target: &Target, options: &Options, folders: &Folders) -> Result<String> {
+fn fuzz(target: &Target, options: &Options, folders: &Folders) -> Result<Finished> {
     let artifacts = format!("-artifact_prefix={}/", folders.failed.display());
     let time = format!("-max_total_time={}", options.seconds);
     let program = fuzzer(target, options, folders).args([&artifacts, &time]);
@@ -98,7 +112,7 @@ fn fuzz(target: &Target, options: &Options, folders: &Folders) -> Result<String>
     if !finished.success() {
         output::error(&finished.stderr);
     }
-    Ok(finished.stderr)
+    Ok(finished)
 }
 
 /// Writes a small corpus that reaches what all inputs together reach.

@@ -112,7 +112,11 @@ impl Expected {
             return self.best_below(folder.path(), depth);
         }
         let said = String::from_utf8_lossy(&output.stderr);
-        let said = said.lines().next().unwrap_or("tar cannot unpack it").to_owned();
+        let said = said
+            .lines()
+            .find(|line| !line.trim().is_empty())
+            .unwrap_or("tar cannot unpack it")
+            .to_owned();
         Ok(Copies::Flawed(Flaw::Unreadable(said)))
     }
 }

@@ -67,7 +67,7 @@ impl Fault {
     pub(super) fn undo(self, stage: &mut Stage<'_>) -> io::Result<()> {
         stage.site.no_faults();
         stage.target.make_room()?;
-        if self.hits_server() {
+        if self.hits_server() || stage.site.server().is_err() {
             // A server that was started during a snapshot must be started again.
             stage.site.stop_server()?;
             stage.site.start_server()?;
@@ -99,6 +99,8 @@ fn commit_in_snapshot(stage: &Stage<'_>, process: &mut ScriptProcess) -> io::Res
     let server = server(stage)?;
     let entered = stage.wait_until(process, || server.is_at(Step::MarkWritten));
     let committed = entered.and_then(|entered| if entered { stage.commit() } else { Ok(()) });
+    // A script may stop its server: that snapshot is written when the storage is closed.
+    let committed = committed.or_else(|error| stage.site.server().map_or(Ok(()), |_| Err(error)));
     server.go_on();
     committed
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The mount options of a full disk. No backup of a storage fits.
-const FULL_DISK_OPTIONS: &str = "size=8k";
+const FULL_DISK_OPTIONS: &str = "size=4k";
 /// The mount options that make room on it.
 const LARGE_DISK_OPTIONS: &str = "remount,size=1g";
 /// How large a file may become if a full disk cannot be mounted, in blocks of 512 bytes.

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -40,6 +41,15 @@ pub(crate) struct Started {
     pub(crate) committed: usize,
     /// The folder of the run.
     pub(crate) out: PathBuf,
+}
+
+impl Drop for Started {
+    /// Lets a COMMAND end that still waits, after a point that failed.
+    fn drop(&mut self) {
+        let mut fifo = OpenOptions::new();
+        fifo.write(true).custom_flags(nix::libc::O_NONBLOCK);
+        let _ = fifo.open(self.out.join("fifo"));
+    }
 }
 
 impl Started {

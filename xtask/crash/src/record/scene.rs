@@ -81,7 +81,7 @@ impl<'a> Scene<'a> {
     /// Then it must name the command that ends the snapshot, and that command must work.
     pub(super) fn next_run(&self, may_be_in_the_way: bool) -> Result<Kept> {
         remove(&self.copy())?;
-        let ran = self.copying(self.dsnap().args(["-t3", "-s0.1"])).output()?;
+        let ran = self.copying(self.dsnap().args(["-t20", "-s0.1"])).output()?;
         if ran.success() {
             return self.check_copy();
         }
