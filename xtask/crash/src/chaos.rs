@@ -1,5 +1,8 @@
 //! Random kills: of runs, of their COMMANDs, and of the server.
 
+use std::thread;
+use std::time::Duration;
+
 use anyhow::Result;
 use dsnap_testkit::left_behind::{ProcessId, RunRecord};
 use fastrand::Rng;
@@ -50,10 +53,24 @@ pub(crate) fn kill_command(scene: &Scene<'_>) -> Result<()> {
     command.map_or(Ok(()), |command| kill(SIGKILL, command.pid.cast_unsigned()))
 }
 
-/// Ends the server at once, and starts it again.
+/// How often a server is started until it is the only one that locks its storage.
+const STARTS: u32 = 100;
+/// The pause between two starts.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Ends the server at once, and starts it again. A run may be trying the lock of the storage at that moment; then
+/// the server is started once more, as an administrator would.
 pub(crate) fn crash_server(scene: &Scene<'_>) -> Result<()> {
     scene.site.crash_server();
-    Ok(scene.site.start_server()?)
+    let mut started = scene.site.start_server();
+    for _ in 1..STARTS {
+        if started.is_ok() {
+            break;
+        }
+        thread::sleep(PAUSE);
+        started = scene.site.start_server();
+    }
+    Ok(started?)
 }
 
 /// Restarts a server that was started while COMMAND held the sublock: such a server cannot leave its snapshot.
