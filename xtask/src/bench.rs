@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use crate::interop::install;
 use xtask_base::process::Program;
-use xtask_base::{output, workspace};
+use xtask_base::workspace;
 
 /// The program that measures.
 const BENCH: &str = "dsnap-bench";
@@ -34,21 +34,13 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     if let Some(folder) = program.parent() {
         bench = bench.arg("--programs").arg(folder);
     }
-    if let Some(original) = original()? {
+    if let Some(original) = install::original()? {
         bench = bench.arg("--original").arg(original);
     }
     if measures_calls(args) {
         bench = bench.arg("--calls").arg(calls(&work)?);
     }
     bench.args(args).run()
-}
-
-/// Installs the original. Returns `None` if that is not possible here.
-fn original() -> Result<Option<PathBuf>> {
-    let folder = workspace::target()?.join("interop");
-    fs::create_dir_all(&folder)?;
-    let installed = install::directory_storage(&folder);
-    Ok(installed.map_err(|e| output::line(format_args!("skipped: the original: {e:#}"))).ok())
 }
 
 /// Whether case f is among the cases that were asked for.

@@ -1,5 +1,6 @@
 //! Random kills: of runs, of their COMMANDs, and of the server.
 
+use std::fs;
 use std::thread;
 use std::time::Duration;
 
@@ -61,6 +62,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Ends the server at once, and starts it again. A run may be trying the lock of the storage at that moment; then
 /// the server is started once more, as an administrator would.
 pub(crate) fn crash_server(scene: &Scene<'_>) -> Result<()> {
+    // COMMANDs look for this file.
+    fs::write(scene.folder.join("server-was-killed"), "")?;
     scene.site.crash_server();
     let mut started = scene.site.start_server();
     for _ in 1..STARTS {

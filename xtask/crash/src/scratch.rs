@@ -39,9 +39,7 @@ impl Scratch {
         let kept = options.work.join(part);
         python::remove(&kept)?;
         fs::create_dir_all(&options.work)?;
-        let folder = tempfile::Builder::new().prefix("dsnap-crash-").tempdir_in(MEMORY);
-        let folder = folder.or_else(|_| tempfile::tempdir_in(&options.work));
-        let folder = folder.context("cannot make a folder for storages")?;
+        let folder = folder_in_memory(&options.work)?;
         Ok(Self { folder, kept, count_kept: AtomicUsize::new(0), paths: AtomicUsize::new(0) })
     }
 
@@ -75,6 +73,12 @@ impl Scratch {
         tree::copy(left, &kept)?;
         Ok(format!("kept in {}", kept.display()))
     }
+}
+
+/// Makes an empty folder in memory, or in `work` if the system has no file system for that.
+pub(crate) fn folder_in_memory(work: &Path) -> Result<TempDir> {
+    let named = |folder: &Path| tempfile::Builder::new().prefix("dsnap-crash-").tempdir_in(folder);
+    named(Path::new(MEMORY)).or_else(|_| named(work)).context("cannot make a folder for storages")
 }
 
 /// Does `work` for each item, on all processors. `work` gets the number of its thread, too: a folder that

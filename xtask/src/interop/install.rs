@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use xtask_base::process::{Program, environment};
-use xtask_base::{output, python};
+use xtask_base::{output, python, workspace};
 
 /// The last version of virtualenv that supports Python 2.7.
 const VIRTUALENV: &str = "virtualenv==20.15.1";
@@ -108,6 +108,15 @@ pub(crate) const OTHER_ZEOS: [ZeoServer; 4] = [
 /// Zope, and what decides whether it starts and how it answers. ZODB 6.3 and later define a setting
 /// that this Zope defines, too.
 const ZOPE5: &[&str] = &["Zope==5.14.2", "ZODB==6.2", "waitress==3.0.2"];
+
+/// Installs the original in the target folder, and returns the folder of its programs. Says so and returns `None`
+/// if that is not possible here.
+pub(crate) fn original() -> Result<Option<PathBuf>> {
+    let folder = workspace::target()?.join("interop");
+    fs::create_dir_all(&folder)?;
+    let installed = directory_storage(&folder);
+    Ok(installed.map_err(|e| output::line(format_args!("skipped: the original: {e:#}"))).ok())
+}
 
 /// Installs DirectoryStorage unless it is there, and returns the folder of its programs.
 pub(crate) fn directory_storage(folder: &Path) -> Result<PathBuf> {

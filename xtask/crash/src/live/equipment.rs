@@ -8,11 +8,9 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use crate::options::Options;
+use crate::scratch::folder_in_memory;
 
 use super::tool::move_folder;
-
-/// Where Linux keeps files in memory.
-const MEMORY: &str = "/dev/shm";
 
 /// COMMAND of every run. Notes what it finds, and copies `A/`.
 const COMMAND: &str = r#"#!/bin/sh
@@ -21,8 +19,9 @@ out=$1 ds=$SNAPSHOT_DIRECTORY
 note() { echo "$*" >>"$out/notes"; }
 look() {
     found=$(cat "$ds/misc/snapshot")
-    # shutdown: the server was killed, and the run recovered the storage.
-    case $found in "user/$SNAPSHOT_CODE" | shutdown) ;; *) note "wrong at the $1: misc/snapshot is '$found'" ;; esac
+    # Once a server was killed, a run may find none and recover the storage.
+    [ "$found" = shutdown ] && [ -e "$out/../server-was-killed" ] && found=user/$SNAPSHOT_CODE
+    [ "$found" = "user/$SNAPSHOT_CODE" ] || note "wrong at the $1: misc/snapshot is '$found'"
     flock --nonblock "$ds/misc/sublock" true && note "wrong at the $1: misc/sublock is not locked"
 }
 exec 8>>"$out/../alone"
@@ -93,7 +92,7 @@ impl Equipment {
         write_program(&script, SCRIPT)?;
         copy_template(&options.dsnap, &plugins)?;
         let dsnap = std::path::absolute(&options.dsnap)?;
-        let scenes = folder_for_scenes(&work)?;
+        let scenes = folder_in_memory(&work)?;
         Ok(Self { dsnap, scenes, work, command, script, plugins })
     }
 
@@ -108,11 +107,6 @@ impl Equipment {
         move_folder(scene, &kept)?;
         Ok(kept)
     }
-}
-
-fn folder_for_scenes(work: &Path) -> Result<TempDir> {
-    let named = |folder: &Path| tempfile::Builder::new().prefix("dsnap-crash-").tempdir_in(folder);
-    named(Path::new(MEMORY)).or_else(|_| named(work)).context("no folder for sites")
 }
 
 fn write_program(path: &Path, text: &str) -> Result<()> {
