@@ -83,6 +83,15 @@ impl Files {
     /// Rolls the storage forward after the last server's end: moves what it left into `B/`, then into
     /// `A/`, as the real server does.
     pub(super) fn recover(&self) -> io::Result<()> {
+        self.empty_journal_into_b()?;
+        self.remove_snapshot_file()?;
+        while self.recombine_one()? {}
+        Ok(())
+    }
+
+    /// Moves what the last server left in the journal into `B/`, the oldest first. This comes before the first
+    /// commit: everything in `B/` must be older than everything in the journal.
+    pub(super) fn empty_journal_into_b(&self) -> io::Result<()> {
         let mut folders = Vec::new();
         for entry in fs::read_dir(self.storage.journal())? {
             let entry = entry?;
@@ -104,8 +113,6 @@ impl Files {
             }
             fs::remove_dir(folder)?;
         }
-        self.remove_snapshot_file()?;
-        while self.recombine_one()? {}
         Ok(())
     }
 

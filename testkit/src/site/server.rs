@@ -50,8 +50,8 @@ impl News {
 }
 
 impl Server {
-    /// Opens the storage as a starting server process does: it rolls the storage forward, unless
-    /// another process holds `misc/sublock`; then its code is `startup`.
+    /// Opens the storage as a starting server process does: it rolls the storage forward. If another
+    /// process holds `misc/sublock`, only into `B/`, and its code is `startup`.
     ///
     /// # Errors
     ///
@@ -68,6 +68,7 @@ impl Server {
         if sublock.is_some() {
             files.recover()?;
         } else {
+            files.empty_journal_into_b()?;
             snapshot.code = Some("startup".to_owned());
         }
         Marker::change(storage, |marker| marker.opened(was_closed))?;
@@ -284,7 +285,8 @@ impl Server {
         for thread in threads.drain(..) {
             let _ = thread.join();
         }
-        // A commit in progress ends first. Then the locks go, as at the end of a process.
+        // A commit in progress ends first, and so does an enter. Then the locks go, as at the end of a process.
+        drop(self.shared.wait_while(|state| state.snapshot.callers > 0));
         let commits = self.shared.lock_commits();
         let mut state = self.shared.state();
         if state.locks.main.is_some() {

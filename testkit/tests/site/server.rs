@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
 use dsnap_engine::system::flock::FileLock;
 use dsnap_engine::system::lock_holders::is_held;
@@ -9,6 +10,7 @@ use dsnap_testkit::Site;
 use dsnap_testkit::site::{Server, ServerConfig, ServerError, Step};
 
 use crate::parallel::in_parallel;
+use crate::support::wait_until;
 
 /// Returns whether `misc/lock` and `misc/sublock` are held, and the content of `misc/snapshot`.
 fn state(site: &Site) -> (bool, bool, Option<String>) {
@@ -25,9 +27,9 @@ fn site() -> Site {
 fn on_a_thread<T: Send + 'static>(
     server: &Arc<Server>,
     work: impl FnOnce(&Server) -> T + Send + 'static,
-) -> std::thread::JoinHandle<T> {
+) -> JoinHandle<T> {
     let server = Arc::clone(server);
-    std::thread::spawn(move || work(&server))
+    thread::spawn(move || work(&server))
 }
 
 #[test]
@@ -211,6 +213,27 @@ fn a_server_started_while_the_sublock_is_held_is_in_startup_until_restarted() {
     let server = site.server().unwrap();
     server.enter("x").unwrap();
     assert_eq!(site.ledger().unwrap().transactions().len(), 21);
+    site.ledger().unwrap().verify(&site.storage().a()).assert_holds();
+}
+
+#[test]
+fn what_a_killed_server_left_in_the_journal_replaces_nothing_newer() {
+    let site = site();
+    site.server().unwrap().enter("x").unwrap();
+    site.server().unwrap().commit(3).unwrap();
+    let tool = FileLock::take(&site.storage().sublock()).unwrap();
+    site.crash_server();
+    assert!(site.storage().leftovers().unwrap().done);
+    // In `startup`, the next server moves its own transactions into `B/`. They write the same objects again.
+    site.start_server().unwrap();
+    site.server().unwrap().commit(9).unwrap();
+    let in_journal = || fs::read_dir(site.storage().journal()).unwrap().count();
+    wait_until("files in B/", || in_journal() <= 6);
+    drop(tool);
+    site.crash_server();
+    site.start_server().unwrap();
+    site.server().unwrap().enter("y").unwrap();
+    assert_eq!(site.ledger().unwrap().transactions().len(), 24);
     site.ledger().unwrap().verify(&site.storage().a()).assert_holds();
 }
 

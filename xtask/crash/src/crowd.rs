@@ -82,7 +82,7 @@ fn gather(
         kill_around(scene, &mut started, rng)?;
     }
     for (number, run) in started.iter_mut().enumerate() {
-        judged(number, judge(scene, run, all_must_work));
+        judged(number, scene.judge_run(judge(scene, run, all_must_work)));
     }
     let ended = started.iter().filter(|run| run.notes().ended).count();
     let name = scene.folder.file_name().unwrap_or_default().display();

@@ -64,7 +64,7 @@ fn in_turn(equipment: &Equipment, name: &str, lot: &SoakSite, runs: usize, count
     let kept = kept.and_then(|scene| {
         let mut rng = lot.killer.clone();
         for number in 0..runs {
-            let kept = one(&scene, number, rng.as_mut());
+            let kept = scene.judge_run(one(&scene, number, rng.as_mut()));
             counter.count(format_args!("site {name} run {number}"), kept);
         }
         let checked = check_next_run(&scene).and_then(|()| check_nothing_lost(&scene));

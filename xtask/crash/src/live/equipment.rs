@@ -101,11 +101,14 @@ impl Equipment {
         self.scenes.path().join(name)
     }
 
-    /// Moves the folder of a failed point to the folder that is kept, and returns where it is now.
-    pub(crate) fn keep(&self, scene: &Path) -> Result<PathBuf> {
-        let kept = self.work.join(scene.file_name().context("no name")?);
-        move_folder(scene, &kept)?;
-        Ok(kept)
+    /// Returns where the folder of a failed point is kept.
+    pub(crate) fn place_of_evidence(&self, scene: &Path) -> PathBuf {
+        scene.file_name().map_or_else(|| self.work.clone(), |name| self.work.join(name))
+    }
+
+    /// Moves the folder of a failed point to the folder that is kept.
+    pub(crate) fn keep(&self, scene: &Path) -> Result<()> {
+        move_folder(scene, &self.place_of_evidence(scene))
     }
 }
 

@@ -1,5 +1,6 @@
 //! A site in a folder of its own, and the runs on it.
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -12,7 +13,7 @@ use dsnap_testkit::Site;
 use dsnap_testkit::control::Control;
 use dsnap_testkit::site::Server;
 
-use super::broken::Broken;
+use super::broken::{Broken, Kept};
 use super::equipment::Equipment;
 use super::gate::Gate;
 use super::method::Method;
@@ -30,6 +31,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) site: Arc<Site>,
     control: Control,
     method: Method,
+    /// A run broke a promise.
+    is_evidence: Cell<bool>,
 }
 
 /// A run that has begun.
@@ -80,7 +83,8 @@ impl<'a> Scene<'a> {
         let site = method.prepare(Site::builder()).commits_per_second(commits);
         let site = Arc::new(site.storage(folder.join("ds")).start()?);
         let control = Control::listen(&site)?;
-        let scene = Self { equipment, folder, site, control, method };
+        let scene =
+            Self { equipment, folder, site, control, method, is_evidence: Cell::new(false) };
         scene.write_conf(&scene.address()?)?;
         Ok(scene)
     }
@@ -165,20 +169,31 @@ impl<'a> Scene<'a> {
         words
     }
 
+    /// Judges one of many runs. If it broke a promise, the error says where the site is kept at the end.
+    pub(crate) fn judge_run(&self, checked: Kept) -> Kept {
+        checked.map_err(|broken| {
+            self.is_evidence.set(true);
+            self.with_place(broken)
+        })
+    }
+
     /// Ends the site. After a point that kept all promises everything is removed; otherwise it is kept, and the
     /// error says where.
     pub(crate) fn end<T>(self, checked: Result<T, Broken>) -> Result<T, Broken> {
+        let checked = checked.map_err(|broken| self.with_place(broken));
+        let is_kept = checked.is_err() || self.is_evidence.get();
         let (equipment, folder) = (self.equipment, self.folder.clone());
         drop(self);
-        match checked {
-            Ok(value) => {
-                fs::remove_dir_all(folder)?;
-                Ok(value)
-            }
-            Err(Broken { verdict, what }) => {
-                let kept = equipment.keep(&folder)?;
-                Err(Broken { verdict, what: format!("{what}; see {}", kept.display()) })
-            }
+        if is_kept {
+            equipment.keep(&folder)?;
+        } else {
+            fs::remove_dir_all(folder)?;
         }
+        checked
+    }
+
+    fn with_place(&self, broken: Broken) -> Broken {
+        let place = self.equipment.place_of_evidence(&self.folder);
+        Broken { what: format!("{}; see {}", broken.what, place.display()), ..broken }
     }
 }
