@@ -1,8 +1,6 @@
 //! Random kills: of runs, of their COMMANDs, and of the server.
 
 use std::fs;
-use std::thread;
-use std::time::Duration;
 
 use anyhow::Result;
 use dsnap_testkit::left_behind::{ProcessId, RunRecord};
@@ -10,7 +8,7 @@ use fastrand::Rng;
 use nix::libc::SIGKILL;
 use xtask_base::output;
 
-use crate::live::{Broken, Kept, Scene, Started, kill};
+use crate::live::{Broken, Kept, Scene, Started, kill, until};
 use crate::options::Options;
 
 /// What is killed.
@@ -54,26 +52,13 @@ pub(crate) fn kill_command(scene: &Scene<'_>) -> Result<()> {
     command.map_or(Ok(()), |command| kill(SIGKILL, command.pid.cast_unsigned()))
 }
 
-/// How often a server is started until it is the only one that locks its storage.
-const STARTS: u32 = 100;
-/// The pause between two starts.
-const PAUSE: Duration = Duration::from_millis(50);
-
 /// Ends the server at once, and starts it again. A run may be trying the lock of the storage at that moment; then
 /// the server is started once more, as an administrator would.
 pub(crate) fn crash_server(scene: &Scene<'_>) -> Result<()> {
     // COMMANDs look for this file.
     fs::write(scene.folder.join("server-was-killed"), "")?;
     scene.site.crash_server();
-    let mut started = scene.site.start_server();
-    for _ in 1..STARTS {
-        if started.is_ok() {
-            break;
-        }
-        thread::sleep(PAUSE);
-        started = scene.site.start_server();
-    }
-    Ok(started?)
+    until("the server to start", || scene.site.start_server().is_ok())
 }
 
 /// Restarts a server that was started while COMMAND held the sublock: such a server cannot leave its snapshot.

@@ -15,7 +15,7 @@ use crate::live::{
     check_nothing_lost,
 };
 use crate::options::Options;
-use crate::parallel::Counter;
+use crate::point::Counter;
 use crate::verdict::Tally;
 
 /// The name of the part.

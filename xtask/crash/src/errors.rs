@@ -18,9 +18,10 @@ use xtask_base::tree::{self, Times};
 
 use crate::failing::{ERRORS, NOT_RUN, RUN, can_fail};
 use crate::options::Options;
+use crate::parallel::in_parallel;
 use crate::point::{Broken, Kept, check, judge, tally};
 use crate::remains::{next_run, snapshot_is_true};
-use crate::scratch::{Scratch, in_parallel};
+use crate::scratch::Scratch;
 use crate::strace::{Call, Disturbance, Traced, until_reached};
 use crate::verdict::{Tally, Verdict};
 use crate::wreck::{self, PreparedWreck, Wreck, tracer};

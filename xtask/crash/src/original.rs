@@ -7,7 +7,7 @@ use anyhow::Result;
 use xtask_base::process::Program;
 use xtask_base::workspace;
 
-use crate::scratch::in_parallel;
+use crate::parallel::in_parallel;
 
 /// How long the tool may take for a batch; it takes a second.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(240);

@@ -1,48 +1,32 @@
-//! The points of a part, several at a time.
+//! Work on many points at a time.
 
-use std::fmt::Display;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+use anyhow::Result;
 use xtask_base::output;
 
-use crate::live::Kept;
-use crate::verdict::{Tally, Verdict};
+/// After how many points a line is printed.
+const PROGRESS_STEP: usize = 1000;
 
-/// Counts the verdicts of a part.
-#[derive(Debug)]
-pub(crate) struct Counter {
-    part: &'static str,
-    tally: Mutex<Tally>,
-}
-
-impl Counter {
-    /// Begins to count.
-    pub(crate) fn of(part: &'static str) -> Self {
-        Self { part, tally: Mutex::default() }
-    }
-
-    /// Counts a point. Prints it, with its part, if a promise was broken.
-    pub(crate) fn count(&self, point: impl Display, kept: Kept) {
-        let verdict = match kept {
-            Ok(()) => Verdict::Kept,
-            Err(broken) => {
-                let part = self.part;
-                output::error(format_args!(
-                    "{:?}: {part} {point}: {}",
-                    broken.verdict, broken.what
-                ));
-                broken.verdict
-            }
-        };
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner).count(verdict);
-    }
-
-    /// Returns all that was counted.
-    pub(crate) fn tally(self) -> Tally {
-        self.tally.into_inner().unwrap_or_else(PoisonError::into_inner)
-    }
+/// Does `work` for each item, on all processors, and returns the results in the order of the items. `work` gets the
+/// number of its thread, too: a folder that is named after it is used by one item at a time.
+pub(crate) fn in_parallel<T: Sync, R: Send>(
+    items: &[T],
+    work: impl Fn(usize, &T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let done = Mutex::new(Vec::with_capacity(items.len()));
+    on_threads(processors(), items, |thread, at, item| {
+        let result = work(thread, item);
+        if (at + 1) % PROGRESS_STEP == 0 {
+            output::line(format_args!("{} of {}", at + 1, items.len()));
+        }
+        done.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Does all points, so many at a time on each processor, with their numbers.
@@ -51,15 +35,27 @@ pub(crate) fn for_all<T: Sync>(
     points: &[T],
     each: impl Fn(usize, &T) + Sync,
 ) {
+    on_threads(processors() * per_processor, points, |_, number, point| each(number, point));
+}
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(2, usize::from)
+}
+
+/// Calls `each` for each item, with the number of the thread and that of the item.
+fn on_threads<T: Sync>(threads: usize, items: &[T], each: impl Fn(usize, usize, &T) + Sync) {
     let next = AtomicUsize::new(0);
-    let work = || {
-        while let Some((number, point)) = {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            points.get(number).map(|point| (number, point))
-        } {
-            each(number, point);
+    let work_off = |thread: usize| {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(at) else { return };
+            each(thread, at, item);
         }
     };
-    let threads = thread::available_parallelism().map_or(1, usize::from) * per_processor;
-    thread::scope(|scope| (0..threads.min(points.len())).for_each(|_| drop(scope.spawn(work))));
+    thread::scope(|scope| {
+        for thread in 0..threads.min(items.len()) {
+            let work_off = &work_off;
+            scope.spawn(move || work_off(thread));
+        }
+    });
 }

@@ -1,6 +1,8 @@
 //! What one disturbed run showed, and how the points of a part are counted and printed.
 
+use std::fmt::Display;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
 use xtask_base::output;
@@ -49,4 +51,35 @@ pub(crate) fn tally(verdicts: impl IntoIterator<Item = Verdict>) -> Tally {
     let mut tally = Tally::default();
     verdicts.into_iter().for_each(|verdict| tally.count(verdict));
     tally
+}
+
+/// Counts the verdicts of a part whose points are made at the same time.
+#[derive(Debug)]
+pub(crate) struct Counter {
+    part: &'static str,
+    tally: Mutex<Tally>,
+}
+
+impl Counter {
+    /// Begins to count.
+    pub(crate) fn of(part: &'static str) -> Self {
+        Self { part, tally: Mutex::default() }
+    }
+
+    /// Counts a point. Prints it, with its part, if a promise was broken.
+    pub(crate) fn count(&self, point: impl Display, kept: Kept) {
+        let verdict = kept.map_or_else(
+            |Broken { verdict, what }| {
+                output::error(format_args!("{verdict:?}: {} {point}: {what}", self.part));
+                verdict
+            },
+            |()| Verdict::Kept,
+        );
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner).count(verdict);
+    }
+
+    /// Returns all that was counted.
+    pub(crate) fn tally(self) -> Tally {
+        self.tally.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
 }

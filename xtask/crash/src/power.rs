@@ -16,9 +16,10 @@ use dsnap_testkit::{Class, Format, State};
 use xtask_base::output;
 
 use crate::options::Options;
+use crate::parallel::in_parallel;
 use crate::point::tally;
 use crate::remains::{Remains, with_original};
-use crate::scratch::{Scratch, in_parallel};
+use crate::scratch::Scratch;
 use crate::strace::{Call, Disturbance, until_reached};
 use crate::verdict::Tally;
 use crate::wreck::{self, PreparedWreck, Wreck, dsnap, tracer};

@@ -17,8 +17,9 @@ use anyhow::{Context, Result, ensure};
 use xtask_base::output;
 
 use crate::options::Options;
+use crate::parallel::in_parallel;
 use crate::point::{Broken, Kept, check, judge, tally};
-use crate::scratch::{Scratch, in_parallel};
+use crate::scratch::Scratch;
 use crate::strace::{Call, Disturbance};
 use crate::verdict::{Tally, Verdict};
 

@@ -6,12 +6,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
-use xtask_base::{output, python, tree};
+use xtask_base::{python, tree};
 
 use crate::options::Options;
 
@@ -20,9 +18,6 @@ const MEMORY: &str = "/dev/shm";
 
 /// How many failed points are kept.
 const MAX_KEPT: usize = 20;
-
-/// After how many points a line is printed.
-const PROGRESS_STEP: usize = 1000;
 
 /// The folders of one part.
 #[derive(Debug)]
@@ -79,37 +74,4 @@ impl Scratch {
 pub(crate) fn folder_in_memory(work: &Path) -> Result<TempDir> {
     let named = |folder: &Path| tempfile::Builder::new().prefix("dsnap-crash-").tempdir_in(folder);
     named(Path::new(MEMORY)).or_else(|_| named(work)).context("cannot make a folder for storages")
-}
-
-/// Does `work` for each item, on all processors. `work` gets the number of its thread, too: a folder that
-/// is named after it is used by one item at a time.
-pub(crate) fn in_parallel<T: Sync, R: Send>(
-    items: &[T],
-    work: impl Fn(usize, &T) -> Result<R> + Sync,
-) -> Result<Vec<R>> {
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(items.len())));
-    let work_off = |thread: usize| {
-        while let Some((at, item)) = next_of(items, &next) {
-            let result = work(thread, item);
-            if (at + 1) % PROGRESS_STEP == 0 {
-                output::line(format_args!("{} of {}", at + 1, items.len()));
-            }
-            done.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
-        }
-    };
-    let threads = thread::available_parallelism().map_or(2, usize::from);
-    thread::scope(|scope| {
-        for thread in 0..threads {
-            let work_off = &work_off;
-            scope.spawn(move || work_off(thread));
-        }
-    });
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, result)| result).collect()
-}
-
-fn next_of<'a, T>(items: &'a [T], next: &AtomicUsize) -> Option<(usize, &'a T)> {
-    let at = next.fetch_add(1, Ordering::Relaxed);
-    items.get(at).map(|item| (at, item))
 }

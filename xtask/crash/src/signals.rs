@@ -22,7 +22,8 @@ use xtask_base::output;
 
 use crate::live::{Broken, Equipment, Kept, Method, Scene, check_next_run, check_nothing_lost};
 use crate::options::Options;
-use crate::parallel::{self, Counter};
+use crate::parallel;
+use crate::point::Counter;
 use crate::verdict::Tally;
 
 use caught::catch;

@@ -15,7 +15,8 @@ use crate::live::{
     check_reported, check_run_works,
 };
 use crate::options::Options;
-use crate::parallel::{self, Counter};
+use crate::parallel;
+use crate::point::Counter;
 use crate::verdict::Tally;
 
 /// The name of the part.

@@ -23,7 +23,8 @@ use crate::live::{
     check_nothing_lost, check_reported,
 };
 use crate::options::Options;
-use crate::parallel::{self, Counter};
+use crate::parallel;
+use crate::point::Counter;
 use crate::strace::{self, Call, Disturbance};
 use crate::verdict::Tally;
 

@@ -12,7 +12,8 @@ use xtask_base::tree::{self, Times};
 
 use crate::options::Options;
 use crate::original;
-use crate::scratch::{Scratch, in_parallel};
+use crate::parallel::in_parallel;
+use crate::scratch::Scratch;
 use crate::strace::{Disturbance, Traced, Tracer, Whose};
 
 /// The transactions of a wreck: each place that a state fills gets at least one.
