@@ -7,6 +7,7 @@
 
 mod bench;
 mod ci;
+mod coverage;
 mod crash;
 mod demo;
 mod dist;
@@ -66,6 +67,8 @@ Tasks:
                TARGET...         Only these targets; `fuzz --help` lists them
                --seconds N       How many seconds each target runs (default: 60)
                --keep            Add inputs that reach new code to xtask/fuzz/corpus
+  coverage   Run all tests, and show the lines of core, engine and direct that none of them runs; needs `cov`
+             of the crate llvm_profparser
   dist       Make what people install, in target/dist: packages, programs, manual pages, the book
                PART...           Only these parts; `dist --help` lists them
   ci         Run tools, fmt, tidy, header, clippy, doc, alone (dsnap compiles without what tests
@@ -96,6 +99,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
         "crash" => crash::run(rest)?,
         "dist" => dist::run(rest)?,
         "fuzz" => fuzz::run(rest)?,
+        "coverage" => coverage::run()?,
         "tidy" => tidy::run()?,
         "tools" => tools::run()?,
         "header" => header::run(rest)?,
