@@ -182,10 +182,10 @@ mod tests {
 
     #[test]
     fn lines_without_code_of_other_crates_and_of_own_tests_do_not_count() {
-        let shown = "/root/crates/core/src/a.rs\n    1|       |//! x\n    2|      1|fn a() {\n    \
+        let shown = "/checkout/crates/core/src/a.rs\n    1|       |//! x\n    2|      1|fn a() {\n    \
             3|      0|    b | c | d\n    4|       |#[cfg(test)]\n    5|       |mod tests {\n    6|      0|x\n\n\
-            /root/crates/cli/src/b.rs\n    1|      0|x\n\n/elsewhere/c.rs\n    1|      0|x\n";
-        let files = files_of(shown, Path::new("/root"));
+            /checkout/crates/cli/src/b.rs\n    1|      0|x\n\n/elsewhere/c.rs\n    1|      0|x\n";
+        let files = files_of(shown, Path::new("/checkout"));
         let expected = Lines { code: 2, missed: vec![3] };
         assert_eq!(files, [("crates/core/src/a.rs".to_owned(), expected)].into());
     }
