@@ -21,7 +21,9 @@ const COV: &str = "cov";
 const FLAGS: &str = "-C instrument-coverage";
 /// How many files each program has for its counts: so many processes can write at the same time.
 const POOL: &str = "%4m.profraw";
-/// Where a file's own tests begin. They are not counted.
+/// Parts of paths of files that only tests use. They are not counted.
+const FOR_TESTS: [&str; 5] = ["/tests/", "/tests.rs", "/testing", "/properties.rs", "/run/model"];
+/// Where a file's own tests begin. They are not counted, either.
 const OWN_TESTS: &str = "#[cfg(test)]\nmod tests {";
 
 /// Runs all tests, and prints for each file the share of lines that they run, and the other lines.
@@ -119,7 +121,7 @@ fn files_of(shown: &str, root: &Path) -> BTreeMap<String, Lines> {
     for line in shown.lines() {
         let Some((number, count, text)) = counted(line) else {
             let path = Path::new(line).strip_prefix(root).ok().and_then(Path::to_str);
-            file = path.filter(|path| CRATES.iter().any(|it| path.starts_with(it)));
+            file = path.filter(|path| is_counted(path));
             source.clear();
             continue;
         };
@@ -132,6 +134,10 @@ fn files_of(shown: &str, root: &Path) -> BTreeMap<String, Lines> {
         lines.missed.extend((count == 0).then_some(number));
     }
     files
+}
+
+fn is_counted(path: &str) -> bool {
+    CRATES.iter().any(|it| path.starts_with(it)) && !FOR_TESTS.iter().any(|it| path.contains(it))
 }
 
 /// Splits a line into its number, how often it ran (if it has code), and its text.
@@ -181,10 +187,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_without_code_of_other_crates_and_of_own_tests_do_not_count() {
+    fn lines_without_code_of_other_crates_and_of_tests_do_not_count() {
         let shown = "/checkout/crates/core/src/a.rs\n    1|       |//! x\n    2|      1|fn a() {\n    \
             3|      0|    b | c | d\n    4|       |#[cfg(test)]\n    5|       |mod tests {\n    6|      0|x\n\n\
-            /checkout/crates/cli/src/b.rs\n    1|      0|x\n\n/elsewhere/c.rs\n    1|      0|x\n";
+            /checkout/crates/cli/src/b.rs\n    1|      0|x\n\n/elsewhere/c.rs\n    1|      0|x\n\n\
+            /checkout/crates/core/tests/d.rs\n    1|      0|x\n";
         let files = files_of(shown, Path::new("/checkout"));
         let expected = Lines { code: 2, missed: vec![3] };
         assert_eq!(files, [("crates/core/src/a.rs".to_owned(), expected)].into());
