@@ -19,14 +19,16 @@ pub(crate) struct Destination {
 
 impl Destination {
     /// Opens the folder of a file at `place` below `root`, and makes it if it is missing. Returns
-    /// the folder and the name of the file in it.
+    /// the folder and the name of the file in it. If the folder `is_missing`, this makes it without a try to open
+    /// it.
     pub(crate) fn of<'a>(
         &mut self,
         root: &Folder,
         place: &'a Path,
+        is_missing: bool,
     ) -> Result<(Folder, &'a OsStr), Reason> {
         let (parent, name) = folder_and_name(place);
-        Ok((open_or_make(&mut self.folders, root, parent)?, name))
+        Ok((open_or_make(&mut self.folders, root, parent, is_missing)?, name))
     }
 }
 
@@ -43,14 +45,25 @@ fn open_or_make(
     folders: &mut Recent<Folder>,
     root: &Folder,
     place: &Path,
+    is_missing: bool,
 ) -> Result<Folder, Reason> {
-    folders.get(root, place, |folders| match (root.folder(place), place.parent()) {
-        (Err(error), Some(above)) if error.kind() == io::ErrorKind::NotFound => {
-            let made = open_or_make(folders, root, above)?
-                .new_folder(place.file_name().unwrap_or_default());
-            made.map_err(|error| not_created(root, place, &error))
-        }
-        (opened, _) => opened.map_err(|error| not_created(root, place, &error)),
+    folders.get(root, place, |folders| {
+        let opened =
+            if is_missing { Err(io::ErrorKind::NotFound.into()) } else { root.folder(place) };
+        let folder = match (opened, place.parent()) {
+            (Err(error), Some(above)) if error.kind() == io::ErrorKind::NotFound => {
+                let name = place.file_name().unwrap_or_default();
+                match open_or_make(folders, root, above, false)?.new_folder(name) {
+                    // An earlier file needed it, too.
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                        root.folder(place)
+                    }
+                    made => made,
+                }
+            }
+            (opened, _) => opened,
+        };
+        folder.map_err(|error| not_created(root, place, &error))
     })
 }
 

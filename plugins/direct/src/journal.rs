@@ -19,6 +19,8 @@ pub(crate) struct JournalFile {
     pub(crate) name: OsString,
     /// Whether a later transaction has a file for the same place. `batch` finds that out.
     pub(crate) superseded: bool,
+    /// Whether the folder of its place is missing, as far as the survey knows.
+    pub(crate) needs_folder: bool,
 }
 
 impl JournalFile {
@@ -34,7 +36,9 @@ impl JournalFile {
         settings: Settings,
     ) -> Result<Vec<Self>, Reason> {
         let file = |Listed { name, is_folder }| match settings.format.place(&name) {
-            Some(place) if !is_folder => Ok(Self { place, name, superseded: false }),
+            Some(place) if !is_folder => {
+                Ok(Self { place, name, superseded: false, needs_folder: false })
+            }
             _ => Err(unexpected_in_journal(&folder.path_of(&name))),
         };
         let mut files = entries.into_iter().map(file).collect::<Result<Vec<_>, _>>()?;

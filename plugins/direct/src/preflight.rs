@@ -72,13 +72,12 @@ pub(crate) struct FilePlaces {
 }
 
 impl FilePlaces {
-    /// Checks that a file can be put at this place below `root`.
-    pub(crate) fn check(&mut self, root: &Folder, place: &Path) -> Result<(), Reason> {
+    /// Checks that a file can be put at this place below `root`. Returns whether its folder exists.
+    pub(crate) fn check(&mut self, root: &Folder, place: &Path) -> Result<bool, Reason> {
         let (parent, name) = folder_and_name(place);
-        match check_new(&mut self.folders, root, parent)? {
-            Some(folder) => check_file_place(&folder, name),
-            None => Ok(()),
-        }
+        let folder = check_new(&mut self.folders, root, parent)?;
+        folder.as_ref().map_or(Ok(()), |folder| check_file_place(folder, name))?;
+        Ok(folder.is_some())
     }
 }
 

@@ -101,7 +101,7 @@ impl Look {
     fn check(&mut self, storage: &Storage, place: &Path, is_folder: bool) -> Result<(), Reason> {
         let (folder, below) = folder_of(storage.folders(), place);
         if !is_folder {
-            return self.places.check(folder, below);
+            return self.places.check(folder, below).map(drop);
         }
         match check_folder_place(folder, below)? {
             Some(existing) => check_can_set_attributes(&existing),

@@ -148,9 +148,11 @@ impl<'a> Survey<'a> {
             folder.check_can_change_entries()?;
             check_can_move(&folder, &target)?;
             in_pieces(entries_without_marks(&folder, keep_going)?, |piece| {
-                let files = JournalFile::all_of(piece, &folder, self.settings)?;
+                let mut files = JournalFile::all_of(piece, &folder, self.settings)?;
                 self.files += files.len() as u64;
-                files.iter().try_for_each(|file| places.check(a, &file.place))?;
+                for file in &mut files {
+                    file.needs_folder = !places.check(a, &file.place)?;
+                }
                 if let Some(batch) = &mut kept {
                     batch.push(number, files);
                 }

@@ -111,7 +111,7 @@ impl<'a, 'b> Unpacking<'a, 'b> {
     /// Replaces a file as tar does: by a new one, never by writing into the old one.
     fn file(&mut self, member: &mut Member<'_>) -> Result<(), Reason> {
         let (root, below) = folder_of(self.storage, &member.place);
-        let (folder, name) = self.destination.of(root, below)?;
+        let (folder, name) = self.destination.of(root, below, false)?;
         let failed = |error: io::Error| unfinished_at("cannot unpack", &folder, name, &error);
         match folder.remove_file(name) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
