@@ -19,8 +19,9 @@ pub(crate) struct Destination {
 
 impl Destination {
     /// Opens the folder of a file at `place` below `root`, and makes it if it is missing. Returns
-    /// the folder and the name of the file in it. If the folder `is_missing`, this makes it without a try to open
-    /// it.
+    /// the folder and the name of the file in it.
+    ///
+    /// `is_missing` says that the folder was missing a while ago: then this does not first try to open it.
     pub(crate) fn of<'a>(
         &mut self,
         root: &Folder,
@@ -54,7 +55,7 @@ fn open_or_make(
             (Err(error), Some(above)) if error.kind() == io::ErrorKind::NotFound => {
                 let name = place.file_name().unwrap_or_default();
                 match open_or_make(folders, root, above, false)?.new_folder(name) {
-                    // An earlier file needed it, too.
+                    // It was made meanwhile, for an earlier file or for one from `B/`.
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                         root.folder(place)
                     }
@@ -78,7 +79,35 @@ fn not_created(root: &Folder, place: &Path, error: &io::Error) -> Reason {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+
+    #[test]
+    fn a_folder_is_opened_or_made_whether_or_not_it_was_missing_before() {
+        for exists in [false, true] {
+            for was_missing in [false, true] {
+                let folder = tempfile::tempdir().unwrap();
+                let place = folder.path().join("o0/12");
+                if exists {
+                    fs::create_dir_all(&place).unwrap();
+                }
+                let root = Folder::open(folder.path()).unwrap();
+                let (opened, name) =
+                    Destination::default().of(&root, Path::new("o0/12/c"), was_missing).unwrap();
+                assert_eq!((opened.path(), name), (place.as_path(), OsStr::new("c")));
+                assert!(place.is_dir(), "{exists} {was_missing}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_folder_that_was_missing_is_not_followed() {
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::os::unix::fs::symlink(elsewhere.path(), folder.path().join("o0")).unwrap();
+        let root = Folder::open(folder.path()).unwrap();
+        assert!(Destination::default().of(&root, Path::new("o0/c"), true).is_err());
+    }
 
     #[test]
     fn a_place_is_split_at_its_last_slash() {

@@ -19,8 +19,8 @@ pub(crate) struct JournalFile {
     pub(crate) name: OsString,
     /// Whether a later transaction has a file for the same place. `batch` finds that out.
     pub(crate) superseded: bool,
-    /// Whether the folder of its place is missing, as far as the survey knows.
-    pub(crate) needs_folder: bool,
+    /// Whether the folder of its place was missing. Only the survey finds that out.
+    pub(crate) folder_is_missing: bool,
 }
 
 impl JournalFile {
@@ -37,7 +37,7 @@ impl JournalFile {
     ) -> Result<Vec<Self>, Reason> {
         let file = |Listed { name, is_folder }| match settings.format.place(&name) {
             Some(place) if !is_folder => {
-                Ok(Self { place, name, superseded: false, needs_folder: false })
+                Ok(Self { place, name, superseded: false, folder_is_missing: false })
             }
             _ => Err(unexpected_in_journal(&folder.path_of(&name))),
         };

@@ -150,7 +150,7 @@ pub(crate) fn roll_forward(
         let folder = folders.open(transaction)?;
         for file in newest {
             progress.next_file()?;
-            let (to, new_name) = destination.of(a, &file.place, file.needs_folder)?;
+            let (to, new_name) = destination.of(a, &file.place, file.folder_is_missing)?;
             move_file(&folder, &file.name, &to, new_name)?;
         }
     }

@@ -151,7 +151,7 @@ impl<'a> Survey<'a> {
                 let mut files = JournalFile::all_of(piece, &folder, self.settings)?;
                 self.files += files.len() as u64;
                 for file in &mut files {
-                    file.needs_folder = !places.check(a, &file.place)?;
+                    file.folder_is_missing = !places.check(a, &file.place)?;
                 }
                 if let Some(batch) = &mut kept {
                     batch.push(number, files);

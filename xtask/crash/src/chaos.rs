@@ -8,7 +8,7 @@ use fastrand::Rng;
 use nix::libc::SIGKILL;
 use xtask_base::output;
 
-use crate::live::{Broken, Kept, Scene, Started, kill, until};
+use crate::live::{Broken, Kept, Scene, Started, kill, try_for_a_moment};
 use crate::options::Options;
 
 /// What is killed.
@@ -58,7 +58,7 @@ pub(crate) fn crash_server(scene: &Scene<'_>) -> Result<()> {
     // COMMANDs look for this file.
     fs::write(scene.folder.join("server-was-killed"), "")?;
     scene.site.crash_server();
-    until("the server to start", || scene.site.start_server().is_ok())
+    Ok(try_for_a_moment(|| scene.site.start_server())?)
 }
 
 /// Restarts a server that was started while COMMAND held the sublock: such a server cannot leave its snapshot.

@@ -23,4 +23,4 @@ pub(crate) use judge::{
 pub(crate) use method::Method;
 pub(crate) use scene::{Scene, Started};
 pub(crate) use tool::{Ended, kill};
-pub(crate) use waiting::until;
+pub(crate) use waiting::{try_for_a_moment, until};

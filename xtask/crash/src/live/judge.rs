@@ -8,7 +8,7 @@ use dsnap_testkit::left_behind::{Evidence, Record, RunLock};
 use super::broken::{Broken, Kept};
 use super::scene::{Scene, Started};
 use super::tool::Ended;
-use super::waiting::until;
+use super::waiting::try_for_a_moment;
 
 /// The words of a message that names the command that cleans up.
 const RECOVER: &str = "--recover";
@@ -55,12 +55,9 @@ pub(crate) fn is_recorded(scene: &Scene<'_>) -> Result<bool, Broken> {
 /// Reads the records, as the next run does. A process that a killed run has just forked keeps the lock until it
 /// becomes another program.
 fn records(scene: &Scene<'_>) -> Result<Vec<Record>, Broken> {
-    let mut lock = None;
-    until("the lock of runs", || {
-        lock = RunLock::take(scene.site.storage()).ok();
-        lock.is_some()
-    })?;
-    Ok(lock.iter().flat_map(RunLock::records).collect())
+    let lock = try_for_a_moment(|| RunLock::take(scene.site.storage()));
+    let lock = lock.map_err(|failure| Broken::undecided(failure.reason().text().to_owned()))?;
+    Ok(lock.records())
 }
 
 /// Makes the run after a disturbed one.
