@@ -45,6 +45,10 @@ const STOP_SIGNALS: [i32; 14] = [
 /// The pause between two looks for signals while the system cannot wait for them.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
+/// The longest wait without a look for signals. The handler stores a signal, and then wakes this thread through a
+/// socket. If the system has no memory for that, the thread must find the signal without being woken.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
 /// The signals that this process receives.
 #[derive(Debug)]
 pub(crate) struct Signals {
@@ -170,21 +174,18 @@ impl Received {
         self.events.extend(came);
     }
 
-    /// Waits until the handler has stored an event. Returns false if none has come at `deadline`.
+    /// Waits until the handler may have stored an event. Returns false if none has come at `deadline`.
     fn wait(&self, deadline: Option<Instant>) -> bool {
-        loop {
-            let left = deadline.map(|it| it.saturating_duration_since(Instant::now()));
-            let left = left.and_then(|left| Timespec::try_from(left).ok());
-            let mut asked = [PollFd::new(self.delivery.get_read(), PollFlags::IN)];
-            match poll(&mut asked, left.as_ref()) {
-                Ok(0) => return false,
-                Ok(_) => return true,
-                Err(Errno::INTR) => {}
-                // The system has no memory for this now. Looking again after a pause is a way to wait.
-                Err(_) => {
-                    std::thread::sleep(LOOK_INTERVAL);
-                    return deadline.is_none_or(|it| Instant::now() < it);
-                }
+        let left = deadline.map(|it| it.saturating_duration_since(Instant::now()));
+        let pause = left.map_or(LONGEST_WAIT, |left| left.min(LONGEST_WAIT));
+        let mut asked = [PollFd::new(self.delivery.get_read(), PollFlags::IN)];
+        match poll(&mut asked, Timespec::try_from(pause).ok().as_ref()) {
+            Ok(0) => deadline.is_none_or(|it| Instant::now() < it),
+            Ok(_) | Err(Errno::INTR) => true,
+            // The system has no memory for this now. Looking again after a pause is a way to wait.
+            Err(_) => {
+                std::thread::sleep(LOOK_INTERVAL);
+                deadline.is_none_or(|it| Instant::now() < it)
             }
         }
     }

@@ -30,6 +30,23 @@ fn a_signal_is_passed_on_and_command_is_waited_for() {
 }
 
 #[test]
+fn a_signal_is_noticed_even_if_the_system_has_no_memory_to_wake_the_run() {
+    let (fixture, folder) = (storage(State::Clean), folder());
+    let trace = folder.path().join("trace");
+    // The handler of a signal wakes the run with this call.
+    let fail = ["-e", "trace=sendto", "-e", "inject=sendto:error=ENOBUFS"];
+    let strace = ["strace", "-D", "-f", "-o", trace.to_str().unwrap()];
+    let strace = [&strace[..], &fail].concat();
+    let traced = Dsnap::through(&strace).storage(fixture.path());
+    let running = traced.sh(&trapping("TERM")).start();
+    running.signal(SIGTERM);
+    running.end().says(40, DIRECT).prints("begun\ngot TERM\n");
+    let written = fs::read_to_string(&trace).unwrap();
+    // The request to stop, and the end of COMMAND.
+    assert!(written.matches("(INJECTED)").count() >= 2, "{written}");
+}
+
+#[test]
 fn a_command_that_a_passed_on_signal_killed_exits_with_128_plus_its_number() {
     let fixture = storage(State::Clean);
     let running = Dsnap::on(&fixture).args(["sh", "-c", "echo begun; exec sleep 600"]).start();
