@@ -185,6 +185,21 @@ mod tests {
         assert!(storage.a().join("x.oid").exists());
     }
 
+    #[test]
+    fn no_folder_is_left_in_b_and_in_the_journal() {
+        let (_folder, storage) = testing::storage();
+        testing::commit(&storage, TIDS[0], "x.oid");
+        for folder in ["B/o0/12", "journal/working_040D31C8F3CE2ECD_temp/folder"] {
+            fs::create_dir_all(storage.root().join(folder)).unwrap();
+            fs::write(storage.root().join(folder).join("y.oid"), "").unwrap();
+        }
+        recover(Survey::take(&storage, &NeverStops).unwrap(), &NeverStops).unwrap();
+        for folder in [storage.b(), storage.journal()] {
+            assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "{}", folder.display());
+        }
+        assert!(storage.a().join("o0/12/y.oid").exists());
+    }
+
     /// Commits three transactions: all write `x.oid`, the second and the third `y`, each one of its own.
     fn commit_three(storage: &Storage) {
         for (at, names) in [&["x.oid", "o1"][..], &["x.oid", "y", "o2"], &["x.oid", "y", "o3"]]

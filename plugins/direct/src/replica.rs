@@ -127,3 +127,26 @@ pub(crate) fn look_before_locking(
     }
     keep_going()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::attributes::Attributes;
+    use crate::testing;
+
+    #[test]
+    fn an_archive_with_more_folders_than_fit_in_memory_is_refused() {
+        let (_folder, storage) = testing::storage();
+        let look_at = |look: &mut Look, is_folder| {
+            let attributes = Attributes::of(&testing::header(&storage, "A/o0")).unwrap();
+            let (place, content) = ("A/o0".into(), &mut io::empty());
+            look.at(&storage, Member { place, is_folder, attributes, size: 0, content })
+        };
+        let mut look = Look { size_of_folders: MAX_REPLICA_FOLDERS, ..Look::default() };
+        look_at(&mut look, false).unwrap();
+        let reason = look_at(&mut look, true).unwrap_err();
+        assert!(reason.text().ends_with("replica.tar: it contains too many folders"), "{reason}");
+    }
+}

@@ -52,20 +52,25 @@ pub(crate) fn commit_files(storage: &Storage, tid: &str, names: &[&str]) {
     }
 }
 
+/// Returns the header of an empty file of the storage's owner.
+pub(crate) fn header(storage: &Storage, place: &str) -> tar::Header {
+    let owner = fs::metadata(storage.root()).unwrap();
+    let mut header = tar::Header::new_ustar();
+    header.set_path(place).unwrap();
+    header.set_mode(0o640);
+    header.set_mtime(1_768_000_000);
+    header.set_uid(owner.uid().into());
+    header.set_gid(owner.gid().into());
+    header.set_size(0);
+    header.set_cksum();
+    header
+}
+
 /// Leaves a replica of empty files at these places.
 pub(crate) fn replicate(storage: &Storage, places: &[&str]) {
-    let owner = fs::metadata(storage.root()).unwrap();
     let mut archive = tar::Builder::new(Vec::new());
     for place in places {
-        let mut header = tar::Header::new_ustar();
-        header.set_path(place).unwrap();
-        header.set_mode(0o640);
-        header.set_mtime(1_768_000_000);
-        header.set_uid(owner.uid().into());
-        header.set_gid(owner.gid().into());
-        header.set_size(0);
-        header.set_cksum();
-        archive.append(&header, std::io::empty()).unwrap();
+        archive.append(&header(storage, place), std::io::empty()).unwrap();
     }
     fs::write(storage.journal().join("replica.tar"), archive.into_inner().unwrap()).unwrap();
 }
