@@ -6,7 +6,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 
 /// How a storage distributes its files over folders: `[structure] format` in `config/settings`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,48 +64,57 @@ impl Format {
 
 /// Cuts twos from the left, but keeps the last three or fewer together; `rest` is a name of its own.
 fn bushy(head: &[u8], rest: Option<&[u8]>) -> Vec<u8> {
-    let mut parts = Vec::new();
+    let mut place = Vec::with_capacity(2 * head.len() + rest.map_or(0, <[u8]>::len));
     let mut tail = head;
     while tail.len() > 3 {
         let (part, left) = tail.split_at(2);
-        parts.push(part);
+        push(&mut place, part);
         tail = left;
     }
-    if !tail.is_empty() {
-        parts.push(tail);
+    for part in [tail, rest.unwrap_or_default()] {
+        if !part.is_empty() {
+            push(&mut place, part);
+        }
     }
-    parts.extend(rest);
-    joined(&parts)
+    place
 }
 
 /// Cuts threes from the left (first a four if it begins with `o` or `t`) while more than four are left.
 fn chunky(head: &[u8], dot_and_rest: &[u8]) -> Vec<u8> {
-    let mut parts = Vec::new();
+    let mut place = Vec::with_capacity(2 * head.len() + dot_and_rest.len());
     let mut tail = head;
     while tail.len() > 4 {
-        let lettered = parts.is_empty() && matches!(tail[0], b'o' | b't');
+        let lettered = place.is_empty() && matches!(tail[0], b'o' | b't');
         let (part, left) = tail.split_at(if lettered { 4 } else { 3 });
-        parts.push(part);
+        push(&mut place, part);
         tail = left;
     }
-    let last = [tail, dot_and_rest].concat();
-    parts.push(&last);
-    joined(&parts)
+    push(&mut place, tail);
+    place.extend(dot_and_rest);
+    place
+}
+
+/// Adds a part to a place.
+fn push(place: &mut Vec<u8>, part: &[u8]) {
+    if !place.is_empty() {
+        place.push(b'/');
+    }
+    place.extend(part);
 }
 
 fn joined(parts: &[&[u8]]) -> Vec<u8> {
     parts.join(&b'/')
 }
 
+/// Says whether each part of a place is a plain name.
 fn stays_inside(place: &[u8]) -> bool {
-    let path = Path::new(OsStr::from_bytes(place));
-    let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
-    // `components` normalises `a/`, `a//b` and `a/.`, so they are refused here.
-    plain && place.split(|&byte| byte == b'/').all(|part| !part.is_empty() && part != b".")
+    place.split(|&byte| byte == b'/').all(|part| !matches!(part, b"" | b"." | b".."))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Component;
+
     use super::*;
 
     fn place(format: Format, name: &str) -> Option<String> {
