@@ -2,6 +2,7 @@
 //! them.
 
 use std::fs;
+use std::sync::{Arc, Mutex};
 
 use dsnap_core::method::{Entered, Left};
 use dsnap_engine::run::job::CommandEnd;
@@ -51,8 +52,8 @@ fn a_server_that_starts_after_done_costs_one_more_try() {
 
 #[test]
 fn a_server_that_starts_after_done_and_has_its_lock_costs_one_more_try() {
-    let server = std::sync::Arc::new(std::sync::Mutex::new(None));
-    let ends = std::sync::Arc::clone(&server);
+    let server = Arc::new(Mutex::new(None));
+    let ends = Arc::clone(&server);
     let comes_up: SideEffect = Box::new(move |storage, _| {
         *server.lock().unwrap() = Some(FileLock::take(&storage.sublock()).unwrap());
     });
@@ -63,6 +64,24 @@ fn a_server_that_starts_after_done_and_has_its_lock_costs_one_more_try() {
     Scenario::closed()
         .file_method("files", vec![(comes_up, Entered::Done), (closes, Entered::Done)])
         .play(0, journal().entered("files").entered("files").command_runs());
+}
+
+#[test]
+fn a_line_that_was_passed_over_is_tried_once_a_server_has_opened_the_storage() {
+    let server = Arc::new(Mutex::new(None));
+    let its_lock = Arc::clone(&server);
+    let comes_up: SideEffect = Box::new(move |storage, _| {
+        *its_lock.lock().unwrap() = Some(FileLock::take(&storage.lock()).unwrap());
+    });
+    Scenario::closed()
+        .server_method("zope", vec![(enter(), Entered::Held)], vec![(leave(), Left::Left)])
+        .file_method("files", vec![(comes_up, Entered::Refused(because("in use")))])
+        .play(
+            0,
+            journal()
+                .lines(&["zope: no process has this storage open", "files enters", "files: in use"])
+                .ordinary_run("zope"),
+        );
 }
 
 #[test]
