@@ -1,11 +1,13 @@
 //! Leaving: once a method has entered, it leaves in order, on every way out, until confirmed.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use dsnap_core::method::{Entered, Left, Status};
 use dsnap_engine::record::evidence::Evidence;
 use dsnap_engine::record::run_lock::RunLock;
 use dsnap_engine::run::job::CommandEnd;
+use dsnap_engine::storage::Storage;
 use dsnap_engine::system::flock::FileLock;
 
 use crate::support::{
@@ -147,6 +149,41 @@ fn leaving_is_tried_again_by_every_line_that_asks_a_server() {
 }
 
 #[test]
+fn leaving_is_tried_again_for_as_long_as_the_run_allows() {
+    let patience = Duration::from_millis(500);
+    let refused = || (nothing(), Left::Refused(because("401")));
+    let refusals = (0..100).map(|_| refused()).collect();
+    let scenario = Scenario::open()
+        .server_method("zope", vec![(enter(), Entered::Held)], refusals)
+        .job(|job| job.timing.leave_retry = patience)
+        .job(|job| job.timing.leave_pause = patience / 10);
+    let began = Instant::now();
+    assert_eq!(scenario.run().status(), 122);
+    assert!(began.elapsed() >= patience, "it was given up after {:?}", began.elapsed());
+}
+
+#[test]
+fn a_method_that_leaves_is_told_whether_the_storage_shows_the_snapshot() {
+    let changed: fn(&Storage) = |storage| fs::write(storage.snapshot(), "user/x").unwrap();
+    for (enter, command, shows) in
+        [(enter(), None, true), (enter(), Some(changed), false), (nothing(), None, false)]
+    {
+        let scenario = Scenario::open()
+            .server_method(
+                "zope",
+                vec![(enter, Entered::Held)],
+                vec![(write_snapshot("packing"), Left::Left)],
+            )
+            .command(move |storage| {
+                command.into_iter().for_each(|change| change(storage));
+                CommandEnd::Exited(0)
+            });
+        scenario.run();
+        assert_eq!(scenario.leave_requests(), [format!("zope seen: {shows}")]);
+    }
+}
+
+#[test]
 fn the_snapshot_file_confirms_a_leave_and_not_the_answer() {
     let scenario = Scenario::open().server_method(
         "zope",
@@ -162,6 +199,27 @@ fn the_snapshot_file_confirms_a_leave_and_not_the_answer() {
             "Left snapshot mode",
         ]),
     );
+}
+
+#[test]
+fn if_the_snapshot_file_is_empty_only_the_line_that_entered_is_believed() {
+    Scenario::open()
+        .server_method(
+            "zope",
+            vec![(enter(), Entered::Held)],
+            vec![(write_snapshot(""), Left::Refused(because("busy"))), (nothing(), Left::Left)],
+        )
+        .server_method("other", vec![], vec![(nothing(), Left::Left)])
+        .play(
+            0,
+            journal().entered("zope").command_runs().lines(&[
+                "zope leaves",
+                "other leaves",
+                "zope leaves",
+                "left at try 2, after: zope: busy",
+                "Left snapshot mode",
+            ]),
+        );
 }
 
 #[test]
@@ -218,6 +276,27 @@ fn an_enter_that_closed_the_storage_is_always_left() {
         CommandEnd::Exited(0)
     });
     scenario.play(0, ordinary_run("stopper"));
+}
+
+#[test]
+fn a_storage_that_the_enter_closed_is_opened_by_its_own_line_only() {
+    let refused = (nothing(), Left::Refused(because("not now")));
+    Scenario::open()
+        .server_method(
+            "stopper",
+            vec![(write_snapshot("shutdown"), Entered::Held)],
+            vec![refused, (nothing(), Left::Left)],
+        )
+        .server_method("other", vec![], vec![])
+        .play(
+            0,
+            journal().entered("stopper").command_runs().lines(&[
+                "stopper leaves",
+                "stopper leaves",
+                "left at try 2, after: stopper: not now",
+                "Left snapshot mode",
+            ]),
+        );
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub(super) struct Scripted {
     /// Without any, it cannot tell.
     pub(super) statuses: Mutex<VecDeque<Status>>,
     pub(super) journal: Journal,
+    /// For each leave: the name, and whether the storage is said to show the snapshot.
+    pub(super) leave_requests: Journal,
 }
 
 impl fmt::Debug for Scripted {
@@ -50,6 +52,8 @@ impl SnapshotMethod for Scripted {
 
     fn leave(&self, request: &Request<'_>) -> Left {
         self.journal.lock().unwrap().push(format!("{} leaves", self.name));
+        let request_of_leave = format!("{} seen: {}", self.name, request.snapshot_seen);
+        self.leave_requests.lock().unwrap().push(request_of_leave);
         let next = self.leaves.lock().unwrap().pop_front();
         let (deed, answer) = next.expect("a leave that the scenario does not expect");
         deed(&Storage::open(request.storage).unwrap(), request.code.as_str());

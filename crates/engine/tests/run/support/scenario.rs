@@ -36,6 +36,7 @@ pub(crate) struct Scenario {
     methods: Vec<Arc<Scripted>>,
     conf: String,
     journal: Journal,
+    leave_requests: Journal,
     announced: RefCell<Vec<String>>,
     stop: Cell<Option<i32>>,
     stop_at_event: Option<&'static str>,
@@ -83,6 +84,7 @@ impl Scenario {
             methods: Vec::new(),
             conf: String::new(),
             journal: Journal::default(),
+            leave_requests: Journal::default(),
             announced: RefCell::default(),
             stop: Cell::new(None),
             stop_at_event: None,
@@ -144,7 +146,9 @@ impl Scenario {
         self.conf += &format!("{name}\n");
         let (enters, leaves) = (Mutex::new(enters.into()), Mutex::new(leaves.into()));
         let (statuses, journal) = (Mutex::default(), Arc::clone(&self.journal));
-        let method = Scripted { name, works_with, enters, leaves, statuses, journal };
+        let leave_requests = Arc::clone(&self.leave_requests);
+        let method =
+            Scripted { name, works_with, enters, leaves, statuses, journal, leave_requests };
         self.methods.push(Arc::new(method));
         self
     }
@@ -226,6 +230,11 @@ impl Scenario {
     /// The journal so far.
     pub(crate) fn said(&self) -> Vec<String> {
         self.journal.lock().unwrap().clone()
+    }
+
+    /// The requests of the leaves so far, and whether each says that the storage shows the snapshot.
+    pub(crate) fn leave_requests(&self) -> Vec<String> {
+        self.leave_requests.lock().unwrap().clone()
     }
 
     /// Leaves out of what the storage itself says the folder, the server's process and the age.
