@@ -74,6 +74,15 @@ fn the_storage_is_in_use_while_somebody_holds_the_sublock() {
 }
 
 #[test]
+fn an_earlier_snapshot_whose_sublock_is_soon_free_is_left() {
+    let busy = (nothing(), Left::Busy(because("somebody holds misc/sublock")));
+    let scenario = zope(vec![busy, (leave(), Left::Left)]);
+    left_behind(&scenario, "user/db-1-left", |record| record);
+    scenario.play(0, after(&["zope leaves", "zope leaves", LEFT]));
+    assert_eq!(records(&scenario), []);
+}
+
+#[test]
 fn an_earlier_snapshot_that_cannot_be_left_fails_the_run_and_stays_on_record() {
     let refused = || (nothing(), Left::Refused(because("not authorised")));
     let scenario = zope((0..3).map(|_| refused()).collect());
