@@ -148,18 +148,29 @@ fn leaving_is_tried_again_by_every_line_that_asks_a_server() {
         );
 }
 
-#[test]
-fn leaving_is_tried_again_for_as_long_as_the_run_allows() {
-    let patience = Duration::from_millis(500);
+/// Returns for how long a run tries to leave by a line that always refuses.
+fn patience(words: &str, leave_retry: Duration) -> Duration {
     let refused = || (nothing(), Left::Refused(because("401")));
     let refusals = (0..100).map(|_| refused()).collect();
     let scenario = Scenario::open()
         .server_method("zope", vec![(enter(), Entered::Held)], refusals)
-        .job(|job| job.timing.leave_retry = patience)
-        .job(|job| job.timing.leave_pause = patience / 10);
+        .words(words)
+        .job(|job| job.timing.leave_retry = leave_retry)
+        .job(|job| job.timing.leave_pause = Duration::from_millis(50));
     let began = Instant::now();
     assert_eq!(scenario.run().status(), 122);
-    assert!(began.elapsed() >= patience, "it was given up after {:?}", began.elapsed());
+    began.elapsed()
+}
+
+#[test]
+fn leaving_is_tried_again_for_as_long_as_the_run_allows() {
+    let limit = Duration::from_millis(500);
+    assert!(patience("", limit) >= limit);
+}
+
+#[test]
+fn leaving_by_a_line_with_a_timeout_is_tried_again_for_three_times_that_time() {
+    assert!(patience("timeout=0.2", Duration::ZERO) >= Duration::from_millis(600));
 }
 
 #[test]

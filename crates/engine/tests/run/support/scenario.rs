@@ -130,6 +130,12 @@ impl Scenario {
         self.method(name, WorksWith::Nobody, enters, Vec::new())
     }
 
+    /// Adds words to the last line.
+    pub(crate) fn words(mut self, words: &str) -> Self {
+        self.conf.insert_str(self.conf.len() - 1, &format!(" {words}"));
+        self
+    }
+
     /// Lets the last method give these answers when it looks at its server.
     pub(crate) fn looking(self, statuses: Vec<Status>) -> Self {
         *self.methods.last().unwrap().statuses.lock().unwrap() = statuses.into();
