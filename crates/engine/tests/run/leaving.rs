@@ -11,7 +11,8 @@ use dsnap_engine::storage::Storage;
 use dsnap_engine::system::flock::FileLock;
 
 use crate::support::{
-    NOTHING, Scenario, because, enter, holds, journal, leave, nothing, ordinary_run, write_snapshot,
+    NOTHING, Scenario, because, enter, holds, journal, leave, nothing, ordinary_run, records,
+    write_snapshot,
 };
 
 #[test]
@@ -335,6 +336,18 @@ fn what_was_entered_is_left_even_if_nobody_has_this_storage_open_any_more() {
             "wrong: the server ended, but it did not close the storage: misc/snapshot is absent",
         ),
     );
+}
+
+#[test]
+fn an_enter_that_ended_the_server_is_recorded_as_such_if_it_cannot_be_left() {
+    let scenario = Scenario::open();
+    let ended = (scenario.ends_server(), Entered::Held);
+    let refused = || (nothing(), Left::Refused(because("not now")));
+    let refusals = (0..100).map(|_| refused()).collect();
+    let scenario = scenario.server_method("stopper", vec![ended], refusals);
+    scenario.run();
+    let evidence: Vec<_> = records(&scenario).iter().map(|record| record.evidence).collect();
+    assert_eq!(evidence, [Evidence::Closed]);
 }
 
 #[test]
