@@ -11,6 +11,7 @@ mod elsewhere;
 mod freshness;
 mod holding;
 mod leaving;
+mod leaving_again;
 mod orphans;
 mod retrying;
 mod several;
