@@ -180,14 +180,12 @@ impl Received {
         let pause = left.map_or(LONGEST_WAIT, |left| left.min(LONGEST_WAIT));
         let mut asked = [PollFd::new(self.delivery.get_read(), PollFlags::IN)];
         match poll(&mut asked, Timespec::try_from(pause).ok().as_ref()) {
-            Ok(0) => deadline.is_none_or(|it| Instant::now() < it),
-            Ok(_) | Err(Errno::INTR) => true,
+            Ok(0) => {}
+            Ok(_) | Err(Errno::INTR) => return true,
             // The system has no memory for this now. Looking again after a pause is a way to wait.
-            Err(_) => {
-                std::thread::sleep(LOOK_INTERVAL);
-                deadline.is_none_or(|it| Instant::now() < it)
-            }
+            Err(_) => std::thread::sleep(LOOK_INTERVAL),
         }
+        deadline.is_none_or(|it| Instant::now() < it)
     }
 }
 
