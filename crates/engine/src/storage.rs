@@ -179,10 +179,7 @@ impl Storage {
 
     /// Locks a file in `misc/`, but leaves its content alone.
     pub(crate) fn take_lock_without_pid(&self, name: &str) -> Result<FileLock, LockError> {
-        let misc = &self.folders.misc;
-        // Only a new file needs a neighbour's mode.
-        let neighbour = misc.look(name).is_err().then(|| self.neighbour(name)).flatten();
-        FileLock::take_in(misc, name, neighbour.as_ref())
+        FileLock::take_in(&self.folders.misc, name, || self.neighbour(name))
     }
 
     /// Makes a new file in `misc/` with the mode of its neighbours.

@@ -51,11 +51,10 @@ impl RunLock {
     /// Another run holds the lock, or the file cannot be read or written.
     pub fn take(storage: &Storage) -> Result<Self, Failure> {
         let misc = &storage.folders().misc;
-        let existed = misc.look(FILE).is_ok();
         let no_access = |error| Failure::from(misc.error(FILE, "cannot be locked", &error));
         match storage.take_lock_without_pid(FILE) {
             Ok(lock) => {
-                if !existed {
+                if lock.is_new() {
                     // Whatever the umask, see MODE. If the system refuses, the lock is still good.
                     let _ = lock.file().set_permissions(Permissions::from_mode(MODE));
                 }

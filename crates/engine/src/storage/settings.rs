@@ -3,7 +3,7 @@
 //! The file is read as the original reads it (Python 2.7's `ConfigParser`, made case-sensitive), so
 //! that it means the same to the server and to us.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::limits::MAX_SHOWN_SETTING_CHARS;
@@ -75,42 +75,41 @@ impl Settings {
 }
 
 /// All sections and keys of a file. Missing keys come from the section `DEFAULT`, as in the original.
-struct Values(HashMap<(String, String), String>);
+struct Values<'a>(BTreeMap<(&'a str, &'a str), String>);
 
-impl Values {
-    fn parse(text: &str) -> Result<Self, SettingsError> {
-        let mut values = HashMap::new();
-        let mut section: Option<String> = None;
-        let mut last_key: Option<(String, String)> = None;
+impl<'a> Values<'a> {
+    fn parse(text: &'a str) -> Result<Self, SettingsError> {
+        let mut values = BTreeMap::new();
+        let mut section = None;
+        let mut last_key = None;
         for (at, line) in text.lines().enumerate() {
             if is_blank_or_comment(line) {
                 continue;
             }
             if line.starts_with(char::is_whitespace)
-                && let Some(key) = &last_key
+                && let Some(key) = last_key
             {
-                let value: &mut String = values.entry(key.clone()).or_default();
+                let value: &mut String = values.entry(key).or_default();
                 value.push('\n');
                 value.push_str(line.trim());
                 continue;
             }
             if let Some(name) = section_name(line) {
-                section = Some(name.to_owned());
+                section = Some(name);
                 last_key = None;
                 continue;
             }
             let (key, value) = key_and_value(line).ok_or(SettingsError::Line(at + 1))?;
-            let section = section.clone().ok_or(SettingsError::Line(at + 1))?;
-            let key = (section, key.to_owned());
-            values.insert(key.clone(), value);
+            let key = (section.ok_or(SettingsError::Line(at + 1))?, key);
+            values.insert(key, value);
             last_key = Some(key);
         }
         Ok(Self(values))
     }
 
-    fn value(&self, section: &str, key: &str) -> Option<&str> {
-        let in_section = |section: &str| self.0.get(&(section.to_owned(), key.to_owned()));
-        in_section(section).or_else(|| in_section("DEFAULT")).map(String::as_str)
+    fn value(&self, section: &'static str, key: &'static str) -> Option<&str> {
+        let value = self.0.get(&(section, key)).or_else(|| self.0.get(&("DEFAULT", key)));
+        value.map(String::as_str)
     }
 
     fn required<T>(

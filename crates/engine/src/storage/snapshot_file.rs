@@ -66,26 +66,16 @@ impl SnapshotFile {
     /// It exists and cannot be read.
     pub fn read(storage: &Storage) -> io::Result<Self> {
         let misc = &storage.folders().misc;
-        let found = match misc.look(NAME) {
+        let (found, content) = match misc.file(NAME) {
+            Ok(file) => {
+                (file.metadata()?, Content::of(&reading::read_up_to(file, MAX_SNAPSHOT_FILE)?))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::absent()),
-            found => found?,
+            Err(error) => match misc.look(NAME) {
+                Ok(found) if !found.is_file() => (found, Content::NotAFile),
+                _ => return Err(error),
+            },
         };
-        let not_a_file = || Self {
-            content: Content::NotAFile,
-            modified: found.modified().ok(),
-            inode: found.ino(),
-        };
-        if !found.is_file() {
-            return Ok(not_a_file());
-        }
-        let file = match misc.file(NAME) {
-            // It existed a moment ago: a server has just left the snapshot.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::absent()),
-            file => file?,
-        };
-        // Of the opened file: between the two looks a server may have replaced it.
-        let found = file.metadata()?;
-        let content = Content::of(&reading::read_up_to(file, MAX_SNAPSHOT_FILE)?);
         Ok(Self { content, modified: found.modified().ok(), inode: found.ino() })
     }
 

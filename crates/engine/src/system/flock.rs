@@ -23,6 +23,8 @@ pub struct FileLock {
     file: File,
     folder: Folder,
     name: String,
+    /// Whether the file was made for this lock.
+    is_new: bool,
 }
 
 /// Why a file could not be locked.
@@ -54,7 +56,7 @@ impl FileLock {
     /// As for `take`.
     pub fn take_without_pid(path: &Path) -> Result<Self, LockError> {
         let (folder, name) = folder_and_name(path).map_err(LockError::Io)?;
-        Self::take_in(&folder, &name, None)
+        Self::take_in(&folder, &name, || None)
     }
 
     /// Locks the file `name` in `folder`, but leaves its content alone. If there is no such file, it
@@ -62,11 +64,11 @@ impl FileLock {
     pub(crate) fn take_in(
         folder: &Folder,
         name: &str,
-        neighbour: Option<&Metadata>,
+        neighbour: impl FnOnce() -> Option<Metadata>,
     ) -> Result<Self, LockError> {
-        let file = open_or_create(folder, name, neighbour).map_err(LockError::Io)?;
+        let (file, is_new) = open_or_create(folder, name, neighbour).map_err(LockError::Io)?;
         match FileExt::try_lock_exclusive(&file) {
-            Ok(()) => Ok(Self { file, folder: folder.clone(), name: name.to_owned() }),
+            Ok(()) => Ok(Self { file, folder: folder.clone(), name: name.to_owned(), is_new }),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(LockError::Held),
             Err(error) => Err(LockError::Io(error)),
         }
@@ -76,7 +78,7 @@ impl FileLock {
     #[cfg(test)]
     pub(crate) fn without_lock(file: File) -> Self {
         let folder = Folder::open(Path::new("/")).unwrap();
-        Self { file, folder, name: String::new() }
+        Self { file, folder, name: String::new(), is_new: false }
     }
 
     /// Writes this process's pid into the file.
@@ -89,11 +91,16 @@ impl FileLock {
     /// that path. If it was replaced, others can lock the new file, and this lock guarantees
     /// nothing.
     pub fn is_in_place(&self) -> bool {
-        let identity = |found: Metadata| (found.dev(), found.ino());
-        match (self.file.metadata(), self.folder.look(&self.name)) {
-            (Ok(ours), Ok(there)) => identity(ours) == identity(there) && self.folder.is_in_place(),
+        let ours = self.file.metadata().map(|found| (found.dev(), found.ino()));
+        match (ours, self.folder.identity_of(&self.name)) {
+            (Ok(ours), Ok(there)) => ours == there && self.folder.is_in_place(),
             _ => false,
         }
+    }
+
+    /// Says whether the file did not exist before it was locked.
+    pub(crate) fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// Returns the locked file. A process that inherits its descriptor holds the lock, too.
@@ -161,20 +168,26 @@ fn folder_and_name(path: &Path) -> io::Result<(Folder, String)> {
     Ok((Folder::open(folder.unwrap_or(Path::new(".")))?, name.to_owned()))
 }
 
-fn open_or_create(folder: &Folder, name: &str, neighbour: Option<&Metadata>) -> io::Result<File> {
-    match folder.file_to_change(name) {
+/// Opens a file, and says whether it had to be made.
+fn open_or_create(
+    folder: &Folder,
+    name: &str,
+    neighbour: impl FnOnce() -> Option<Metadata>,
+) -> io::Result<(File, bool)> {
+    let existing = || folder.file_to_change(name).map(|file| (file, false));
+    match existing() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         opened => return opened,
     }
     match folder.create(name, modes::FILE) {
         // Another process was faster.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => folder.file_to_change(name),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => existing(),
         Err(error) => Err(error),
         Ok(file) => {
-            if let Some(neighbour) = neighbour {
-                modes::make_file_like(&file, neighbour, modes::LOCK);
+            if let Some(neighbour) = neighbour() {
+                modes::make_file_like(&file, &neighbour, modes::LOCK);
             }
-            Ok(file)
+            Ok((file, true))
         }
     }
 }
@@ -192,6 +205,14 @@ mod tests {
         assert!(matches!(FileLock::take(&path), Err(LockError::Held)));
         drop(lock);
         assert!(FileLock::take(&path).is_ok());
+    }
+
+    #[test]
+    fn only_a_file_that_was_made_for_its_lock_is_new() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sublock");
+        let is_new = || FileLock::take(&path).unwrap().is_new();
+        assert_eq!([is_new(), is_new()], [true, false]);
     }
 
     #[test]

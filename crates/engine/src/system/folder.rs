@@ -15,7 +15,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use dsnap_core::Reason;
 use rustix::fs::{
-    Access, AtFlags, FileType, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT,
+    Access, AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT,
 };
 
 use crate::system::{access, modes, open, reading};
@@ -89,12 +89,15 @@ impl Folder {
 
     /// Says whether the folder's path still leads to it.
     pub(crate) fn is_in_place(&self) -> bool {
-        let identity = |found: Metadata| (found.dev(), found.ino());
-        let there = Self::open(&self.0.path).and_then(|folder| folder.metadata());
-        match (self.metadata(), there) {
-            (Ok(ours), Ok(there)) => identity(ours) == identity(there),
-            _ => false,
-        }
+        let ours = self.metadata().map(|found| (found.dev(), found.ino()));
+        let there = open::identity(CWD, &self.0.path, AtFlags::empty());
+        matches!((ours, there), (Ok(ours), Ok(there)) if ours == there)
+    }
+
+    /// Returns device and inode of an entry, of a link itself. This takes one system call, and
+    /// [`look`](Self::look) three.
+    pub(crate) fn identity_of(&self, name: &str) -> io::Result<(u64, u64)> {
+        open::identity(self.as_fd(), name.as_ref(), AtFlags::SYMLINK_NOFOLLOW)
     }
 
     /// Looks at an entry, at a link itself.

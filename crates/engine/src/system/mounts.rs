@@ -13,6 +13,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use rustix::fs;
+
 use crate::limits::MAX_MOUNT_TABLE;
 use crate::system::fdinfo::{FdInfo, number};
 use crate::system::folder::Folder;
@@ -35,6 +37,9 @@ const LOCAL_KINDS: [&[u8]; 11] = [
     b"bcachefs",
     b"tmpfs",
 ];
+
+/// The numbers that file systems on disks give themselves in `statfs(2)`: ext2 to ext4, xfs, f2fs, jfs.
+const DISK_NUMBERS: [u64; 4] = [0xEF53, 0x5846_5342, 0xF2F5_2010, 0x3153_464A];
 
 /// The number of the pid namespace that contains all processes: `PROC_PID_INIT_INO` in Linux.
 const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
@@ -157,7 +162,17 @@ impl Mount {
 
 /// Says whether a lock on a file in a folder that is free here is known to be free on every machine.
 pub(crate) fn locks_reach(folder: &Folder) -> bool {
-    Mount::of(folder.as_fd()).is_some_and(|mount| mount.locks_reach())
+    let fd = folder.as_fd();
+    is_on_local_disk(fd) || Mount::of(fd).is_some_and(|mount| mount.locks_reach())
+}
+
+/// Recognises the usual disks without the table of mounts: the system needs as long to write that table as for
+/// fifteen opened files. Other file systems may pass on the number of one that lies below them or on a server,
+/// as 9p does, but they have no block device.
+fn is_on_local_disk(fd: BorrowedFd<'_>) -> bool {
+    let has_device = fs::fstat(fd).is_ok_and(|found| fs::major(found.st_dev) != 0);
+    let number = fs::fstatfs(fd).ok().and_then(|found| u64::try_from(found.f_type).ok());
+    has_device && number.is_some_and(|it| DISK_NUMBERS.contains(&it))
 }
 
 fn read_table() -> io::Result<Vec<u8>> {
@@ -304,6 +319,16 @@ mod tests {
         let proc = File::open("/proc/self").unwrap();
         assert_eq!(Mount::of(proc.as_fd()).unwrap().kind(), b"proc");
         assert!(!locks_reach(&Folder::open(Path::new("/proc/self")).unwrap()));
+    }
+
+    #[test]
+    fn only_a_mount_on_a_local_disk_is_recognised_without_the_table() {
+        for path in ["/", "/dev/shm", "/proc", "/sys", "/tmp", env!("CARGO_MANIFEST_DIR")] {
+            let folder = open::folder_at(Path::new(path)).unwrap();
+            let kind = Mount::of(folder.as_fd()).unwrap().kind;
+            let on_disk = [&b"ext2"[..], b"ext3", b"ext4", b"xfs", b"f2fs", b"jfs"];
+            assert_eq!(is_on_local_disk(folder.as_fd()), on_disk.contains(&&*kind), "{path}");
+        }
     }
 
     /// Writes a name as the kernel does.

@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 /// These keep a terminal from becoming ours, and an open from waiting.
@@ -37,6 +37,16 @@ pub(super) fn stand_for(folder: BorrowedFd<'_>, name: &Path) -> io::Result<File>
 /// Returns a descriptor that stands for what an entry of `folder` leads to, if it is a link.
 pub(super) fn stand_for_target(folder: BorrowedFd<'_>, name: &Path) -> io::Result<File> {
     Ok(rustix::fs::openat(folder, name, STANDS_FOR, Mode::empty())?.into())
+}
+
+/// Returns device and inode of an entry of `folder`. An absolute name is one of the whole system.
+pub(super) fn identity(
+    folder: BorrowedFd<'_>,
+    name: &Path,
+    flags: AtFlags,
+) -> io::Result<(u64, u64)> {
+    let found = rustix::fs::statat(folder, name, flags)?;
+    Ok((found.st_dev, found.st_ino))
 }
 
 /// Returns a descriptor that stands for the folder at `path`, wherever links on the way lead.
