@@ -10,19 +10,15 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
-use std::mem::ManuallyDrop;
-use std::os::unix::net::UnixStream;
 use std::process;
 use std::time::{Duration, Instant};
 
-use dsnap_host::signals;
+pub(crate) use dsnap_host::signals::caught::Sender;
+use dsnap_host::signals::caught::{Arrival, Caught};
 use nix::libc::{self, SIGCHLD, SIGXFSZ};
 use nix::sys::signal::SigSet;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use signal_hook::iterator::backend::SignalDelivery;
-use signal_hook::iterator::exfiltrator::origin::{Origin, WithOrigin};
-use signal_hook::low_level::siginfo::Cause;
 
 /// The signals with a name that stop a run. The real-time ones do, too.
 const STOP_SIGNALS: [i32; 14] = [
@@ -45,8 +41,8 @@ const STOP_SIGNALS: [i32; 14] = [
 /// The pause between two looks for signals while the system cannot wait for them.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The longest wait without a look for signals. The handler stores a signal, and then wakes this thread through a
-/// socket. If the system has no memory for that, the thread must find the signal without being woken.
+/// The longest wait without a look for signals. The handler stores a signal, and then wakes this thread. Should
+/// that fail, the thread must find the signal without being woken.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// The signals that this process receives.
@@ -58,9 +54,7 @@ pub(crate) struct Signals {
 /// What has come so far.
 #[derive(Debug)]
 struct Received {
-    /// It stays until the process ends. Dropping it would take a handler away from each signal in turn, and
-    /// copy all others each time: that takes longer than everything else that a short run computes.
-    delivery: ManuallyDrop<SignalDelivery<UnixStream, WithOrigin>>,
+    caught: Caught,
     /// The events that have not been handled yet, oldest first.
     events: VecDeque<SignalEvent>,
     /// The number of the first signal that asked the run to stop.
@@ -81,29 +75,14 @@ pub(crate) enum SignalEvent {
     },
 }
 
-/// The sender of a signal, as the system reports it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sender {
-    /// A key of the terminal, or the hangup of its line.
-    Kernel,
-    /// The process with this id.
-    Process(i32),
-    /// Not reported: a timer, or a sender that supplied other data instead.
-    Unknown,
-}
-
 impl Signals {
     /// Starts to catch signals, and unblocks all of them.
     pub(crate) fn catch() -> io::Result<Self> {
-        let caught = stop_signals()?;
-        let (woken, waker) = UnixStream::pair()?;
-        // One registration a signal: each of them copies all that were made before.
-        let all = caught.into_iter().chain([SIGCHLD]);
-        let delivery = SignalDelivery::with_pipe(woken, waker, WithOrigin::default(), all)?;
+        let stops = STOP_SIGNALS.into_iter().chain(libc::SIGRTMIN()..=libc::SIGRTMAX());
+        let caught = Caught::catch(stops.chain([SIGCHLD]))?;
         // COMMAND inherits the signal mask of this thread.
         SigSet::all().thread_unblock()?;
-        let delivery = ManuallyDrop::new(delivery);
-        let received = Received { delivery, events: VecDeque::new(), first_stop: None };
+        let received = Received { caught, events: VecDeque::new(), first_stop: None };
         Ok(Self { received: RefCell::new(received) })
     }
 
@@ -164,8 +143,7 @@ impl Signals {
 impl Received {
     /// Takes over the events that the handler has stored.
     fn take_over(&mut self) {
-        let mut came: Vec<_> =
-            self.delivery.pending().filter_map(|origin| SignalEvent::of(&origin)).collect();
+        let mut came: Vec<_> = self.caught.take().into_iter().filter_map(SignalEvent::of).collect();
         // The order of signals that came since the last look is not known. systemd sends TERM before
         // HUP.
         came.sort_by_key(|event| !event.is_term());
@@ -178,7 +156,7 @@ impl Received {
     fn wait(&self, deadline: Option<Instant>) -> bool {
         let left = deadline.map(|it| it.saturating_duration_since(Instant::now()));
         let pause = left.map_or(LONGEST_WAIT, |left| left.min(LONGEST_WAIT));
-        let mut asked = [PollFd::new(self.delivery.get_read(), PollFlags::IN)];
+        let mut asked = [PollFd::from_borrowed_fd(self.caught.waker(), PollFlags::IN)];
         match poll(&mut asked, Timespec::try_from(pause).ok().as_ref()) {
             Ok(0) => {}
             Ok(_) | Err(Errno::INTR) => return true,
@@ -204,36 +182,13 @@ impl SignalEvent {
 
     /// Returns what a signal means, or `None` if it is only the system's answer to a write of this
     /// program over the limit on the size of a file. The write then fails as on a full disk.
-    fn of(origin: &Origin) -> Option<Self> {
-        let sender = match (origin.cause, &origin.process) {
-            (Cause::Kernel, _) => Sender::Kernel,
-            (_, Some(process)) => Sender::Process(process.pid),
-            (_, None) => Sender::Unknown,
-        };
-        match origin.signal {
+    fn of(Arrival { signal, sender }: Arrival) -> Option<Self> {
+        let own = Sender::Process(process::id().cast_signed());
+        match signal {
             SIGCHLD => Some(Self::ChildEnded),
             // The system names the writer as sender.
-            SIGXFSZ if matches!(sender, Sender::Kernel) || sender == Sender::own() => None,
+            SIGXFSZ if sender == Sender::Kernel || sender == own => None,
             signal => Some(Self::Stop { signal, sender }),
         }
     }
-}
-
-impl Sender {
-    /// This program itself.
-    fn own() -> Self {
-        Self::Process(process::id().cast_signed())
-    }
-}
-
-/// Lists the signals that stop a run: those that would end the program. A signal that is ignored
-/// when the program starts is not among them.
-fn stop_signals() -> io::Result<impl Iterator<Item = i32>> {
-    let mut caught = Vec::new();
-    for signal in STOP_SIGNALS.into_iter().chain(libc::SIGRTMIN()..=libc::SIGRTMAX()) {
-        if !signals::is_ignored(signal)? {
-            caught.push(signal);
-        }
-    }
-    Ok(caught.into_iter())
 }

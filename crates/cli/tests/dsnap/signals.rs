@@ -30,13 +30,14 @@ fn a_signal_is_passed_on_and_command_is_waited_for() {
 }
 
 #[test]
-fn a_signal_is_noticed_even_if_the_system_has_no_memory_to_wake_the_run() {
+fn a_signal_is_noticed_even_if_the_run_cannot_be_woken() {
     let (fixture, folder) = (storage(State::Clean), folder());
     let trace = folder.path().join("trace");
-    // The handler of a signal wakes the run with this call.
-    let fail = ["-e", "trace=sendto", "-e", "inject=sendto:error=ENOBUFS"];
+    // The handler of a signal writes to this to wake the run.
+    let waker = ["-P", "anon_inode:[eventfd]", "-e", "trace=write"];
+    let fail = ["-e", "inject=write:error=EAGAIN"];
     let strace = ["strace", "-D", "-f", "-o", trace.to_str().unwrap()];
-    let strace = [&strace[..], &fail].concat();
+    let strace = [&strace[..], &waker, &fail].concat();
     let traced = Dsnap::through(&strace).storage(fixture.path());
     let running = traced.sh(&trapping("TERM")).start();
     running.signal(SIGTERM);
