@@ -1,4 +1,4 @@
-//! Tells the program its commit and its target, for `--version -v`.
+//! Tells the program its commit and its target, for `--version -v`, and links a library into it.
 #![allow(clippy::print_stdout, reason = "a build script prints its instructions to cargo")]
 #![allow(clippy::disallowed_methods, reason = "the rules are for the program, not for its build")]
 
@@ -14,6 +14,16 @@ fn main() {
     let commit = commit.or_else(|| of_package(&crate_folder)).or_else(|| of_clone(&crate_folder));
     println!("cargo::rustc-env=DSNAP_COMMIT={}", commit.as_deref().unwrap_or("unknown"));
     println!("cargo::rustc-env=DSNAP_TARGET={}", env::var("TARGET").unwrap_or_default());
+    link_the_unwinder();
+}
+
+/// Links what unwinds a panic into the program, which then needs no library but the C library. That saves a
+/// twentieth of a short run. Rust's musl targets and its static programs do the same.
+fn link_the_unwinder() {
+    let target = |name: &str| env::var(format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
+    if target("ENV") == "gnu" && !target("FEATURE").contains("crt-static") {
+        println!("cargo::rustc-link-lib=static:-bundle=gcc_eh");
+    }
 }
 
 /// Reads the commit from the file that `cargo package` adds.
