@@ -30,21 +30,21 @@ enum Cost {
 
 /// How many system calls each may make, and for what. Raise a number only together with its reason.
 const BUDGETS: [(Cost, usize, &str); 6] = [
-    (Cost::Version, 60, "the loader, the runtime of Rust, and one write: no signal, no file"),
+    (Cost::Version, 50, "the loader, the runtime of Rust, and one write: no signal, no file"),
     (
         Cost::CleanRun,
-        660,
-        "50 to start; 3 for each of 47 signals; 100 to judge whose storage it is and to open its folders, and 50 because `direct` opens them again; 60 about this machine and process; 5 to 10 for each look at a lock or at misc/snapshot, and for each file in misc that is written",
+        530,
+        "50 to start; 1 for each of 47 signals; 100 to judge whose storage it is and to open its folders, and 50 because `direct` opens them again; 40 about this machine and process; 3 to 8 for each look at a lock or at misc/snapshot, and for each file in misc that is written",
     ),
     (
         Cost::HttpRun,
-        900,
+        700,
         "a clean run without the 100 of `direct`; 50 for each of four requests; 50 for conf and access file; 20 for the record",
     ),
-    (Cost::NestedRun, 400, "a clean run up to the opened folders, and two looks at misc/snapshot"),
+    (Cost::NestedRun, 300, "a clean run up to the opened folders, and two looks at misc/snapshot"),
     (
         Cost::RecoveredFile,
-        30,
+        12,
         "in the format bushy, each file of this test has a folder of its own: it is looked for, made, given its mode, and the file is moved",
     ),
     (
