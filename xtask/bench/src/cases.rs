@@ -48,6 +48,8 @@ pub(crate) struct Bench<'a> {
     rounds: Option<usize>,
     /// Whether the large cases are measured, too.
     full: bool,
+    /// The only number of files to recover from a journal, as a number without blanks.
+    files: Option<&'a str>,
     /// The folder of this run, which is removed at its end.
     scratch: PathBuf,
     stopwatch: PathBuf,
@@ -61,7 +63,8 @@ impl<'a> Bench<'a> {
         std::fs::create_dir(&scratch)?;
         let scratch = scratch.canonicalize()?;
         let stopwatch = install(&places.programs, &scratch)?;
-        Ok(Self { places, rounds: options.rounds, full: options.full, scratch, stopwatch })
+        let (rounds, full, files) = (options.rounds, options.full, options.files.as_deref());
+        Ok(Self { places, rounds, full, files, scratch, stopwatch })
     }
 
     /// Measures the cases with these letters, or all.

@@ -46,9 +46,12 @@ fn main() -> ExitCode {
 
 /// Measures, or reads what was measured; then shows it.
 fn run(options: &Options) -> Result<()> {
-    let report = match &options.from {
-        Some(file) => Report::read(file)?,
-        None => measure(options)?,
+    let report = match &*options.from {
+        [] => measure(options)?,
+        [first, others @ ..] => {
+            let others = others.iter().map(|file| Report::read(file));
+            others.into_iter().try_fold(Report::read(first)?, |all, other| all.with(other?))?
+        }
     };
     output::line(table::plain(&report));
     output::line(format_args!("\n{}", table::plain_aims(&report)));

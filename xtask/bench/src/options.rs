@@ -31,6 +31,10 @@ pub(crate) struct Options {
     /// Also recover 200 000 and 1 000 000 files; this takes an hour or more, and 10 GB of disk
     #[arg(long)]
     pub(crate) full: bool,
+    /// In (c), recover only this number of files [possible values: 2000, 20000, 200000, 1000000]
+    #[arg(long, value_name = "N", conflicts_with = "full", hide_possible_values = true)]
+    #[arg(value_parser = ["2000", "20000", "200000", "1000000"])]
+    pub(crate) files: Option<String>,
     /// How often each program is measured [default: depends on the case]
     #[arg(long, value_name = "N")]
     pub(crate) rounds: Option<usize>,
@@ -40,9 +44,10 @@ pub(crate) struct Options {
     /// Write figures and plots to docs/performance.md and docs/performance
     #[arg(long)]
     pub(crate) write_docs: bool,
-    /// Measure nothing: read the results of an earlier run from this file, and show them
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "cases", "full", "rounds"])]
-    pub(crate) from: Option<PathBuf>,
+    /// Measure nothing: read the results of an earlier run from this file, and show them; repeatable, for
+    /// runs that measured different cases
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "cases", "full", "files", "rounds"])]
+    pub(crate) from: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) places: Places,
 }

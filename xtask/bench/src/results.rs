@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::statistics::{Ratio, best, median};
@@ -176,9 +176,56 @@ impl Report {
             .with_context(|| format!("{} contains no results of the bench", file.display()))
     }
 
+    /// Adds the cases of another run, which replace those of the same name.
+    ///
+    /// # Errors
+    ///
+    /// It measured another program, or on another machine.
+    pub(crate) fn with(mut self, other: Self) -> Result<Self> {
+        let place = |it: &Machine| (it.processors, it.kernel.clone(), it.file_system.clone());
+        ensure!(
+            (&self.version, self.program_size) == (&other.version, other.program_size),
+            "the runs measured different programs"
+        );
+        ensure!(place(&self.machine) == place(&other.machine), "the runs used different machines");
+        self.cases.retain(|case| !other.cases.iter().any(|it| it.name == case.name));
+        self.cases.extend(other.cases);
+        self.cases.sort_by(|one, two| (&one.case, one.files).cmp(&(&two.case, two.files)));
+        Ok(self)
+    }
+
     pub(crate) fn write(&self, file: &Path) -> Result<()> {
         // One line for each case: there are thousands of samples.
         let text = serde_json::to_string(self)?.replace(r#"{"case""#, "\n{\"case\"") + "\n";
         fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(program_size: u64, cases: &[(&str, &str, u64)]) -> Report {
+        let case = |&(case, name, files): &(&str, &str, u64)| {
+            CaseResult::new(case, name.into(), Some(files), Vec::new())
+        };
+        let cases = cases.iter().map(case).collect();
+        Report { version: String::new(), program_size, machine: Machine::unknown(), cases }
+    }
+
+    #[test]
+    fn cases_of_two_runs_are_in_the_order_of_one() {
+        let one = report(1, &[("a", "clean", 0), ("c", "few", 2), ("c", "some", 20)]);
+        let all = one.with(report(1, &[("c", "many", 200), ("b", "http", 0), ("c", "few", 2)]));
+        let names: Vec<_> = all.unwrap().cases.into_iter().map(|case| case.name).collect();
+        assert_eq!(names, ["clean", "http", "few", "some", "many"]);
+    }
+
+    #[test]
+    fn runs_of_different_programs_or_machines_are_not_put_together() {
+        assert!(report(1, &[]).with(report(2, &[])).is_err());
+        let mut elsewhere = report(1, &[]);
+        elsewhere.machine.kernel = "another".into();
+        assert!(report(1, &[]).with(elsewhere).is_err());
     }
 }

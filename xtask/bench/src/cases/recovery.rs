@@ -28,9 +28,12 @@ const MAX_COUNTED: u64 = 2_000;
 
 /// Measures (c): recoveries of a full `journal/`.
 pub(super) fn of_journals(bench: &Bench<'_>) -> Result<Vec<CaseResult>> {
-    let large = LARGE.iter().filter(|_| bench.full);
-    let sizes = SIZES.iter().chain(large);
-    measure_all(bench, "c", sizes.copied(), false)
+    let usual = SIZES.map(|size| (size, true));
+    let large = LARGE.map(|size| (size, bench.full));
+    let chosen = usual.into_iter().chain(large).filter(|((files, _), by_default)| {
+        bench.files.map_or(*by_default, |only| only == files.to_string())
+    });
+    measure_all(bench, "c", chosen.map(|(size, _)| size), false)
 }
 
 /// Measures (d): recoveries of a full `B/`.
