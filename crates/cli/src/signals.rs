@@ -17,8 +17,6 @@ pub(crate) use dsnap_host::signals::caught::Sender;
 use dsnap_host::signals::caught::{Arrival, Caught};
 use nix::libc::{self, SIGCHLD, SIGXFSZ};
 use nix::sys::signal::SigSet;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 
 /// The signals with a name that stop a run. The real-time ones do, too.
 const STOP_SIGNALS: [i32; 14] = [
@@ -156,13 +154,11 @@ impl Received {
     fn wait(&self, deadline: Option<Instant>) -> bool {
         let left = deadline.map(|it| it.saturating_duration_since(Instant::now()));
         let pause = left.map_or(LONGEST_WAIT, |left| left.min(LONGEST_WAIT));
-        let mut asked = [PollFd::from_borrowed_fd(self.caught.waker(), PollFlags::IN)];
-        match poll(&mut asked, Timespec::try_from(pause).ok().as_ref()) {
-            Ok(0) => {}
-            Ok(_) | Err(Errno::INTR) => return true,
+        if self.caught.wait(pause).is_err() {
             // The system has no memory for this now. Looking again after a pause is a way to wait.
-            Err(_) => std::thread::sleep(LOOK_INTERVAL),
+            std::thread::sleep(LOOK_INTERVAL);
         }
+        // Also if it was woken: signals without end must not make a wait longer.
         deadline.is_none_or(|it| Instant::now() < it)
     }
 }
