@@ -218,6 +218,18 @@ mod tests {
     }
 
     #[test]
+    fn a_pipe_and_a_socket_are_no_files_and_are_not_waited_for() {
+        let (_folder, storage) = testing::storage();
+        let path = storage.snapshot();
+        let pipe = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, pipe).unwrap();
+        assert_eq!(SnapshotFile::read(&storage).unwrap().content, Content::NotAFile);
+        fs::remove_file(&path).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        assert_eq!(SnapshotFile::read(&storage).unwrap().content, Content::NotAFile);
+    }
+
+    #[test]
     fn a_link_is_not_followed() {
         let (_folder, storage) = testing::storage();
         let code = storage.config().join("code");

@@ -6,14 +6,14 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, Seek, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use fs2::FileExt;
 
 use crate::limits::MAX_LOCK_FILE;
 use crate::system::folder::Folder;
-use crate::system::{modes, reading};
+use crate::system::{modes, open, reading};
 
 /// A lock that this process holds.
 ///
@@ -91,8 +91,7 @@ impl FileLock {
     /// that path. If it was replaced, others can lock the new file, and this lock guarantees
     /// nothing.
     pub fn is_in_place(&self) -> bool {
-        let ours = self.file.metadata().map(|found| (found.dev(), found.ino()));
-        match (ours, self.folder.identity_of(&self.name)) {
+        match (open::identity(self.file.as_fd()), self.folder.identity_of(&self.name)) {
             (Ok(ours), Ok(there)) => ours == there && self.folder.is_in_place(),
             _ => false,
         }

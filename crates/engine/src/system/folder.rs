@@ -89,15 +89,15 @@ impl Folder {
 
     /// Says whether the folder's path still leads to it.
     pub(crate) fn is_in_place(&self) -> bool {
-        let ours = self.metadata().map(|found| (found.dev(), found.ino()));
-        let there = open::identity(CWD, &self.0.path, AtFlags::empty());
+        let ours = open::identity(self.as_fd());
+        let there = open::identity_at(CWD, &self.0.path, AtFlags::empty());
         matches!((ours, there), (Ok(ours), Ok(there)) if ours == there)
     }
 
     /// Returns device and inode of an entry, of a link itself. This takes one system call, and
     /// [`look`](Self::look) three.
     pub(crate) fn identity_of(&self, name: &str) -> io::Result<(u64, u64)> {
-        open::identity(self.as_fd(), name.as_ref(), AtFlags::SYMLINK_NOFOLLOW)
+        open::identity_at(self.as_fd(), name.as_ref(), AtFlags::SYMLINK_NOFOLLOW)
     }
 
     /// Looks at an entry, at a link itself.

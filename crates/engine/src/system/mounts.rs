@@ -166,9 +166,9 @@ pub(crate) fn locks_reach(folder: &Folder) -> bool {
     is_on_local_disk(fd) || Mount::of(fd).is_some_and(|mount| mount.locks_reach())
 }
 
-/// Recognises the usual disks without the table of mounts: the system needs as long to write that table as for
-/// fifteen opened files. Other file systems may pass on the number of one that lies below them or on a server,
-/// as 9p does, but they have no block device.
+/// Recognises the usual disks without the table of mounts, which the system needs as long to write as to open
+/// fifteen files. Other file systems may pass on the number of one that lies below them or on a server, as 9p
+/// does, but they have no block device.
 fn is_on_local_disk(fd: BorrowedFd<'_>) -> bool {
     let has_device = fs::fstat(fd).is_ok_and(|found| fs::major(found.st_dev) != 0);
     let number = fs::fstatfs(fd).ok().and_then(|found| u64::try_from(found.f_type).ok());

@@ -39,8 +39,14 @@ pub(super) fn stand_for_target(folder: BorrowedFd<'_>, name: &Path) -> io::Resul
     Ok(rustix::fs::openat(folder, name, STANDS_FOR, Mode::empty())?.into())
 }
 
+/// Returns device and inode of an open file.
+pub(super) fn identity(fd: BorrowedFd<'_>) -> io::Result<(u64, u64)> {
+    let found = rustix::fs::fstat(fd)?;
+    Ok((found.st_dev, found.st_ino))
+}
+
 /// Returns device and inode of an entry of `folder`. An absolute name is one of the whole system.
-pub(super) fn identity(
+pub(super) fn identity_at(
     folder: BorrowedFd<'_>,
     name: &Path,
     flags: AtFlags,
