@@ -34,7 +34,7 @@ const BUDGETS: [(Cost, usize, &str); 6] = [
     (
         Cost::CleanRun,
         530,
-        "50 to start; 1 for each of 47 signals; 100 to judge whose storage it is and to open its folders, and 50 because `direct` opens them again; 40 about this machine and process; 3 to 8 for each look at a lock or at misc/snapshot, and for each file in misc that is written",
+        "50 to start; 1 for each of 46 signals; 100 to judge whose storage it is and to open its folders, and 50 because `direct` opens them again; 40 about this machine and process; 3 to 8 for each look at a lock or at misc/snapshot, and for each file in misc that is written",
     ),
     (
         Cost::HttpRun,
@@ -101,6 +101,19 @@ fn run_once(dir: &Path) {
 #[test]
 fn the_version_is_printed_within_its_budget() {
     assert_within(Cost::Version, calls(|dsnap| dsnap.arg("--version")));
+}
+
+#[test]
+fn the_program_loads_no_library_but_the_c_library() {
+    let trace = tempfile::NamedTempFile::new().unwrap();
+    let tracer = ["strace", "-e", "trace=openat", "-o", trace.path().to_str().unwrap()];
+    let ran = with_short_searches(Dsnap::through(&tracer).arg("--version")).run();
+    assert_eq!(ran.status.code(), Some(0), "{ran}");
+    let trace = fs::read_to_string(trace.path()).unwrap();
+    let libraries: Vec<_> = trace.lines().filter(|line| line.contains(".so.")).collect();
+    let parts = ["/ld.so.cache", "/libc.so.6", "/libm.so.6"];
+    let is_part = |line: &&str| parts.iter().any(|part| line.contains(part));
+    assert!(!libraries.is_empty() && libraries.iter().all(is_part), "{trace}");
 }
 
 #[test]
