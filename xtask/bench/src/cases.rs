@@ -112,8 +112,8 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// Copies what was built, and returns the copy of the stopwatch. What a linker has just written lies in memory in
-/// small pieces, so a program starts more slowly than one that was installed, as those that it is compared with.
+/// Copies what was built, as an installation does, and returns the copy of the stopwatch. A program that a linker has
+/// just written starts more slowly, because it lies in memory in small pieces.
 fn install(built: &Path, scratch: &Path) -> Result<PathBuf> {
     let folder = scratch.join("programs");
     std::fs::create_dir(&folder)?;

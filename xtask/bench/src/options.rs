@@ -28,7 +28,7 @@ pub(crate) struct Options {
     /// Only these cases [default: all]
     #[arg(value_name = "CASE", value_parser = ["a", "b", "c", "d", "e", "f", "g", "h"])]
     pub(crate) cases: Vec<String>,
-    /// Also recover 200 000 and 1 000 000 files; this takes an hour or more, and 10 GB of disk
+    /// Also recover 200 000 and 1 000 000 files; this takes three hours, and 10 GB of disk
     #[arg(long)]
     pub(crate) full: bool,
     /// In (c), recover only this number of files [possible values: 2000, 20000, 200000, 1000000]

@@ -22,7 +22,7 @@ use crate::parallel::in_parallel;
 use crate::point::{Broken, Kept, check, judge, tally};
 use crate::remains::{next_run, snapshot_is_true};
 use crate::scratch::Scratch;
-use crate::strace::{Call, Disturbance, Traced, until_reached};
+use crate::strace::{Arg, Call, Disturbance, Traced, until_reached};
 use crate::verdict::{Tally, Verdict};
 use crate::wreck::{self, PreparedWreck, Wreck, tracer};
 
@@ -32,8 +32,9 @@ const QUICK_STEP: usize = 131;
 /// All points of the first wreck are done, and every N-th point of each other wreck.
 const STEP_OF_OTHERS: usize = 7;
 
-/// The calls between a handler of signals and the program itself, which are not made to fail.
-const ABOUT_SIGNALS: [&str; 4] = ["poll", "ppoll", "sendto", "recvfrom"];
+/// How the program waits for signals, and what a handler writes to. Neither is made to fail.
+const WAITS: [&str; 2] = ["poll", "ppoll"];
+const WAKER: &str = "anon_inode:[eventfd]";
 
 const WRECKS: [Wreck; 4] = [
     Wreck::of(State::InSnapshot, Format::Bushy, Class::Full),
@@ -82,7 +83,9 @@ fn points_of(ready: &PreparedWreck) -> Vec<Point<'_>> {
 /// it closes it.
 fn is_point(call: &Call) -> bool {
     let is_look = call.others().any(|other| other == "F_GETFD");
-    !is_look && can_fail(call) && !ABOUT_SIGNALS.contains(&call.name.as_str())
+    let is_waker = |arg: &Arg| matches!(arg, Arg::Descriptor(path) if path == Path::new(WAKER));
+    let about_signals = WAITS.contains(&&*call.name) || call.args.iter().any(is_waker);
+    !is_look && !about_signals && can_fail(call)
 }
 
 /// The calls after those of the system's loader: the runtime of Rust begins with a `poll`.
