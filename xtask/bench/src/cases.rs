@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use dsnap_testkit::{Fixture, State};
 
-use crate::options::{Options, Places};
+use crate::options::{Options, Places, Sizes};
 use crate::output;
 use crate::process::Invocation;
 use crate::results::CaseResult;
@@ -45,11 +45,8 @@ const KINDS: [Kind; 8] = [
 #[derive(Debug)]
 pub(crate) struct Bench<'a> {
     places: &'a Places,
+    sizes: &'a Sizes,
     rounds: Option<usize>,
-    /// Whether the large cases are measured, too.
-    full: bool,
-    /// The only number of files to recover from a journal, as a number without blanks.
-    files: Option<&'a str>,
     /// The folder of this run, which is removed at its end.
     scratch: PathBuf,
     stopwatch: PathBuf,
@@ -63,8 +60,7 @@ impl<'a> Bench<'a> {
         std::fs::create_dir(&scratch)?;
         let scratch = scratch.canonicalize()?;
         let stopwatch = install(&places.programs, &scratch)?;
-        let (rounds, full, files) = (options.rounds, options.full, options.files.as_deref());
-        Ok(Self { places, rounds, full, files, scratch, stopwatch })
+        Ok(Self { places, sizes: &options.sizes, rounds: options.rounds, scratch, stopwatch })
     }
 
     /// Measures the cases with these letters, or all.

@@ -28,13 +28,8 @@ pub(crate) struct Options {
     /// Only these cases [default: all]
     #[arg(value_name = "CASE", value_parser = ["a", "b", "c", "d", "e", "f", "g", "h"])]
     pub(crate) cases: Vec<String>,
-    /// Also recover 200 000 and 1 000 000 files; this takes three hours, and 10 GB of disk
-    #[arg(long)]
-    pub(crate) full: bool,
-    /// In (c), recover only this number of files [possible values: 2000, 20000, 200000, 1000000]
-    #[arg(long, value_name = "N", conflicts_with = "full", hide_possible_values = true)]
-    #[arg(value_parser = ["2000", "20000", "200000", "1000000"])]
-    pub(crate) files: Option<String>,
+    #[command(flatten)]
+    pub(crate) sizes: Sizes,
     /// How often each program is measured [default: depends on the case]
     #[arg(long, value_name = "N")]
     pub(crate) rounds: Option<usize>,
@@ -50,6 +45,18 @@ pub(crate) struct Options {
     pub(crate) from: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) places: Places,
+}
+
+/// How many files are recovered.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Sizes {
+    /// Also recover 200 000 and 1 000 000 files; this takes three hours, and 10 GB of disk
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// In (c), recover only this number of files [possible values: 2000, 20000, 200000, 1000000]
+    #[arg(long, value_name = "N", conflicts_with = "full", hide_possible_values = true)]
+    #[arg(value_parser = ["2000", "20000", "200000", "1000000"])]
+    pub(crate) files: Option<String>,
 }
 
 /// What `cargo xtask bench` built, and where it is.

@@ -29,16 +29,16 @@ const MAX_COUNTED: u64 = 2_000;
 /// Measures (c): recoveries of a full `journal/`.
 pub(super) fn of_journals(bench: &Bench<'_>) -> Result<Vec<CaseResult>> {
     let usual = SIZES.map(|size| (size, true));
-    let large = LARGE.map(|size| (size, bench.full));
+    let large = LARGE.map(|size| (size, bench.sizes.full));
     let chosen = usual.into_iter().chain(large).filter(|((files, _), by_default)| {
-        bench.files.map_or(*by_default, |only| only == files.to_string())
+        bench.sizes.files.as_ref().map_or(*by_default, |only| *only == files.to_string())
     });
     measure_all(bench, "c", chosen.map(|(size, _)| size), false)
 }
 
 /// Measures (d): recoveries of a full `B/`.
 pub(super) fn of_b(bench: &Bench<'_>) -> Result<Vec<CaseResult>> {
-    let size = if bench.full { LARGE_IN_B } else { IN_B };
+    let size = if bench.sizes.full { LARGE_IN_B } else { IN_B };
     measure_all(bench, "d", [size], true)
 }
 
