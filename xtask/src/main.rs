@@ -58,10 +58,12 @@ Tasks:
   bench      Measure dsnap, and compare it with the original, flock, curl and programs that do only what
              cannot be avoided. Needs an idle machine; fails if calls of loaded methods take too long
                CASE...           Only these cases; `bench --help` lists them, and all options
-               --full            Also with up to a million files; this takes an hour or more
+               --full            Also with up to a million files; this takes three hours
+               --files N         Recover only N files; `bench --help` lists the numbers
                --rounds N        Measure each program N times
                --json FILE       Write the results to FILE
                --write-docs      Write the figures and plots of docs/performance.md
+               --from FILE       Measure nothing, but show results that were kept; repeatable
   fuzz       Feed arbitrary bytes to everything that dsnap reads; needs cargo-fuzz, a nightly toolchain and
              a C++ compiler
                TARGET...         Only these targets; `fuzz --help` lists them
