@@ -14,8 +14,12 @@ pub(crate) struct Ratio {
 }
 
 impl Ratio {
-    /// Compares times of the same rounds. Returns `None` without a round.
+    /// Compares times of the same rounds. Returns `None` without a round, or if the other program was too quick to
+    /// be measured.
     pub(crate) fn of(ours: &[f64], theirs: &[f64]) -> Option<Self> {
+        if theirs.contains(&0.0) {
+            return None;
+        }
         let mut rounds: Vec<f64> =
             ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();
         rounds.sort_by(f64::total_cmp);
@@ -60,6 +64,7 @@ mod tests {
         assert_eq!((ratio.best, ratio.median), (1.5, 1.5));
         assert_eq!(ratio.spread, (1.5, 1.65));
         assert_eq!(Ratio::of(&[], &[]), None);
+        assert_eq!(Ratio::of(&[1.0, 1.0], &[1.0, 0.0]), None);
     }
 
     #[test]

@@ -6,9 +6,11 @@ pub(crate) fn mebibytes(kib: u64) -> String {
     format!("{} MiB", significant(mib))
 }
 
-/// Formats milliseconds.
+/// Formats milliseconds. Whole microseconds are measured.
 pub(crate) fn time(millis: f64) -> String {
-    if millis < 1000.0 {
+    if millis == 0.0 {
+        "< 0.001 ms".to_owned()
+    } else if millis < 1000.0 {
         format!("{} ms", significant(millis))
     } else {
         format!("{} s", significant(millis / 1000.0))
@@ -34,5 +36,10 @@ mod tests {
     fn numbers_have_three_significant_digits() {
         let shown = [0.0, 0.0123, 0.5, 9.999, 12.34, 1234.5].map(significant);
         assert_eq!(shown, ["0", "0.012", "0.50", "10.0", "12.3", "1234"]);
+    }
+
+    #[test]
+    fn what_is_too_quick_to_be_measured_has_a_limit() {
+        assert_eq!([0.0, 0.001, 1500.0].map(time), ["< 0.001 ms", "0.001 ms", "1.50 s"]);
     }
 }
