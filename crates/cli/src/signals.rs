@@ -150,7 +150,8 @@ impl Received {
         self.events.extend(came);
     }
 
-    /// Waits until the handler may have stored an event. Returns false if none has come at `deadline`.
+    /// Waits until the handler may have stored an event. Returns false when `deadline` has come; an event may
+    /// have come, too, and the next look finds it.
     fn wait(&self, deadline: Option<Instant>) -> bool {
         let left = deadline.map(|it| it.saturating_duration_since(Instant::now()));
         let pause = left.map_or(LONGEST_WAIT, |left| left.min(LONGEST_WAIT));
