@@ -58,8 +58,8 @@ Tasks:
   bench      Measure dsnap, and compare it with the original, flock, curl and programs that do only what
              cannot be avoided. Needs an idle machine; fails if calls of loaded methods take too long
                CASE...           Only these cases; `bench --help` lists them, and all options
-               --full            Also with up to a million files; this takes three hours
-               --files N         Recover only N files; `bench --help` lists the numbers
+               --full            Also with up to a million files; this takes hours
+               --files N         Recover only journals of N files; `bench --help` lists the numbers
                --rounds N        Measure each program N times
                --json FILE       Write the results to FILE
                --write-docs      Write the figures and plots of docs/performance.md

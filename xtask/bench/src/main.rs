@@ -48,10 +48,9 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<()> {
     let report = match &*options.from {
         [] => measure(options)?,
-        [first, others @ ..] => {
-            let others = others.iter().map(|file| Report::read(file));
-            others.into_iter().try_fold(Report::read(first)?, |all, other| all.with(other?))?
-        }
+        [first, others @ ..] => others
+            .iter()
+            .try_fold(Report::read(first)?, |all, file| all.with(Report::read(file)?))?,
     };
     output::line(table::plain(&report));
     output::line(format_args!("\n{}", table::plain_aims(&report)));

@@ -50,7 +50,7 @@ pub(crate) struct Options {
 /// How many files are recovered.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Sizes {
-    /// Also recover 200 000 and 1 000 000 files; this takes three hours, and 10 GB of disk
+    /// Also recover 200 000 and 1 000 000 files; this takes hours, and 10 GB of disk
     #[arg(long)]
     pub(crate) full: bool,
     /// In (c), recover only this number of files [possible values: 2000, 20000, 200000, 1000000]
