@@ -204,7 +204,6 @@ mod tests {
     use crate::signals::send;
     use nix::sys::signal::{Signal, raise};
     use nix::unistd::getpid;
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use std::sync::{Mutex, MutexGuard, PoisonError};
 
     /// What arrives for one test must not be taken by another.
