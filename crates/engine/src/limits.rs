@@ -192,6 +192,11 @@ pub const MAX_BATCH_FILES: usize = 1 << 15;
 pub const MAX_LISTED: usize = 1 << 12;
 /// How many folders a recovery keeps open because the next files may go there, in number.
 pub const MAX_RECENT_FOLDERS: usize = 128;
+/// The threads that share the work of a recovery, in number.
+pub const MAX_WORKERS: usize = 4;
+/// The transactions from which on threads share the work, in number. For fewer, to start threads would take
+/// as long as they save.
+pub const MIN_SHARED: usize = 128;
 /// How deep folders may be nested in `B/`, and in an unfinished transaction: no format of
 /// DirectoryStorage needs more than 12.
 pub const MAX_FOLDER_DEPTH: u32 = 64;

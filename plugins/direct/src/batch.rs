@@ -37,6 +37,18 @@ impl Batch {
         }
     }
 
+    /// Joins parts of a batch. Each transaction is in one of them only.
+    pub(crate) fn joined(parts: impl IntoIterator<Item = Self>) -> Self {
+        let mut joined = Self::default();
+        for mut part in parts {
+            joined.len += part.len;
+            joined.transactions.append(&mut part.transactions);
+        }
+        // A large transaction has several entries, which stay in their order.
+        joined.transactions.sort_by_key(|transaction| transaction.number);
+        joined
+    }
+
     /// Returns how many files there are.
     pub(crate) fn len(&self) -> usize {
         self.len
@@ -60,7 +72,7 @@ impl Batch {
     pub(crate) fn files(
         &self,
         superseded: bool,
-    ) -> impl Iterator<Item = (usize, impl Iterator<Item = &JournalFile>)> {
+    ) -> impl Iterator<Item = (usize, impl Iterator<Item = &JournalFile> + Clone)> {
         let is_chosen = move |file: &&JournalFile| file.superseded == superseded;
         let chosen =
             self.transactions.iter().filter(move |it| it.files.iter().any(|it| is_chosen(&it)));

@@ -59,10 +59,15 @@ pub(crate) struct Transactions<'a> {
     pub(crate) names: &'a Names,
 }
 
-impl Transactions<'_> {
+impl<'a> Transactions<'a> {
+    /// Returns the name of the folder with this number.
+    pub(crate) fn name(self, number: usize) -> &'a OsStr {
+        self.names.get(number).unwrap_or_default()
+    }
+
     /// Opens the folder with this number.
     pub(crate) fn open(self, number: usize) -> Result<Folder, Reason> {
-        open(self.journal, self.names.get(number).unwrap_or_default())
+        open(self.journal, self.name(number))
     }
 }
 

@@ -10,13 +10,13 @@
 //! |---|---|---|
 //! | `lib` | the method: a look, locks, survey, recovery | survey, replica, recovery |
 //! | `recovery` | the order of the changes | survey, unpack, moving, batch, snapshot_file, progress, sync |
-//! | `survey` | the look before the first change | replica, preflight, batch, journal, listing |
+//! | `survey` | the look before the first change | replica, preflight, batch, journal, listing, workers |
 //! | `replica` | looks at `journal/replica.tar` | archive, preflight, attributes |
 //! | `unpack` | unpacks `journal/replica.tar` | replica, archive, attributes, destination, progress, sync |
 //! | `archive` | reads and checks the members of an archive | attributes |
 //! | `attributes` | owner, mode and time of a replica's files | – |
 //! | `preflight` | checks permissions, and that nothing is in the way | listing, recent |
-//! | `moving` | moves files from `B/` and the journal into `A/` | batch, destination, listing, progress |
+//! | `moving` | moves files from `B/` and the journal into `A/` | batch, destination, listing, progress, workers |
 //! | `destination` | opens and makes the folders into which files go | recent |
 //! | `batch` | reads the files of the journal, a bounded number at a time | journal, listing |
 //! | `journal` | folders of committed transactions | names |
@@ -25,6 +25,7 @@
 //! | `recent` | what was found at the last places | – |
 //! | `snapshot_file` | removes and writes `misc/snapshot` | sync |
 //! | `progress` | reports progress, and stops on request | – |
+//! | `workers` | shares work among threads, if there is much | listing |
 //! | `sync` | what a failed sync means | – |
 //! | `reasons` | error texts that all of them share | – |
 //!
@@ -54,6 +55,7 @@ mod sync;
 #[cfg(test)]
 mod testing;
 mod unpack;
+mod workers;
 
 use std::ffi::OsString;
 use std::io;

@@ -18,15 +18,12 @@ use crate::journal::{Transactions, open};
 use crate::listing::{KeepGoing, entries, entries_without_marks, until_done};
 use crate::progress::Progress;
 use crate::reasons::unfinished_at;
+use crate::workers::share;
 
 /// Moves every file below `b` to the same place below `a`, and leaves the empty folders. Returns
 /// whether a file was moved.
-pub(crate) fn empty_into(
-    b: &Folder,
-    a: &Folder,
-    progress: &mut Progress<'_>,
-) -> Result<bool, Reason> {
-    let (keep_going, mut moved) = (progress.keep_going(), false);
+pub(crate) fn empty_into(b: &Folder, a: &Folder, progress: &Progress<'_>) -> Result<bool, Reason> {
+    let (keep_going, mut moved) = (|| progress.keep_going(), false);
     until_done(
         || entries_without_marks(b, &keep_going),
         |piece| {
@@ -42,7 +39,7 @@ fn move_all(
     entries: Vec<Listed>,
     b: &Folder,
     a: &Folder,
-    progress: &mut Progress<'_>,
+    progress: &Progress<'_>,
 ) -> Result<bool, Reason> {
     let mut moved = false;
     for Listed { name, is_folder } in entries {
@@ -122,19 +119,25 @@ pub(crate) fn remove_tree(
     parent.remove_folder(name).map_err(|error| unfinished_at("cannot remove", parent, name, &error))
 }
 
-/// Removes the files that a later transaction of the batch replaces.
+/// Removes the files that a later transaction of the batch replaces. Nothing depends on the order of
+/// these removals, so several threads may share them.
 pub(crate) fn remove_superseded(
     batch: &Batch,
     folders: Transactions<'_>,
-    progress: &mut Progress<'_>,
+    progress: &Progress<'_>,
 ) -> Result<(), Reason> {
-    for (transaction, older) in batch.files(true) {
-        let folder = folders.open(transaction)?;
-        for file in older {
-            progress.next_file()?;
+    let (superseded, count): (Vec<_>, _) = (batch.files(true).collect(), progress.counter());
+    let remove = |(): &mut (), at: usize, keep_going: KeepGoing<'_>| {
+        let (transaction, older) = &superseded[at];
+        let folder = folders.open(*transaction)?;
+        for file in older.clone() {
+            keep_going()?;
+            count();
             remove_file(&folder, &file.name)?;
         }
-    }
+        Ok(())
+    };
+    share(superseded.len(), &|| progress.keep_going(), || (), remove)?;
     Ok(())
 }
 
@@ -143,7 +146,7 @@ pub(crate) fn roll_forward(
     batch: &Batch,
     folders: Transactions<'_>,
     a: &Folder,
-    progress: &mut Progress<'_>,
+    progress: &Progress<'_>,
 ) -> Result<(), Reason> {
     let mut destination = Destination::default();
     for (transaction, newest) in batch.files(false) {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use dsnap_engine::limits::MAX_RECENT_FOLDERS;
+use dsnap_engine::limits::{MAX_RECENT_FOLDERS, MAX_WORKERS};
 use dsnap_engine::system::folder::Folder;
 use nix::sys::resource::{Resource, getrlimit};
 
@@ -23,10 +23,11 @@ impl<T> Default for Recent<T> {
     }
 }
 
-/// Returns how many findings are kept if this process may have so many descriptors: a quarter at most is
-/// for them.
+/// Returns how many findings are kept if this process may have so many descriptors. Each thread may keep
+/// as many, and a quarter of the descriptors at most is for all of them.
 fn most(descriptors: u64) -> usize {
-    usize::try_from(descriptors / 4).unwrap_or(usize::MAX).clamp(1, MAX_RECENT_FOLDERS)
+    let all = usize::try_from(descriptors / 4).unwrap_or(usize::MAX);
+    (all / MAX_WORKERS).clamp(1, MAX_RECENT_FOLDERS)
 }
 
 /// Returns how many descriptors this process may have.
@@ -73,9 +74,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn at_most_a_quarter_of_the_descriptors_that_this_process_may_have_is_kept() {
-        assert_eq!(most(64), 16);
-        assert_eq!(most(1024), MAX_RECENT_FOLDERS);
+    fn all_threads_together_keep_at_most_a_quarter_of_the_descriptors_that_this_process_may_have() {
+        assert_eq!(most(64) * MAX_WORKERS, 16);
+        assert_eq!(most(1024) * MAX_WORKERS, 256);
         assert_eq!(most(u64::MAX), MAX_RECENT_FOLDERS);
         assert_eq!(most(2), 1);
     }

@@ -50,8 +50,8 @@ fn move_all(
 ) -> Result<(), Reason> {
     let (storage, durability) = (survey.storage, Durability::of(survey.settings));
     let Folders { a, b, journal, .. } = storage.folders();
-    let progress = &mut Progress::new(caller, survey.files());
-    let keep_going = progress.keep_going();
+    let progress = &Progress::new(caller, survey.files());
+    let keep_going = || progress.keep_going();
     if let Some(replica) = &survey.replica {
         unpack::unpack(replica, storage, durability, progress)?;
     }
@@ -101,6 +101,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
+    use dsnap_engine::limits::MIN_SHARED;
     use dsnap_engine::storage::Storage;
 
     use dsnap_core::method::Message;
@@ -283,6 +284,61 @@ mod tests {
             }
             assert!(stops > 10, "it was stopped {stops} times");
         }
+    }
+
+    #[test]
+    fn a_recovery_that_ended_after_any_of_its_removals_loses_nothing() {
+        let superseded = [(0, "x.oid"), (1, "x.oid"), (1, "y")];
+        for removed in 0..1 << superseded.len() {
+            let (_folder, storage) = testing::storage();
+            commit_three(&storage);
+            for (at, (transaction, name)) in superseded.iter().enumerate() {
+                if removed >> at & 1 == 1 {
+                    let folder = format!("working_040D31C8F3CE2EC{transaction}_done");
+                    fs::remove_file(storage.journal().join(folder).join(name)).unwrap();
+                }
+            }
+            recover(Survey::take(&storage, &NeverStops).unwrap(), &NeverStops).unwrap();
+            assert_recovered(&storage);
+        }
+    }
+
+    /// More transactions than one thread works on.
+    const MANY: usize = 2 * MIN_SHARED;
+
+    /// Commits many transactions: all write `x.oid`, and each a file of its own.
+    fn commit_many(storage: &Storage) {
+        for number in 0..MANY {
+            testing::commit_files(storage, &tid(number), &["x.oid", &number.to_string()]);
+        }
+    }
+
+    fn tid(number: usize) -> String {
+        format!("040D31C8F3CE{number:04X}")
+    }
+
+    #[test]
+    fn threads_that_share_a_journal_recover_all_of_it() {
+        let (_folder, storage) = testing::storage();
+        commit_many(&storage);
+        let files = u64::try_from(2 * MANY).unwrap();
+        assert_eq!(last_progress(&storage), Some((files, Some(files))));
+        let content = |name: &str| fs::read_to_string(storage.a().join(name)).unwrap();
+        assert_eq!(content("x.oid"), tid(MANY - 1));
+        assert!((0..MANY).all(|number| content(&number.to_string()) == tid(number)));
+        assert_eq!(fs::read_dir(storage.journal()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn of_several_problems_in_a_journal_the_one_of_the_oldest_transaction_is_told() {
+        let (_folder, storage) = testing::storage();
+        commit_many(&storage);
+        let strange = |number| format!("working_{}_done/strange", tid(number));
+        for number in (100..MANY).step_by(3) {
+            fs::create_dir(storage.journal().join(strange(number))).unwrap();
+        }
+        let reason = Survey::take(&storage, &NeverStops).unwrap_err();
+        assert!(reason.text().contains(&strange(100)), "{reason}");
     }
 
     /// Stops a recovery after so many questions, finishes it, and says whether it was stopped.

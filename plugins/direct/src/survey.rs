@@ -3,6 +3,8 @@
 //! A problem found here leaves the storage as it was. The original removes `misc/snapshot` first, so
 //! that a stray file costs a clean storage its snapshot.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use dsnap_core::method::Caller;
 use dsnap_core::{Reason, text};
 use dsnap_engine::limits::MAX_BATCH_FILES;
@@ -12,7 +14,7 @@ use dsnap_engine::storage::{Folders, JournalEntry, REPLICA, Storage, snapshot_lo
 use dsnap_engine::system::folder::{Folder, Listed};
 
 use crate::batch::Batch;
-use crate::journal::JournalFile;
+use crate::journal::{JournalFile, Transactions};
 use crate::listing::{KeepGoing, entries_without_marks, in_pieces};
 use crate::names::Names;
 use crate::preflight::{
@@ -20,6 +22,7 @@ use crate::preflight::{
 };
 use crate::reasons::unexpected_in_journal;
 use crate::replica::Replica;
+use crate::workers::share;
 
 /// A storage as it was found.
 #[derive(Debug)]
@@ -43,6 +46,13 @@ pub(crate) struct Journal {
     pub(crate) files: Option<Batch>,
     /// Names of the folders of transactions that were never committed.
     pub(crate) uncommitted: Names,
+}
+
+/// What one thread found in the journal.
+#[derive(Default)]
+struct Looked {
+    places: FilePlaces,
+    files: Batch,
 }
 
 impl<'a> Survey<'a> {
@@ -141,26 +151,32 @@ impl<'a> Survey<'a> {
     /// in the way of their files.
     fn check_committed(&mut self, keep_going: KeepGoing<'_>) -> Result<(), Reason> {
         let Folders { a, journal, .. } = self.storage.folders();
-        let (mut places, mut kept) = (FilePlaces::default(), Some(Batch::default()));
-        let target = Target::of(a)?;
-        for (number, name) in self.journal.committed.iter().enumerate() {
-            let folder = open(journal, name)?;
+        let committed = Transactions { journal, names: &self.journal.committed };
+        let (target, settings, files) = (Target::of(a)?, self.settings, AtomicUsize::new(0));
+        let look = |looked: &mut Looked, number, keep_going: KeepGoing<'_>| {
+            let folder = open(journal, committed.name(number))?;
             folder.check_can_change_entries()?;
             check_can_move(&folder, &target)?;
             in_pieces(entries_without_marks(&folder, keep_going)?, |piece| {
-                let mut files = JournalFile::all_of(piece, &folder, self.settings)?;
-                self.files += files.len() as u64;
-                for file in &mut files {
-                    file.folder_is_missing = !places.check(a, &file.place)?;
+                let mut found = JournalFile::all_of(piece, &folder, settings)?;
+                for file in &mut found {
+                    file.folder_is_missing = !looked.places.check(a, &file.place)?;
                 }
-                if let Some(batch) = &mut kept {
-                    batch.push(number, files);
+                let before = files.fetch_add(found.len(), Ordering::Relaxed);
+                if before + found.len() <= MAX_BATCH_FILES {
+                    looked.files.push(number, found);
+                } else {
+                    looked.files = Batch::default();
                 }
-                kept = kept.take().filter(|batch| batch.len() <= MAX_BATCH_FILES);
                 Ok(())
             })?;
-        }
-        self.journal.files = kept;
+            Ok(())
+        };
+        let looked = share(committed.names.len(), keep_going, Looked::default, look)?;
+        let files = files.into_inner();
+        self.files += files as u64;
+        self.journal.files = (files <= MAX_BATCH_FILES)
+            .then(|| Batch::joined(looked.into_iter().map(|looked| looked.files)));
         Ok(())
     }
 }

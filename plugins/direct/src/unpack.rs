@@ -34,11 +34,11 @@ pub(crate) fn unpack(
     replica: &Replica,
     storage: &Storage,
     durability: Durability,
-    progress: &mut Progress<'_>,
+    progress: &Progress<'_>,
 ) -> Result<(), Reason> {
     let Folders { journal, misc, .. } = storage.folders();
     let mut unpacking = Unpacking::begin(storage.folders(), progress);
-    let keep_going = unpacking.progress.keep_going();
+    let keep_going = || progress.keep_going();
     let read = read_members(&replica.file, &keep_going, &mut |member| unpacking.member(member));
     read.map_err(|trouble| match trouble {
         Trouble::Elsewhere(reason) => reason,
@@ -59,7 +59,7 @@ pub(crate) fn unpack(
 /// What was unpacked so far.
 struct Unpacking<'a, 'b> {
     storage: &'a Folders,
-    progress: &'a mut Progress<'b>,
+    progress: &'a Progress<'b>,
     destination: Destination,
     folders: Vec<NewFolder>,
     /// A folder on each file system that was written to: `config` may be on another one than `A`.
@@ -69,7 +69,7 @@ struct Unpacking<'a, 'b> {
 }
 
 impl<'a, 'b> Unpacking<'a, 'b> {
-    fn begin(storage: &'a Folders, progress: &'a mut Progress<'b>) -> Self {
+    fn begin(storage: &'a Folders, progress: &'a Progress<'b>) -> Self {
         Self {
             storage,
             progress,
@@ -130,10 +130,9 @@ impl<'a, 'b> Unpacking<'a, 'b> {
         file: &mut File,
         size: u64,
     ) -> Result<io::Result<()>, Reason> {
-        let keep_going = self.progress.keep_going();
         let mut left = size;
         while left > 0 {
-            keep_going()?;
+            self.progress.keep_going()?;
             let most = usize::try_from(left).unwrap_or(usize::MAX).min(self.buffer.len());
             let copied = content.read(&mut self.buffer[..most]).and_then(|read| match read {
                 0 => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -160,10 +159,9 @@ impl<'a, 'b> Unpacking<'a, 'b> {
     /// Sets the attributes of folders. This comes last, because new files change the time of their
     /// folder. The deepest folders come first, because a mode may block the way to what is below.
     fn set_folder_attributes(&mut self) -> Result<(), Reason> {
-        let keep_going = self.progress.keep_going();
         self.folders.sort_by_key(|folder| Reverse(folder.place.components().count()));
         for NewFolder { place, attributes } in &self.folders {
-            keep_going()?;
+            self.progress.keep_going()?;
             let (root, below) = folder_of(self.storage, place);
             let set = root.folder(below).and_then(|folder| attributes.apply_to_folder(&folder));
             set.map_err(|error| unfinished_at("cannot unpack", root, below, &error))?;
@@ -203,7 +201,7 @@ mod tests {
         let replica = survey.replica.as_ref().unwrap();
         let durability = Durability::of(survey.settings);
         let (unpacked, syncs) =
-            recorded(|| unpack(replica, &storage, durability, &mut Progress::new(&NeverStops, 1)));
+            recorded(|| unpack(replica, &storage, durability, &Progress::new(&NeverStops, 1)));
         unpacked.unwrap();
         let systems = syncs.iter().filter(|(what, _)| *what == "file system");
         let places: Vec<_> = systems.map(|(_, path)| path.clone()).collect();
