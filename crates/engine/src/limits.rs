@@ -190,7 +190,7 @@ pub const COPY_CHUNK: usize = 1 << 18;
 pub const MAX_BATCH_FILES: usize = 1 << 15;
 /// How many entries of a folder are in memory at a time, in number.
 pub const MAX_LISTED: usize = 1 << 12;
-/// How many folders a recovery keeps open because the next files may go there, in number.
+/// How many folders each thread of a recovery keeps open because the next files may go there, in number.
 pub const MAX_RECENT_FOLDERS: usize = 128;
 /// The threads that share the work of a recovery, in number.
 pub const MAX_WORKERS: usize = 4;

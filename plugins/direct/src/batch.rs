@@ -20,7 +20,7 @@ struct Transaction {
     files: Vec<JournalFile>,
 }
 
-/// Files of transactions that follow each other.
+/// Files of transactions, in ascending order.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     transactions: Vec<Transaction>,
@@ -28,7 +28,7 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Adds files of the next transaction, or more files of the last one.
+    /// Adds files of a later transaction, or more files of the last one.
     pub(crate) fn push(&mut self, number: usize, files: Vec<JournalFile>) {
         self.len += files.len();
         // A recovery that was stopped may have left a million empty folders.
@@ -145,5 +145,40 @@ impl<'a> Batches<'a> {
         let entries = entries_without_marks(&folder, keep_going)?.take(max);
         let entries = entries.collect::<Result<Vec<_>, _>>()?;
         JournalFile::all_of(entries, &folder, self.settings).map_err(halfway)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns a part with these files: the number of the transaction, and the name. All go to the same place.
+    fn part(files: &[(usize, &str)]) -> Batch {
+        let mut part = Batch::default();
+        for (number, name) in files {
+            let (place, name) = ("x.oid".into(), name.into());
+            let file = JournalFile { place, name, superseded: false, folder_is_missing: false };
+            part.push(*number, vec![file]);
+        }
+        part
+    }
+
+    /// Returns the names of the files that are superseded, or of those that are not.
+    fn names(batch: &Batch, superseded: bool) -> String {
+        let files = batch.files(superseded).flat_map(|(_, files)| files);
+        files.map(|file| file.name.to_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn joined_parts_are_in_the_order_of_their_transactions() {
+        let mut joined = Batch::joined([
+            part(&[(3, "d")]),
+            part(&[(1, "b"), (1, "c"), (4, "e"), (4, "f")]),
+            part(&[]),
+            part(&[(0, "a")]),
+        ]);
+        assert_eq!((joined.len(), names(&joined, false)), (6, "abcdef".to_owned()));
+        joined.mark_superseded();
+        assert_eq!((names(&joined, true), names(&joined, false)), ("abcde".into(), "f".into()));
     }
 }

@@ -20,12 +20,12 @@
 //! | `destination` | opens and makes the folders into which files go | recent |
 //! | `batch` | reads the files of the journal, a bounded number at a time | journal, listing |
 //! | `journal` | folders of committed transactions | names |
+//! | `workers` | shares work among threads, if there is much | listing |
 //! | `listing` | reads folders piece by piece | – |
 //! | `names` | a list of many names, in little memory | – |
 //! | `recent` | what was found at the last places | – |
 //! | `snapshot_file` | removes and writes `misc/snapshot` | sync |
 //! | `progress` | reports progress, and stops on request | – |
-//! | `workers` | shares work among threads, if there is much | listing |
 //! | `sync` | what a failed sync means | – |
 //! | `reasons` | error texts that all of them share | – |
 //!

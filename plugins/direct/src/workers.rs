@@ -12,8 +12,8 @@ use crate::listing::KeepGoing;
 /// Does `work` for each number below `count`, in several threads if there are many. Each thread has a
 /// state of its own, which `begin` makes. Returns all states.
 ///
-/// This thread asks `keep_going` at least every [`STOP_POLL_INTERVAL`]. `work` asks the one that it is
-/// given.
+/// This thread asks `keep_going` at least every [`STOP_POLL_INTERVAL`], and once more at the end. `work`
+/// asks the one that it is given.
 ///
 /// # Errors
 ///
@@ -109,13 +109,12 @@ impl Queue {
             match outcomes.recv_timeout(STOP_POLL_INTERVAL) {
                 Ok(Ok(state)) => states.push(state),
                 Ok(Err(failure)) => failures.push(failure),
-                Err(RecvTimeoutError::Timeout) => {
-                    may_go_on = may_go_on.and_then(|()| keep_going());
-                    if may_go_on.is_err() {
-                        self.end.store(0, Ordering::Relaxed);
-                    }
-                }
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
+            }
+            may_go_on = may_go_on.and_then(|()| keep_going());
+            if may_go_on.is_err() {
+                self.end.store(0, Ordering::Relaxed);
             }
         }
         may_go_on?;
@@ -130,7 +129,9 @@ impl Queue {
 mod tests {
     use std::cell::Cell;
     use std::collections::HashSet;
+    use std::sync::atomic::AtomicBool;
     use std::thread::ThreadId;
+    use std::time::Duration;
 
     use super::*;
 
@@ -163,27 +164,52 @@ mod tests {
     #[test]
     fn few_numbers_start_no_thread() {
         assert_eq!(threads(MIN_SHARED - 1), 0);
-        assert!(threads(MIN_SHARED) <= MAX_WORKERS);
+        let processors = thread::available_parallelism().unwrap().get();
+        let expected = if processors == 1 { 0 } else { processors.min(MAX_WORKERS) };
+        assert_eq!(threads(MIN_SHARED), expected);
+    }
+
+    /// Two threads work on two numbers: 0 ends last, and 1 fails before. Returns the failure that is told.
+    fn told(zero: impl Fn() -> Result<(), Reason> + Sync) -> String {
+        let has_failed = AtomicBool::new(false);
+        let work = |(): &mut (), number, keep_going: KeepGoing<'_>| {
+            if number == 1 {
+                has_failed.store(true, Ordering::Relaxed);
+                return Err(Reason::new("of 1"));
+            }
+            while !has_failed.load(Ordering::Relaxed) {
+                thread::yield_now();
+            }
+            // Long enough for the other thread to end the work on higher numbers.
+            thread::sleep(Duration::from_millis(20));
+            keep_going()?;
+            zero()
+        };
+        share_among(2, 2, GO_ON, || (), work).unwrap_err().text().to_owned()
     }
 
     #[test]
     fn the_failure_of_the_lowest_number_is_told_and_all_below_are_done() {
-        for threads in [0, 1, 2, MAX_WORKERS] {
-            for failing in [0, 1, 77] {
-                let done: Vec<_> = (0..200).map(|_| AtomicUsize::new(0)).collect();
-                let work = |(): &mut (), number: usize, keep_going: KeepGoing<'_>| {
-                    // Lower numbers take longer.
-                    (number..200).try_for_each(|_| keep_going())?;
-                    if number >= failing && number % 2 == failing % 2 {
-                        return Err(Reason::new(number.to_string()));
-                    }
-                    done[number].fetch_add(1, Ordering::Relaxed);
-                    Ok(())
-                };
-                let reason = share_among(threads, 200, GO_ON, || (), work).unwrap_err();
-                assert_eq!(reason.text(), failing.to_string());
-                assert!(done[..failing].iter().all(|done| done.load(Ordering::Relaxed) == 1));
-            }
+        let done = AtomicBool::new(false);
+        let zero = || {
+            done.store(true, Ordering::Relaxed);
+            Ok(())
+        };
+        assert_eq!(told(zero), "of 1");
+        assert!(done.into_inner(), "0 was given up because 1 failed");
+        assert_eq!(told(|| Err(Reason::new("of 0"))), "of 0");
+    }
+
+    #[test]
+    fn after_a_failure_no_higher_number_is_begun() {
+        for threads in [0, 1] {
+            let begun = AtomicUsize::new(0);
+            let work = |(): &mut (), number, _: KeepGoing<'_>| {
+                begun.fetch_add(1, Ordering::Relaxed);
+                if number == 3 { Err(Reason::new("of 3")) } else { Ok(()) }
+            };
+            share_among(threads, 10, GO_ON, || (), work).unwrap_err();
+            assert_eq!(begun.into_inner(), 4);
         }
     }
 
@@ -203,7 +229,17 @@ mod tests {
                 }
             };
             let reason = share_among(threads, 10, &stop, || (), work).unwrap_err();
-            assert_eq!((reason.text(), asked.get()), ("stop", 2));
+            assert_eq!(reason.text(), "stop");
+        }
+    }
+
+    #[test]
+    fn a_request_to_stop_is_heard_however_fast_the_work_is_done() {
+        for threads in [0, 1, 2] {
+            let (stop, quick) =
+                (|| Err(Reason::new("stop")), |(): &mut (), _, _: KeepGoing<'_>| Ok(()));
+            let reason = share_among(threads, 10, &stop, || (), quick).unwrap_err();
+            assert_eq!(reason.text(), "stop");
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Kills recoveries by `direct` at each change. Then dsnap and the original tool each recover what is left.
 //!
-//! A recovery makes all its changes in one thread; a check makes sure of that. A point is one change, or the end
-//! of the process. So the storage is left in every state that it passes through. After a kill:
+//! A recovery of so few transactions makes all its changes in one thread; a check makes sure of that. A point is
+//! one change, or the end of the process. So the storage is left in every state that it passes through. After a
+//! kill:
 //!
 //! - If `misc/snapshot` exists, `A/` is in the state that the file names.
 //! - The next run brings the storage to the end state of an undisturbed run, with every committed transaction.

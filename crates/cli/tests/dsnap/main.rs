@@ -41,6 +41,7 @@ mod phases;
 mod recombining;
 mod recover_json;
 mod recovery;
+mod recovery_by_threads;
 mod replicas;
 mod result_files;
 mod rights;
