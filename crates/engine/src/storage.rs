@@ -17,7 +17,7 @@ pub(crate) mod testing;
 mod transaction_time;
 
 use std::ffi::OsStr;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -172,14 +172,19 @@ impl Storage {
     ///
     /// Another process holds the lock, or the file cannot be opened for writing.
     pub fn take_lock(&self, name: &str) -> Result<FileLock, LockError> {
-        let lock = self.take_lock_without_pid(name)?;
+        let lock =
+            self.take_lock_without_pid(name, || self.mode_beside_neighbours(name, modes::LOCK))?;
         lock.write_pid();
         Ok(lock)
     }
 
-    /// Locks a file in `misc/`, but leaves its content alone.
-    pub(crate) fn take_lock_without_pid(&self, name: &str) -> Result<FileLock, LockError> {
-        FileLock::take_in(&self.folders.misc, name, || self.neighbour(name))
+    /// Locks a file in `misc/`, but leaves its content alone. A new file gets this mode.
+    pub(crate) fn take_lock_without_pid(
+        &self,
+        name: &str,
+        mode: impl FnOnce() -> Option<u32>,
+    ) -> Result<FileLock, LockError> {
+        FileLock::take_in(&self.folders.misc, name, mode)
     }
 
     /// Makes a new file in `misc/` with the mode of its neighbours.
@@ -189,14 +194,13 @@ impl Storage {
     /// There is such an entry, or the folder may not be changed.
     pub fn create_in_misc(&self, name: &str) -> io::Result<File> {
         let file = self.folders.misc.create(name, modes::FILE)?;
-        if let Some(neighbour) = self.neighbour(name) {
-            modes::make_file_like(&file, &neighbour, modes::FILE);
-        }
+        modes::set(&file, self.mode_beside_neighbours(name, modes::FILE));
         Ok(file)
     }
 
-    /// Looks at a file that a server or an administrator made, beside a new file in `misc/`.
-    fn neighbour(&self, name: &str) -> Option<Metadata> {
+    /// Returns the mode of a new file in `misc/`: within `widest`, that of a file that a server or an
+    /// administrator made.
+    fn mode_beside_neighbours(&self, name: &str, widest: u32) -> Option<u32> {
         let Folders { misc, config, .. } = &self.folders;
         let in_misc = ["sublock", "lock"].into_iter().filter(|it| *it != name);
         let in_config =
@@ -205,6 +209,7 @@ impl Storage {
             .map(|name| (misc, name))
             .chain(in_config)
             .find_map(|(folder, name)| folder.look(name).ok())
+            .map(|neighbour| modes::beside(&neighbour, widest))
     }
 
     /// Returns the values of `config/settings`. The file is read once: what is done to a storage goes by

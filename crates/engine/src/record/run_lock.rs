@@ -5,9 +5,8 @@
 //! written in place and never replaced. COMMAND does not inherit it.
 
 use std::cell::RefCell;
-use std::fs::Permissions;
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::time::SystemTime;
 
 use dsnap_core::Code;
@@ -28,7 +27,7 @@ use crate::system::folder::Folder;
 use crate::system::lock_holders;
 use crate::system::process::ProcessId;
 
-/// The mode of the file: runs of the owner and of the group may take turns.
+/// The mode of the file, whatever the umask: runs of the owner and of the group may take turns.
 const MODE: u32 = 0o660;
 
 /// The lock of a run, held, and what its file says.
@@ -52,12 +51,8 @@ impl RunLock {
     pub fn take(storage: &Storage) -> Result<Self, Failure> {
         let misc = &storage.folders().misc;
         let no_access = |error| Failure::from(misc.error(FILE, "cannot be locked", &error));
-        match storage.take_lock_without_pid(FILE) {
+        match storage.take_lock_without_pid(FILE, || Some(MODE)) {
             Ok(lock) => {
-                if lock.is_new() {
-                    // Whatever the umask, see MODE. If the system refuses, the lock is still good.
-                    let _ = lock.file().set_permissions(Permissions::from_mode(MODE));
-                }
                 Self::read(lock, Durability::of_storage(storage), misc.clone()).map_err(no_access)
             }
             Err(LockError::Held) => {

@@ -4,7 +4,7 @@
 //! would not conflict with it. To see who holds a lock, use
 //! [`lock_holders`](crate::system::lock_holders), which does not lock.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -23,8 +23,6 @@ pub struct FileLock {
     file: File,
     folder: Folder,
     name: String,
-    /// Whether the file was made for this lock.
-    is_new: bool,
 }
 
 /// Why a file could not be locked.
@@ -60,15 +58,15 @@ impl FileLock {
     }
 
     /// Locks the file `name` in `folder`, but leaves its content alone. If there is no such file, it
-    /// is made with the mode of `neighbour`.
+    /// is made, and gets this mode.
     pub(crate) fn take_in(
         folder: &Folder,
         name: &str,
-        neighbour: impl FnOnce() -> Option<Metadata>,
+        mode: impl FnOnce() -> Option<u32>,
     ) -> Result<Self, LockError> {
-        let (file, is_new) = open_or_create(folder, name, neighbour).map_err(LockError::Io)?;
+        let file = open_or_create(folder, name, mode).map_err(LockError::Io)?;
         match FileExt::try_lock_exclusive(&file) {
-            Ok(()) => Ok(Self { file, folder: folder.clone(), name: name.to_owned(), is_new }),
+            Ok(()) => Ok(Self { file, folder: folder.clone(), name: name.to_owned() }),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(LockError::Held),
             Err(error) => Err(LockError::Io(error)),
         }
@@ -78,7 +76,7 @@ impl FileLock {
     #[cfg(test)]
     pub(crate) fn without_lock(file: File) -> Self {
         let folder = Folder::open(Path::new("/")).unwrap();
-        Self { file, folder, name: String::new(), is_new: false }
+        Self { file, folder, name: String::new() }
     }
 
     /// Writes this process's pid into the file.
@@ -95,11 +93,6 @@ impl FileLock {
             (Ok(ours), Ok(there)) => ours == there && self.folder.is_in_place(),
             _ => false,
         }
-    }
-
-    /// Says whether the file did not exist before it was locked.
-    pub(crate) fn is_new(&self) -> bool {
-        self.is_new
     }
 
     /// Returns the locked file. A process that inherits its descriptor holds the lock, too.
@@ -167,27 +160,20 @@ fn folder_and_name(path: &Path) -> io::Result<(Folder, String)> {
     Ok((Folder::open(folder.unwrap_or(Path::new(".")))?, name.to_owned()))
 }
 
-/// Opens a file, and says whether it had to be made.
 fn open_or_create(
     folder: &Folder,
     name: &str,
-    neighbour: impl FnOnce() -> Option<Metadata>,
-) -> io::Result<(File, bool)> {
-    let existing = || folder.file_to_change(name).map(|file| (file, false));
-    match existing() {
+    mode: impl FnOnce() -> Option<u32>,
+) -> io::Result<File> {
+    match folder.file_to_change(name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         opened => return opened,
     }
     match folder.create(name, modes::FILE) {
         // Another process was faster.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => existing(),
-        Err(error) => Err(error),
-        Ok(file) => {
-            if let Some(neighbour) = neighbour() {
-                modes::make_file_like(&file, &neighbour, modes::LOCK);
-            }
-            Ok((file, true))
-        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => folder.file_to_change(name),
+        // The mode is set even if another process locks the file first.
+        made => made.inspect(|file| modes::set(file, mode())),
     }
 }
 
@@ -195,6 +181,7 @@ fn open_or_create(
 mod tests {
     use super::*;
     use std::fs;
+    use std::os::unix::fs::MetadataExt;
 
     #[test]
     fn a_lock_excludes_others_until_it_is_dropped() {
@@ -207,11 +194,13 @@ mod tests {
     }
 
     #[test]
-    fn only_a_file_that_was_made_for_its_lock_is_new() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("sublock");
-        let is_new = || FileLock::take(&path).unwrap().is_new();
-        assert_eq!([is_new(), is_new()], [true, false]);
+    fn only_a_file_that_was_made_for_its_lock_gets_a_mode() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = Folder::open(outer.path()).unwrap();
+        for mode in [0o660, 0o600] {
+            let lock = FileLock::take_in(&folder, "sublock", || Some(mode)).unwrap();
+            assert_eq!(lock.file().metadata().unwrap().mode() & 0o7777, 0o660);
+        }
     }
 
     #[test]

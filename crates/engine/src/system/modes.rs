@@ -18,10 +18,14 @@ const OWNERS: u32 = 0o600;
 /// The permission bits of a folder; the system sets the other bits.
 pub(super) const ACCESS: u32 = 0o777;
 
-/// Gives a new file the mode of a neighbour, within `widest`. If the system refuses, the file keeps
-/// its mode.
-pub(crate) fn make_file_like(file: &File, neighbour: &Metadata, widest: u32) {
-    let _ = file.set_permissions(Permissions::from_mode(OWNERS | (neighbour.mode() & widest)));
+/// Returns the mode of a new file beside this neighbour: the same, within `widest`.
+pub(crate) fn beside(neighbour: &Metadata, widest: u32) -> u32 {
+    OWNERS | (neighbour.mode() & widest)
+}
+
+/// Gives a new file its mode, if there is one. If the system refuses, the file keeps the one it has.
+pub(crate) fn set(file: &File, mode: Option<u32>) {
+    let _ = mode.map(|mode| file.set_permissions(Permissions::from_mode(mode)));
 }
 
 /// Says whether a new folder has the mode of the one it is in, and the group of its tree.
@@ -52,7 +56,7 @@ mod tests {
         fs::write(path("neighbour"), "").unwrap();
         fs::set_permissions(path("neighbour"), Permissions::from_mode(neighbour)).unwrap();
         let file = File::create_new(path("file")).unwrap();
-        make_file_like(&file, &fs::metadata(path("neighbour")).unwrap(), widest);
+        set(&file, Some(beside(&fs::metadata(path("neighbour")).unwrap(), widest)));
         file.metadata().unwrap().mode() & 0o7777
     }
 
