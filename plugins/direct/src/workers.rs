@@ -96,7 +96,8 @@ impl Queue {
         if number < self.end.load(Ordering::Relaxed) {
             return Ok(());
         }
-        Err(Reason::new("another thread stopped the work"))
+        // Nobody is told this, but why the lower one failed, or that there is a stop.
+        Err(Reason::new(""))
     }
 
     fn wait_for<S>(
