@@ -17,6 +17,9 @@ const TRANSACTIONS: usize = 4 * MIN_SHARED;
 const DISTURBED: [usize; 6] = [5, 6, 10, 19, 31, LAST];
 const LAST: usize = 47;
 
+/// How many recoveries are made until threads share one.
+const TRIES: usize = 10;
+
 fn wreck() -> Fixture {
     let fixture = fixture_builder().format(Format::Bushy).state(State::Crashed);
     fixture.transactions(TRANSACTIONS).build().unwrap()
@@ -54,11 +57,15 @@ fn removals_of_threads(fixture: &Fixture) -> Vec<usize> {
 
 #[test]
 fn threads_share_the_removal_of_replaced_files() {
-    let removals = removals_of_threads(&wreck());
     let processors = std::thread::available_parallelism().unwrap().get();
-    assert_eq!(removals.len() > 1, processors > 1, "{removals:?}");
-    // So one thread at least comes to each of the removals that are disturbed.
-    assert!(removals.iter().sum::<usize>() >= MAX_WORKERS * LAST, "{removals:?}");
+    // On a busy machine, one thread may be done before the next one starts.
+    let shared = (0..TRIES).any(|_| {
+        let removals = removals_of_threads(&wreck());
+        // So one thread at least comes to each of the removals that are disturbed.
+        assert!(removals.iter().sum::<usize>() >= MAX_WORKERS * LAST, "{removals:?}");
+        removals.len() > 1
+    });
+    assert_eq!(shared, processors > 1);
 }
 
 #[test]
