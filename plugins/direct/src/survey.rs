@@ -162,7 +162,8 @@ impl<'a> Survey<'a> {
                 for file in &mut found {
                     file.folder_is_missing = !looked.places.check(a, &file.place)?;
                 }
-                // All threads together keep no more than that. If there are more, no part is used.
+                // All threads together keep no more files than one batch has. If there are more, none is
+                // used.
                 let before = files.fetch_add(found.len(), Ordering::Relaxed);
                 if before + found.len() <= MAX_BATCH_FILES {
                     looked.files.push(number, found);
