@@ -9,14 +9,14 @@
 //! | file | what it is | uses |
 //! |---|---|---|
 //! | `lib` | the method: a look, locks, survey, recovery | survey, replica, recovery |
-//! | `recovery` | the order of the changes | survey, unpack, moving, batch, snapshot_file, progress, sync |
-//! | `survey` | the look before the first change | replica, preflight, batch, journal, listing, workers |
-//! | `replica` | looks at `journal/replica.tar` | archive, preflight, attributes |
+//! | `recovery` | the order of the changes | survey, unpack, moving, batch, journal, listing, snapshot_file, progress, sync |
+//! | `survey` | the look before the first change | replica, preflight, batch, journal, workers, listing, names |
+//! | `replica` | looks at `journal/replica.tar` | archive, attributes, preflight, listing |
 //! | `unpack` | unpacks `journal/replica.tar` | replica, archive, attributes, destination, progress, sync |
-//! | `archive` | reads and checks the members of an archive | attributes |
+//! | `archive` | reads and checks the members of an archive | attributes, listing |
 //! | `attributes` | owner, mode and time of a replica's files | – |
-//! | `preflight` | checks permissions, and that nothing is in the way | listing, recent |
-//! | `moving` | moves files from `B/` and the journal into `A/` | batch, destination, listing, progress, workers |
+//! | `preflight` | checks permissions, and that nothing is in the way | destination, listing, recent |
+//! | `moving` | moves files from `B/` and the journal into `A/` | destination, batch, journal, workers, listing, progress |
 //! | `destination` | opens and makes the folders into which files go | recent |
 //! | `batch` | reads the files of the journal, a bounded number at a time | journal, listing |
 //! | `journal` | folders of committed transactions | names |
